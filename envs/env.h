@@ -1,0 +1,83 @@
+/* An environment: a simulated task that a policy acts in, one control step at a time.
+ *
+ * A struct env_task is what never changes (the compiled model, the reward, the sizes) and is shared
+ * by any number of environments; a struct env is one running instance. Neither knows MPI, data
+ * sets or policies. Nothing here is global: tasks and environments may be used from any thread as
+ * long as each environment is used by one thread at a time. */
+#ifndef CHAINRING_ENVS_ENV_H
+#define CHAINRING_ENVS_ENV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/fatal.h"
+#include "base/random.h"
+
+struct env_task;
+struct env;
+
+struct env_spec {
+    const char *task;        /* "point_mass_hidden" */
+    const char *domain;      /* "point_mass" */
+    size_t observation_dim;
+    size_t action_dim;       /* every action lies in [-1, 1] */
+    size_t physics_dim;      /* qpos, qvel, act */
+    size_t hidden_dim;       /* numbers that say which hidden task holds; 0: nothing is hidden */
+    size_t steps_max;        /* control steps of an episode */
+    double control_timestep; /* seconds */
+    double return_max;       /* no episode's return is larger */
+    bool has_script;         /* env_script_* work */
+};
+
+enum env_end {
+    ENV_RUNNING,
+    ENV_TERMINATED, /* the task is over */
+    ENV_TRUNCATED,  /* the time is over */
+    ENV_FAILED,     /* the simulation became unstable; the episode's return means nothing */
+};
+
+struct env_outcome {
+    float reward;
+    enum env_end end;
+};
+
+/* "MuJoCo 2.2.2", as linked. */
+const char *env_simulator(void);
+
+/* The names of all tasks, in order; NULL after the last. */
+const char *env_task_name(size_t index);
+
+/* Compile a task's model. NULL and a failure (EXIT_CODE_CONFIG, naming the nearest task) when there
+ * is no such task. The caller closes it, after its environments. Local, like all of this file. */
+struct env_task *env_task_open(const char *name, struct failure *failure);
+void env_task_close(struct env_task *task);
+const struct env_spec *env_task_spec(const struct env_task *task);
+
+/* An instance, not yet reset. The caller closes it. */
+struct env *env_open(const struct env_task *task);
+void env_close(struct env *env);
+
+/* Which hidden task holds, until it is drawn or set again; resets keep it. */
+void env_draw_hidden(struct env *env, struct random *random);
+void env_set_hidden(struct env *env, const double *hidden);       /* (hidden_dim) */
+void env_get_hidden(const struct env *env, double *hidden);       /* (hidden_dim) */
+
+/* Begin an episode from the task's distribution of initial states. */
+void env_reset(struct env *env, struct random *random);
+
+/* One control step. action (action_dim) in [-1, 1]; values outside are clipped, NaN fails the
+ * episode. Stepping an episode that has ended is a bug. */
+struct env_outcome env_step(struct env *env, const float *action);
+
+void env_observe(const struct env *env, float *observation);       /* (observation_dim) */
+
+/* The simulator's state; setting it also brings observation and reward up to date. */
+void env_get_physics(const struct env *env, double *physics);      /* (physics_dim) */
+void env_set_physics(struct env *env, const double *physics);      /* (physics_dim) */
+
+/* Scripted behaviour, where the task has one: skill 1 is its expert, skill 0 acts as if it had to
+ * guess what is hidden. Draw once per episode, then ask for an action at each step. */
+void env_script_draw(struct env *env, double skill, struct random *random);
+void env_script_act(const struct env *env, float *action);         /* (action_dim) */
+
+#endif

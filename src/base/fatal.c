@@ -1,0 +1,82 @@
+#include "base/fatal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void terminate_process(int code)
+{
+    _exit(code);
+}
+
+static void (*terminate_hook)(int code) = terminate_process;
+static int own_rank = -1;
+
+void fatal_set_terminate(void (*terminate)(int code))
+{
+    terminate_hook = terminate ? terminate : terminate_process;
+}
+
+void fatal_set_rank(int rank)
+{
+    own_rank = rank;
+}
+
+bool failure_set(struct failure *failure, enum exit_code code, const char *format, ...)
+{
+    if (failure->code != EXIT_CODE_DONE) {
+        return false;
+    }
+    failure->code = code;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(failure->text, sizeof failure->text, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+/* One write(2) for the whole line, so that lines of several ranks never mix. */
+static _Noreturn void end_with(enum exit_code code, const char *text)
+{
+    char line[1200];
+    int length = own_rank < 0
+                     ? snprintf(line, sizeof line - 1, "chainring: %s", text)
+                     : snprintf(line, sizeof line - 1, "chainring: rank %d: %s", own_rank, text);
+    size_t end = length < 0 ? 0 : (size_t)length;
+    if (end > sizeof line - 2) {
+        end = sizeof line - 2;
+    }
+    line[end] = '\n';
+    fflush(stdout);
+    /* Nothing can be done about a closed stderr here. */
+    if (write(STDERR_FILENO, line, end + 1) < 0) {
+        terminate_hook(code);
+    }
+    terminate_hook(code);
+    abort();
+}
+
+void fatal(enum exit_code code, const char *format, ...)
+{
+    struct failure failure = {.code = code};
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(failure.text, sizeof failure.text, format, arguments);
+    va_end(arguments);
+    end_with(code, failure.text);
+}
+
+void fatal_if_failed(const struct failure *failure)
+{
+    if (failure->code != EXIT_CODE_DONE) {
+        end_with(failure->code, failure->text);
+    }
+}
+
+void fatal_invariant(const char *expression, const char *file, int line)
+{
+    fatal(EXIT_CODE_BUG, "%s:%d: invariant does not hold: %s (a bug; please report it)", file, line,
+          expression);
+}

@@ -1,0 +1,109 @@
+#include "base/memory.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/fatal.h"
+
+enum { ALIGNMENT = 64 };
+static const size_t huge_page = (size_t)2 << 20;
+
+static size_t round_up(size_t bytes, size_t unit)
+{
+    invariant(bytes <= SIZE_MAX - unit);
+    return (bytes + unit - 1) / unit * unit;
+}
+
+static size_t product(size_t count, size_t item_size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, item_size, &bytes)) {
+        fatal(EXIT_CODE_SYSTEM, "cannot hold %zu items of %zu bytes in memory", count, item_size);
+    }
+    return bytes;
+}
+
+void *memory_take(size_t count, size_t item_size)
+{
+    size_t bytes = round_up(product(count, item_size) + 1, ALIGNMENT);
+    void *block = aligned_alloc(ALIGNMENT, bytes);
+    if (!block) {
+        fatal(EXIT_CODE_SYSTEM, "out of memory: the system refused %zu bytes", bytes);
+    }
+    memset(block, 0, bytes);
+    return block;
+}
+
+void memory_free(void *block)
+{
+    free(block);
+}
+
+void *memory_grow(void *block, size_t old_count, size_t count, size_t item_size)
+{
+    invariant(count >= old_count);
+    void *grown = memory_take(count, item_size);
+    if (old_count > 0) {
+        memcpy(grown, block, old_count * item_size);
+    }
+    memory_free(block);
+    return grown;
+}
+
+char *memory_copy_text(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = memory_take(size, 1);
+    memcpy(copy, text, size);
+    return copy;
+}
+
+void arena_open(struct arena *arena, size_t bytes)
+{
+    size_t capacity = round_up(bytes + 1, huge_page);
+    void *base = aligned_alloc(huge_page, capacity);
+    if (!base) {
+        fatal(EXIT_CODE_SYSTEM,
+              "out of memory: the system refused %zu MiB; use a smaller model, shorter contexts or "
+              "more ranks in the ring",
+              capacity >> 20);
+    }
+    /* Large pages spare address translation; a system that refuses is only slower. */
+    (void)madvise(base, capacity, MADV_HUGEPAGE);
+    memset(base, 0, capacity);
+    *arena = (struct arena){.base = base, .capacity = capacity};
+}
+
+void arena_close(struct arena *arena)
+{
+    free(arena->base);
+    *arena = (struct arena){0};
+}
+
+void *arena_take(struct arena *arena, size_t count, size_t item_size)
+{
+    size_t bytes = round_up(product(count, item_size), ALIGNMENT);
+    void *block = NULL;
+    if (arena->base) {
+        invariant(bytes <= arena->capacity - arena->used);
+        block = arena->base + arena->used;
+    }
+    arena->used += bytes;
+    if (arena->used > arena->peak) {
+        arena->peak = arena->used;
+    }
+    return block;
+}
+
+size_t arena_mark(const struct arena *arena)
+{
+    return arena->used;
+}
+
+void arena_release(struct arena *arena, size_t mark)
+{
+    invariant(mark <= arena->used);
+    arena->used = mark;
+}

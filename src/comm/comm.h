@@ -1,0 +1,43 @@
+/* The ranks of this job, and what all of them do together.
+ *
+ * The only module that starts and ends MPI. Any MPI error and any fatal line end the whole job.
+ * Sizes and counts are size_t here; messages above MPI's int limit are cut into pieces. */
+#ifndef CHAINRING_COMM_COMM_H
+#define CHAINRING_COMM_COMM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fatal.h"
+#include "base/real.h"
+
+/* Start MPI (funneled threads), install the error handlers, silence all ranks but 0.
+ * Works without mpirun as one rank. Collective over the job. */
+void comm_start(int *argc, char ***argv);
+void comm_stop(void);
+
+size_t comm_rank(void); /* in the job; 0 before comm_start */
+size_t comm_size(void); /* of the job; 1 before comm_start */
+size_t comm_ranks_on_this_node(void);
+
+/* All ranks bring what failed on them, or nothing; if anything did, the lowest failing rank prints
+ * its line and the job ends with its code. Collective; the border of every phase. */
+void comm_agree(const struct failure *failure);
+
+/* Fatal unless every rank brings the same value: `what` names it. Collective. */
+void comm_same(uint64_t value, const char *what);
+
+/* Over all ranks of the job, in place, the same bits on every rank. Collective. */
+void comm_sum_real(real *values, size_t count);
+void comm_sum_double(double *values, size_t count);
+void comm_max_double(double *values, size_t count);
+
+/* Rank 0's bytes on every rank. Collective. */
+void comm_broadcast(void *bytes, size_t size);
+
+/* gathered (size of the job x count) on rank 0 only, in rank order; may be NULL elsewhere. */
+void comm_gather_double(double *gathered, const double *values, size_t count);
+
+void comm_barrier(void);
+
+#endif
