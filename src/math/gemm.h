@@ -1,0 +1,36 @@
+/* Matrix products, all row-major: the only place that knows a BLAS.
+ *
+ * Three forms, named by which factor is transposed. The t-t form does not exist because nobody
+ * needs it. Nothing here allocates or uses more than one thread. */
+#ifndef CHAINRING_MATH_GEMM_H
+#define CHAINRING_MATH_GEMM_H
+
+#include <stddef.h>
+
+#include "base/real.h"
+
+enum gemm_store { GEMM_SET, GEMM_ADD };
+
+/* c (m x n) = or += a (m x k) b (k x n). The second argument of each matrix is its row stride;
+ * c must not overlap a or b. Local. Cost 2 m n k flops. */
+void gemm_nn(real *c, size_t c_stride, enum gemm_store store, const real *a, size_t a_stride,
+             const real *b, size_t b_stride, size_t m, size_t n, size_t k);
+
+/* The same with a stored (k x m). */
+void gemm_tn(real *c, size_t c_stride, enum gemm_store store, const real *a, size_t a_stride,
+             const real *b, size_t b_stride, size_t m, size_t n, size_t k);
+
+/* The same with b stored (n x k). */
+void gemm_nt(real *c, size_t c_stride, enum gemm_store store, const real *a, size_t a_stride,
+             const real *b, size_t b_stride, size_t m, size_t n, size_t k);
+
+/* The kernels that the BLAS has chosen for this processor ("SkylakeX"). */
+const char *gemm_core_name(void);
+
+/* Some releases of OpenBLAS do not recognise newer processors and fall back to kernels several
+ * times slower, silently. Where that has happened (or the library's threads are not held to one),
+ * set the environment right and run this program again from its start. Call first in main, before
+ * MPI; returns when all is well. A value that the user has set is left alone. */
+void gemm_choose_core(char **arguments);
+
+#endif

@@ -1,0 +1,18 @@
+/* The loss of predicted actions: weighted squared error behind a tanh. */
+#ifndef CHAINRING_MATH_LOSS_H
+#define CHAINRING_MATH_LOSS_H
+
+#include <stddef.h>
+
+#include "base/real.h"
+
+/* x = tanh(x), count elements. Local. */
+void loss_squash(real *x, size_t count);
+
+/* The sum over rows of weight[row] |predicted - wanted|^2, in double. predicted is after
+ * loss_squash; d_x (may be predicted) becomes the sum's gradient before the squash.
+ * predicted, wanted, d_x (rows x width); weight (rows). Local. */
+double loss_squared_error(real *d_x, const real *predicted, const real *wanted, const real *weight,
+                          size_t rows, size_t width);
+
+#endif
