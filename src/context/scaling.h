@@ -1,0 +1,33 @@
+/* How raw observations, returns and rewards become the numbers that tokens are made of.
+ *
+ * Chosen once when a model is first trained, kept in its checkpoint, and used by the loader and by
+ * rollouts alike. Plain numbers without pointers, so that it can be broadcast and saved as it is.
+ */
+#ifndef CHAINRING_CONTEXT_SCALING_H
+#define CHAINRING_CONTEXT_SCALING_H
+
+#include <stddef.h>
+
+#include "base/real.h"
+
+enum { OBSERVATION_DIM_MAX = 512, ACTION_DIM_MAX = 64 };
+
+struct scaling {
+    size_t observation_dim;
+    double observation_mean[OBSERVATION_DIM_MAX];
+    double observation_deviation[OBSERVATION_DIM_MAX];
+    double return_scale; /* returns are divided by it */
+    double reward_scale; /* rewards are divided by it */
+};
+
+/* Nothing is changed by it. */
+struct scaling scaling_identity(size_t observation_dim);
+
+/* scaled (rows x observation_dim) = (raw - mean) / deviation. Must not overlap. Local. */
+void scaling_observations(real *scaled, const float *raw, size_t rows,
+                          const struct scaling *scaling);
+
+real scaling_return(double raw, const struct scaling *scaling);
+real scaling_reward(double raw, const struct scaling *scaling);
+
+#endif

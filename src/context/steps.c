@@ -1,0 +1,18 @@
+#include "context/steps.h"
+
+void steps_bind(struct steps *steps, struct arena *arena, size_t row_max, size_t observation_dim,
+                size_t action_dim) {
+    *steps = (struct steps){
+        .observation_dim = observation_dim,
+        .action_dim = action_dim,
+        .row_max = row_max,
+        .return_to_go = arena_take(arena, row_max, sizeof(real)),
+        .observation = arena_take(arena, row_max * observation_dim, sizeof(real)),
+        .action = arena_take(arena, row_max * action_dim, sizeof(real)),
+        .reward = arena_take(arena, row_max, sizeof(real)),
+        .done = arena_take(arena, row_max, sizeof(real)),
+        .time = arena_take(arena, row_max, sizeof(uint32_t)),
+        .trial = arena_take(arena, row_max, sizeof(uint32_t)),
+        .weight = arena_take(arena, row_max, sizeof(real)),
+    };
+}

@@ -1,0 +1,31 @@
+/* What the tokens of some control steps are made of: one row per step, as arrays.
+ *
+ * The loader fills it for this rank's shard of a batch, the rollout for the steps it is at: both
+ * describe a context in the same words, and the model reads nothing else. */
+#ifndef CHAINRING_CONTEXT_STEPS_H
+#define CHAINRING_CONTEXT_STEPS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/memory.h"
+#include "base/real.h"
+
+struct steps {
+    size_t observation_dim, action_dim;
+    size_t row_max;
+    real *return_to_go; /* (rows), scaled */
+    real *observation;  /* (rows x observation_dim), normalised */
+    real *action;       /* (rows x action_dim), in [-1, 1] */
+    real *reward;       /* (rows), scaled */
+    real *done;         /* (rows), 0 or 1 */
+    uint32_t *time;     /* (rows): the step's index in its trial */
+    uint32_t *trial;    /* (rows): the trial's index in its context */
+    real *weight;       /* (rows): of the step's predicted action in the loss */
+};
+
+/* Room for row_max rows out of the arena, which owns it (and may only be measuring). Local. */
+void steps_bind(struct steps *steps, struct arena *arena, size_t row_max, size_t observation_dim,
+                size_t action_dim);
+
+#endif

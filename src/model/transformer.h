@@ -1,0 +1,66 @@
+/* The agentic transformer on this rank's shard of a batch: forward, loss, backward.
+ *
+ * A layer is a pair of functions over flat arrays; this module calls them in order. Its memory is
+ * bound once for the largest shard. Gradients are sums over this rank's tokens, not yet divided by
+ * anything nor added over ranks: who owns the step does both. */
+#ifndef CHAINRING_MODEL_TRANSFORMER_H
+#define CHAINRING_MODEL_TRANSFORMER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/memory.h"
+#include "base/real.h"
+#include "comm/ring.h"
+#include "context/batch.h"
+#include "model/block.h"
+#include "model/head.h"
+#include "model/parameters.h"
+#include "model/ring_attention.h"
+#include "model/shape.h"
+#include "model/tape.h"
+#include "model/token_dropout.h"
+
+struct transformer_options {
+    size_t rows_max;               /* steps of the largest shard of any rank */
+    size_t query_block, key_block; /* tokens of a tile of attention */
+};
+
+struct transformer {
+    struct model_shape shape;
+    struct ring_attention attention;
+    struct tape tape;
+    struct block_scratch block;
+    struct head_scratch head;
+    real *query, *d_query;         /* (tokens x width) */
+    real *key_value, *d_key_value; /* (tokens x 2 width) */
+    real *d_attention;             /* (tokens x width) */
+    real *d_residual;              /* (tokens x width) */
+    real *predicted;               /* (steps x action_dim), in [-1, 1], after forward */
+    real *d_predicted;             /* (steps x action_dim), after loss */
+};
+
+/* Out of the arena, which may only be measuring; `ring` is borrowed. Local. */
+void transformer_bind(struct transformer *transformer, struct arena *arena,
+                      const struct model_shape *shape, const struct transformer_options *options,
+                      struct ring *ring);
+
+/* The dropout of one optimizer step on a batch (borrowed), at the shape's rate. Local. */
+struct token_dropout transformer_dropout(const struct transformer *transformer,
+                                         const struct batch *batch, uint64_t seed, uint64_t step);
+
+/* Predict an action at each of this rank's steps. `dropout` may be NULL for none.
+ * Collective over the ring: each rank with its shard of the same batch. */
+void transformer_forward(struct transformer *transformer, const struct parameters *parameters,
+                         const struct batch *batch, const struct token_dropout *dropout);
+
+/* After forward: the sum over this rank's steps of weight |predicted - action|^2. Local. */
+double transformer_loss(struct transformer *transformer, const struct batch *batch);
+
+/* After loss: gradients += the gradient of that sum over the whole ring with respect to the
+ * parameters, this rank's share of it. Arguments as forward had them. Collective over the ring. */
+void transformer_backward(struct transformer *transformer, struct parameters *gradients,
+                          const struct parameters *parameters, const struct batch *batch,
+                          const struct token_dropout *dropout);
+
+#endif

@@ -1,0 +1,46 @@
+/* The model one step at a time: contexts grow at their end, and keys and values are kept.
+ *
+ * Many contexts grow together, so that each map is a product of matrices. They may be in different
+ * trials at different times, but each has taken the same number of steps. At every call the tokens
+ * that the last step left behind (its action, its reward, ...) and those that the next step begins
+ * with (the wanted return, the state) join each context, and the action at the state token is
+ * predicted. Computes with the same blocks and kernels as training. Does not know environments. */
+#ifndef CHAINRING_POLICY_DECODER_H
+#define CHAINRING_POLICY_DECODER_H
+
+#include <stddef.h>
+
+#include "base/memory.h"
+#include "base/real.h"
+#include "context/steps.h"
+#include "model/parameters.h"
+#include "model/shape.h"
+
+struct decoder_options {
+    size_t context_max; /* that grow together */
+    size_t steps_max;   /* of each context */
+    size_t key_block;   /* tokens of a tile of keys */
+};
+
+struct decoder;
+
+/* Take all memory out of the arena (which may only be measuring: then NULL). `shape` and
+ * `parameters` are borrowed and must outlive the decoder; nothing is to be closed. Local, like all
+ * of this file. */
+struct decoder *decoder_bind(struct arena *arena, const struct decoder_options *options,
+                             const struct model_shape *shape, const struct parameters *parameters);
+
+/* Forget everything; `contexts` (at most context_max) empty contexts grow from now on. */
+void decoder_begin(struct decoder *decoder, size_t contexts);
+
+/* action (contexts x action_dim, in [-1, 1]) = the prediction for the steps that begin now.
+ * `last`: action, reward, done, time and trial of the steps before, a row per context; not read on
+ * the first call. `now`: return_to_go, observation, time and trial of the steps that begin. Both in
+ * the model's numbers (context/scaling.h). At most steps_max calls after decoder_begin. */
+void decoder_predict(real *action, struct decoder *decoder, const struct steps *last,
+                     const struct steps *now);
+
+/* Go on with only some contexts: row i is from now on what row kept[i] was (ascending). */
+void decoder_keep(struct decoder *decoder, const size_t *kept, size_t count);
+
+#endif

@@ -1,0 +1,135 @@
+#include "tests/support/support.h"
+
+#include "tests/model/problem.h"
+
+#include <string.h>
+
+#include "base/random.h"
+
+enum { OBSERVATION_DIM = 3, ACTION_DIM = 2, TIME_MAX = 1100 };
+
+size_t problem_steps(const struct problem_options *options, size_t context) {
+    size_t steps = 0;
+    for (size_t trial = 0; trial < PROBLEM_TRIALS_MAX; trial++) {
+        steps += options->trials[context][trial];
+    }
+    return steps;
+}
+
+void problem_describe(struct steps *steps, size_t row, const struct problem_options *options,
+                      size_t context, size_t step) {
+    const size_t *lengths = options->trials[context];
+    size_t trial = 0;
+    size_t time = step;
+    while (time >= lengths[trial]) {
+        time -= lengths[trial++];
+    }
+    struct random random = random_stream(5, RANDOM_TEST, step, context);
+    steps->return_to_go[row] = (real)random_normal(&random);
+    for (size_t i = 0; i < steps->observation_dim; i++) {
+        steps->observation[row * steps->observation_dim + i] = (real)random_normal(&random);
+    }
+    for (size_t i = 0; i < steps->action_dim; i++) {
+        steps->action[row * steps->action_dim + i] = (real)random_between(&random, -1.0, 1.0);
+    }
+    steps->reward[row] = (real)random_uniform(&random);
+    steps->done[row] = time + 1 == lengths[trial] ? 1 : 0;
+    steps->time[row] = (uint32_t)time;
+    steps->trial[row] = (uint32_t)trial;
+    steps->weight[row] =
+        trial + 1 == PROBLEM_TRIALS_MAX || lengths[trial + 1] == 0 ? 1 : (real)0.25;
+}
+
+static void fill_batch(struct problem *problem) {
+    struct batch *batch = &problem->batch;
+    size_t lengths[PROBLEM_CONTEXTS_MAX];
+    for (size_t context = 0; context < problem->options.contexts; context++) {
+        lengths[context] = problem_steps(&problem->options, context);
+        batch->samples[context] = 10 + context;
+    }
+    partition_cut(&batch->partition, lengths, problem->options.contexts);
+    const struct shard *shard = batch_shard(batch);
+    for (size_t i = 0; i < shard->segment_count; i++) {
+        const struct segment *segment = &shard->segments[i];
+        for (size_t j = 0; j < segment->count; j++) {
+            problem_describe(&batch->steps, segment->row + j, &problem->options, segment->context,
+                             segment->first + j);
+        }
+    }
+}
+
+static void bind_all(struct problem *problem) {
+    const struct problem_options *options = &problem->options;
+    size_t longest = 0;
+    for (size_t context = 0; context < options->contexts; context++) {
+        size_t steps = problem_steps(options, context);
+        longest = steps > longest ? steps : longest;
+    }
+    struct transformer_options transformer = {
+        .rows_max =
+            partition_rows_max(options->rule, ring_size(problem->ring), options->contexts, longest),
+        .query_block = options->query_block,
+        .key_block = options->key_block,
+    };
+    batch_bind(&problem->batch, &problem->arena, options->rule, ring_size(problem->ring),
+               ring_place(problem->ring), options->contexts, longest, OBSERVATION_DIM, ACTION_DIM);
+    parameters_bind(&problem->weights, &problem->arena, &problem->shape);
+    parameters_bind(&problem->gradients, &problem->arena, &problem->shape);
+    transformer_bind(&problem->transformer, &problem->arena, &problem->shape, &transformer,
+                     problem->ring);
+}
+
+void problem_open(struct problem *problem, const struct problem_options *options,
+                  struct ring *ring) {
+    struct failure failure = {0};
+    *problem = (struct problem){.options = *options, .ring = ring};
+    problem->shape = (struct model_shape){
+        .width = options->heads * options->head_width,
+        .layers = options->layers,
+        .heads = options->heads,
+        .hidden = options->hidden,
+        .activation = options->activation,
+        .dropout = options->dropout,
+        .observation_dim = OBSERVATION_DIM,
+        .action_dim = ACTION_DIM,
+        .time_max = TIME_MAX,
+        .trial_max = PROBLEM_TRIALS_MAX,
+    };
+    assert_true(token_layout_parse(&problem->shape.layout, options->tokens, &failure));
+    assert_true(model_shape_check(&problem->shape, &failure));
+    bind_all(problem);
+    arena_open(&problem->arena, problem->arena.peak);
+    bind_all(problem);
+    parameters_initialise(&problem->weights, &problem->shape, 11);
+    fill_batch(problem);
+}
+
+void problem_close(struct problem *problem) {
+    batch_close(&problem->batch);
+    arena_close(&problem->arena);
+}
+
+static double forward_and_loss(struct problem *problem, const struct token_dropout *dropout) {
+    transformer_forward(&problem->transformer, &problem->weights, &problem->batch, dropout);
+    real loss = (real)transformer_loss(&problem->transformer, &problem->batch);
+    ring_sum_real(problem->ring, &loss, 1);
+    return (double)loss;
+}
+
+double problem_loss(struct problem *problem) {
+    struct token_dropout dropout =
+        transformer_dropout(&problem->transformer, &problem->batch, 7, 3);
+    return forward_and_loss(problem, &dropout);
+}
+
+double problem_gradients(struct problem *problem) {
+    struct token_dropout dropout =
+        transformer_dropout(&problem->transformer, &problem->batch, 7, 3);
+    double loss = forward_and_loss(problem, &dropout);
+    struct parameters *gradients = &problem->gradients;
+    memset(gradients->flat, 0, gradients->count * sizeof *gradients->flat);
+    transformer_backward(&problem->transformer, gradients, &problem->weights, &problem->batch,
+                         &dropout);
+    ring_sum_real(problem->ring, gradients->flat, gradients->count);
+    return loss;
+}

@@ -1,0 +1,205 @@
+/* The model's promises in float: the same on any ring, and blind to the future. */
+#include "tests/support/support.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "comm/comm.h"
+#include "tests/model/problem.h"
+#include "tests/support/support_mpi.h"
+
+static const struct problem_options standard = {
+    .tokens = "R,s,a,r,d",
+    .layers = 2,
+    .heads = 4,
+    .head_width = 8,
+    .hidden = 48,
+    .activation = ACTIVATION_RELU,
+    .rule = PARTITION_ZIGZAG,
+    .query_block = 32,
+    .key_block = 64,
+    .contexts = 3,
+    .trials = {{20, 31, 20}, {1}, {7, 33}},
+};
+
+/* The largest difference of a tensor, relative to its largest element. */
+static double relative_error(const real *found, const real *wanted, size_t count) {
+    double scale = 0.0;
+    double worst = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        scale = fmax(scale, fabs((double)wanted[i]));
+        worst = fmax(worst, fabs((double)found[i] - (double)wanted[i]));
+    }
+    return worst / scale;
+}
+
+static void expect_gradients_equal(const struct problem *found, const struct problem *wanted) {
+    size_t count = parameters_entries(NULL, &wanted->shape);
+    struct parameter_entry *entries = memory_take(count, sizeof *entries);
+    parameters_entries(entries, &wanted->shape);
+    for (size_t i = 0; i < count; i++) {
+        size_t offset = entries[i].offset;
+        double error =
+            relative_error(found->gradients.flat + offset, wanted->gradients.flat + offset,
+                           entries[i].rows * entries[i].columns);
+        if (!(error < 2e-5)) {
+            fail_msg("gradient of %s differs by %g", entries[i].name, error);
+        }
+    }
+    memory_free(entries);
+}
+
+/* This ring against a ring of one rank, which each rank computes on its own. */
+static void expect_equal_to_single_rank(const struct problem_options *options) {
+    struct ring *ring = ring_open(comm_size());
+    struct ring *single = ring_open(1);
+    struct problem found;
+    struct problem wanted;
+    problem_open(&found, options, ring);
+    problem_open(&wanted, options, single);
+    double found_loss = problem_gradients(&found);
+    double wanted_loss = problem_gradients(&wanted);
+    assert_true(fabs(found_loss - wanted_loss) < 1e-5 * fabs(wanted_loss));
+    expect_gradients_equal(&found, &wanted);
+    problem_close(&found);
+    problem_close(&wanted);
+    ring_close(single);
+    ring_close(ring);
+}
+
+static void test_transformer_gradients_equal_single_rank_zigzag(void **state) {
+    (void)state;
+    expect_equal_to_single_rank(&standard);
+}
+
+static void test_transformer_gradients_equal_single_rank_contiguous(void **state) {
+    (void)state;
+    struct problem_options options = standard;
+    options.rule = PARTITION_CONTIGUOUS;
+    expect_equal_to_single_rank(&options);
+}
+
+static void test_transformer_dropout_is_the_same_for_any_ring(void **state) {
+    (void)state;
+    struct problem_options options = standard;
+    options.dropout = 0.1;
+    expect_equal_to_single_rank(&options);
+}
+
+/* The prediction at each step of context 0, wherever its rows lie; (steps x action_dim), 0 where
+ * they are not this rank's. */
+static void gather_predictions(real *predictions, const struct problem *problem, size_t steps) {
+    size_t width = problem->shape.action_dim;
+    memset(predictions, 0, steps * width * sizeof *predictions);
+    const struct shard *shard = batch_shard(&problem->batch);
+    for (size_t i = 0; i < shard->segment_count; i++) {
+        const struct segment *segment = &shard->segments[i];
+        if (segment->context == 0) {
+            memcpy(predictions + segment->first * width,
+                   problem->transformer.predicted + segment->row * width,
+                   segment->count * width * sizeof *predictions);
+        }
+    }
+}
+
+/* Add to everything that a step of context 0 holds. */
+static void disturb(struct problem *problem, size_t step) {
+    struct steps *steps = &problem->batch.steps;
+    const struct shard *shard = batch_shard(&problem->batch);
+    for (size_t i = 0; i < shard->segment_count; i++) {
+        const struct segment *segment = &shard->segments[i];
+        if (segment->context == 0 && segment->first <= step &&
+            step < segment->first + segment->count) {
+            size_t row = segment->row + step - segment->first;
+            steps->return_to_go[row] += 1;
+            steps->observation[row * steps->observation_dim] += 1;
+            steps->action[row * steps->action_dim] += 1;
+            steps->reward[row] += 1;
+            steps->done[row] += 1;
+        }
+    }
+}
+
+static void test_transformer_past_does_not_see_the_future(void **state) {
+    (void)state;
+    struct ring *ring = ring_open(comm_size());
+    struct problem problem;
+    problem_open(&problem, &standard, ring);
+    size_t steps = problem_steps(&standard, 0);
+    size_t width = problem.shape.action_dim;
+    real *before = memory_take(steps * width, sizeof *before);
+    real *after = memory_take(steps * width, sizeof *after);
+    problem_loss(&problem);
+    gather_predictions(before, &problem, steps);
+    size_t changed = 40;
+    disturb(&problem, changed);
+    problem_loss(&problem);
+    gather_predictions(after, &problem, steps);
+    for (size_t i = 0; i < changed * width; i++) {
+        assert_true(before[i] == after[i]);
+    }
+    real differences = 0;
+    for (size_t i = changed * width; i < steps * width; i++) {
+        differences += before[i] != after[i];
+    }
+    ring_sum_real(ring, &differences, 1);
+    assert_true(differences > (real)((steps - changed) * width / 2));
+    memory_free(after);
+    memory_free(before);
+    problem_close(&problem);
+    ring_close(ring);
+}
+
+static void test_transformer_state_does_not_see_its_own_action(void **state) {
+    (void)state;
+    struct ring *ring = ring_open(comm_size());
+    struct problem problem;
+    problem_open(&problem, &standard, ring);
+    struct steps *rows = &problem.batch.steps;
+    size_t count = batch_shard(&problem.batch)->row_count * problem.shape.action_dim;
+    real *before = memory_take(count, sizeof *before);
+    problem_loss(&problem);
+    memcpy(before, problem.transformer.predicted, count * sizeof *before);
+    /* The very last step of each context: nothing after it could tell. */
+    for (size_t row = 0; row < batch_shard(&problem.batch)->row_count; row++) {
+        if (rows->done[row] > 0 && rows->weight[row] > (real)0.5) {
+            rows->action[row * rows->action_dim] += 1;
+            rows->reward[row] += 1;
+            rows->done[row] += 1;
+        }
+    }
+    problem_loss(&problem);
+    assert_memory_equal(before, problem.transformer.predicted, count * sizeof *before);
+    memory_free(before);
+    problem_close(&problem);
+    ring_close(ring);
+}
+
+static void test_transformer_same_call_gives_the_same_bits(void **state) {
+    (void)state;
+    struct ring *ring = ring_open(comm_size());
+    struct problem problem;
+    problem_open(&problem, &standard, ring);
+    size_t bytes = problem.gradients.count * sizeof(real);
+    real *first = memory_take(problem.gradients.count, sizeof *first);
+    double loss = problem_gradients(&problem);
+    memcpy(first, problem.gradients.flat, bytes);
+    assert_true(problem_gradients(&problem) == loss);
+    assert_memory_equal(first, problem.gradients.flat, bytes);
+    memory_free(first);
+    problem_close(&problem);
+    ring_close(ring);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_transformer_gradients_equal_single_rank_zigzag),
+        cmocka_unit_test(test_transformer_gradients_equal_single_rank_contiguous),
+        cmocka_unit_test(test_transformer_dropout_is_the_same_for_any_ring),
+        cmocka_unit_test(test_transformer_past_does_not_see_the_future),
+        cmocka_unit_test(test_transformer_state_does_not_see_its_own_action),
+        cmocka_unit_test(test_transformer_same_call_gives_the_same_bits),
+    };
+    return support_mpi_run(argc, argv, "transformer", tests, sizeof tests / sizeof tests[0]);
+}

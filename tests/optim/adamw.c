@@ -1,0 +1,129 @@
+/* AdamW against its formulas, element by element, in double. */
+#include "tests/support/support.h"
+
+#include <math.h>
+
+#include "base/random.h"
+#include "optim/adamw.h"
+
+static const struct adamw_options options = {
+    .beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-8, .weight_decay = 0.1};
+
+struct fixture {
+    struct model_shape shape;
+    struct arena arena;
+    struct parameters weights, gradients;
+    struct adamw adamw;
+};
+
+static void bind_all(struct fixture *fixture) {
+    parameters_bind(&fixture->weights, &fixture->arena, &fixture->shape);
+    parameters_bind(&fixture->gradients, &fixture->arena, &fixture->shape);
+    adamw_bind(&fixture->adamw, &fixture->arena, &options, &fixture->shape);
+}
+
+static void fixture_open(struct fixture *fixture) {
+    struct failure failure = {0};
+    *fixture = (struct fixture){.shape = {.width = 8,
+                                          .layers = 1,
+                                          .heads = 2,
+                                          .hidden = 12,
+                                          .observation_dim = 3,
+                                          .action_dim = 2,
+                                          .time_max = 5,
+                                          .trial_max = 2}};
+    assert_true(token_layout_parse(&fixture->shape.layout, "R,s,a", &failure));
+    bind_all(fixture);
+    arena_open(&fixture->arena, fixture->arena.used);
+    bind_all(fixture);
+    parameters_initialise(&fixture->weights, &fixture->shape, 3);
+}
+
+static void draw_gradients(struct fixture *fixture, uint64_t step) {
+    struct random random = random_stream(1, RANDOM_TEST, step, 0);
+    for (size_t i = 0; i < fixture->adamw.entry_count; i++) {
+        const struct parameter_entry *entry = &fixture->adamw.entries[i];
+        for (size_t j = 0; j < entry->rows * entry->columns; j++) {
+            fixture->gradients.flat[entry->offset + j] = random_normal(&random);
+        }
+    }
+}
+
+/* One element's history, written from the paper's algorithm. */
+struct reference {
+    double weight, first, second;
+};
+
+static void reference_step(struct reference *r, double gradient, double rate, double decay,
+                           int step) {
+    r->first = options.beta1 * r->first + (1.0 - options.beta1) * gradient;
+    r->second = options.beta2 * r->second + (1.0 - options.beta2) * gradient * gradient;
+    double first = r->first / (1.0 - pow(options.beta1, step));
+    double second = r->second / (1.0 - pow(options.beta2, step));
+    r->weight -= rate * (first / (sqrt(second) + options.epsilon) + decay * r->weight);
+}
+
+static void test_adamw_follows_its_formulas(void **state) {
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture);
+    size_t count = fixture.weights.count;
+    struct reference *references = memory_take(count, sizeof *references);
+    for (size_t i = 0; i < count; i++) {
+        references[i].weight = fixture.weights.flat[i];
+    }
+    for (int step = 1; step <= 4; step++) {
+        draw_gradients(&fixture, (uint64_t)step);
+        adamw_step(&fixture.weights, &fixture.adamw, &fixture.gradients, 0.5, 0.01, (uint64_t)step);
+        for (size_t e = 0; e < fixture.adamw.entry_count; e++) {
+            const struct parameter_entry *entry = &fixture.adamw.entries[e];
+            double decay = entry->decay == PARAMETER_DECAY_YES ? options.weight_decay : 0.0;
+            for (size_t i = 0; i < entry->rows * entry->columns; i++) {
+                struct reference *r = &references[entry->offset + i];
+                reference_step(r, 0.5 * fixture.gradients.flat[entry->offset + i], 0.01, decay,
+                               step);
+                support_expect_near(fixture.weights.flat[entry->offset + i], r->weight, 1e-12);
+            }
+        }
+    }
+    memory_free(references);
+    arena_close(&fixture.arena);
+}
+
+static void test_adamw_leaves_padding_at_zero(void **state) {
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture);
+    draw_gradients(&fixture, 1);
+    adamw_step(&fixture.weights, &fixture.adamw, &fixture.gradients, 1.0, 0.01, 1);
+    size_t learned = 0;
+    size_t zeros = 0;
+    for (size_t i = 0; i < fixture.adamw.entry_count; i++) {
+        learned += fixture.adamw.entries[i].rows * fixture.adamw.entries[i].columns;
+    }
+    assert_int_equal(learned, parameters_learned(&fixture.shape));
+    for (size_t i = 0; i < fixture.weights.count; i++) {
+        zeros += fixture.weights.flat[i] == 0.0;
+    }
+    assert_int_equal(zeros, fixture.weights.count - learned);
+    arena_close(&fixture.arena);
+}
+
+static void test_adamw_gradient_norm_is_euclidean(void **state) {
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture);
+    fixture.gradients.flat[0] = 3.0;
+    fixture.gradients.flat[fixture.gradients.count - 1] = -4.0;
+    support_expect_near(adamw_gradient_norm(&fixture.gradients), 5.0, 1e-12);
+    arena_close(&fixture.arena);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_adamw_follows_its_formulas),
+        cmocka_unit_test(test_adamw_leaves_padding_at_zero),
+        cmocka_unit_test(test_adamw_gradient_norm_is_euclidean),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
