@@ -5,7 +5,8 @@
 static const char letters[TOKEN_KINDS] = {'R', 's', 'a', 'r', 'd'};
 static const char *const names[TOKEN_KINDS] = {"return", "state", "action", "reward", "done"};
 
-static bool kind_of_letter(char letter, enum token_kind *kind) {
+static bool kind_of_letter(char letter, enum token_kind *kind)
+{
     for (size_t i = 0; i < TOKEN_KINDS; i++) {
         if (letters[i] == letter) {
             *kind = (enum token_kind)i;
@@ -15,7 +16,8 @@ static bool kind_of_letter(char letter, enum token_kind *kind) {
     return false;
 }
 
-static bool refuse(const char *text, const char *why, struct failure *failure) {
+static bool refuse(const char *text, const char *why, struct failure *failure)
+{
     return failure_set(failure, EXIT_CODE_CONFIG,
                        "context.tokens: found \"%s\", %s; expected kinds out of R,s,a,r,d, such as "
                        "\"R,s,a,r,d\"",
@@ -23,7 +25,8 @@ static bool refuse(const char *text, const char *why, struct failure *failure) {
 }
 
 /* What is predicted at the state token must not stand before it. */
-static bool check_order(struct token_layout *layout, const char *text, struct failure *failure) {
+static bool check_order(struct token_layout *layout, const char *text, struct failure *failure)
+{
     size_t state = TOKEN_KINDS;
     for (size_t i = 0; i < layout->count; i++) {
         if (layout->kinds[i] == TOKEN_STATE) {
@@ -42,7 +45,8 @@ static bool check_order(struct token_layout *layout, const char *text, struct fa
     return true;
 }
 
-bool token_layout_parse(struct token_layout *layout, const char *text, struct failure *failure) {
+bool token_layout_parse(struct token_layout *layout, const char *text, struct failure *failure)
+{
     *layout = (struct token_layout){0};
     for (const char *at = text; *at; at++) {
         enum token_kind kind;
@@ -63,7 +67,16 @@ bool token_layout_parse(struct token_layout *layout, const char *text, struct fa
     return check_order(layout, text, failure);
 }
 
-bool token_layout_has(const struct token_layout *layout, enum token_kind kind) {
+void token_layout_print(const struct token_layout *layout, char *text)
+{
+    for (size_t i = 0; i < layout->count; i++) {
+        *text++ = letters[layout->kinds[i]];
+        *text++ = i + 1 < layout->count ? ',' : '\0';
+    }
+}
+
+bool token_layout_has(const struct token_layout *layout, enum token_kind kind)
+{
     for (size_t i = 0; i < layout->count; i++) {
         if (layout->kinds[i] == kind) {
             return true;
@@ -72,6 +85,7 @@ bool token_layout_has(const struct token_layout *layout, enum token_kind kind) {
     return false;
 }
 
-const char *token_kind_name(enum token_kind kind) {
+const char *token_kind_name(enum token_kind kind)
+{
     return names[kind];
 }

@@ -4,14 +4,16 @@
 #include "base/memory.h"
 
 /* The beginning of piece `index` when `steps` steps are cut into `pieces` as even as possible. */
-static size_t cut_point(size_t steps, size_t pieces, size_t index) {
+static size_t cut_point(size_t steps, size_t pieces, size_t index)
+{
     size_t share = steps / pieces;
     size_t rest = steps % pieces;
     return share * index + (index < rest ? index : rest);
 }
 
 void partition_open(struct partition *partition, enum partition_rule rule, size_t places,
-                    size_t context_max) {
+                    size_t context_max)
+{
     invariant(places > 0 && context_max > 0);
     *partition = (struct partition){
         .rule = rule,
@@ -22,7 +24,8 @@ void partition_open(struct partition *partition, enum partition_rule rule, size_
     };
 }
 
-void partition_close(struct partition *partition) {
+void partition_close(struct partition *partition)
+{
     memory_free(partition->segments);
     memory_free(partition->shards);
     *partition = (struct partition){0};
@@ -31,7 +34,8 @@ void partition_close(struct partition *partition) {
 /* Append steps [first, end) of a context to a place; neighbours merge, nothing is added if empty.
  */
 static void append(struct segment *segments, struct shard *shard, size_t context, size_t first,
-                   size_t end) {
+                   size_t end)
+{
     if (first == end) {
         return;
     }
@@ -49,7 +53,8 @@ static void append(struct segment *segments, struct shard *shard, size_t context
 }
 
 static void cut_context(const struct partition *partition, struct segment *segments,
-                        struct shard *shard, size_t context, size_t steps, size_t place) {
+                        struct shard *shard, size_t context, size_t steps, size_t place)
+{
     if (partition->rule == PARTITION_CONTIGUOUS) {
         append(segments, shard, context, cut_point(steps, partition->places, place),
                cut_point(steps, partition->places, place + 1));
@@ -63,7 +68,8 @@ static void cut_context(const struct partition *partition, struct segment *segme
            cut_point(steps, chunks, mirror + 1));
 }
 
-void partition_cut(struct partition *partition, const size_t *steps, size_t context_count) {
+void partition_cut(struct partition *partition, const size_t *steps, size_t context_count)
+{
     invariant(context_count <= partition->context_max);
     partition->context_count = context_count;
     for (size_t place = 0; place < partition->places; place++) {
@@ -78,14 +84,16 @@ void partition_cut(struct partition *partition, const size_t *steps, size_t cont
 }
 
 size_t partition_rows_max(enum partition_rule rule, size_t places, size_t context_count,
-                          size_t steps_max) {
+                          size_t steps_max)
+{
     size_t pieces = rule == PARTITION_ZIGZAG ? 2 * places : places;
     size_t largest = (steps_max + pieces - 1) / pieces;
     size_t held = rule == PARTITION_ZIGZAG ? 2 * largest : largest;
     return context_count * (held < steps_max ? held : steps_max);
 }
 
-bool partition_needs(const struct partition *partition, size_t query_place, size_t key_place) {
+bool partition_needs(const struct partition *partition, size_t query_place, size_t key_place)
+{
     const struct shard *queries = &partition->shards[query_place];
     const struct shard *keys = &partition->shards[key_place];
     size_t k = 0;

@@ -2,7 +2,8 @@
 
 #include "base/fatal.h"
 
-struct scaling scaling_identity(size_t observation_dim) {
+struct scaling scaling_identity(size_t observation_dim)
+{
     invariant(observation_dim <= OBSERVATION_DIM_MAX);
     struct scaling scaling = {
         .observation_dim = observation_dim, .return_scale = 1.0, .reward_scale = 1.0};
@@ -13,7 +14,8 @@ struct scaling scaling_identity(size_t observation_dim) {
 }
 
 void scaling_observations(real *scaled, const float *raw, size_t rows,
-                          const struct scaling *scaling) {
+                          const struct scaling *scaling)
+{
     size_t width = scaling->observation_dim;
     for (size_t row = 0; row < rows; row++) {
         for (size_t i = 0; i < width; i++) {
@@ -23,10 +25,12 @@ void scaling_observations(real *scaled, const float *raw, size_t rows,
     }
 }
 
-real scaling_return(double raw, const struct scaling *scaling) {
+real scaling_return(double raw, const struct scaling *scaling)
+{
     return (real)(raw / scaling->return_scale);
 }
 
-real scaling_reward(double raw, const struct scaling *scaling) {
+real scaling_reward(double raw, const struct scaling *scaling)
+{
     return (real)(raw / scaling->reward_scale);
 }

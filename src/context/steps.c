@@ -1,7 +1,8 @@
 #include "context/steps.h"
 
 void steps_bind(struct steps *steps, struct arena *arena, size_t row_max, size_t observation_dim,
-                size_t action_dim) {
+                size_t action_dim)
+{
     *steps = (struct steps){
         .observation_dim = observation_dim,
         .action_dim = action_dim,

@@ -6,7 +6,8 @@
 #include "math/norm.h"
 
 void block_scratch_bind(struct block_scratch *scratch, struct arena *arena,
-                        const struct model_shape *shape) {
+                        const struct model_shape *shape)
+{
     size_t narrow = BLOCK_CHUNK * shape->width;
     size_t wide = BLOCK_CHUNK * shape->hidden;
     *scratch = (struct block_scratch){
@@ -24,18 +25,21 @@ struct chunk {
     size_t first, count;
 };
 
-static struct chunk chunk_from(size_t first, size_t rows) {
+static struct chunk chunk_from(size_t first, size_t rows)
+{
     size_t left = rows - first;
     return (struct chunk){first, left < BLOCK_CHUNK ? left : BLOCK_CHUNK};
 }
 
 /* A map between dense rows. */
-static struct linear_dims dense(size_t rows, size_t in, size_t out) {
+static struct linear_dims dense(size_t rows, size_t in, size_t out)
+{
     return (struct linear_dims){
         .rows = rows, .in = in, .out = out, .x_stride = in, .y_stride = out, .weight_stride = out};
 }
 
-static void add(real *restrict to, const real *restrict from, size_t count) {
+static void add(real *restrict to, const real *restrict from, size_t count)
+{
     for (size_t i = 0; i < count; i++) {
         to[i] += from[i];
     }
@@ -46,7 +50,8 @@ static void add(real *restrict to, const real *restrict from, size_t count) {
 
 void block_project(real *query, real *key_value, const real *x,
                    const struct layer_parameters *parameters, struct block_scratch *scratch,
-                   const struct model_shape *shape, size_t rows) {
+                   const struct model_shape *shape, size_t rows)
+{
     const struct layer_parameters *p = parameters;
     size_t width = shape->width;
     for (size_t first = 0; first < rows; first += BLOCK_CHUNK) {
@@ -66,7 +71,8 @@ void block_project_backward(real *d_x, struct layer_parameters *gradients, const
                             const real *d_key_value, const real *x,
                             const struct layer_parameters *parameters,
                             struct block_scratch *scratch, const struct model_shape *shape,
-                            size_t rows) {
+                            size_t rows)
+{
     const struct layer_parameters *p = parameters;
     struct layer_parameters *g = gradients;
     size_t width = shape->width;
@@ -93,7 +99,8 @@ void block_project_backward(real *d_x, struct layer_parameters *gradients, const
 /* scratch: middle = x + drop(map(attention)), normed, expanded, activated. */
 static void compute_inside(struct block_scratch *scratch, const real *x, const real *attention,
                            const struct layer_parameters *p, const struct model_shape *shape,
-                           struct chunk chunk, const struct token_dropout *dropout, size_t layer) {
+                           struct chunk chunk, const struct token_dropout *dropout, size_t layer)
+{
     size_t width = shape->width;
     struct linear_dims output_dims = dense(chunk.count, width, width);
     struct linear_dims expand_dims = dense(chunk.count, width, shape->hidden);
@@ -113,7 +120,8 @@ static void compute_inside(struct block_scratch *scratch, const real *x, const r
 void block_finish(real *y, const real *x, const real *attention,
                   const struct layer_parameters *parameters, struct block_scratch *scratch,
                   const struct model_shape *shape, size_t rows, const struct token_dropout *dropout,
-                  size_t layer) {
+                  size_t layer)
+{
     size_t width = shape->width;
     for (size_t first = 0; first < rows; first += BLOCK_CHUNK) {
         struct chunk chunk = chunk_from(first, rows);
@@ -131,7 +139,8 @@ void block_finish(real *y, const real *x, const real *attention,
 static void feed_forward_backward(real *d_y, struct block_scratch *scratch,
                                   struct layer_parameters *g, const struct layer_parameters *p,
                                   const struct model_shape *shape, struct chunk chunk,
-                                  const struct token_dropout *dropout, size_t layer) {
+                                  const struct token_dropout *dropout, size_t layer)
+{
     size_t width = shape->width;
     struct linear_dims expand_dims = dense(chunk.count, width, shape->hidden);
     struct linear_dims contract_dims = dense(chunk.count, shape->hidden, width);
@@ -152,7 +161,8 @@ void block_finish_backward(real *d_y, real *d_attention, struct layer_parameters
                            const real *x, const real *attention,
                            const struct layer_parameters *parameters, struct block_scratch *scratch,
                            const struct model_shape *shape, size_t rows,
-                           const struct token_dropout *dropout, size_t layer) {
+                           const struct token_dropout *dropout, size_t layer)
+{
     size_t width = shape->width;
     for (size_t first = 0; first < rows; first += BLOCK_CHUNK) {
         struct chunk chunk = chunk_from(first, rows);

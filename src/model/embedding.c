@@ -12,7 +12,8 @@ struct source {
 };
 
 static struct source source_of(enum token_kind kind, const struct steps *steps,
-                               const struct parameters *parameters) {
+                               const struct parameters *parameters)
+{
     const struct parameters *p = parameters;
     switch (kind) {
     case TOKEN_RETURN:
@@ -34,7 +35,8 @@ static struct source source_of(enum token_kind kind, const struct steps *steps,
 }
 
 static struct linear_dims dims_of(const struct source *source, size_t rows, size_t step_stride,
-                                  size_t width) {
+                                  size_t width)
+{
     return (struct linear_dims){
         .rows = rows,
         .in = source->dim,
@@ -47,7 +49,8 @@ static struct linear_dims dims_of(const struct source *source, size_t rows, size
 
 void embedding_forward(real *x, size_t step_stride, struct kind_range kinds,
                        const struct steps *steps, size_t rows, const struct parameters *parameters,
-                       const struct model_shape *shape) {
+                       const struct model_shape *shape)
+{
     size_t width = shape->width;
     for (size_t k = kinds.begin; k < kinds.end; k++) {
         real *token = x + (k - kinds.begin) * width;
@@ -61,7 +64,8 @@ void embedding_forward(real *x, size_t step_stride, struct kind_range kinds,
 
 void embedding_backward(struct parameters *gradients, const real *d_x, size_t step_stride,
                         struct kind_range kinds, const struct steps *steps, size_t rows,
-                        const struct model_shape *shape) {
+                        const struct model_shape *shape)
+{
     size_t width = shape->width;
     for (size_t k = kinds.begin; k < kinds.end; k++) {
         const real *d_token = d_x + (k - kinds.begin) * width;

@@ -5,13 +5,15 @@
 #include "math/norm.h"
 
 void head_scratch_bind(struct head_scratch *scratch, struct arena *arena,
-                       const struct model_shape *shape) {
+                       const struct model_shape *shape)
+{
     size_t count = HEAD_CHUNK * shape->width;
     scratch->normed = arena_take(arena, count, sizeof(real));
     scratch->d_normed = arena_take(arena, count, sizeof(real));
 }
 
-static struct linear_dims dims_of(const struct model_shape *shape, size_t first, size_t rows) {
+static struct linear_dims dims_of(const struct model_shape *shape, size_t first, size_t rows)
+{
     size_t left = rows - first;
     return (struct linear_dims){
         .rows = left < HEAD_CHUNK ? left : HEAD_CHUNK,
@@ -24,7 +26,8 @@ static struct linear_dims dims_of(const struct model_shape *shape, size_t first,
 }
 
 void head_forward(real *action, const real *x, size_t x_stride, const struct parameters *parameters,
-                  struct head_scratch *scratch, const struct model_shape *shape, size_t rows) {
+                  struct head_scratch *scratch, const struct model_shape *shape, size_t rows)
+{
     for (size_t first = 0; first < rows; first += HEAD_CHUNK) {
         struct linear_dims dims = dims_of(shape, first, rows);
         norm_forward(scratch->normed, shape->width, x + first * x_stride, x_stride,
@@ -38,7 +41,8 @@ void head_forward(real *action, const real *x, size_t x_stride, const struct par
 
 void head_backward(real *d_x, struct parameters *gradients, const real *d_before, const real *x,
                    size_t x_stride, const struct parameters *parameters,
-                   struct head_scratch *scratch, const struct model_shape *shape, size_t rows) {
+                   struct head_scratch *scratch, const struct model_shape *shape, size_t rows)
+{
     for (size_t first = 0; first < rows; first += HEAD_CHUNK) {
         struct linear_dims dims = dims_of(shape, first, rows);
         norm_forward(scratch->normed, shape->width, x + first * x_stride, x_stride,

@@ -13,13 +13,15 @@ typedef void visitor(void *context, const struct parameter_entry *entry, real **
 #define KIND_ROWS(kind, rows) (token_layout_has(&s->layout, kind) ? (rows) : 0)
 
 static struct parameter_entry describe(size_t rows, size_t columns, enum parameter_initial initial,
-                                       enum parameter_decay decay) {
+                                       enum parameter_decay decay)
+{
     return (struct parameter_entry){
         .rows = rows, .columns = columns, .initial = initial, .decay = decay};
 }
 
 static void visit_layer(const struct model_shape *s, struct parameters *parameters, size_t layer,
-                        visitor *visit, void *context) {
+                        visitor *visit, void *context)
+{
     struct parameter_entry entry;
 #define PARAMETER(field, text, row_count, column_count, initial, decay)
 #define LAYER_PARAMETER(field, text, row_count, column_count, initial, decay)                      \
@@ -33,7 +35,8 @@ static void visit_layer(const struct model_shape *s, struct parameters *paramete
 }
 
 static void visit_once(const struct model_shape *s, struct parameters *parameters, visitor *visit,
-                       void *context) {
+                       void *context)
+{
     struct parameter_entry entry;
 #define PARAMETER(field, text, row_count, column_count, initial, decay)                            \
     entry =                                                                                        \
@@ -49,7 +52,8 @@ static void visit_once(const struct model_shape *s, struct parameters *parameter
 }
 
 static void visit_all(const struct model_shape *shape, struct parameters *parameters,
-                      visitor *visit, void *context) {
+                      visitor *visit, void *context)
+{
     visit_once(shape, parameters, visit, context);
     for (size_t layer = 0; layer < shape->layers; layer++) {
         visit_layer(shape, parameters, layer, visit, context);
@@ -57,7 +61,8 @@ static void visit_all(const struct model_shape *shape, struct parameters *parame
 }
 
 /* Where the next tensor begins: whole cache lines. */
-static size_t padded(size_t count) {
+static size_t padded(size_t count)
+{
     size_t line = 64 / sizeof(real);
     return (count + line - 1) / line * line;
 }
@@ -69,7 +74,8 @@ struct listing {
     size_t learned;
 };
 
-static void list_entry(void *context, const struct parameter_entry *entry, real **field) {
+static void list_entry(void *context, const struct parameter_entry *entry, real **field)
+{
     (void)field;
     struct listing *listing = context;
     if (listing->entries) {
@@ -81,29 +87,34 @@ static void list_entry(void *context, const struct parameter_entry *entry, real 
     listing->learned += entry->rows * entry->columns;
 }
 
-static struct listing list_all(struct parameter_entry *entries, const struct model_shape *shape) {
+static struct listing list_all(struct parameter_entry *entries, const struct model_shape *shape)
+{
     struct parameters unbound;
     struct listing listing = {.entries = entries};
     visit_all(shape, &unbound, list_entry, &listing);
     return listing;
 }
 
-size_t parameters_entries(struct parameter_entry *entries, const struct model_shape *shape) {
+size_t parameters_entries(struct parameter_entry *entries, const struct model_shape *shape)
+{
     return list_all(entries, shape).count;
 }
 
-size_t parameters_learned(const struct model_shape *shape) {
+size_t parameters_learned(const struct model_shape *shape)
+{
     return list_all(NULL, shape).learned;
 }
 
-static void bind_field(void *context, const struct parameter_entry *entry, real **field) {
+static void bind_field(void *context, const struct parameter_entry *entry, real **field)
+{
     real **next = context;
     *field = *next;
     *next += padded(entry->rows * entry->columns);
 }
 
 void parameters_bind(struct parameters *parameters, struct arena *arena,
-                     const struct model_shape *shape) {
+                     const struct model_shape *shape)
+{
     *parameters = (struct parameters){.count = list_all(NULL, shape).offset};
     parameters->flat = arena_take(arena, parameters->count, sizeof(real));
     if (parameters->flat) {
@@ -118,7 +129,8 @@ struct initialisation {
     size_t index; /* of the tensor: each has its own stream */
 };
 
-static double deviation_of(const struct parameter_entry *entry, size_t layers) {
+static double deviation_of(const struct parameter_entry *entry, size_t layers)
+{
     switch (entry->initial) {
     case PARAMETER_INITIAL_SMALL:
         return small_deviation;
@@ -133,7 +145,8 @@ static double deviation_of(const struct parameter_entry *entry, size_t layers) {
     return 0.0;
 }
 
-static void initialise_tensor(void *context, const struct parameter_entry *entry, real **field) {
+static void initialise_tensor(void *context, const struct parameter_entry *entry, real **field)
+{
     struct initialisation *how = context;
     struct random random = random_stream(how->seed, RANDOM_INITIAL_WEIGHTS, how->index++, 0);
     double deviation = deviation_of(entry, how->layers);
@@ -144,7 +157,8 @@ static void initialise_tensor(void *context, const struct parameter_entry *entry
 }
 
 void parameters_initialise(struct parameters *parameters, const struct model_shape *shape,
-                           uint64_t seed) {
+                           uint64_t seed)
+{
     struct initialisation how = {.seed = seed, .layers = shape->layers};
     visit_all(shape, parameters, initialise_tensor, &how);
 }

@@ -4,12 +4,14 @@
 
 #include "base/fatal.h"
 
-static size_t width_of(const struct ring_attention *attention) {
+static size_t width_of(const struct ring_attention *attention)
+{
     return attention->options.heads * attention->options.head_width;
 }
 
 void ring_attention_bind(struct ring_attention *attention, struct arena *arena,
-                         const struct ring_attention_options *options, struct ring *ring) {
+                         const struct ring_attention_options *options, struct ring *ring)
+{
     *attention = (struct ring_attention){.options = *options, .ring = ring};
     size_t width = width_of(attention);
     size_t rows = options->rows_max;
@@ -32,7 +34,8 @@ void ring_attention_bind(struct ring_attention *attention, struct arena *arena,
     }
 }
 
-void ring_attention_begin(struct ring_attention *attention, const struct batch *batch) {
+void ring_attention_begin(struct ring_attention *attention, const struct batch *batch)
+{
     size_t places = ring_size(attention->ring);
     for (size_t home = 0; home < places; home++) {
         size_t hop = places - 1;
@@ -58,7 +61,8 @@ typedef void tile_action(struct ring_attention *attention, const struct tile *ti
 
 /* All tiles of this rank's queries in a fixed order, with messages moved along in between. */
 static void for_each_tile(struct ring_attention *attention, const real *query,
-                          const struct batch *batch, tile_action *act, void *detail) {
+                          const struct batch *batch, tile_action *act, void *detail)
+{
     const struct ring_attention_options *options = &attention->options;
     const struct shard *shard = batch_shard(batch);
     size_t width = width_of(attention);
@@ -101,7 +105,8 @@ typedef void key_block_action(struct ring_attention *attention, const struct til
 
 static void for_each_block_of(struct ring_attention *attention, const struct tile *tile,
                               const struct visitor *visitor, const struct segment *segment,
-                              key_block_action *act, void *detail) {
+                              key_block_action *act, void *detail)
+{
     const struct ring_attention_options *options = &attention->options;
     size_t width = width_of(attention);
     size_t first = segment->first * options->tokens_per_step;
@@ -128,7 +133,8 @@ static void for_each_block_of(struct ring_attention *attention, const struct til
 
 /* The visitor's blocks of the tile's context that the tile's last query sees. */
 static void for_each_key_block(struct ring_attention *attention, const struct tile *tile,
-                               const struct visitor *visitor, key_block_action *act, void *detail) {
+                               const struct visitor *visitor, key_block_action *act, void *detail)
+{
     const struct shard *shard = visitor->shard;
     for (size_t i = 0; i < shard->segment_count; i++) {
         if (shard->segments[i].context == tile->context) {
@@ -138,7 +144,8 @@ static void for_each_key_block(struct ring_attention *attention, const struct ti
 }
 
 static struct attention_state state_of(const struct ring_attention *attention,
-                                       const struct tile *tile) {
+                                       const struct tile *tile)
+{
     const struct ring_attention_options *options = &attention->options;
     size_t statistics = tile->row * options->heads + tile->head * tile->queries.count;
     return (struct attention_state){
@@ -148,11 +155,13 @@ static struct attention_state state_of(const struct ring_attention *attention,
     };
 }
 
-static size_t log_sum_offset(const struct ring_attention *attention, const struct tile *tile) {
+static size_t log_sum_offset(const struct ring_attention *attention, const struct tile *tile)
+{
     return tile->row * attention->options.heads + tile->head * tile->queries.count;
 }
 
-static size_t output_offset(const struct ring_attention *attention, const struct tile *tile) {
+static size_t output_offset(const struct ring_attention *attention, const struct tile *tile)
+{
     return tile->row * width_of(attention) + tile->head * attention->options.head_width;
 }
 
@@ -160,23 +169,27 @@ static size_t output_offset(const struct ring_attention *attention, const struct
  */
 
 /* Whose shard is here at a hop. */
-static size_t home_at(const struct ring_attention *attention, size_t hop) {
+static size_t home_at(const struct ring_attention *attention, size_t hop)
+{
     size_t places = ring_size(attention->ring);
     return (ring_place(attention->ring) + places - hop) % places;
 }
 
-static size_t next_place(const struct ring_attention *attention) {
+static size_t next_place(const struct ring_attention *attention)
+{
     return (ring_place(attention->ring) + 1) % ring_size(attention->ring);
 }
 
 static size_t shard_reals(const struct ring_attention *attention, const struct batch *batch,
-                          size_t home) {
+                          size_t home)
+{
     return batch->partition.shards[home].row_count * attention->options.tokens_per_step * 2 *
            width_of(attention);
 }
 
 static struct visitor visitor_at(const struct ring_attention *attention, const real *own,
-                                 const struct batch *batch, size_t hop) {
+                                 const struct batch *batch, size_t hop)
+{
     return (struct visitor){
         .key_value = hop == 0 ? own : attention->visiting[hop % 2],
         .shard = &batch->partition.shards[home_at(attention, hop)],
@@ -185,7 +198,8 @@ static struct visitor visitor_at(const struct ring_attention *attention, const r
 
 /* While the visitor of this hop is met, it goes on to the next place and its follower comes in. */
 static void begin_exchange(struct ring_attention *attention, const struct visitor *visitor,
-                           const struct batch *batch, size_t hop) {
+                           const struct batch *batch, size_t hop)
+{
     size_t places = ring_size(attention->ring);
     size_t home = home_at(attention, hop);
     if (hop < attention->journey[home]) {
@@ -202,19 +216,21 @@ static void begin_exchange(struct ring_attention *attention, const struct visito
 /* --- Forward
  * -------------------------------------------------------------------------------------- */
 
-static void begin_tile(struct ring_attention *attention, const struct tile *tile, void *detail) {
+static void begin_tile(struct ring_attention *attention, const struct tile *tile, void *detail)
+{
     (void)detail;
     struct attention_state state = state_of(attention, tile);
     attention_begin(&state, &tile->queries);
 }
 
 static void absorb_block(struct ring_attention *attention, const struct tile *tile,
-                         const struct key_block *block, void *detail) {
+                         const struct key_block *block, void *detail)
+{
     attention_absorb(detail, &attention->scratch, &tile->queries, &block->keys);
 }
 
-static void absorb_visitor(struct ring_attention *attention, const struct tile *tile,
-                           void *detail) {
+static void absorb_visitor(struct ring_attention *attention, const struct tile *tile, void *detail)
+{
     struct attention_state state = state_of(attention, tile);
     attention_load_queries(&attention->scratch, &tile->queries);
     for_each_key_block(attention, tile, detail, absorb_block, &state);
@@ -225,7 +241,8 @@ struct result {
     real *log_sum;
 };
 
-static void finish_tile(struct ring_attention *attention, const struct tile *tile, void *detail) {
+static void finish_tile(struct ring_attention *attention, const struct tile *tile, void *detail)
+{
     const struct result *result = detail;
     struct attention_state state = state_of(attention, tile);
     attention_finish(result->output + output_offset(attention, tile), width_of(attention),
@@ -233,7 +250,8 @@ static void finish_tile(struct ring_attention *attention, const struct tile *til
 }
 
 void ring_attention_forward(real *output, real *log_sum, struct ring_attention *attention,
-                            const real *query, const real *key_value, const struct batch *batch) {
+                            const real *query, const real *key_value, const struct batch *batch)
+{
     struct result result = {output, log_sum};
     for_each_tile(attention, query, batch, begin_tile, NULL);
     for (size_t hop = 0; hop < ring_size(attention->ring); hop++) {
@@ -258,7 +276,8 @@ struct adjoint {
 };
 
 static void absorb_block_backward(struct ring_attention *attention, const struct tile *tile,
-                                  const struct key_block *block, void *detail) {
+                                  const struct key_block *block, void *detail)
+{
     const struct adjoint *adjoint = detail;
     size_t width = width_of(attention);
     real *d_key =
@@ -276,7 +295,8 @@ static void absorb_block_backward(struct ring_attention *attention, const struct
 }
 
 static void absorb_visitor_backward(struct ring_attention *attention, const struct tile *tile,
-                                    void *detail) {
+                                    void *detail)
+{
     const struct adjoint *adjoint = detail;
     size_t offset = output_offset(attention, tile);
     attention_load_queries(&attention->scratch, &tile->queries);
@@ -285,7 +305,8 @@ static void absorb_visitor_backward(struct ring_attention *attention, const stru
     for_each_key_block(attention, tile, &adjoint->visitor, absorb_block_backward, detail);
 }
 
-static void add(real *restrict to, const real *restrict from, size_t count) {
+static void add(real *restrict to, const real *restrict from, size_t count)
+{
     for (size_t i = 0; i < count; i++) {
         to[i] += from[i];
     }
@@ -294,7 +315,8 @@ static void add(real *restrict to, const real *restrict from, size_t count) {
 /* Add what earlier places had to say on a visitor's gradient and hand it on: to the next place
  * that the visitor sees, or home. */
 static void pass_gradient_on(struct ring_attention *attention, real *d_key_value, size_t reals,
-                             size_t hop) {
+                             size_t hop)
+{
     size_t home = home_at(attention, hop);
     if (hop > 0) {
         attention->waited += ring_wait_receives(attention->ring, RING_GRADIENTS);
@@ -309,7 +331,8 @@ static void pass_gradient_on(struct ring_attention *attention, real *d_key_value
 
 /* This rank's gradient comes home from the last place that its shard visits. */
 static void expect_homecoming(struct ring_attention *attention, real *d_key_value,
-                              const struct batch *batch) {
+                              const struct batch *batch)
+{
     size_t place = ring_place(attention->ring);
     size_t journey = attention->journey[place];
     if (journey > 0) {
@@ -319,7 +342,8 @@ static void expect_homecoming(struct ring_attention *attention, real *d_key_valu
 }
 
 /* Where this rank's share for the visitor of a hop is added up. */
-static real *share_at(struct ring_attention *attention, real *d_key_value, size_t hop) {
+static real *share_at(struct ring_attention *attention, real *d_key_value, size_t hop)
+{
     bool stays_home = hop == 0 && attention->journey[ring_place(attention->ring)] == 0;
     if (stays_home) {
         return d_key_value;
@@ -332,7 +356,8 @@ static real *share_at(struct ring_attention *attention, real *d_key_value, size_
 
 static void meet_visitor_backward(struct ring_attention *attention, struct adjoint *adjoint,
                                   real *d_key_value, const real *query, const struct batch *batch,
-                                  size_t hop) {
+                                  size_t hop)
+{
     size_t home = home_at(attention, hop);
     size_t reals = shard_reals(attention, batch, home);
     if (hop > 0) {
@@ -347,7 +372,8 @@ static void meet_visitor_backward(struct ring_attention *attention, struct adjoi
 
 void ring_attention_backward(real *d_query, real *d_key_value, struct ring_attention *attention,
                              const real *d_output, const real *output, const real *log_sum,
-                             const real *query, const real *key_value, const struct batch *batch) {
+                             const real *query, const real *key_value, const struct batch *batch)
+{
     struct adjoint adjoint = {
         .d_output = d_output, .output = output, .log_sum = log_sum, .d_query = d_query};
     size_t rows = batch_shard(batch)->row_count * attention->options.tokens_per_step;

@@ -1,6 +1,7 @@
 #include "model/shape.h"
 
-bool model_shape_check(const struct model_shape *shape, struct failure *failure) {
+bool model_shape_check(const struct model_shape *shape, struct failure *failure)
+{
     if (shape->layers == 0 || shape->layers > MODEL_LAYERS_MAX) {
         return failure_set(failure, EXIT_CODE_CONFIG, "model.layers: found %zu, expected 1 to %d",
                            shape->layers, MODEL_LAYERS_MAX);
@@ -13,11 +14,13 @@ bool model_shape_check(const struct model_shape *shape, struct failure *failure)
     return true;
 }
 
-size_t model_head_width(const struct model_shape *shape) {
+size_t model_head_width(const struct model_shape *shape)
+{
     return shape->width / shape->heads;
 }
 
-double model_training_flops(const struct model_shape *shape, double tokens) {
+double model_training_flops(const struct model_shape *shape, double tokens)
+{
     double width = (double)shape->width;
     double projections = 8.0 * width * width;
     double feed_forward = 4.0 * width * (double)shape->hidden;

@@ -1,7 +1,8 @@
 #include "model/tape.h"
 
 void tape_bind(struct tape *tape, struct arena *arena, const struct model_shape *shape,
-               size_t tokens) {
+               size_t tokens)
+{
     size_t count = tokens * shape->width;
     *tape = (struct tape){.embedded = arena_take(arena, count, sizeof(real))};
     tape->residual[0] = arena_take(arena, count, sizeof(real));

@@ -4,7 +4,8 @@
 
 static void drop_segment(real *x, size_t width, size_t first_row, size_t row_count,
                          const struct dropout_mask *mask, const struct segment *segment,
-                         size_t tokens_per_step) {
+                         size_t tokens_per_step)
+{
     size_t begin = segment->row * tokens_per_step;
     size_t end = begin + segment->count * tokens_per_step;
     size_t from = begin > first_row ? begin : first_row;
@@ -17,7 +18,8 @@ static void drop_segment(real *x, size_t width, size_t first_row, size_t row_cou
 
 void token_dropout_apply(real *x, size_t width, size_t first_row, size_t row_count,
                          const struct token_dropout *dropout, size_t layer,
-                         enum token_dropout_site site) {
+                         enum token_dropout_site site)
+{
     if (!dropout || dropout->rate <= 0.0) {
         return;
     }

@@ -9,7 +9,8 @@
 
 void transformer_bind(struct transformer *transformer, struct arena *arena,
                       const struct model_shape *shape, const struct transformer_options *options,
-                      struct ring *ring) {
+                      struct ring *ring)
+{
     struct transformer *t = transformer;
     size_t tokens = options->rows_max * shape->layout.count;
     size_t count = tokens * shape->width;
@@ -38,7 +39,8 @@ void transformer_bind(struct transformer *transformer, struct arena *arena,
 }
 
 struct token_dropout transformer_dropout(const struct transformer *transformer,
-                                         const struct batch *batch, uint64_t seed, uint64_t step) {
+                                         const struct batch *batch, uint64_t seed, uint64_t step)
+{
     return (struct token_dropout){
         .rate = transformer->shape.dropout,
         .seed = seed,
@@ -49,16 +51,19 @@ struct token_dropout transformer_dropout(const struct transformer *transformer,
 }
 
 /* Reals from one step's first token to the next step's. */
-static size_t step_stride(const struct model_shape *shape) {
+static size_t step_stride(const struct model_shape *shape)
+{
     return shape->layout.count * shape->width;
 }
 
-static struct kind_range all_kinds(const struct model_shape *shape) {
+static struct kind_range all_kinds(const struct model_shape *shape)
+{
     return (struct kind_range){0, shape->layout.count};
 }
 
 static void embed(struct transformer *t, const struct parameters *parameters,
-                  const struct batch *batch, size_t steps, const struct token_dropout *dropout) {
+                  const struct batch *batch, size_t steps, const struct token_dropout *dropout)
+{
     size_t tokens = steps * t->shape.layout.count;
     size_t width = t->shape.width;
     embedding_forward(t->tape.embedded, step_stride(&t->shape), all_kinds(&t->shape), &batch->steps,
@@ -69,7 +74,8 @@ static void embed(struct transformer *t, const struct parameters *parameters,
 }
 
 void transformer_forward(struct transformer *transformer, const struct parameters *parameters,
-                         const struct batch *batch, const struct token_dropout *dropout) {
+                         const struct batch *batch, const struct token_dropout *dropout)
+{
     struct transformer *t = transformer;
     const struct model_shape *shape = &t->shape;
     size_t steps = batch_shard(batch)->row_count;
@@ -90,7 +96,8 @@ void transformer_forward(struct transformer *transformer, const struct parameter
                  step_stride(shape), parameters, &t->head, shape, steps);
 }
 
-double transformer_loss(struct transformer *transformer, const struct batch *batch) {
+double transformer_loss(struct transformer *transformer, const struct batch *batch)
+{
     return loss_squared_error(transformer->d_predicted, transformer->predicted, batch->steps.action,
                               batch->steps.weight, batch_shard(batch)->row_count,
                               transformer->shape.action_dim);
@@ -99,7 +106,8 @@ double transformer_loss(struct transformer *transformer, const struct batch *bat
 /* d_residual comes in as the gradient of what entered the first layer. */
 static void embed_backward(struct transformer *t, struct parameters *gradients,
                            const struct parameters *parameters, const struct batch *batch,
-                           size_t steps, const struct token_dropout *dropout) {
+                           size_t steps, const struct token_dropout *dropout)
+{
     size_t tokens = steps * t->shape.layout.count;
     size_t width = t->shape.width;
     real *d_embedded = t->d_attention;
@@ -113,7 +121,8 @@ static void embed_backward(struct transformer *t, struct parameters *gradients,
 
 void transformer_backward(struct transformer *transformer, struct parameters *gradients,
                           const struct parameters *parameters, const struct batch *batch,
-                          const struct token_dropout *dropout) {
+                          const struct token_dropout *dropout)
+{
     struct transformer *t = transformer;
     const struct model_shape *shape = &t->shape;
     size_t steps = batch_shard(batch)->row_count;

@@ -3,7 +3,8 @@
 #include <math.h>
 
 void adamw_bind(struct adamw *adamw, struct arena *arena, const struct adamw_options *options,
-                const struct model_shape *shape) {
+                const struct model_shape *shape)
+{
     struct parameters moments;
     *adamw = (struct adamw){
         .options = *options,
@@ -30,8 +31,8 @@ struct update {
 };
 
 static void update_tensor(real *restrict weight, real *restrict first, real *restrict second,
-                          const real *restrict gradient, size_t count,
-                          const struct update *update) {
+                          const real *restrict gradient, size_t count, const struct update *update)
+{
     const struct update u = *update;
     for (size_t i = 0; i < count; i++) {
         real g = u.scale * gradient[i];
@@ -43,7 +44,8 @@ static void update_tensor(real *restrict weight, real *restrict first, real *res
 }
 
 void adamw_step(struct parameters *parameters, struct adamw *adamw,
-                const struct parameters *gradients, double scale, double rate, uint64_t step) {
+                const struct parameters *gradients, double scale, double rate, uint64_t step)
+{
     const struct adamw_options *options = &adamw->options;
     double first_correction = 1.0 - pow(options->beta1, (double)step);
     double second_correction = 1.0 - pow(options->beta2, (double)step);
@@ -65,7 +67,8 @@ void adamw_step(struct parameters *parameters, struct adamw *adamw,
     }
 }
 
-double adamw_gradient_norm(const struct parameters *gradients) {
+double adamw_gradient_norm(const struct parameters *gradients)
+{
     double sum = 0.0;
     for (size_t i = 0; i < gradients->count; i++) {
         sum += (double)gradients->flat[i] * (double)gradients->flat[i];

@@ -4,7 +4,8 @@
 
 static const double pi = 3.14159265358979323846;
 
-double schedule_rate(const struct schedule *schedule, uint64_t step) {
+double schedule_rate(const struct schedule *schedule, uint64_t step)
+{
     if (step < schedule->warmup) {
         return schedule->rate * (double)step / (double)schedule->warmup;
     }

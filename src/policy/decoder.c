@@ -24,11 +24,13 @@ struct decoder {
     struct head_scratch head;
 };
 
-static size_t tokens_max(const struct decoder *decoder) {
+static size_t tokens_max(const struct decoder *decoder)
+{
     return decoder->options.steps_max * decoder->shape->layout.count;
 }
 
-static void bind_attention(struct decoder *decoder, struct arena *arena) {
+static void bind_attention(struct decoder *decoder, struct arena *arena)
+{
     size_t kinds = decoder->shape->layout.count;
     size_t head_width = model_head_width(decoder->shape);
     size_t key_block = decoder->options.key_block;
@@ -44,7 +46,8 @@ static void bind_attention(struct decoder *decoder, struct arena *arena) {
 }
 
 struct decoder *decoder_bind(struct arena *arena, const struct decoder_options *options,
-                             const struct model_shape *shape, const struct parameters *parameters) {
+                             const struct model_shape *shape, const struct parameters *parameters)
+{
     struct decoder measured;
     struct decoder *kept = arena_take(arena, 1, sizeof *kept);
     struct decoder *decoder = kept ? kept : &measured;
@@ -63,7 +66,8 @@ struct decoder *decoder_bind(struct arena *arena, const struct decoder_options *
     return kept;
 }
 
-void decoder_begin(struct decoder *decoder, size_t contexts) {
+void decoder_begin(struct decoder *decoder, size_t contexts)
+{
     invariant(contexts <= decoder->options.context_max);
     decoder->contexts = contexts;
     decoder->tokens = 0;
@@ -72,7 +76,8 @@ void decoder_begin(struct decoder *decoder, size_t contexts) {
     }
 }
 
-void decoder_keep(struct decoder *decoder, const size_t *kept, size_t count) {
+void decoder_keep(struct decoder *decoder, const size_t *kept, size_t count)
+{
     for (size_t i = 0; i < count; i++) {
         invariant(kept[i] < decoder->contexts && (i == 0 || kept[i] > kept[i - 1]));
         decoder->slots[i] = decoder->slots[kept[i]];
@@ -80,7 +85,8 @@ void decoder_keep(struct decoder *decoder, const size_t *kept, size_t count) {
     decoder->contexts = count;
 }
 
-static void check_places(const struct steps *steps, size_t rows, const struct model_shape *shape) {
+static void check_places(const struct steps *steps, size_t rows, const struct model_shape *shape)
+{
     for (size_t i = 0; i < rows; i++) {
         invariant(steps->time[i] < shape->time_max && steps->trial[i] < shape->trial_max);
     }
@@ -88,7 +94,8 @@ static void check_places(const struct steps *steps, size_t rows, const struct mo
 
 /* The new tokens of each context in a row: what the last step left, then what the next begins with.
  * Returns how many there are of one context. */
-static size_t embed(struct decoder *decoder, const struct steps *last, const struct steps *now) {
+static size_t embed(struct decoder *decoder, const struct steps *last, const struct steps *now)
+{
     const struct model_shape *shape = decoder->shape;
     const struct parameters *p = decoder->parameters;
     size_t state_end = shape->layout.state_place + 1;
@@ -109,14 +116,16 @@ static size_t embed(struct decoder *decoder, const struct steps *last, const str
 }
 
 /* Where a context's keys and values of a layer begin. */
-static real *cache_of(const struct decoder *decoder, size_t layer, size_t row) {
+static real *cache_of(const struct decoder *decoder, size_t layer, size_t row)
+{
     size_t slot = layer * decoder->options.context_max + decoder->slots[row];
     return decoder->cache + slot * tokens_max(decoder) * 2 * decoder->shape->width;
 }
 
 /* One head of one context's new tokens looks at all that the context holds. */
 static void attend(struct decoder *decoder, const real *cache, size_t first, size_t count,
-                   size_t head) {
+                   size_t head)
+{
     size_t width = decoder->shape->width;
     size_t head_width = model_head_width(decoder->shape);
     struct attention_queries queries = {
@@ -146,7 +155,8 @@ static void attend(struct decoder *decoder, const real *cache, size_t first, siz
                      decoder->log_sum, &state, &queries);
 }
 
-static void attend_all(struct decoder *decoder, size_t layer, size_t count) {
+static void attend_all(struct decoder *decoder, size_t layer, size_t count)
+{
     size_t width = decoder->shape->width;
     for (size_t row = 0; row < decoder->contexts; row++) {
         real *cache = cache_of(decoder, layer, row);
@@ -160,7 +170,8 @@ static void attend_all(struct decoder *decoder, size_t layer, size_t count) {
 }
 
 void decoder_predict(real *action, struct decoder *decoder, const struct steps *last,
-                     const struct steps *now) {
+                     const struct steps *now)
+{
     const struct model_shape *shape = decoder->shape;
     size_t count = embed(decoder, last, now);
     size_t rows = decoder->contexts * count;

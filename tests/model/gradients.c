@@ -8,12 +8,14 @@
 #include "tests/support/gradient.h"
 #include "tests/support/support_mpi.h"
 
-static double loss_of(void *problem) {
+static double loss_of(void *problem)
+{
     return problem_loss(problem);
 }
 
 /* Every tensor of the model, at up to 6 elements each. */
-static void check_all_tensors(const struct problem_options *options) {
+static void check_all_tensors(const struct problem_options *options)
+{
     struct ring *ring = ring_open(comm_size());
     struct problem problem;
     problem_open(&problem, options, ring);
@@ -47,12 +49,14 @@ static const struct problem_options agentic = {
     .trials = {{3, 2, 4}, {5}},
 };
 
-static void test_gradients_of_the_agentic_transformer(void **state) {
+static void test_gradients_of_the_agentic_transformer(void **state)
+{
     (void)state;
     check_all_tensors(&agentic);
 }
 
-static void test_gradients_with_one_head_and_contiguous_shards(void **state) {
+static void test_gradients_with_one_head_and_contiguous_shards(void **state)
+{
     (void)state;
     struct problem_options options = agentic;
     options.heads = 1;
@@ -61,14 +65,16 @@ static void test_gradients_with_one_head_and_contiguous_shards(void **state) {
     check_all_tensors(&options);
 }
 
-static void test_gradients_with_dropout(void **state) {
+static void test_gradients_with_dropout(void **state)
+{
     (void)state;
     struct problem_options options = agentic;
     options.dropout = 0.1;
     check_all_tensors(&options);
 }
 
-static void test_gradients_of_every_layout(void **state) {
+static void test_gradients_of_every_layout(void **state)
+{
     (void)state;
     static const char *const layouts[] = {"R,s,a,r", "R,s,a", "s,a", "s"};
     for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
@@ -80,7 +86,8 @@ static void test_gradients_of_every_layout(void **state) {
 }
 
 /* Chunks of more than one block of rows. */
-static void test_gradients_over_several_chunks_of_rows(void **state) {
+static void test_gradients_over_several_chunks_of_rows(void **state)
+{
     (void)state;
     struct problem_options options = agentic;
     options.layers = 1;
@@ -90,7 +97,8 @@ static void test_gradients_over_several_chunks_of_rows(void **state) {
     check_all_tensors(&options);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradients_of_the_agentic_transformer),
         cmocka_unit_test(test_gradients_with_one_head_and_contiguous_shards),

@@ -7,7 +7,8 @@
 #include "base/memory.h"
 #include "model/parameters.h"
 
-static struct model_shape shape_of(const char *tokens) {
+static struct model_shape shape_of(const char *tokens)
+{
     struct model_shape shape = {.width = 64,
                                 .layers = 2,
                                 .heads = 4,
@@ -22,21 +23,24 @@ static struct model_shape shape_of(const char *tokens) {
 }
 
 static void open_parameters(struct parameters *parameters, struct arena *arena,
-                            const struct model_shape *shape) {
+                            const struct model_shape *shape)
+{
     *arena = (struct arena){0};
     parameters_bind(parameters, arena, shape);
     arena_open(arena, arena->peak);
     parameters_bind(parameters, arena, shape);
 }
 
-static void test_parameters_default_model_has_about_100_thousand(void **state) {
+static void test_parameters_default_model_has_about_100_thousand(void **state)
+{
     (void)state;
     struct model_shape shape = shape_of("R,s,a,r,d");
     size_t learned = parameters_learned(&shape);
     assert_true(learned > 90000 && learned < 120000);
 }
 
-static void test_parameters_large_model_has_350_million(void **state) {
+static void test_parameters_large_model_has_350_million(void **state)
+{
     (void)state;
     struct model_shape shape = shape_of("R,s,a,r,d");
     shape.width = 1024;
@@ -47,7 +51,8 @@ static void test_parameters_large_model_has_350_million(void **state) {
     assert_true(learned > 340000000 && learned < 365000000);
 }
 
-static void test_parameters_absent_kinds_have_none(void **state) {
+static void test_parameters_absent_kinds_have_none(void **state)
+{
     (void)state;
     struct model_shape shape = shape_of("s,a");
     struct parameters parameters;
@@ -70,7 +75,8 @@ static void test_parameters_absent_kinds_have_none(void **state) {
     arena_close(&arena);
 }
 
-static void test_parameters_initial_values_have_their_deviation(void **state) {
+static void test_parameters_initial_values_have_their_deviation(void **state)
+{
     (void)state;
     struct model_shape shape = shape_of("R,s,a,r,d");
     struct parameters parameters;
@@ -93,7 +99,8 @@ static void test_parameters_initial_values_have_their_deviation(void **state) {
     arena_close(&arena);
 }
 
-static void test_shape_refuses_heads_that_do_not_divide_width(void **state) {
+static void test_shape_refuses_heads_that_do_not_divide_width(void **state)
+{
     (void)state;
     struct model_shape shape = shape_of("R,s,a");
     struct failure failure = {0};
@@ -103,7 +110,8 @@ static void test_shape_refuses_heads_that_do_not_divide_width(void **state) {
     assert_non_null(strstr(failure.text, "model.heads"));
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parameters_default_model_has_about_100_thousand),
         cmocka_unit_test(test_parameters_large_model_has_350_million),

@@ -8,7 +8,8 @@
 
 enum { OBSERVATION_DIM = 3, ACTION_DIM = 2, TIME_MAX = 1100 };
 
-size_t problem_steps(const struct problem_options *options, size_t context) {
+size_t problem_steps(const struct problem_options *options, size_t context)
+{
     size_t steps = 0;
     for (size_t trial = 0; trial < PROBLEM_TRIALS_MAX; trial++) {
         steps += options->trials[context][trial];
@@ -17,7 +18,8 @@ size_t problem_steps(const struct problem_options *options, size_t context) {
 }
 
 void problem_describe(struct steps *steps, size_t row, const struct problem_options *options,
-                      size_t context, size_t step) {
+                      size_t context, size_t step)
+{
     const size_t *lengths = options->trials[context];
     size_t trial = 0;
     size_t time = step;
@@ -40,7 +42,8 @@ void problem_describe(struct steps *steps, size_t row, const struct problem_opti
         trial + 1 == PROBLEM_TRIALS_MAX || lengths[trial + 1] == 0 ? 1 : (real)0.25;
 }
 
-static void fill_batch(struct problem *problem) {
+static void fill_batch(struct problem *problem)
+{
     struct batch *batch = &problem->batch;
     size_t lengths[PROBLEM_CONTEXTS_MAX];
     for (size_t context = 0; context < problem->options.contexts; context++) {
@@ -58,7 +61,8 @@ static void fill_batch(struct problem *problem) {
     }
 }
 
-static void bind_all(struct problem *problem) {
+static void bind_all(struct problem *problem)
+{
     const struct problem_options *options = &problem->options;
     size_t longest = 0;
     for (size_t context = 0; context < options->contexts; context++) {
@@ -79,8 +83,8 @@ static void bind_all(struct problem *problem) {
                      problem->ring);
 }
 
-void problem_open(struct problem *problem, const struct problem_options *options,
-                  struct ring *ring) {
+void problem_open(struct problem *problem, const struct problem_options *options, struct ring *ring)
+{
     struct failure failure = {0};
     *problem = (struct problem){.options = *options, .ring = ring};
     problem->shape = (struct model_shape){
@@ -104,25 +108,29 @@ void problem_open(struct problem *problem, const struct problem_options *options
     fill_batch(problem);
 }
 
-void problem_close(struct problem *problem) {
+void problem_close(struct problem *problem)
+{
     batch_close(&problem->batch);
     arena_close(&problem->arena);
 }
 
-static double forward_and_loss(struct problem *problem, const struct token_dropout *dropout) {
+static double forward_and_loss(struct problem *problem, const struct token_dropout *dropout)
+{
     transformer_forward(&problem->transformer, &problem->weights, &problem->batch, dropout);
     real loss = (real)transformer_loss(&problem->transformer, &problem->batch);
     ring_sum_real(problem->ring, &loss, 1);
     return (double)loss;
 }
 
-double problem_loss(struct problem *problem) {
+double problem_loss(struct problem *problem)
+{
     struct token_dropout dropout =
         transformer_dropout(&problem->transformer, &problem->batch, 7, 3);
     return forward_and_loss(problem, &dropout);
 }
 
-double problem_gradients(struct problem *problem) {
+double problem_gradients(struct problem *problem)
+{
     struct token_dropout dropout =
         transformer_dropout(&problem->transformer, &problem->batch, 7, 3);
     double loss = forward_and_loss(problem, &dropout);

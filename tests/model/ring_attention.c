@@ -18,11 +18,13 @@ struct dense {
     double *probability;                        /* (length) */
 };
 
-static size_t width_of(const struct dense *dense) {
+static size_t width_of(const struct dense *dense)
+{
     return dense->heads * dense->head_width;
 }
 
-static double **dense_arrays(struct dense *dense, double **arrays[8]) {
+static double **dense_arrays(struct dense *dense, double **arrays[8])
+{
     arrays[0] = &dense->query;
     arrays[1] = &dense->key;
     arrays[2] = &dense->value;
@@ -34,7 +36,8 @@ static double **dense_arrays(struct dense *dense, double **arrays[8]) {
     return arrays[0];
 }
 
-static void dense_open(struct dense *dense, size_t length, size_t heads, size_t head_width) {
+static void dense_open(struct dense *dense, size_t length, size_t heads, size_t head_width)
+{
     *dense = (struct dense){.length = length, .heads = heads, .head_width = head_width};
     double **arrays[8];
     dense_arrays(dense, arrays);
@@ -49,7 +52,8 @@ static void dense_open(struct dense *dense, size_t length, size_t heads, size_t 
     dense->probability = memory_take(length, sizeof(double));
 }
 
-static void dense_close(struct dense *dense) {
+static void dense_close(struct dense *dense)
+{
     double **arrays[8];
     dense_arrays(dense, arrays);
     for (size_t i = 0; i < 8; i++) {
@@ -58,7 +62,8 @@ static void dense_close(struct dense *dense) {
     memory_free(dense->probability);
 }
 
-static double dot(const double *a, const double *b, size_t count) {
+static double dot(const double *a, const double *b, size_t count)
+{
     double sum = 0.0;
     for (size_t i = 0; i < count; i++) {
         sum += a[i] * b[i];
@@ -66,7 +71,8 @@ static double dot(const double *a, const double *b, size_t count) {
     return sum;
 }
 
-static void softmax_row(struct dense *dense, size_t i, size_t column) {
+static void softmax_row(struct dense *dense, size_t i, size_t column)
+{
     size_t width = width_of(dense);
     double scale = 1.0 / sqrt((double)dense->head_width);
     double maximum = -INFINITY;
@@ -85,7 +91,8 @@ static void softmax_row(struct dense *dense, size_t i, size_t column) {
     }
 }
 
-static void dense_row(struct dense *dense, size_t i, size_t column) {
+static void dense_row(struct dense *dense, size_t i, size_t column)
+{
     size_t width = width_of(dense);
     double scale = 1.0 / sqrt((double)dense->head_width);
     size_t at = i * width + column;
@@ -108,7 +115,8 @@ static void dense_row(struct dense *dense, size_t i, size_t column) {
     }
 }
 
-static void dense_compute(struct dense *dense) {
+static void dense_compute(struct dense *dense)
+{
     for (size_t i = 0; i < dense->length; i++) {
         for (size_t head = 0; head < dense->heads; head++) {
             dense_row(dense, i, head * dense->head_width);
@@ -127,7 +135,8 @@ struct sharded {
 };
 
 static void sharded_bind(struct sharded *s, const struct dense *dense, enum partition_rule rule,
-                         struct ring *ring) {
+                         struct ring *ring)
+{
     size_t rows = partition_rows_max(rule, ring_size(ring), 1, dense->length);
     size_t width = width_of(dense);
     struct ring_attention_options options = {
@@ -151,7 +160,8 @@ static void sharded_bind(struct sharded *s, const struct dense *dense, enum part
 }
 
 static void sharded_open(struct sharded *s, const struct dense *dense, enum partition_rule rule,
-                         struct ring *ring) {
+                         struct ring *ring)
+{
     *s = (struct sharded){0};
     sharded_bind(s, dense, rule, ring);
     arena_open(&s->arena, s->arena.peak);
@@ -159,7 +169,8 @@ static void sharded_open(struct sharded *s, const struct dense *dense, enum part
     partition_cut(&s->batch.partition, &dense->length, 1);
 }
 
-static void sharded_close(struct sharded *s) {
+static void sharded_close(struct sharded *s)
+{
     batch_close(&s->batch);
     arena_close(&s->arena);
 }
@@ -168,7 +179,8 @@ enum direction { TAKE, COMPARE };
 
 /* Copy a dense array's rows into this rank's rows, or return how far they are from them. */
 static double exchange(real *rows, size_t stride, const double *dense_rows, size_t width,
-                       const struct batch *batch, enum direction direction) {
+                       const struct batch *batch, enum direction direction)
+{
     double worst = 0.0;
     const struct shard *shard = batch_shard(batch);
     for (size_t i = 0; i < shard->segment_count; i++) {
@@ -186,7 +198,8 @@ static double exchange(real *rows, size_t stride, const double *dense_rows, size
     return worst;
 }
 
-static double largest(const double *values, size_t count) {
+static double largest(const double *values, size_t count)
+{
     double most = 0.0;
     for (size_t i = 0; i < count; i++) {
         most = fmax(most, fabs(values[i]));
@@ -195,7 +208,8 @@ static double largest(const double *values, size_t count) {
 }
 
 static void expect_close(real *rows, size_t stride, const double *wanted, const struct dense *dense,
-                         const struct batch *batch, const char *name) {
+                         const struct batch *batch, const char *name)
+{
     size_t width = width_of(dense);
     double error = exchange(rows, stride, wanted, width, batch, COMPARE);
     /* What comes in is of size 1, so that a gradient which ought to vanish is held to that. */
@@ -206,7 +220,8 @@ static void expect_close(real *rows, size_t stride, const double *wanted, const 
     }
 }
 
-static void compare(size_t length, size_t heads, enum partition_rule rule, struct ring *ring) {
+static void compare(size_t length, size_t heads, enum partition_rule rule, struct ring *ring)
+{
     struct dense dense;
     struct sharded s;
     dense_open(&dense, length, heads, 16);
@@ -229,7 +244,8 @@ static void compare(size_t length, size_t heads, enum partition_rule rule, struc
     dense_close(&dense);
 }
 
-static void compare_lengths(enum partition_rule rule) {
+static void compare_lengths(enum partition_rule rule)
+{
     static const size_t lengths[] = {1, 7, 64, 1000, 1001};
     struct ring *ring = ring_open(comm_size());
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
@@ -239,17 +255,20 @@ static void compare_lengths(enum partition_rule rule) {
     ring_close(ring);
 }
 
-static void test_ring_attention_equals_dense_zigzag(void **state) {
+static void test_ring_attention_equals_dense_zigzag(void **state)
+{
     (void)state;
     compare_lengths(PARTITION_ZIGZAG);
 }
 
-static void test_ring_attention_equals_dense_contiguous(void **state) {
+static void test_ring_attention_equals_dense_contiguous(void **state)
+{
     (void)state;
     compare_lengths(PARTITION_CONTIGUOUS);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ring_attention_equals_dense_zigzag),
         cmocka_unit_test(test_ring_attention_equals_dense_contiguous),

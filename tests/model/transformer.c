@@ -24,7 +24,8 @@ static const struct problem_options standard = {
 };
 
 /* The largest difference of a tensor, relative to its largest element. */
-static double relative_error(const real *found, const real *wanted, size_t count) {
+static double relative_error(const real *found, const real *wanted, size_t count)
+{
     double scale = 0.0;
     double worst = 0.0;
     for (size_t i = 0; i < count; i++) {
@@ -34,7 +35,8 @@ static double relative_error(const real *found, const real *wanted, size_t count
     return worst / scale;
 }
 
-static void expect_gradients_equal(const struct problem *found, const struct problem *wanted) {
+static void expect_gradients_equal(const struct problem *found, const struct problem *wanted)
+{
     size_t count = parameters_entries(NULL, &wanted->shape);
     struct parameter_entry *entries = memory_take(count, sizeof *entries);
     parameters_entries(entries, &wanted->shape);
@@ -51,7 +53,8 @@ static void expect_gradients_equal(const struct problem *found, const struct pro
 }
 
 /* This ring against a ring of one rank, which each rank computes on its own. */
-static void expect_equal_to_single_rank(const struct problem_options *options) {
+static void expect_equal_to_single_rank(const struct problem_options *options)
+{
     struct ring *ring = ring_open(comm_size());
     struct ring *single = ring_open(1);
     struct problem found;
@@ -68,19 +71,22 @@ static void expect_equal_to_single_rank(const struct problem_options *options) {
     ring_close(ring);
 }
 
-static void test_transformer_gradients_equal_single_rank_zigzag(void **state) {
+static void test_transformer_gradients_equal_single_rank_zigzag(void **state)
+{
     (void)state;
     expect_equal_to_single_rank(&standard);
 }
 
-static void test_transformer_gradients_equal_single_rank_contiguous(void **state) {
+static void test_transformer_gradients_equal_single_rank_contiguous(void **state)
+{
     (void)state;
     struct problem_options options = standard;
     options.rule = PARTITION_CONTIGUOUS;
     expect_equal_to_single_rank(&options);
 }
 
-static void test_transformer_dropout_is_the_same_for_any_ring(void **state) {
+static void test_transformer_dropout_is_the_same_for_any_ring(void **state)
+{
     (void)state;
     struct problem_options options = standard;
     options.dropout = 0.1;
@@ -89,7 +95,8 @@ static void test_transformer_dropout_is_the_same_for_any_ring(void **state) {
 
 /* The prediction at each step of context 0, wherever its rows lie; (steps x action_dim), 0 where
  * they are not this rank's. */
-static void gather_predictions(real *predictions, const struct problem *problem, size_t steps) {
+static void gather_predictions(real *predictions, const struct problem *problem, size_t steps)
+{
     size_t width = problem->shape.action_dim;
     memset(predictions, 0, steps * width * sizeof *predictions);
     const struct shard *shard = batch_shard(&problem->batch);
@@ -104,7 +111,8 @@ static void gather_predictions(real *predictions, const struct problem *problem,
 }
 
 /* Add to everything that a step of context 0 holds. */
-static void disturb(struct problem *problem, size_t step) {
+static void disturb(struct problem *problem, size_t step)
+{
     struct steps *steps = &problem->batch.steps;
     const struct shard *shard = batch_shard(&problem->batch);
     for (size_t i = 0; i < shard->segment_count; i++) {
@@ -121,7 +129,8 @@ static void disturb(struct problem *problem, size_t step) {
     }
 }
 
-static void test_transformer_past_does_not_see_the_future(void **state) {
+static void test_transformer_past_does_not_see_the_future(void **state)
+{
     (void)state;
     struct ring *ring = ring_open(comm_size());
     struct problem problem;
@@ -151,7 +160,8 @@ static void test_transformer_past_does_not_see_the_future(void **state) {
     ring_close(ring);
 }
 
-static void test_transformer_state_does_not_see_its_own_action(void **state) {
+static void test_transformer_state_does_not_see_its_own_action(void **state)
+{
     (void)state;
     struct ring *ring = ring_open(comm_size());
     struct problem problem;
@@ -176,7 +186,8 @@ static void test_transformer_state_does_not_see_its_own_action(void **state) {
     ring_close(ring);
 }
 
-static void test_transformer_same_call_gives_the_same_bits(void **state) {
+static void test_transformer_same_call_gives_the_same_bits(void **state)
+{
     (void)state;
     struct ring *ring = ring_open(comm_size());
     struct problem problem;
@@ -192,7 +203,8 @@ static void test_transformer_same_call_gives_the_same_bits(void **state) {
     ring_close(ring);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_transformer_gradients_equal_single_rank_zigzag),
         cmocka_unit_test(test_transformer_gradients_equal_single_rank_contiguous),

@@ -16,13 +16,15 @@ struct fixture {
     struct adamw adamw;
 };
 
-static void bind_all(struct fixture *fixture) {
+static void bind_all(struct fixture *fixture)
+{
     parameters_bind(&fixture->weights, &fixture->arena, &fixture->shape);
     parameters_bind(&fixture->gradients, &fixture->arena, &fixture->shape);
     adamw_bind(&fixture->adamw, &fixture->arena, &options, &fixture->shape);
 }
 
-static void fixture_open(struct fixture *fixture) {
+static void fixture_open(struct fixture *fixture)
+{
     struct failure failure = {0};
     *fixture = (struct fixture){.shape = {.width = 8,
                                           .layers = 1,
@@ -39,7 +41,8 @@ static void fixture_open(struct fixture *fixture) {
     parameters_initialise(&fixture->weights, &fixture->shape, 3);
 }
 
-static void draw_gradients(struct fixture *fixture, uint64_t step) {
+static void draw_gradients(struct fixture *fixture, uint64_t step)
+{
     struct random random = random_stream(1, RANDOM_TEST, step, 0);
     for (size_t i = 0; i < fixture->adamw.entry_count; i++) {
         const struct parameter_entry *entry = &fixture->adamw.entries[i];
@@ -55,7 +58,8 @@ struct reference {
 };
 
 static void reference_step(struct reference *r, double gradient, double rate, double decay,
-                           int step) {
+                           int step)
+{
     r->first = options.beta1 * r->first + (1.0 - options.beta1) * gradient;
     r->second = options.beta2 * r->second + (1.0 - options.beta2) * gradient * gradient;
     double first = r->first / (1.0 - pow(options.beta1, step));
@@ -63,7 +67,8 @@ static void reference_step(struct reference *r, double gradient, double rate, do
     r->weight -= rate * (first / (sqrt(second) + options.epsilon) + decay * r->weight);
 }
 
-static void test_adamw_follows_its_formulas(void **state) {
+static void test_adamw_follows_its_formulas(void **state)
+{
     (void)state;
     struct fixture fixture;
     fixture_open(&fixture);
@@ -90,7 +95,8 @@ static void test_adamw_follows_its_formulas(void **state) {
     arena_close(&fixture.arena);
 }
 
-static void test_adamw_leaves_padding_at_zero(void **state) {
+static void test_adamw_leaves_padding_at_zero(void **state)
+{
     (void)state;
     struct fixture fixture;
     fixture_open(&fixture);
@@ -109,7 +115,8 @@ static void test_adamw_leaves_padding_at_zero(void **state) {
     arena_close(&fixture.arena);
 }
 
-static void test_adamw_gradient_norm_is_euclidean(void **state) {
+static void test_adamw_gradient_norm_is_euclidean(void **state)
+{
     (void)state;
     struct fixture fixture;
     fixture_open(&fixture);
@@ -119,7 +126,8 @@ static void test_adamw_gradient_norm_is_euclidean(void **state) {
     arena_close(&fixture.arena);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_adamw_follows_its_formulas),
         cmocka_unit_test(test_adamw_leaves_padding_at_zero),

@@ -6,14 +6,16 @@
 static const struct schedule cosine = {
     .shape = SCHEDULE_COSINE, .rate = 2.0, .floor = 0.1, .warmup = 10, .steps = 110};
 
-static void test_schedule_rises_linearly(void **state) {
+static void test_schedule_rises_linearly(void **state)
+{
     (void)state;
     support_expect_near(schedule_rate(&cosine, 1), 0.2, 1e-12);
     support_expect_near(schedule_rate(&cosine, 5), 1.0, 1e-12);
     support_expect_near(schedule_rate(&cosine, 10), 2.0, 1e-12);
 }
 
-static void test_schedule_falls_to_its_floor(void **state) {
+static void test_schedule_falls_to_its_floor(void **state)
+{
     (void)state;
     support_expect_near(schedule_rate(&cosine, 60), 2.0 * (0.1 + 0.9 * 0.5), 1e-12);
     support_expect_near(schedule_rate(&cosine, 110), 0.2, 1e-12);
@@ -23,7 +25,8 @@ static void test_schedule_falls_to_its_floor(void **state) {
     }
 }
 
-static void test_schedule_constant_stays(void **state) {
+static void test_schedule_constant_stays(void **state)
+{
     (void)state;
     struct schedule constant = cosine;
     constant.shape = SCHEDULE_CONSTANT;
@@ -32,7 +35,8 @@ static void test_schedule_constant_stays(void **state) {
     support_expect_near(schedule_rate(&constant, 500), 2.0, 1e-12);
 }
 
-static void test_schedule_without_warmup_or_shorter_than_it(void **state) {
+static void test_schedule_without_warmup_or_shorter_than_it(void **state)
+{
     (void)state;
     struct schedule plain = cosine;
     plain.warmup = 0;
@@ -42,7 +46,8 @@ static void test_schedule_without_warmup_or_shorter_than_it(void **state) {
     support_expect_near(schedule_rate(&plain, 200), 2.0, 1e-12);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_schedule_rises_linearly),
         cmocka_unit_test(test_schedule_falls_to_its_floor),

@@ -34,7 +34,8 @@ struct fixture {
     real *action; /* (contexts x action_dim) */
 };
 
-static void bind_all(struct fixture *fixture) {
+static void bind_all(struct fixture *fixture)
+{
     const struct problem *problem = &fixture->problem;
     struct decoder_options options = {.context_max = 3, .steps_max = 60, .key_block = 16};
     fixture->decoder = decoder_bind(&fixture->arena, &options, &problem->shape, &problem->weights);
@@ -45,7 +46,8 @@ static void bind_all(struct fixture *fixture) {
     fixture->action = arena_take(&fixture->arena, 3 * problem->shape.action_dim, sizeof(real));
 }
 
-static void fixture_open(struct fixture *fixture, const struct problem_options *options) {
+static void fixture_open(struct fixture *fixture, const struct problem_options *options)
+{
     *fixture = (struct fixture){.ring = ring_open(1)};
     problem_open(&fixture->problem, options, fixture->ring);
     problem_loss(&fixture->problem);
@@ -54,14 +56,16 @@ static void fixture_open(struct fixture *fixture, const struct problem_options *
     bind_all(fixture);
 }
 
-static void fixture_close(struct fixture *fixture) {
+static void fixture_close(struct fixture *fixture)
+{
     arena_close(&fixture->arena);
     problem_close(&fixture->problem);
     ring_close(fixture->ring);
 }
 
 /* What training predicted for one step of a context. */
-static const real *trained(const struct fixture *fixture, size_t context, size_t step) {
+static const real *trained(const struct fixture *fixture, size_t context, size_t step)
+{
     const struct shard *shard = batch_shard(&fixture->problem.batch);
     const struct segment *segment = &shard->segments[context];
     assert_int_equal(segment->context, context);
@@ -70,7 +74,8 @@ static const real *trained(const struct fixture *fixture, size_t context, size_t
 }
 
 static void expect_rows_equal(const struct fixture *fixture, const size_t *contexts, size_t count,
-                              size_t step) {
+                              size_t step)
+{
     size_t width = fixture->problem.shape.action_dim;
     for (size_t row = 0; row < count; row++) {
         const real *wanted = trained(fixture, contexts[row], step);
@@ -79,7 +84,8 @@ static void expect_rows_equal(const struct fixture *fixture, const size_t *conte
 }
 
 /* Decode all contexts to their ends; those that end earlier are let go. */
-static void decode_all(struct fixture *fixture) {
+static void decode_all(struct fixture *fixture)
+{
     const struct problem_options *options = &fixture->problem.options;
     size_t contexts[3] = {0, 1, 2};
     size_t count = options->contexts;
@@ -108,7 +114,8 @@ static void decode_all(struct fixture *fixture) {
     }
 }
 
-static void expect_decoding_equals_training(const struct problem_options *options) {
+static void expect_decoding_equals_training(const struct problem_options *options)
+{
     struct fixture fixture;
     fixture_open(&fixture, options);
     decode_all(&fixture);
@@ -116,12 +123,14 @@ static void expect_decoding_equals_training(const struct problem_options *option
     fixture_close(&fixture);
 }
 
-static void test_decoder_equals_training_where_trials_end_at_different_steps(void **state) {
+static void test_decoder_equals_training_where_trials_end_at_different_steps(void **state)
+{
     (void)state;
     expect_decoding_equals_training(&standard);
 }
 
-static void test_decoder_equals_training_where_contexts_end_at_different_steps(void **state) {
+static void test_decoder_equals_training_where_contexts_end_at_different_steps(void **state)
+{
     (void)state;
     struct problem_options options = standard;
     options.trials[0][2] = 2;
@@ -129,7 +138,8 @@ static void test_decoder_equals_training_where_contexts_end_at_different_steps(v
     expect_decoding_equals_training(&options);
 }
 
-static void test_decoder_equals_training_for_every_layout(void **state) {
+static void test_decoder_equals_training_for_every_layout(void **state)
+{
     (void)state;
     static const char *const layouts[] = {"R,s,a,r", "R,s,a", "s,a", "s", "s,a,r,d"};
     for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
@@ -140,7 +150,8 @@ static void test_decoder_equals_training_for_every_layout(void **state) {
     }
 }
 
-static void step_past_the_end(void *argument) {
+static void step_past_the_end(void *argument)
+{
     struct fixture *fixture = argument;
     decoder_begin(fixture->decoder, 1);
     for (size_t step = 0; step < 61; step++) {
@@ -150,7 +161,8 @@ static void step_past_the_end(void *argument) {
     }
 }
 
-static void test_decoder_never_runs_past_its_cache(void **state) {
+static void test_decoder_never_runs_past_its_cache(void **state)
+{
     (void)state;
     struct fixture fixture;
     fixture_open(&fixture, &standard);
@@ -158,7 +170,8 @@ static void test_decoder_never_runs_past_its_cache(void **state) {
     fixture_close(&fixture);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decoder_equals_training_where_trials_end_at_different_steps),
         cmocka_unit_test(test_decoder_equals_training_where_contexts_end_at_different_steps),
