@@ -12,11 +12,11 @@
  * numbers are part of what makes a run repeatable. */
 enum random_purpose {
     RANDOM_INITIAL_WEIGHTS = 1,
-    RANDOM_CHAIN = 2,       /* which episodes make a chain */
+    RANDOM_CHAIN = 2, /* which episodes make a chain */
     RANDOM_DROPOUT = 3,
-    RANDOM_COLLECT = 4,     /* environments and policies while data is collected */
-    RANDOM_EVALUATE = 5,    /* environments while a policy is evaluated */
-    RANDOM_EXPLORE = 6,     /* action noise while a policy is evaluated */
+    RANDOM_COLLECT = 4,  /* environments and policies while data is collected */
+    RANDOM_EVALUATE = 5, /* environments while a policy is evaluated */
+    RANDOM_EXPLORE = 6,  /* action noise while a policy is evaluated */
     RANDOM_TEST = 7,
     RANDOM_BENCH = 8,
 };

@@ -27,7 +27,8 @@ void comm_agree(const struct failure *failure);
 /* Fatal unless every rank brings the same value: `what` names it. Collective. */
 void comm_same(uint64_t value, const char *what);
 
-/* Over all ranks of the job, in place, the same bits on every rank. Collective. */
+/* Over all ranks of the job, in place, the same bits on every rank and every time. A NaN spreads
+ * through a sum, but a maximum may drop it. Collective. */
 void comm_sum_real(real *values, size_t count);
 void comm_sum_double(double *values, size_t count);
 void comm_max_double(double *values, size_t count);

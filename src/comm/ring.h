@@ -14,7 +14,7 @@
 struct ring;
 
 /* Independent streams of messages between the same two ranks. */
-enum ring_channel { RING_KEYS_VALUES, RING_GRADIENTS, RING_CHANNELS };
+enum ring_channel { RING_KEYS_VALUES, RING_GRADIENTS, RING_HOMEWARD, RING_CHANNELS };
 
 /* Split the job into groups of ring_size ranks; ring_size must divide the job's size (fatal
  * EXIT_CODE_CONFIG). The caller closes it. Collective over the job. */
@@ -22,13 +22,14 @@ struct ring *ring_open(size_t ring_size);
 void ring_close(struct ring *ring);
 
 size_t ring_size(const struct ring *ring);
-size_t ring_place(const struct ring *ring);       /* of this rank, 0 .. size-1 */
-size_t ring_group(const struct ring *ring);       /* of this rank, 0 .. groups-1 */
+size_t ring_place(const struct ring *ring); /* of this rank, 0 .. size-1 */
+size_t ring_group(const struct ring *ring); /* of this rank, 0 .. groups-1 */
 size_t ring_group_count(const struct ring *ring);
 
 /* Begin to send to, or to receive from, a place of this ring (not this rank's own). `data` stays
  * the caller's and must not be touched before ring_wait. `tag` (0 .. 2^20-1) tells messages on one
- * channel apart. A count of 0 sends nothing. Local, but each send needs its receive. */
+ * channel apart. A count of 0 sends nothing. Local, but each send needs a receive of the same
+ * count. */
 void ring_send(struct ring *ring, enum ring_channel channel, size_t place, size_t tag,
                const real *data, size_t count);
 void ring_receive(struct ring *ring, enum ring_channel channel, size_t place, size_t tag,
@@ -37,8 +38,11 @@ void ring_receive(struct ring *ring, enum ring_channel channel, size_t place, si
 /* Move messages along without waiting. Cheap; call about every half millisecond. Local. */
 void ring_progress(struct ring *ring);
 
-/* Wait until all messages begun on a channel are complete. Returns the seconds spent waiting. */
+/* Wait until all messages begun on a channel are complete, or only those in one direction. Return
+ * the seconds spent waiting. */
 double ring_wait(struct ring *ring, enum ring_channel channel);
+double ring_wait_sends(struct ring *ring, enum ring_channel channel);
+double ring_wait_receives(struct ring *ring, enum ring_channel channel);
 
 /* Over the ranks of this ring, in place, the same bits on each. Collective over the ring. */
 void ring_sum_real(struct ring *ring, real *values, size_t count);

@@ -35,6 +35,13 @@ double support_error_double(const double *found, const double *wanted, size_t co
     return worst;
 }
 
+void support_expect_near(double found, double wanted, double tolerance)
+{
+    if (!(fabs(found - wanted) <= tolerance)) {
+        fail_msg("found %.17g, expected %.17g within %g", found, wanted, tolerance);
+    }
+}
+
 void support_expect_exit(void (*action)(void *argument), void *argument, int code,
                          const char *words)
 {

@@ -17,6 +17,9 @@ const char *support_scratch_folder(void);
 double support_error_float(const float *found, const float *wanted, size_t count);
 double support_error_double(const double *found, const double *wanted, size_t count);
 
+/* Fail unless |found - wanted| <= tolerance; NaN fails. */
+void support_expect_near(double found, double wanted, double tolerance);
+
 /* Run action(argument) in a child process: it must exit with `code` and the one line that it
  * writes to standard error must contain `words`. */
 void support_expect_exit(void (*action)(void *argument), void *argument, int code,

@@ -1,0 +1,209 @@
+#include "comm/comm.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "comm/collective.h"
+
+/* What this process is in the job; MPI itself is one per process. */
+static struct {
+    size_t rank;
+    size_t size;
+    size_t ranks_on_this_node;
+    pid_t process; /* that called comm_start: its forked children are no ranks */
+} job = {.size = 1, .ranks_on_this_node = 1};
+
+/* --- The end of a job that went wrong
+ * -------------------------------------------------------------- */
+
+static bool is_running(void)
+{
+    int is_initialised;
+    int is_finalised;
+    MPI_Initialized(&is_initialised);
+    MPI_Finalized(&is_finalised);
+    return is_initialised && !is_finalised;
+}
+
+/* The fatal line is out; MPI_Abort's own paragraph would only bury it. */
+static void mute_standard_error(void)
+{
+    int nowhere = open("/dev/null", O_WRONLY);
+    if (nowhere >= 0) {
+        dup2(nowhere, STDERR_FILENO);
+    }
+}
+
+static void end_job(int code)
+{
+    if (is_running() && getpid() == job.process) {
+        mute_standard_error();
+        MPI_Abort(MPI_COMM_WORLD, code);
+    }
+    _exit(code);
+}
+
+static void end_on_error(MPI_Comm *communicator, int *error, ...)
+{
+    (void)communicator;
+    char text[MPI_MAX_ERROR_STRING];
+    int length;
+    MPI_Error_string(*error, text, &length);
+    fatal(EXIT_CODE_SYSTEM, "MPI failed: %.*s", length, text);
+}
+
+/* Communicators that are split off these inherit the handler. */
+static void install_error_handler(void)
+{
+    MPI_Errhandler handler;
+    MPI_Comm_create_errhandler(end_on_error, &handler);
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, handler);
+    MPI_Comm_set_errhandler(MPI_COMM_SELF, handler);
+    MPI_Errhandler_free(&handler);
+}
+
+/* --- Start and stop
+ * ------------------------------------------------------------------------------- */
+
+static size_t count_ranks_on_this_node(void)
+{
+    MPI_Comm node;
+    int size;
+    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
+    MPI_Comm_size(node, &size);
+    MPI_Comm_free(&node);
+    return (size_t)size;
+}
+
+void comm_start(int *argc, char ***argv)
+{
+    int provided;
+    int rank;
+    int size;
+    job.process = getpid();
+    /* One rank without mpirun needs no Open MPI daemon at its side. */
+    setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+    fatal_set_terminate(end_job);
+    MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
+    install_error_handler();
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &size);
+    fatal_set_rank(size > 1 ? rank : -1);
+    log_set_speaking(rank == 0);
+    job.rank = (size_t)rank;
+    job.size = (size_t)size;
+    job.ranks_on_this_node = count_ranks_on_this_node();
+    struct failure failure = {.code = EXIT_CODE_DONE};
+    if (provided < MPI_THREAD_FUNNELED) {
+        failure_set(&failure, EXIT_CODE_SYSTEM,
+                    "MPI: found thread level %d, expected at least %d (funneled); use an MPI "
+                    "library that is built with threads",
+                    provided, MPI_THREAD_FUNNELED);
+    }
+    comm_agree(&failure);
+}
+
+void comm_stop(void)
+{
+    invariant(is_running());
+    MPI_Finalize();
+}
+
+size_t comm_rank(void)
+{
+    return job.rank;
+}
+
+size_t comm_size(void)
+{
+    return job.size;
+}
+
+size_t comm_ranks_on_this_node(void)
+{
+    return job.ranks_on_this_node;
+}
+
+/* --- Agreement
+ * ------------------------------------------------------------------------------------ */
+
+/* Another rank is about to end the job; leaving before it would replace its exit code. */
+static _Noreturn void wait_for_the_end(void)
+{
+    for (;;) {
+        pause();
+    }
+}
+
+void comm_agree(const struct failure *failure)
+{
+    invariant(is_running());
+    int own = failure->code == EXIT_CODE_DONE ? INT_MAX : (int)job.rank;
+    int lowest;
+    MPI_Allreduce(&own, &lowest, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+    if (lowest == INT_MAX) {
+        return;
+    }
+    if (lowest == own) {
+        fatal_if_failed(failure);
+    }
+    wait_for_the_end();
+}
+
+void comm_same(uint64_t value, const char *what)
+{
+    invariant(is_running());
+    uint64_t *found = memory_take(job.size, sizeof *found);
+    MPI_Allgather(&value, 1, MPI_UINT64_T, found, 1, MPI_UINT64_T, MPI_COMM_WORLD);
+    struct failure failure = {.code = EXIT_CODE_DONE};
+    for (size_t rank = 1; rank < job.size; rank++) {
+        if (found[rank] != found[0]) {
+            failure_set(&failure, EXIT_CODE_CONFIG,
+                        "%s: found %llu on rank %zu, expected %llu as on rank 0; give every rank "
+                        "the same program, configuration and files",
+                        what, (unsigned long long)found[rank], rank, (unsigned long long)found[0]);
+        }
+    }
+    memory_free(found);
+    comm_agree(&failure);
+}
+
+void comm_barrier(void)
+{
+    MPI_Barrier(MPI_COMM_WORLD);
+}
+
+/* --- Numbers
+ * -------------------------------------------------------------------------------------- */
+
+void comm_sum_real(real *values, size_t count)
+{
+    collective_reduce(MPI_COMM_WORLD, values, count, COLLECTIVE_REAL, MPI_SUM);
+}
+
+void comm_sum_double(double *values, size_t count)
+{
+    collective_reduce(MPI_COMM_WORLD, values, count, MPI_DOUBLE, MPI_SUM);
+}
+
+void comm_max_double(double *values, size_t count)
+{
+    collective_reduce(MPI_COMM_WORLD, values, count, MPI_DOUBLE, MPI_MAX);
+}
+
+void comm_broadcast(void *bytes, size_t size)
+{
+    collective_broadcast(MPI_COMM_WORLD, bytes, size);
+}
+
+void comm_gather_double(double *gathered, const double *values, size_t count)
+{
+    invariant(count <= COLLECTIVE_PIECE);
+    MPI_Gather(values, (int)count, MPI_DOUBLE, gathered, (int)count, MPI_DOUBLE, 0, MPI_COMM_WORLD);
+}

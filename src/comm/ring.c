@@ -1,0 +1,225 @@
+#include "comm/ring.h"
+
+#include "base/clock.h"
+#include "base/fatal.h"
+#include "base/memory.h"
+#include "comm/collective.h"
+#include "comm/comm.h"
+
+enum { PENDING_MAX = 64, TAG_BITS = 20 };
+
+enum direction { SENDS, RECEIVES, DIRECTIONS };
+
+/* Messages that were begun and not yet seen to be complete. */
+struct pending {
+    MPI_Request requests[PENDING_MAX];
+    int reals[PENDING_MAX]; /* in each message */
+    int count;
+};
+
+struct ring {
+    MPI_Comm communicator;
+    size_t size;
+    size_t place;
+    size_t group;
+    size_t group_count;
+    struct pending pending[RING_CHANNELS][DIRECTIONS];
+};
+
+/* --- The mesh
+ * ------------------------------------------------------------------------------------- */
+
+static void check_size(size_t size)
+{
+    struct failure failure = {.code = EXIT_CODE_DONE};
+    if (size == 0 || comm_size() % size != 0) {
+        failure_set(&failure, EXIT_CODE_CONFIG,
+                    "mesh.ring: found %zu, expected a divisor of the job's %zu ranks; change "
+                    "mesh.ring or the number of ranks",
+                    size, comm_size());
+    }
+    comm_agree(&failure);
+}
+
+static void check_tags(void)
+{
+    struct failure failure = {.code = EXIT_CODE_DONE};
+    int *largest;
+    int is_known;
+    MPI_Comm_get_attr(MPI_COMM_WORLD, MPI_TAG_UB, &largest, &is_known);
+    int needed = (RING_CHANNELS << TAG_BITS) - 1;
+    if (!is_known || *largest < needed) {
+        failure_set(&failure, EXIT_CODE_SYSTEM,
+                    "MPI: found message tags up to %d, expected up to %d; use another MPI library",
+                    is_known ? *largest : 0, needed);
+    }
+    comm_agree(&failure);
+}
+
+struct ring *ring_open(size_t size)
+{
+    check_size(size);
+    check_tags();
+    struct ring *ring = memory_take(1, sizeof *ring);
+    ring->size = size;
+    ring->place = comm_rank() % size;
+    ring->group = comm_rank() / size;
+    ring->group_count = comm_size() / size;
+    MPI_Comm_split(MPI_COMM_WORLD, (int)ring->group, (int)ring->place, &ring->communicator);
+    return ring;
+}
+
+void ring_close(struct ring *ring)
+{
+    for (size_t channel = 0; channel < RING_CHANNELS; channel++) {
+        invariant(ring->pending[channel][SENDS].count == 0);
+        invariant(ring->pending[channel][RECEIVES].count == 0);
+    }
+    MPI_Comm_free(&ring->communicator);
+    memory_free(ring);
+}
+
+size_t ring_size(const struct ring *ring)
+{
+    return ring->size;
+}
+
+size_t ring_place(const struct ring *ring)
+{
+    return ring->place;
+}
+
+size_t ring_group(const struct ring *ring)
+{
+    return ring->group;
+}
+
+size_t ring_group_count(const struct ring *ring)
+{
+    return ring->group_count;
+}
+
+/* --- Messages
+ * ------------------------------------------------------------------------------------- */
+
+static int message_tag(enum ring_channel channel, size_t tag)
+{
+    invariant(channel < RING_CHANNELS && tag < (size_t)1 << TAG_BITS);
+    return (int)((size_t)channel << TAG_BITS | tag);
+}
+
+static int other_place(const struct ring *ring, size_t place)
+{
+    invariant(place < ring->size && place != ring->place);
+    return (int)place;
+}
+
+static MPI_Request *add_request(struct pending *pending, int reals)
+{
+    invariant(pending->count < PENDING_MAX);
+    pending->reals[pending->count] = reals;
+    return &pending->requests[pending->count++];
+}
+
+/* Pieces of one message share its tag: MPI keeps their order. */
+void ring_send(struct ring *ring, enum ring_channel channel, size_t place, size_t tag,
+               const real *data, size_t count)
+{
+    int to = other_place(ring, place);
+    int name = message_tag(channel, tag);
+    while (count > 0) {
+        int piece = collective_piece(count);
+        MPI_Isend(data, piece, COLLECTIVE_REAL, to, name, ring->communicator,
+                  add_request(&ring->pending[channel][SENDS], piece));
+        data += piece;
+        count -= (size_t)piece;
+    }
+}
+
+void ring_receive(struct ring *ring, enum ring_channel channel, size_t place, size_t tag,
+                  real *data, size_t count)
+{
+    int from = other_place(ring, place);
+    int name = message_tag(channel, tag);
+    while (count > 0) {
+        int piece = collective_piece(count);
+        MPI_Irecv(data, piece, COLLECTIVE_REAL, from, name, ring->communicator,
+                  add_request(&ring->pending[channel][RECEIVES], piece));
+        data += piece;
+        count -= (size_t)piece;
+    }
+}
+
+/* MPI takes a message shorter than its receive without a word; here that is a bug. */
+static void check_lengths(const struct pending *receives, const MPI_Status *statuses)
+{
+    for (int i = 0; i < receives->count; i++) {
+        int received;
+        MPI_Get_count(&statuses[i], COLLECTIVE_REAL, &received);
+        invariant(received == receives->reals[i]);
+    }
+}
+
+/* All complete: the statuses are MPI's answer for each. */
+static void retire(struct pending *pending, enum direction direction, const MPI_Status *statuses)
+{
+    if (direction == RECEIVES) {
+        check_lengths(pending, statuses);
+    }
+    pending->count = 0;
+}
+
+static void progress_pending(struct pending *pending, enum direction direction)
+{
+    if (pending->count == 0) {
+        return;
+    }
+    MPI_Status statuses[PENDING_MAX];
+    int all_complete;
+    MPI_Testall(pending->count, pending->requests, &all_complete, statuses);
+    if (all_complete) {
+        retire(pending, direction, statuses);
+    }
+}
+
+void ring_progress(struct ring *ring)
+{
+    for (size_t channel = 0; channel < RING_CHANNELS; channel++) {
+        progress_pending(&ring->pending[channel][SENDS], SENDS);
+        progress_pending(&ring->pending[channel][RECEIVES], RECEIVES);
+    }
+}
+
+static double wait_for(struct ring *ring, enum ring_channel channel, enum direction direction)
+{
+    invariant(channel < RING_CHANNELS);
+    struct pending *pending = &ring->pending[channel][direction];
+    if (pending->count == 0) {
+        return 0.0;
+    }
+    double begun = clock_seconds();
+    MPI_Status statuses[PENDING_MAX];
+    MPI_Waitall(pending->count, pending->requests, statuses);
+    retire(pending, direction, statuses);
+    return clock_seconds() - begun;
+}
+
+double ring_wait_sends(struct ring *ring, enum ring_channel channel)
+{
+    return wait_for(ring, channel, SENDS);
+}
+
+double ring_wait_receives(struct ring *ring, enum ring_channel channel)
+{
+    return wait_for(ring, channel, RECEIVES);
+}
+
+double ring_wait(struct ring *ring, enum ring_channel channel)
+{
+    return ring_wait_receives(ring, channel) + ring_wait_sends(ring, channel);
+}
+
+void ring_sum_real(struct ring *ring, real *values, size_t count)
+{
+    collective_reduce(ring->communicator, values, count, COLLECTIVE_REAL, MPI_SUM);
+}
