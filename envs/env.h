@@ -71,7 +71,11 @@ struct env_outcome env_step(struct env *env, const float *action);
 
 void env_observe(const struct env *env, float *observation);       /* (observation_dim) */
 
-/* The simulator's state; setting it also brings observation and reward up to date. */
+/* The reward of the state that holds now and of the control that led to it. */
+float env_reward(const struct env *env);
+
+/* The simulator's state. Setting it begins an episode there, under no control: observation and
+ * reward follow at once, and what comes after depends on nothing but this state. */
 void env_get_physics(const struct env *env, double *physics);      /* (physics_dim) */
 void env_set_physics(struct env *env, const double *physics);      /* (physics_dim) */
 

@@ -1,0 +1,52 @@
+/* What a domain brings: its model and its tasks, as one table of data and functions.
+ *
+ * The functions see a running simulation through struct simulation_view and know nothing else: no
+ * MuJoCo, no episode, no step count. Adding a domain is a folder with such a table and one line in
+ * registry.c (README.md). */
+#ifndef CHAINRING_ENVS_DOMAIN_H
+#define CHAINRING_ENVS_DOMAIN_H
+
+#include <stddef.h>
+
+#include "base/random.h"
+#include "envs/simulation.h"
+
+enum { DOMAIN_HIDDEN_MAX = 8, DOMAIN_SCRIPT_MAX = 8 };
+
+/* A task's own behaviour. `script` (DOMAIN_SCRIPT_MAX) is what it keeps within an episode. */
+struct domain_script {
+    /* skill in [0, 1]: 1 knows what is hidden, 0 guesses. */
+    void (*draw)(double *script, const double *hidden, double skill, struct random *random);
+    void (*act)(float *action, const double *script, const struct simulation_view *view);
+};
+
+/* What a task may not observe. */
+struct domain_hidden {
+    size_t dim;
+    void (*draw)(double *hidden, struct random *random);
+};
+
+struct domain_task {
+    const char *name; /* with the domain's in front: "cartpole_swingup" */
+    size_t observation_dim;
+    size_t substeps;  /* physics steps of a control step */
+    size_t steps_max; /* control steps of an episode */
+
+    /* Write an initial state over the reference pose, which is at rest. */
+    void (*reset)(double *position, double *velocity, const struct simulation_view *view,
+                  struct random *random);
+    void (*observe)(float *observation, const struct simulation_view *view);
+    /* In [0, 1], for the state and the control that led to it. hidden: NULL where nothing is. */
+    double (*reward)(const struct simulation_view *view, const double *hidden);
+
+    const struct domain_hidden *hidden; /* NULL: nothing is hidden */
+    const struct domain_script *script; /* NULL: none */
+};
+
+struct domain {
+    struct simulation_source source; /* its name is the domain's */
+    const struct domain_task *tasks;
+    size_t task_count;
+};
+
+#endif

@@ -1,0 +1,233 @@
+#include "envs/env.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "envs/domain.h"
+#include "envs/registry.h"
+#include "envs/simulation.h"
+
+struct env_task {
+    const struct domain_task *task;
+    struct simulation_model *model;
+    struct env_spec spec;
+};
+
+struct env {
+    const struct env_task *task;
+    struct simulation *simulation;
+    const struct simulation_view *view;
+    double *control; /* (action_dim) scratch, in the model's units */
+    size_t steps;    /* done in this episode */
+    enum env_end end;
+    bool hidden_known, script_known;
+    double hidden[DOMAIN_HIDDEN_MAX];
+    double script[DOMAIN_SCRIPT_MAX];
+};
+
+/* --- Tasks ----------------------------------------------------------------------------------- */
+
+const char *env_simulator(void)
+{
+    return simulation_engine();
+}
+
+const char *env_task_name(size_t index)
+{
+    const struct domain_task *task = registry_at(index).task;
+    return task ? task->name : NULL;
+}
+
+static struct env_spec spec_of(const struct registry_entry *entry,
+                               const struct simulation_sizes *sizes)
+{
+    const struct domain_task *task = entry->task;
+    return (struct env_spec){
+        .task = task->name,
+        .domain = entry->domain->source.name,
+        .observation_dim = task->observation_dim,
+        .action_dim = sizes->control,
+        .physics_dim = sizes->position + sizes->velocity + sizes->activation,
+        .hidden_dim = task->hidden ? task->hidden->dim : 0,
+        .steps_max = task->steps_max,
+        .control_timestep = sizes->timestep * (double)task->substeps,
+        .return_max = (double)task->steps_max, /* a reward is at most 1 */
+        .has_script = task->script,
+    };
+}
+
+struct env_task *env_task_open(const char *name, struct failure *failure)
+{
+    struct registry_entry entry = registry_find(name, failure);
+    if (!entry.task) {
+        return NULL;
+    }
+    struct simulation_model *model = simulation_compile(&entry.domain->source, failure);
+    if (!model) {
+        return NULL;
+    }
+    struct env_task *task = memory_take(1, sizeof *task);
+    task->task = entry.task;
+    task->model = model;
+    task->spec = spec_of(&entry, simulation_model_sizes(model));
+    invariant(task->spec.hidden_dim <= DOMAIN_HIDDEN_MAX);
+    return task;
+}
+
+void env_task_close(struct env_task *task)
+{
+    if (task) {
+        simulation_model_close(task->model);
+        memory_free(task);
+    }
+}
+
+const struct env_spec *env_task_spec(const struct env_task *task)
+{
+    return &task->spec;
+}
+
+/* --- Environments ---------------------------------------------------------------------------- */
+
+struct env *env_open(const struct env_task *task)
+{
+    struct env *env = memory_take(1, sizeof *env);
+    env->task = task;
+    env->simulation = simulation_open(task->model);
+    env->view = simulation_view(env->simulation);
+    env->control = memory_take(task->spec.action_dim, sizeof *env->control);
+    env->end = ENV_TRUNCATED; /* no episode has begun */
+    return env;
+}
+
+void env_close(struct env *env)
+{
+    if (env) {
+        simulation_close(env->simulation);
+        memory_free(env->control);
+        memory_free(env);
+    }
+}
+
+void env_draw_hidden(struct env *env, struct random *random)
+{
+    const struct domain_hidden *hidden = env->task->task->hidden;
+    if (hidden) {
+        hidden->draw(env->hidden, random);
+        env->hidden_known = true;
+    }
+}
+
+void env_set_hidden(struct env *env, const double *hidden)
+{
+    size_t dim = env->task->spec.hidden_dim;
+    if (dim > 0) {
+        memcpy(env->hidden, hidden, dim * sizeof *hidden);
+        env->hidden_known = true;
+    }
+}
+
+void env_get_hidden(const struct env *env, double *hidden)
+{
+    size_t dim = env->task->spec.hidden_dim;
+    if (dim > 0) {
+        invariant(env->hidden_known);
+        memcpy(hidden, env->hidden, dim * sizeof *hidden);
+    }
+}
+
+/* The simulation stands where the episode starts. */
+static void begin_episode(struct env *env)
+{
+    simulation_refresh(env->simulation);
+    env->steps = 0;
+    env->end = ENV_RUNNING;
+}
+
+void env_reset(struct env *env, struct random *random)
+{
+    double *position, *velocity;
+    simulation_reset(env->simulation);
+    simulation_place(env->simulation, &position, &velocity);
+    env->task->task->reset(position, velocity, env->view, random);
+    begin_episode(env);
+}
+
+void env_get_physics(const struct env *env, double *physics)
+{
+    simulation_get_physics(env->simulation, physics);
+}
+
+void env_set_physics(struct env *env, const double *physics)
+{
+    simulation_reset(env->simulation);
+    simulation_put_physics(env->simulation, physics);
+    begin_episode(env);
+}
+
+void env_observe(const struct env *env, float *observation)
+{
+    env->task->task->observe(observation, env->view);
+}
+
+float env_reward(const struct env *env)
+{
+    const struct domain_task *task = env->task->task;
+    invariant(!task->hidden || env->hidden_known);
+    return (float)task->reward(env->view, task->hidden ? env->hidden : NULL);
+}
+
+/* From [-1, 1] to the model's range in single precision, as the recorded data was made
+ * (dm_control's action scaling under numpy 1). */
+static double control_of(float action, const double *range)
+{
+    float low = (float)range[0], high = (float)range[1];
+    float clipped = action < -1.0f ? -1.0f : action > 1.0f ? 1.0f : action;
+    float raised = clipped + 1.0f;
+    return (double)(low + (high - low) / 2.0f * raised);
+}
+
+/* False where an action is not a number. */
+static bool set_control(struct env *env, const float *action)
+{
+    for (size_t i = 0; i < env->task->spec.action_dim; i++) {
+        if (isnan(action[i])) {
+            return false;
+        }
+        env->control[i] = control_of(action[i], env->view->control_range + 2 * i);
+    }
+    return true;
+}
+
+struct env_outcome env_step(struct env *env, const float *action)
+{
+    invariant(env->end == ENV_RUNNING);
+    if (!set_control(env, action) ||
+        !simulation_step(env->simulation, env->control, env->task->task->substeps)) {
+        env->end = ENV_FAILED;
+        return (struct env_outcome){.reward = 0.0f, .end = ENV_FAILED};
+    }
+    env->steps++;
+    if (env->steps == env->task->spec.steps_max) {
+        env->end = ENV_TRUNCATED;
+    }
+    return (struct env_outcome){.reward = env_reward(env), .end = env->end};
+}
+
+/* --- Scripted behaviour ---------------------------------------------------------------------- */
+
+void env_script_draw(struct env *env, double skill, struct random *random)
+{
+    const struct domain_task *task = env->task->task;
+    invariant(task->script && (!task->hidden || env->hidden_known));
+    invariant(skill >= 0.0 && skill <= 1.0);
+    task->script->draw(env->script, task->hidden ? env->hidden : NULL, skill, random);
+    env->script_known = true;
+}
+
+void env_script_act(const struct env *env, float *action)
+{
+    invariant(env->script_known);
+    env->task->task->script->act(action, env->script, env->view);
+}

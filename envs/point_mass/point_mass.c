@@ -1,0 +1,147 @@
+/* A ball pushed over a table: to its centre (the DeepMind control suite's easy task,
+ * arXiv 1801.00690), or to a goal that cannot be seen and must be found by trial. */
+#include <math.h>
+
+#include "envs/domain.h"
+#include "envs/tolerance.h"
+
+extern const char point_mass_xml[]; /* point_mass.xml, embedded by the build */
+
+enum { X, Y, AXES };
+
+static const char *const bodies[] = {NULL};
+
+static const double target_radius = 0.015;                     /* metres */
+static const double goal_nearest = 0.12, goal_farthest = 0.22; /* metres from the centre */
+
+/* Ball and targets lie at the same height, so two coordinates tell their distance. */
+static double distance_to(const double *goal, const struct simulation_view *view)
+{
+    double x = view->position[X] - goal[X], y = view->position[Y] - goal[Y];
+    return sqrt(x * x + y * y);
+}
+
+/* --- The goal is the centre --------------------------------------------------------------------
+ */
+
+static void reset_anywhere(double *position, double *velocity, const struct simulation_view *view,
+                           struct random *random)
+{
+    (void)velocity;
+    for (size_t i = 0; i < AXES; i++) {
+        const double *range = view->joint_range + 2 * i;
+        position[i] = random_between(random, range[0], range[1]);
+    }
+}
+
+static void observe_plainly(float *observation, const struct simulation_view *view)
+{
+    for (size_t i = 0; i < AXES; i++) {
+        observation[i] = (float)view->position[i];
+        observation[AXES + i] = (float)view->velocity[i];
+    }
+}
+
+static double reward_centre(const struct simulation_view *view, const double *hidden)
+{
+    static const double centre[AXES] = {0.0, 0.0};
+    static const struct tolerance no_control = {.margin = 1.0, .value_at_margin = 0.0};
+    const struct tolerance near_target = {
+        .upper = target_radius, .margin = target_radius, .value_at_margin = 0.1};
+    (void)hidden;
+    double sparing = (tolerance_quadratic(view->control[X], &no_control) +
+                      tolerance_quadratic(view->control[Y], &no_control)) /
+                     AXES;
+    return tolerance_gaussian(distance_to(centre, view), &near_target) * (sparing + 4.0) / 5.0;
+}
+
+/* --- The goal is hidden ------------------------------------------------------------------------
+ */
+
+/* Not uniform over the area: radius and angle are. */
+static void draw_goal(double *goal, struct random *random)
+{
+    double radius = random_between(random, goal_nearest, goal_farthest);
+    double angle = random_between(random, 0.0, 2.0 * M_PI);
+    goal[X] = radius * cos(angle);
+    goal[Y] = radius * sin(angle);
+}
+
+static void reset_centre(double *position, double *velocity, const struct simulation_view *view,
+                         struct random *random)
+{
+    (void)velocity;
+    (void)view;
+    for (size_t i = 0; i < AXES; i++) {
+        position[i] = random_between(random, -0.02, 0.02);
+    }
+}
+
+/* Scaled to be of the order of one. */
+static void observe_scaled(float *observation, const struct simulation_view *view)
+{
+    for (size_t i = 0; i < AXES; i++) {
+        observation[i] = (float)(5.0 * view->position[i]);
+        observation[AXES + i] = (float)(10.0 * view->velocity[i]);
+    }
+}
+
+static double reward_goal(const struct simulation_view *view, const double *hidden)
+{
+    const struct tolerance near_goal = {
+        .upper = target_radius, .margin = 0.2, .value_at_margin = 0.1};
+    return tolerance_gaussian(distance_to(hidden, view), &near_goal);
+}
+
+/* --- Scripted: drive to a point between the goal and a guess -----------------------------------
+ */
+
+static void draw_script(double *script, const double *hidden, double skill, struct random *random)
+{
+    double guess[AXES];
+    draw_goal(guess, random);
+    for (size_t i = 0; i < AXES; i++) {
+        script[i] = skill * hidden[i] + (1.0 - skill) * guess[i];
+    }
+}
+
+static void act_by_script(float *action, const double *script, const struct simulation_view *view)
+{
+    static const double stiffness = 15.0, damping = 8.0; /* per metre, per metre and second */
+    for (size_t i = 0; i < AXES; i++) {
+        double push = stiffness * (script[i] - view->position[i]) - damping * view->velocity[i];
+        action[i] = (float)fmin(fmax(push, -1.0), 1.0);
+    }
+}
+
+/* --- The table ---------------------------------------------------------------------------------
+ */
+
+static const struct domain_hidden hidden_goal = {.dim = AXES, .draw = draw_goal};
+static const struct domain_script drive = {.draw = draw_script, .act = act_by_script};
+
+static const struct domain_task tasks[] = {
+    {.name = "point_mass_easy",
+     .observation_dim = 4,
+     .substeps = 1,
+     .steps_max = 1000,
+     .reset = reset_anywhere,
+     .observe = observe_plainly,
+     .reward = reward_centre},
+    {.name = "point_mass_hidden",
+     .observation_dim = 4,
+     .substeps = 10,
+     .steps_max = 20,
+     .reset = reset_centre,
+     .observe = observe_scaled,
+     .reward = reward_goal,
+     .hidden = &hidden_goal,
+     .script = &drive},
+};
+
+extern const struct domain point_mass_domain;
+const struct domain point_mass_domain = {
+    .source = {.name = "point_mass", .xml = point_mass_xml, .bodies = bodies},
+    .tasks = tasks,
+    .task_count = sizeof tasks / sizeof tasks[0],
+};

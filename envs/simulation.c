@@ -1,0 +1,291 @@
+#include "envs/simulation.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <threads.h>
+
+#include <mujoco/mujoco.h>
+
+#include "base/memory.h"
+
+_Static_assert(sizeof(mjtNum) == sizeof(double), "physics is stored in double");
+
+struct simulation_model {
+    mjModel *engine;
+    struct simulation_sizes sizes;
+    size_t body_count;
+    int bodies[SIMULATION_BODIES_MAX]; /* MuJoCo's numbers of the bodies that the view shows */
+};
+
+/* Each simulation has a model of its own, because switching the actuators off is an option of the
+ * model, and so that a task may change its model without the others seeing it. */
+struct simulation {
+    mjModel *model;
+    mjData *data;
+    struct simulation_view view;
+};
+
+/* The engine counts these; any of them means that the state is no longer to be believed. */
+static const int fatal_warnings[] = {mjWARN_INERTIA, mjWARN_CONTACTFULL, mjWARN_CNSTRFULL,
+                                     mjWARN_BADQPOS, mjWARN_BADQVEL,     mjWARN_BADQACC,
+                                     mjWARN_BADCTRL};
+
+/* --- The library as a whole ------------------------------------------------------------------ */
+
+/* MuJoCo's messages may have several lines; ours have one. */
+static void join_lines(char *text)
+{
+    for (char *at = text; *at; at++) {
+        if (*at == '\n' || *at == '\r') {
+            *at = ' ';
+        }
+    }
+}
+
+/* MuJoCo's own handler asks for a key, exits and leaves a log file in the current folder. */
+static void end_on_error(const char *text)
+{
+    char line[512];
+    (void)snprintf(line, sizeof line, "%s", text);
+    join_lines(line);
+    fatal(EXIT_CODE_SYSTEM,
+          "MuJoCo: found \"%s\", expected a simulation that it can compute; check the memory of "
+          "this machine and the installation of %s",
+          line, simulation_engine());
+}
+
+/* The counters in mjData say the same (simulation_step); MuJoCo would also write a file. */
+static void ignore_warning(const char *text)
+{
+    (void)text;
+}
+
+static char engine_name[64];
+
+static void prepare_engine(void)
+{
+    (void)snprintf(engine_name, sizeof engine_name, "MuJoCo %s", mj_versionString());
+    if (mj_version() != mjVERSION_HEADER) {
+        fatal(EXIT_CODE_SYSTEM,
+              "MuJoCo: found library version %d, expected %d as when this program was compiled; "
+              "install that version or compile again",
+              mj_version(), mjVERSION_HEADER);
+    }
+    mju_user_error = end_on_error;
+    mju_user_warning = ignore_warning;
+}
+
+/* The handlers belong to the whole process: set once, before the first call of any thread. */
+static void need_engine(void)
+{
+    static once_flag once = ONCE_FLAG_INIT;
+    call_once(&once, prepare_engine);
+}
+
+const char *simulation_engine(void)
+{
+    need_engine();
+    return engine_name;
+}
+
+/* --- Models ---------------------------------------------------------------------------------- */
+
+/* Files that exist only in memory; mjVFS is up to megabytes, too much for a stack. */
+static bool add_to_files(mjVFS *files, const char *name, const char *xml)
+{
+    int size = (int)strlen(xml);
+#if mjVERSION_HEADER >= 313
+    return mj_addBufferVFS(files, name, xml, size) == 0;
+#else
+    if (mj_makeEmptyFileVFS(files, name, size) != 0) {
+        return false;
+    }
+    memcpy(files->filedata[mj_findFileVFS(files, name)], xml, (size_t)size);
+    return true;
+#endif
+}
+
+static mjModel *compile_text(const struct simulation_source *source, struct failure *failure)
+{
+    static const char file_name[] = "model.xml";
+    char words[512] = "";
+    mjModel *engine = NULL;
+    mjVFS *files = memory_take(1, sizeof *files);
+    mj_defaultVFS(files);
+    if (add_to_files(files, file_name, source->xml)) {
+        engine = mj_loadXML(file_name, files, words, (int)sizeof words);
+    }
+    mj_deleteVFS(files);
+    memory_free(files);
+    if (!engine) {
+        join_lines(words);
+        failure_set(failure, EXIT_CODE_DATA,
+                    "%s.xml: found \"%s\", expected a model that %s compiles; correct the file",
+                    source->name, words, simulation_engine());
+    }
+    return engine;
+}
+
+static void find_bodies(struct simulation_model *model, const char *const *names)
+{
+    for (size_t i = 0; names[i]; i++) {
+        invariant(i < SIMULATION_BODIES_MAX);
+        model->bodies[i] = mj_name2id(model->engine, mjOBJ_BODY, names[i]);
+        invariant(model->bodies[i] >= 0);
+        model->body_count = i + 1;
+    }
+}
+
+struct simulation_model *simulation_compile(const struct simulation_source *source,
+                                            struct failure *failure)
+{
+    need_engine();
+    mjModel *engine = compile_text(source, failure);
+    if (!engine) {
+        return NULL;
+    }
+    struct simulation_model *model = memory_take(1, sizeof *model);
+    model->engine = engine;
+    model->sizes = (struct simulation_sizes){.position = (size_t)engine->nq,
+                                             .velocity = (size_t)engine->nv,
+                                             .activation = (size_t)engine->na,
+                                             .control = (size_t)engine->nu,
+                                             .timestep = engine->opt.timestep};
+    find_bodies(model, source->bodies);
+    return model;
+}
+
+void simulation_model_close(struct simulation_model *model)
+{
+    if (model) {
+        mj_deleteModel(model->engine);
+        memory_free(model);
+    }
+}
+
+const struct simulation_sizes *simulation_model_sizes(const struct simulation_model *model)
+{
+    return &model->sizes;
+}
+
+const struct mjModel_ *simulation_model_engine(const struct simulation_model *model)
+{
+    return model->engine;
+}
+
+/* --- Simulations ----------------------------------------------------------------------------- */
+
+static void bind_view(struct simulation *simulation, const struct simulation_model *model)
+{
+    const mjData *data = simulation->data;
+    simulation->view = (struct simulation_view){
+        .position = data->qpos,
+        .velocity = data->qvel,
+        .control = data->ctrl,
+        .control_range = simulation->model->actuator_ctrlrange,
+        .joint_range = simulation->model->jnt_range,
+    };
+    for (size_t i = 0; i < model->body_count; i++) {
+        simulation->view.rotation[i] = data->xmat + (size_t)9 * (size_t)model->bodies[i];
+    }
+}
+
+struct simulation *simulation_open(const struct simulation_model *model)
+{
+    struct simulation *simulation = memory_take(1, sizeof *simulation);
+    simulation->model = mj_copyModel(NULL, model->engine);
+    simulation->data = simulation->model ? mj_makeData(simulation->model) : NULL;
+    if (!simulation->data) {
+        fatal(EXIT_CODE_SYSTEM, "out of memory: the system refused %s another simulation",
+              simulation_engine());
+    }
+    bind_view(simulation, model);
+    simulation_reset(simulation);
+    return simulation;
+}
+
+void simulation_close(struct simulation *simulation)
+{
+    if (simulation) {
+        mj_deleteData(simulation->data);
+        mj_deleteModel(simulation->model);
+        memory_free(simulation);
+    }
+}
+
+const struct simulation_view *simulation_view(const struct simulation *simulation)
+{
+    return &simulation->view;
+}
+
+void simulation_reset(struct simulation *simulation)
+{
+    mj_resetData(simulation->model, simulation->data);
+    simulation_refresh(simulation);
+}
+
+void simulation_place(struct simulation *simulation, double **position, double **velocity)
+{
+    *position = simulation->data->qpos;
+    *velocity = simulation->data->qvel;
+}
+
+void simulation_refresh(struct simulation *simulation)
+{
+    int flags = simulation->model->opt.disableflags;
+    simulation->model->opt.disableflags = flags | mjDSBL_ACTUATION;
+    mj_forward(simulation->model, simulation->data);
+    simulation->model->opt.disableflags = flags;
+}
+
+static bool is_sound(const mjData *data)
+{
+    for (size_t i = 0; i < sizeof fatal_warnings / sizeof fatal_warnings[0]; i++) {
+        if (data->warning[fatal_warnings[i]].number > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* In dm_control's order of calls: a step begins in the middle of MuJoCo's own, so that it ends
+ * with positions, velocities and what follows from them being those of the new state. Runge-Kutta
+ * has no such middle. */
+bool simulation_step(struct simulation *simulation, const double *control, size_t substeps)
+{
+    const mjModel *model = simulation->model;
+    mjData *data = simulation->data;
+    memcpy(data->ctrl, control, (size_t)model->nu * sizeof *control);
+    size_t done = 0;
+    if (model->opt.integrator != mjINT_RK4) {
+        mj_step2(model, data);
+        done = 1;
+    }
+    for (; done < substeps; done++) {
+        mj_step(model, data);
+    }
+    mj_step1(model, data);
+    return is_sound(data);
+}
+
+void simulation_get_physics(const struct simulation *simulation, double *physics)
+{
+    const mjModel *model = simulation->model;
+    const mjData *data = simulation->data;
+    memcpy(physics, data->qpos, (size_t)model->nq * sizeof *physics);
+    memcpy(physics + model->nq, data->qvel, (size_t)model->nv * sizeof *physics);
+    if (model->na > 0) { /* MuJoCo has no array of activations then */
+        memcpy(physics + model->nq + model->nv, data->act, (size_t)model->na * sizeof *physics);
+    }
+}
+
+void simulation_put_physics(struct simulation *simulation, const double *physics)
+{
+    const mjModel *model = simulation->model;
+    mjData *data = simulation->data;
+    memcpy(data->qpos, physics, (size_t)model->nq * sizeof *physics);
+    memcpy(data->qvel, physics + model->nq, (size_t)model->nv * sizeof *physics);
+    if (model->na > 0) {
+        memcpy(data->act, physics + model->nq + model->nv, (size_t)model->na * sizeof *physics);
+    }
+}

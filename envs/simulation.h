@@ -1,0 +1,81 @@
+/* The only door to MuJoCo: compiled models and running simulations.
+ *
+ * A struct simulation_model comes from the text of an XML file and never changes; a struct
+ * simulation is one running copy. Physics passes through as flat arrays of doubles, controls in the
+ * model's own units. This module does not know tasks, rewards or random numbers, and its callers
+ * do not know mujoco.h. All of it is Local, and different simulations may run in different
+ * threads. */
+#ifndef CHAINRING_ENVS_SIMULATION_H
+#define CHAINRING_ENVS_SIMULATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/fatal.h"
+
+enum { SIMULATION_BODIES_MAX = 8 };
+
+struct simulation_model;
+struct simulation;
+struct mjModel_; /* MuJoCo's own; only for those who must speak to the engine themselves */
+
+/* What is compiled. Everything is borrowed for the life of the model. */
+struct simulation_source {
+    const char *name;          /* for messages: "cartpole" */
+    const char *xml;           /* MJCF */
+    const char *const *bodies; /* names of the bodies that the view shows; NULL after the last */
+};
+
+struct simulation_sizes {
+    size_t position;   /* qpos */
+    size_t velocity;   /* qvel */
+    size_t activation; /* act */
+    size_t control;    /* ctrl */
+    double timestep;   /* seconds of one physics step */
+};
+
+/* Where a simulation's numbers lie; valid until it is closed. Positions and velocities are in the
+ * order of qpos and qvel, everything is in metres, radians and seconds. */
+struct simulation_view {
+    const double *position;                        /* qpos (nq) */
+    const double *velocity;                        /* qvel (nv) */
+    const double *control;                         /* ctrl (nu) */
+    const double *control_range;                   /* lowest and highest (nu, 2) */
+    const double *joint_range;                     /* lowest and highest (njnt, 2) */
+    const double *rotation[SIMULATION_BODIES_MAX]; /* of the source's bodies, each (3, 3) */
+};
+
+/* "MuJoCo 2.2.2", as linked. */
+const char *simulation_engine(void);
+
+/* Compile a model; nothing on the disk is read or written. NULL and a failure (EXIT_CODE_DATA)
+ * with MuJoCo's words when it does not compile. A body that the model lacks is a bug. The caller
+ * closes it, after its simulations. */
+struct simulation_model *simulation_compile(const struct simulation_source *source,
+                                            struct failure *failure);
+void simulation_model_close(struct simulation_model *model);
+const struct simulation_sizes *simulation_model_sizes(const struct simulation_model *model);
+const struct mjModel_ *simulation_model_engine(const struct simulation_model *model);
+
+/* A simulation in the model's reference pose. The caller closes it. */
+struct simulation *simulation_open(const struct simulation_model *model);
+void simulation_close(struct simulation *simulation);
+const struct simulation_view *simulation_view(const struct simulation *simulation);
+
+/* Back to the reference pose: at rest, no control, no activation, no warnings. */
+void simulation_reset(struct simulation *simulation);
+
+/* Positions and velocities for a task to write after a reset; simulation_refresh makes the rest of
+ * the simulation follow, with the actuators switched off. */
+void simulation_place(struct simulation *simulation, double **position, double **velocity);
+void simulation_refresh(struct simulation *simulation);
+
+/* One control step of `substeps` physics steps under `control` (nu). False when MuJoCo has found
+ * numbers that it cannot go on with (it then resets itself) or has dropped contacts. */
+bool simulation_step(struct simulation *simulation, const double *control, size_t substeps);
+
+/* qpos, qvel and act, one after the other. Putting them needs a refresh. */
+void simulation_get_physics(const struct simulation *simulation, double *physics);
+void simulation_put_physics(struct simulation *simulation, const double *physics);
+
+#endif

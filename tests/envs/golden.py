@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""Write the numbers that our environments are held against as a C header.
+
+usage: golden.py FACTS.json | clang-format > golden.h
+
+FACTS.json describes the DeepMind control suite's models as MuJoCo compiles them, and traces of
+their states, observations and rewards under fixed actions. Only what a test reads is taken, and
+nothing that differs between MuJoCo 2 and 3 without an effect on these models (body_invweight0).
+"""
+import json
+import sys
+
+# Which of the facts' rewards belongs to which of our tasks.
+TASKS = {
+    "cartpole": {
+        "cartpole_balance": "dense",
+        "cartpole_balance_sparse": "sparse",
+        "cartpole_swingup": "dense",
+        "cartpole_swingup_sparse": "sparse",
+    },
+    "point_mass": {"point_mass_easy": "easy"},
+}
+
+SIZES = "nq nv nu na nbody njnt ngeom ntendon nwrap nsensordata".split()
+OPTIONS = ("timestep impratio tolerance integrator cone solver iterations disableflags "
+           "enableflags gravity").split()
+ARRAYS = """
+    qpos0 qpos_spring body_parentid body_pos body_quat body_ipos body_iquat body_mass body_inertia
+    jnt_type jnt_bodyid jnt_limited jnt_pos jnt_axis jnt_range jnt_stiffness
+    jnt_solref jnt_solimp dof_armature dof_damping dof_frictionloss dof_invweight0 dof_M0 geom_type
+    geom_bodyid geom_contype geom_conaffinity geom_condim geom_size geom_pos geom_quat geom_friction
+    geom_rbound actuator_trntype actuator_trnid actuator_dyntype actuator_gaintype
+    actuator_biastype actuator_ctrllimited actuator_ctrlrange actuator_forcelimited actuator_gear
+    actuator_acc0 tendon_limited tendon_length0 tendon_invweight0 wrap_type wrap_objid wrap_prm
+""".split()
+NAMES = {"body_names": "body", "jnt_names": "joint", "geom_names": "geom",
+         "tendon_names": "tendon", "actuator_names": "actuator"}
+
+STRUCTS = """\
+/* Written by golden.py; change that instead. */
+#ifndef CHAINRING_TESTS_ENVS_GOLDEN_H
+#define CHAINRING_TESTS_ENVS_GOLDEN_H
+
+#include <stddef.h>
+
+/* A field of the compiled model, its elements in a row. */
+struct golden_array {
+    const char *name;
+    size_t count;
+    const double *values;
+};
+
+struct golden_names {
+    const char *kind;
+    const char *const *names; /* NULL after the last */
+};
+
+/* After `step` control steps under the golden actions. */
+struct golden_moment {
+    size_t step;
+    const float *observation;
+    const double *physics;
+    const double *reward; /* by task */
+};
+
+struct golden_domain {
+    const char *name;
+    size_t array_count, names_count, task_count, moment_count;
+    const struct golden_array *arrays;
+    const struct golden_names *names;
+    const char *const *tasks;
+    const struct golden_moment *moments;
+};
+"""
+
+
+def flat(value):
+    if isinstance(value, list):
+        return [x for item in value for x in flat(item)]
+    return [value]
+
+
+def numbers(values, suffix=""):
+    texts = [repr(float(x)) + suffix for x in flat(values)]
+    return "{" + ", ".join(texts) + "}"
+
+
+def strings(values):
+    return "{" + "".join(f'"{x}", ' for x in values) + "NULL}"
+
+
+def table(kind, name, rows):
+    print(f"\nstatic const struct {kind} {name}[] = {{")
+    for row in rows:
+        print(f"    {{{row}}},")
+    print("};")
+
+
+def array_row(name, values):
+    # An empty array still needs an element to point to.
+    return f'"{name}", {len(flat(values))}, (const double[]){numbers(values if flat(values) else [0])}'
+
+
+def model_rows(compiled):
+    for name in SIZES:
+        yield array_row(name, [compiled["sizes"][name]])
+    for name in OPTIONS:
+        yield array_row("opt." + name, [compiled["opt"][name]])
+    yield array_row("stat.meaninertia", [compiled["meaninertia"]])
+    for name in ARRAYS:
+        if flat(compiled.get(name, [])):
+            yield array_row(name, compiled[name])
+
+
+def names_rows(compiled):
+    for key, kind in NAMES.items():
+        yield f'"{kind}", (const char *const[]){strings(compiled[key])}'
+
+
+def moment_rows(golden, tasks):
+    for moment in golden["trace"]:
+        physics = moment["qpos"] + moment["qvel"] + moment["act"]
+        rewards = [moment["reward"][kind] for kind in tasks.values()]
+        yield (f'{moment["t"]}, (const float[]){numbers(moment["obs"], "f")}, '
+               f"(const double[]){numbers(physics)}, (const double[]){numbers(rewards)}")
+
+
+def main():
+    with open(sys.argv[1], encoding="utf-8") as file:
+        domains = json.load(file)["domains"]
+    print(STRUCTS, end="")
+    for name, tasks in TASKS.items():
+        domain = domains[name]
+        table("golden_array", f"{name}_arrays", model_rows(domain["compiled"]))
+        table("golden_names", f"{name}_names", names_rows(domain["compiled"]))
+        table("golden_moment", f"{name}_moments", moment_rows(domain["golden"], tasks))
+        print(f"\nstatic const char *const {name}_tasks[] = {strings(tasks)};")
+    print("\nstatic const struct golden_domain golden_domains[] = {")
+    for name in TASKS:
+        print(f'    {{.name = "{name}",')
+        for field, plural in (("array", "arrays"), ("names", "names"), ("moment", "moments")):
+            table_name = f"{name}_{plural}"
+            print(f"     .{field}_count = sizeof {table_name} / sizeof {table_name}[0],")
+            print(f"     .{plural} = {table_name},")
+        print(f"     .task_count = sizeof {name}_tasks / sizeof {name}_tasks[0] - 1,")
+        print(f"     .tasks = {name}_tasks}},")
+    print("};\n\nenum { GOLDEN_DOMAINS = sizeof golden_domains / sizeof golden_domains[0] };\n\n#endif")
+
+
+if __name__ == "__main__":
+    main()

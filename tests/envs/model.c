@@ -1,0 +1,131 @@
+/* Our models compile to the same numbers as the originals. */
+#include "tests/support/support.h"
+
+#include <string.h>
+
+#include <mujoco/mujoco.h>
+
+#include "envs/registry.h"
+#include "tests/envs/golden.h"
+
+enum { VALUES_MAX = 256 };
+
+static struct simulation_model *compile_domain(const char *name)
+{
+    struct failure failure = {0};
+    for (size_t i = 0; registry_at(i).task; i++) {
+        const struct domain *domain = registry_at(i).domain;
+        if (strcmp(domain->source.name, name) == 0) {
+            struct simulation_model *model = simulation_compile(&domain->source, &failure);
+            fatal_if_failed(&failure);
+            return model;
+        }
+    }
+    fail_msg("no domain %s", name);
+    return NULL;
+}
+
+/* The fields of mjModel that the golden tables name, whatever their type. */
+/* clang-format off */
+#define SINGLES(X)                                                                                 \
+    X(nq) X(nv) X(nu) X(na) X(nbody) X(njnt) X(ngeom) X(ntendon) X(nwrap) X(nsensordata)           \
+    X(opt.timestep) X(opt.impratio) X(opt.tolerance) X(opt.integrator) X(opt.cone) X(opt.solver)   \
+    X(opt.iterations) X(opt.disableflags) X(opt.enableflags) X(stat.meaninertia)
+
+#define ARRAYS(X)                                                                                  \
+    X(opt.gravity) X(qpos0) X(qpos_spring) X(body_parentid) X(body_pos) X(body_quat) X(body_ipos)  \
+    X(body_iquat) X(body_mass) X(body_inertia) X(jnt_type) X(jnt_bodyid) X(jnt_limited) X(jnt_pos) \
+    X(jnt_axis) X(jnt_range) X(jnt_stiffness) X(jnt_solref) X(jnt_solimp) X(dof_armature)          \
+    X(dof_damping) X(dof_frictionloss) X(dof_invweight0) X(dof_M0) X(geom_type) X(geom_bodyid)     \
+    X(geom_contype) X(geom_conaffinity) X(geom_condim) X(geom_size) X(geom_pos) X(geom_quat)       \
+    X(geom_friction) X(geom_rbound) X(actuator_trntype) X(actuator_trnid) X(actuator_dyntype)      \
+    X(actuator_gaintype) X(actuator_biastype) X(actuator_ctrllimited) X(actuator_ctrlrange)        \
+    X(actuator_forcelimited) X(actuator_gear) X(actuator_acc0) X(tendon_limited)                   \
+    X(tendon_length0) X(tendon_invweight0) X(wrap_type) X(wrap_objid) X(wrap_prm)
+/* clang-format on */
+
+static void read_field(double *values, size_t count, const mjModel *model, const char *name)
+{
+    assert_true(count <= VALUES_MAX);
+#define READ_SINGLE(field)                                                                         \
+    if (strcmp(name, #field) == 0) {                                                               \
+        values[0] = (double)model->field;                                                          \
+        return;                                                                                    \
+    }
+#define READ_ARRAY(field)                                                                          \
+    if (strcmp(name, #field) == 0) {                                                               \
+        for (size_t i = 0; i < count; i++) {                                                       \
+            values[i] = (double)model->field[i];                                                   \
+        }                                                                                          \
+        return;                                                                                    \
+    }
+    SINGLES(READ_SINGLE)
+    ARRAYS(READ_ARRAY)
+    fail_msg("the test does not know the field %s", name);
+}
+
+static void test_compiled_models_equal_the_originals(void **state)
+{
+    (void)state;
+    for (size_t d = 0; d < GOLDEN_DOMAINS; d++) {
+        const struct golden_domain *golden = &golden_domains[d];
+        struct simulation_model *model = compile_domain(golden->name);
+        for (size_t i = 0; i < golden->array_count; i++) {
+            const struct golden_array *wanted = &golden->arrays[i];
+            double found[VALUES_MAX];
+            read_field(found, wanted->count, simulation_model_engine(model), wanted->name);
+            double error = support_error_double(found, wanted->values, wanted->count);
+            if (!(error <= 1e-15)) {
+                fail_msg("%s: %s differs by %g", golden->name, wanted->name, error);
+            }
+        }
+        simulation_model_close(model);
+    }
+}
+
+static int object_of(const char *kind)
+{
+    static const struct {
+        const char *kind;
+        int object;
+    } objects[] = {{"body", mjOBJ_BODY},
+                   {"joint", mjOBJ_JOINT},
+                   {"geom", mjOBJ_GEOM},
+                   {"tendon", mjOBJ_TENDON},
+                   {"actuator", mjOBJ_ACTUATOR}};
+    for (size_t i = 0; i < sizeof objects / sizeof objects[0]; i++) {
+        if (strcmp(objects[i].kind, kind) == 0) {
+            return objects[i].object;
+        }
+    }
+    fail_msg("unknown kind %s", kind);
+    return mjOBJ_UNKNOWN;
+}
+
+static void test_parts_have_the_originals_names_and_order(void **state)
+{
+    (void)state;
+    for (size_t d = 0; d < GOLDEN_DOMAINS; d++) {
+        const struct golden_domain *golden = &golden_domains[d];
+        struct simulation_model *model = compile_domain(golden->name);
+        for (size_t i = 0; i < golden->names_count; i++) {
+            int object = object_of(golden->names[i].kind), id = 0;
+            for (const char *const *name = golden->names[i].names; *name; name++, id++) {
+                const char *found = mj_id2name(simulation_model_engine(model), object, id);
+                assert_non_null(found);
+                assert_string_equal(found, *name);
+            }
+            assert_null(mj_id2name(simulation_model_engine(model), object, id));
+        }
+        simulation_model_close(model);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_compiled_models_equal_the_originals),
+        cmocka_unit_test(test_parts_have_the_originals_names_and_order),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
