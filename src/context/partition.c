@@ -83,6 +83,18 @@ void partition_cut(struct partition *partition, const size_t *steps, size_t cont
     }
 }
 
+size_t partition_steps(const struct partition *partition, size_t context)
+{
+    size_t steps = 0;
+    for (size_t place = 0; place < partition->places; place++) {
+        const struct shard *shard = &partition->shards[place];
+        for (size_t i = 0; i < shard->segment_count; i++) {
+            steps += shard->segments[i].context == context ? shard->segments[i].count : 0;
+        }
+    }
+    return steps;
+}
+
 size_t partition_rows_max(enum partition_rule rule, size_t places, size_t context_count,
                           size_t steps_max)
 {

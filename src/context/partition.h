@@ -45,6 +45,9 @@ void partition_close(struct partition *partition);
 /* Cut contexts of steps[i] > 0 steps each; replaces what was cut before. Allocates nothing. */
 void partition_cut(struct partition *partition, const size_t *steps, size_t context_count);
 
+/* Steps of a whole context, over all places. */
+size_t partition_steps(const struct partition *partition, size_t context);
+
 /* The most rows that any place holds for `context_count` contexts of at most steps_max steps. */
 size_t partition_rows_max(enum partition_rule rule, size_t places, size_t context_count,
                           size_t steps_max);

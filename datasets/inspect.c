@@ -1,0 +1,362 @@
+#include "datasets/inspect.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "datasets/percentile.h"
+
+enum { PERCENTILES = 5, BINS = 10, BAR_WIDTH = 40, ENDS = 3 };
+static const double percents[PERCENTILES] = {5, 25, 50, 75, 95};
+static const char *const percent_names[PERCENTILES] = {"5", "25", "50", "75", "95"};
+static const char *const end_names[ENDS] = {
+    [STORE_END_UNKNOWN] = "unknown",
+    [STORE_END_TERMINATED] = "terminated",
+    [STORE_END_TRUNCATED] = "truncated",
+};
+
+struct returns {
+    double minimum, maximum, mean;
+    double percentiles[PERCENTILES];
+    size_t bins[BINS]; /* episodes in equal parts of [minimum, maximum] */
+};
+
+struct description {
+    const struct store *store;
+    const struct store_spec *spec;
+    uint64_t bytes;
+    size_t episodes, groups;
+    size_t length_min;
+    size_t ends[ENDS];
+    struct returns returns[STORE_TASKS_MAX];
+};
+
+/* --- Gathering
+ * -----------------------------------------------------------------------------------*/
+
+static int ascending(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left;
+    int64_t b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static size_t count_groups(const struct store *store)
+{
+    size_t episodes = store_episode_count(store);
+    int64_t *groups = memory_take(episodes, sizeof *groups);
+    for (size_t e = 0; e < episodes; e++) {
+        groups[e] = store_group(store, e);
+    }
+    qsort(groups, episodes, sizeof *groups, ascending);
+    size_t count = 1;
+    for (size_t e = 1; e < episodes; e++) {
+        count += groups[e] != groups[e - 1];
+    }
+    memory_free(groups);
+    return count;
+}
+
+/* Halves, so that the width of the widest range still is a number. */
+static size_t bin_of(double value, const struct returns *returns)
+{
+    double width = returns->maximum / 2 - returns->minimum / 2;
+    if (!(width > 0.0)) {
+        return 0;
+    }
+    size_t bin = (size_t)((value / 2 - returns->minimum / 2) / width * BINS);
+    return bin < BINS ? bin : BINS - 1;
+}
+
+static void gather_returns(struct returns *returns, const struct store *store, size_t task)
+{
+    size_t episodes = store_episode_count(store);
+    double *sorted = memory_take(episodes, sizeof *sorted);
+    for (size_t e = 0; e < episodes; e++) {
+        sorted[e] = store_return(store, task, e);
+    }
+    percentile_sort(sorted, episodes);
+    *returns = (struct returns){.minimum = sorted[0], .maximum = sorted[episodes - 1]};
+    double sum = 0.0;
+    for (size_t e = 0; e < episodes; e++) {
+        sum += sorted[e];
+        returns->bins[bin_of(sorted[e], returns)]++;
+    }
+    returns->mean = sum / (double)episodes;
+    for (size_t p = 0; p < PERCENTILES; p++) {
+        returns->percentiles[p] = percentile_of_sorted(sorted, episodes, percents[p]);
+    }
+    memory_free(sorted);
+}
+
+static bool gather(struct description *description, const struct store *store,
+                   struct failure *failure)
+{
+    struct stat status;
+    if (stat(store_path(store), &status) != 0) {
+        return failure_set(
+            failure, EXIT_CODE_IO,
+            "%s: no longer there (%s), expected the file just opened; leave it alone "
+            "and start again",
+            store_path(store), strerror(errno));
+    }
+    *description = (struct description){
+        .store = store,
+        .spec = store_spec(store),
+        .bytes = (uint64_t)status.st_size,
+        .episodes = store_episode_count(store),
+        .groups = count_groups(store),
+        .length_min = store_length_max(store),
+    };
+    for (size_t e = 0; e < description->episodes; e++) {
+        size_t length = store_length(store, e);
+        description->ends[store_ending(store, e)]++;
+        if (length < description->length_min) {
+            description->length_min = length;
+        }
+    }
+    for (size_t k = 0; k < description->spec->task_count; k++) {
+        gather_returns(&description->returns[k], store, k);
+    }
+    return true;
+}
+
+/* --- Text
+ * ----------------------------------------------------------------------------------------*/
+
+static void print_bytes(FILE *out, uint64_t bytes)
+{
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+    double amount = (double)bytes;
+    size_t unit = 0;
+    while (amount >= 1024.0 && unit < 4) {
+        amount /= 1024.0;
+        unit++;
+    }
+    fprintf(out, unit == 0 ? "%.0f %s" : "%.1f %s", amount, units[unit]);
+}
+
+static void print_spec(FILE *out, const struct description *description)
+{
+    const struct store_spec *spec = description->spec;
+    fprintf(out, "%s: trajectory store, version %d, ", store_path(description->store),
+            STORE_VERSION);
+    print_bytes(out, description->bytes);
+    fprintf(out, "\n  domain       %s\n", spec->domain);
+    fprintf(out, "  simulator    %s\n", spec->simulator);
+    fprintf(out, "  source       %s\n", spec->source);
+    fprintf(out, "  timestep     %g s\n", spec->control_timestep);
+    fprintf(out, "  dimensions   observation %zu, action %zu, physics %zu, hidden %zu\n",
+            spec->observation_dim, spec->action_dim, spec->physics_dim, spec->hidden_dim);
+}
+
+static void print_episodes(FILE *out, const struct description *description)
+{
+    fprintf(out, "  episodes     %zu in %zu group%s:", description->episodes, description->groups,
+            description->groups == 1 ? "" : "s");
+    const char *separator = " ";
+    for (size_t i = 0; i < ENDS; i++) {
+        if (description->ends[i] > 0) {
+            fprintf(out, "%s%zu %s", separator, description->ends[i],
+                    i == STORE_END_UNKNOWN ? "of unknown end" : end_names[i]);
+            separator = ", ";
+        }
+    }
+    fprintf(out, "\n  steps        %zu; %zu to %zu per episode\n",
+            store_step_count(description->store), description->length_min,
+            store_length_max(description->store));
+}
+
+/* One line per bin, the longest bar BAR_WIDTH wide; a bin that is not empty shows. */
+static void print_histogram(FILE *out, const struct returns *returns)
+{
+    static const char bar[BAR_WIDTH + 1] = "########################################";
+    size_t most = 1;
+    for (size_t i = 0; i < BINS; i++) {
+        most = returns->bins[i] > most ? returns->bins[i] : most;
+    }
+    size_t bins = returns->maximum > returns->minimum ? BINS : 1;
+    for (size_t i = 0; i < bins; i++) {
+        double share = (double)i / BINS;
+        double from = returns->minimum * (1 - share) + returns->maximum * share;
+        int width = (int)((double)returns->bins[i] / (double)most * BAR_WIDTH + 0.5);
+        width = returns->bins[i] > 0 && width == 0 ? 1 : width;
+        fprintf(out, "    %12.6g |%-*.*s %zu\n", from, BAR_WIDTH, width, bar, returns->bins[i]);
+    }
+}
+
+static void print_returns(FILE *out, const struct description *description, size_t task)
+{
+    const struct returns *returns = &description->returns[task];
+    fprintf(out, "\n  returns of %s (reward: %s)\n", description->spec->tasks[task],
+            description->spec->reward_source[task]);
+    fprintf(out, "    minimum %.6g  mean %.6g  maximum %.6g\n    percentiles", returns->minimum,
+            returns->mean, returns->maximum);
+    for (size_t p = 0; p < PERCENTILES; p++) {
+        fprintf(out, "  %s: %.6g", percent_names[p], returns->percentiles[p]);
+    }
+    fprintf(out, "\n");
+    print_histogram(out, returns);
+}
+
+/* --- JSON
+ * ----------------------------------------------------------------------------------------*/
+
+static json_t *count_json(uint64_t count)
+{
+    return json_integer((json_int_t)count);
+}
+
+static json_t *spec_json(const struct store_spec *spec)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "domain", json_string(spec->domain));
+    json_object_set_new(object, "simulator", json_string(spec->simulator));
+    json_object_set_new(object, "source", json_string(spec->source));
+    json_object_set_new(object, "control_timestep", json_real(spec->control_timestep));
+    json_object_set_new(object, "observation_dim", count_json(spec->observation_dim));
+    json_object_set_new(object, "action_dim", count_json(spec->action_dim));
+    json_object_set_new(object, "physics_dim", count_json(spec->physics_dim));
+    json_object_set_new(object, "hidden_dim", count_json(spec->hidden_dim));
+    return object;
+}
+
+static json_t *task_json(const struct description *description, size_t task)
+{
+    const struct returns *returns = &description->returns[task];
+    json_t *percentiles = json_object();
+    for (size_t p = 0; p < PERCENTILES; p++) {
+        json_object_set_new(percentiles, percent_names[p], json_real(returns->percentiles[p]));
+    }
+    json_t *histogram = json_array();
+    for (size_t i = 0; i < BINS; i++) {
+        json_array_append_new(histogram, count_json(returns->bins[i]));
+    }
+    json_t *object = json_object();
+    json_object_set_new(object, "name", json_string(description->spec->tasks[task]));
+    json_object_set_new(object, "reward_source",
+                        json_string(description->spec->reward_source[task]));
+    json_object_set_new(object, "return_minimum", json_real(returns->minimum));
+    json_object_set_new(object, "return_mean", json_real(returns->mean));
+    json_object_set_new(object, "return_maximum", json_real(returns->maximum));
+    json_object_set_new(object, "return_percentiles", percentiles);
+    json_object_set_new(object, "return_histogram", histogram);
+    return object;
+}
+
+static json_t *description_json(const struct description *description)
+{
+    const struct store *store = description->store;
+    json_t *ends = json_object();
+    for (size_t i = 0; i < ENDS; i++) {
+        json_object_set_new(ends, end_names[i], count_json(description->ends[i]));
+    }
+    json_t *tasks = json_array();
+    for (size_t k = 0; k < description->spec->task_count; k++) {
+        json_array_append_new(tasks, task_json(description, k));
+    }
+    json_t *object = json_object();
+    json_object_set_new(object, "file", json_string(store_path(store)));
+    json_object_set_new(object, "version", json_integer(STORE_VERSION));
+    json_object_set_new(object, "bytes", count_json(description->bytes));
+    json_object_set_new(object, "spec", spec_json(description->spec));
+    json_object_set_new(object, "episodes", count_json(description->episodes));
+    json_object_set_new(object, "groups", count_json(description->groups));
+    json_object_set_new(object, "ends", ends);
+    json_object_set_new(object, "steps", count_json(store_step_count(store)));
+    json_object_set_new(object, "length_minimum", count_json(description->length_min));
+    json_object_set_new(object, "length_maximum", count_json(store_length_max(store)));
+    json_object_set_new(object, "tasks", tasks);
+    return object;
+}
+
+static void print_json(FILE *out, json_t *value)
+{
+    if (!value || json_dumpf(value, out, JSON_INDENT(2)) != 0) {
+        fatal(EXIT_CODE_SYSTEM, "out of memory: the system refused room for a JSON text");
+    }
+    fputc('\n', out);
+    json_decref(value);
+}
+
+/* --- What is called
+ * ------------------------------------------------------------------------------*/
+
+static bool finish(FILE *out, struct failure *failure)
+{
+    if (fflush(out) == 0 && !ferror(out)) {
+        return true;
+    }
+    return failure_set(
+        failure, EXIT_CODE_IO,
+        "the output cannot be written (%s), expected room for it; check where it goes",
+        strerror(errno));
+}
+
+bool inspect_describe(FILE *out, const struct store *store, enum inspect_form form,
+                      struct failure *failure)
+{
+    struct description description = {0};
+    if (!gather(&description, store, failure)) {
+        return false;
+    }
+    if (form == INSPECT_JSON) {
+        print_json(out, description_json(&description));
+        return finish(out, failure);
+    }
+    print_spec(out, &description);
+    print_episodes(out, &description);
+    for (size_t k = 0; k < description.spec->task_count; k++) {
+        print_returns(out, &description, k);
+    }
+    return finish(out, failure);
+}
+
+static json_t *verdict_json(const struct store *store, json_t *damaged)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "file", json_string(store_path(store)));
+    json_object_set_new(object, "episodes", count_json(store_episode_count(store)));
+    json_object_set_new(object, "damaged", damaged);
+    return object;
+}
+
+bool inspect_verify(FILE *out, const struct store *store, enum inspect_form form,
+                    struct failure *failure)
+{
+    size_t episodes = store_episode_count(store);
+    struct progress progress = progress_begin("verify", 0, episodes);
+    json_t *damaged = json_array();
+    struct failure first = {0};
+    for (size_t e = 0; e < episodes; e++) {
+        struct failure found = {0};
+        if (!store_verify(store, e, &found)) {
+            failure_set(&first, found.code, "%s", found.text);
+            json_array_append_new(damaged, count_json(e));
+            if (form == INSPECT_TEXT) {
+                fprintf(out, "%s\n", found.text);
+            }
+        }
+        progress_show(&progress, e + 1, "");
+    }
+    size_t bad = json_array_size(damaged);
+    if (form == INSPECT_JSON) {
+        print_json(out, verdict_json(store, damaged));
+    } else {
+        fprintf(out, "%s: %zu of %zu episodes match their hashes\n", store_path(store),
+                episodes - bad, episodes);
+        json_decref(damaged);
+    }
+    if (bad > 0) {
+        failure_set(failure, first.code,
+                    "%s: found %zu damaged of %zu episodes, expected none; "
+                    "copy the file again or make it again",
+                    store_path(store), bad, episodes);
+    }
+    return finish(out, failure) && bad == 0;
+}

@@ -1,0 +1,32 @@
+/* What a trajectory store holds and whether it is whole, for people and for programs.
+ *
+ * `chainring inspect` prints it: the spec, the episodes with their lengths, endings and groups, the
+ * returns of each task with a small histogram; and the comparison of every episode with its hash.
+ * Reads stores only through datasets/store.h. */
+#ifndef CHAINRING_DATASETS_INSPECT_H
+#define CHAINRING_DATASETS_INSPECT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/fatal.h"
+#include "datasets/store.h"
+
+enum inspect_form {
+    INSPECT_TEXT, /* for a terminal */
+    INSPECT_JSON, /* one object, ended by a newline */
+};
+
+/* Print what a store holds. Reads no episodes. False and EXIT_CODE_IO where `out` cannot be written
+ * or the file has gone. Local. */
+bool inspect_describe(FILE *out, const struct store *store, enum inspect_form form,
+                      struct failure *failure);
+
+/* Read every episode and compare it with its hash: one line for each that is damaged and one for
+ * the whole; as JSON {"file", "episodes", "damaged": [numbers]}. All are compared, whatever is
+ * found. False and EXIT_CODE_DATA where any is damaged, EXIT_CODE_IO where one cannot be read or
+ * `out` cannot be written. Progress goes to the log. Local. */
+bool inspect_verify(FILE *out, const struct store *store, enum inspect_form form,
+                    struct failure *failure);
+
+#endif

@@ -1,0 +1,212 @@
+#include "datasets/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "datasets/store_format.h"
+
+enum { VERIFY_PIECE = 1 << 16 }; /* bytes */
+
+void store_close(struct store *store)
+{
+    if (!store) {
+        return;
+    }
+    if (store->file >= 0) {
+        close(store->file);
+    }
+    store_index_close(&store->index);
+    memory_free(store->observation_mean);
+    memory_free(store->observation_deviation);
+    memory_free(store->path);
+    memory_free(store);
+}
+
+const char *store_path(const struct store *store)
+{
+    return store->path;
+}
+
+const struct store_spec *store_spec(const struct store *store)
+{
+    return &store->spec;
+}
+
+size_t store_episode_count(const struct store *store)
+{
+    return store->index.count;
+}
+
+size_t store_step_count(const struct store *store)
+{
+    return store->step_count;
+}
+
+size_t store_length_max(const struct store *store)
+{
+    return store->length_max;
+}
+
+const double *store_observation_mean(const struct store *store)
+{
+    return store->observation_mean;
+}
+
+const double *store_observation_deviation(const struct store *store)
+{
+    return store->observation_deviation;
+}
+
+bool store_find_task(size_t *task, const struct store *store, const char *name,
+                     struct failure *failure)
+{
+    const struct store_spec *spec = &store->spec;
+    char list[STORE_TASKS_MAX * (STORE_NAME_MAX + 2)] = "";
+    size_t used = 0;
+    for (size_t k = 0; k < spec->task_count; k++) {
+        if (strcmp(spec->tasks[k], name) == 0) {
+            *task = k;
+            return true;
+        }
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", k > 0 ? ", " : "",
+                                 spec->tasks[k]);
+    }
+    return failure_set(failure, EXIT_CODE_CONFIG,
+                       "%s: found no task \"%.64s\", expected one of its tasks: %.700s; correct "
+                       "the task's name or take another store",
+                       store->path, name, list);
+}
+
+size_t store_length(const struct store *store, size_t episode)
+{
+    invariant(episode < store->index.count);
+    return (size_t)store->index.length[episode];
+}
+
+int64_t store_group(const struct store *store, size_t episode)
+{
+    invariant(episode < store->index.count);
+    return store->index.group[episode];
+}
+
+enum store_end store_ending(const struct store *store, size_t episode)
+{
+    invariant(episode < store->index.count);
+    return (enum store_end)store->index.ending[episode];
+}
+
+double store_return(const struct store *store, size_t task, size_t episode)
+{
+    invariant(task < store->spec.task_count && episode < store->index.count);
+    return store->index.returns[task][episode];
+}
+
+bool store_read_bytes(const struct store *store, void *into, size_t bytes, uint64_t offset,
+                      struct failure *failure)
+{
+    char *at = into;
+    while (bytes > 0) {
+        ssize_t got = pread(store->file, at, bytes, (off_t)offset);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return failure_set(failure, EXIT_CODE_IO,
+                               "%s: cannot be read at byte %llu (%s), expected %zu bytes there; "
+                               "check the disk or copy the file again",
+                               store->path, (unsigned long long)offset, strerror(errno), bytes);
+        }
+        if (got == 0) {
+            return failure_set(failure, EXIT_CODE_IO,
+                               "%s: found the end of the file at byte %llu, expected %zu bytes "
+                               "more; it has changed since it was opened: leave it alone and start "
+                               "again",
+                               store->path, (unsigned long long)offset, bytes);
+        }
+        at += got;
+        bytes -= (size_t)got;
+        offset += (uint64_t)got;
+    }
+    return true;
+}
+
+static bool read_rows(const struct store *store, size_t array, size_t first, size_t count,
+                      void *into, struct failure *failure)
+{
+    const struct store_array *of = &store->arrays[array];
+    invariant(first <= of->rows && count <= of->rows - first);
+    size_t row_bytes = store_row_bytes(of);
+    return store_read_bytes(store, into, count * row_bytes, of->offset + first * row_bytes,
+                            failure);
+}
+
+bool store_read(const struct store *store, size_t task, size_t episode, size_t first, size_t count,
+                float *observation, float *action, float *reward, struct failure *failure)
+{
+    size_t length = store_length(store, episode);
+    bool beyond_last_step = !action && !reward; /* only observations have a row there */
+    size_t rows = length + (beyond_last_step ? 1 : 0);
+    invariant(task < store->spec.task_count && first <= rows && count <= rows - first);
+    size_t step = (size_t)store->index.start[episode] + first;
+    return (!observation ||
+            read_rows(store, STORE_OBSERVATION, step + episode, count, observation, failure)) &&
+           (!action || read_rows(store, STORE_ACTION, step, count, action, failure)) &&
+           (!reward || read_rows(store, STORE_REWARD + task, step, count, reward, failure));
+}
+
+/* Add rows of an array to a hash, piece by piece. */
+static bool hash_rows(struct store_hash *hash, const struct store *store, size_t array,
+                      size_t first, size_t count, unsigned char *piece, struct failure *failure)
+{
+    const struct store_array *of = &store->arrays[array];
+    size_t bytes = count * store_row_bytes(of);
+    uint64_t offset = of->offset + first * store_row_bytes(of);
+    while (bytes > 0) {
+        size_t part = bytes < VERIFY_PIECE ? bytes : VERIFY_PIECE;
+        if (!store_read_bytes(store, piece, part, offset, failure)) {
+            return false;
+        }
+        store_hash_add(hash, piece, part);
+        bytes -= part;
+        offset += part;
+    }
+    return true;
+}
+
+/* In the order in which the writer hashed: see hash_episode in store_writer.c. */
+static bool hash_stored(struct store_hash *hash, const struct store *store, size_t episode,
+                        struct failure *failure)
+{
+    size_t start = (size_t)store->index.start[episode];
+    size_t length = (size_t)store->index.length[episode];
+    unsigned char *piece = memory_take(VERIFY_PIECE, 1);
+    bool ok =
+        hash_rows(hash, store, STORE_OBSERVATION, start + episode, length + 1, piece, failure) &&
+        hash_rows(hash, store, STORE_ACTION, start, length, piece, failure);
+    for (size_t k = 0; ok && k < store->spec.task_count; k++) {
+        ok = hash_rows(hash, store, STORE_REWARD + k, start, length, piece, failure);
+    }
+    ok = ok && hash_rows(hash, store, STORE_PHYSICS, start + episode, length + 1, piece, failure) &&
+         hash_rows(hash, store, STORE_HIDDEN, episode, 1, piece, failure);
+    memory_free(piece);
+    return ok;
+}
+
+bool store_verify(const struct store *store, size_t episode, struct failure *failure)
+{
+    invariant(episode < store->index.count);
+    struct store_hash hash = store_hash_begin();
+    bool ok = hash_stored(&hash, store, episode, failure);
+    uint64_t found = store_hash_end(&hash);
+    if (!ok || found == store->index.hash[episode]) {
+        return ok;
+    }
+    return failure_set(failure, EXIT_CODE_DATA,
+                       "%s: found hash %016llx over episode %zu, expected %016llx; the file is "
+                       "damaged: copy it again or make it again",
+                       store->path, (unsigned long long)found, episode,
+                       (unsigned long long)store->index.hash[episode]);
+}

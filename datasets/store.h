@@ -1,0 +1,107 @@
+/* The trajectory store: one HDF5 file with all episodes of a domain, and the only door to HDF5.
+ *
+ * Contiguous arrays over all episodes and an index over them (datasets/README.md has the format);
+ * plain h5py reads it. Opening a store checks everything that can be checked without reading the
+ * arrays; reading afterwards is a plain positioned read of the rows that are asked for, from any
+ * thread. Writing spools episodes beside the final name, and the file takes that name only when it
+ * is complete and on the disk. This module does not know environments, chains or ranks. */
+#ifndef CHAINRING_DATASETS_STORE_H
+#define CHAINRING_DATASETS_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fatal.h"
+
+enum { STORE_NAME_MAX = 64, STORE_TEXT_MAX = 256, STORE_TASKS_MAX = 16, STORE_VERSION = 1 };
+
+/* As in episode/end. */
+enum store_end { STORE_END_UNKNOWN, STORE_END_TERMINATED, STORE_END_TRUNCATED };
+
+/* What holds for the whole file; a writer sets these, a reader finds them. */
+struct store_spec {
+    char domain[STORE_NAME_MAX];
+    char simulator[STORE_NAME_MAX];
+    char source[STORE_TEXT_MAX];           /* how the episodes came about */
+    char tasks[STORE_TASKS_MAX][STORE_NAME_MAX];
+    char reward_source[STORE_TASKS_MAX][STORE_NAME_MAX]; /* "simulated", ... */
+    size_t task_count;
+    size_t observation_dim, action_dim;
+    size_t physics_dim; /* 0: no physics */
+    size_t hidden_dim;  /* 0: no hidden task numbers */
+    double control_timestep;
+};
+
+/* One episode of T = length steps, borrowed from the caller for the duration of a call. */
+struct store_episode {
+    size_t length;
+    const float *observation;              /* (T + 1, observation_dim) */
+    const float *action;                   /* (T, action_dim) */
+    const float *reward[STORE_TASKS_MAX];  /* (T) for each task */
+    const double *physics;                 /* (T + 1, physics_dim), NULL where physics_dim is 0 */
+    const double *hidden;                  /* (hidden_dim), NULL where that is 0 */
+    int64_t group;
+    enum store_end end;
+};
+
+/* --- Writing ------------------------------------------------------------------------------------- */
+
+struct store_writer;
+
+/* Begin a store that will be called `path`; refuses (EXIT_CODE_USAGE) a path that exists already.
+ * NULL and a failure where nothing can be written there. Local, like all of this file. */
+struct store_writer *store_writer_open(const char *path, const struct store_spec *spec,
+                                       struct failure *failure);
+
+/* Append an episode. Refuses (EXIT_CODE_DATA) lengths of 0 and values that are not finite. */
+bool store_writer_add(struct store_writer *writer, const struct store_episode *episode,
+                      struct failure *failure);
+
+/* Finish the file, sync it and give it its name; or leave nothing behind. Both close the writer. */
+bool store_writer_commit(struct store_writer *writer, struct failure *failure);
+void store_writer_discard(struct store_writer *writer);
+
+/* --- Reading ------------------------------------------------------------------------------------- */
+
+struct store;
+
+/* NULL and a failure (EXIT_CODE_NO_INPUT: cannot be opened; EXIT_CODE_DATA: is not a whole and
+ * consistent store). Reads the index, not the arrays. The caller closes it. */
+struct store *store_open(const char *path, struct failure *failure);
+void store_close(struct store *store);
+
+const char *store_path(const struct store *store);
+const struct store_spec *store_spec(const struct store *store);
+
+size_t store_episode_count(const struct store *store);
+size_t store_step_count(const struct store *store);
+size_t store_length_max(const struct store *store); /* steps of the longest episode */
+
+/* Over all observations, as written: (observation_dim). */
+const double *store_observation_mean(const struct store *store);
+const double *store_observation_deviation(const struct store *store);
+
+/* Where a task stands in the spec. False and a failure (EXIT_CODE_CONFIG) naming the tasks that
+ * there are. */
+bool store_find_task(size_t *task, const struct store *store, const char *name,
+                     struct failure *failure);
+
+/* The index, by episode. */
+size_t store_length(const struct store *store, size_t episode);
+int64_t store_group(const struct store *store, size_t episode);
+enum store_end store_ending(const struct store *store, size_t episode);
+double store_return(const struct store *store, size_t task, size_t episode);
+
+/* Steps [first, first + count) of an episode: observation (count x observation_dim), action
+ * (count x action_dim), reward (count) of `task`; each may be NULL where it is not wanted. The
+ * observation after the last step is row `length` of observation: ask with action and reward NULL.
+ * False and a failure (EXIT_CODE_IO) where the file has changed or cannot be read. Thread-safe. */
+bool store_read(const struct store *store, size_t task, size_t episode, size_t first, size_t count,
+                float *observation, float *action, float *reward, struct failure *failure);
+
+/* Compare one episode's bytes with its hash; false and a failure (EXIT_CODE_DATA) where they
+ * differ. */
+bool store_verify(const struct store *store, size_t episode, struct failure *failure);
+
+#endif

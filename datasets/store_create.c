@@ -1,0 +1,193 @@
+#define _GNU_SOURCE /* memfd_create */
+#include "datasets/store_create.h"
+
+#include <errno.h>
+#include <hdf5.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "datasets/store_attributes.h"
+
+enum { ARRAY_ALIGNMENT = 4096 }; /* bytes: arrays begin on a page */
+
+/* Write an attribute of the root: a single value where rank is 0. */
+static bool put(hid_t file, const char *name, hid_t type, int rank, const hsize_t *extent,
+                const void *values)
+{
+    hid_t space = rank == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(rank, extent, NULL);
+    hid_t attribute = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    bool ok = attribute >= 0 && H5Awrite(attribute, type, values) >= 0;
+    ok = (attribute < 0 || H5Aclose(attribute) >= 0) && ok;
+    if (space >= 0) {
+        H5Sclose(space);
+    }
+    return ok;
+}
+
+static bool put_texts(hid_t file, const char *name, size_t room, int rank, size_t count,
+                      const char *texts)
+{
+    hid_t type = H5Tcopy(H5T_C_S1);
+    hsize_t extent = count;
+    bool ok = type >= 0 && H5Tset_size(type, room) >= 0 && H5Tset_cset(type, H5T_CSET_UTF8) >= 0 &&
+              H5Tset_strpad(type, H5T_STR_NULLPAD) >= 0 &&
+              put(file, name, type, rank, &extent, texts);
+    if (type >= 0) {
+        H5Tclose(type);
+    }
+    return ok;
+}
+
+/* The bytes behind a text's end are zeros, so that equal texts are equal bytes. */
+static bool put_text(hid_t file, const char *name, const char *text)
+{
+    size_t room = strlen(text) + 1;
+    return put_texts(file, name, room, 0, 1, text);
+}
+
+static bool put_task_texts(hid_t file, const char *name, const char texts[][STORE_NAME_MAX],
+                           size_t count)
+{
+    char padded[STORE_TASKS_MAX][STORE_NAME_MAX] = {{0}};
+    for (size_t k = 0; k < count; k++) {
+        memcpy(padded[k], texts[k], strlen(texts[k]));
+    }
+    return put_texts(file, name, STORE_NAME_MAX, 1, count, padded[0]);
+}
+
+static bool put_count(hid_t file, const char *name, size_t count)
+{
+    int64_t value = (int64_t)count;
+    return put(file, name, H5T_STD_I64LE, 0, NULL, &value);
+}
+
+static bool put_f64(hid_t file, const char *name, size_t count, const double *values)
+{
+    hsize_t extent = count;
+    return put(file, name, H5T_IEEE_F64LE, 1, &extent, values);
+}
+
+static bool put_spec(hid_t file, const struct store_spec *spec)
+{
+    return put_text(file, "format", STORE_FORMAT) && put_count(file, "version", STORE_VERSION) &&
+           put_text(file, "domain", spec->domain) && put_text(file, "simulator", spec->simulator) &&
+           put_text(file, "source", spec->source) &&
+           put_task_texts(file, "tasks", spec->tasks, spec->task_count) &&
+           put_task_texts(file, "reward_source", spec->reward_source, spec->task_count) &&
+           put_count(file, "obs_dim", spec->observation_dim) &&
+           put_count(file, "act_dim", spec->action_dim) &&
+           put_count(file, "physics_dim", spec->physics_dim) &&
+           put_count(file, "hidden_dim", spec->hidden_dim) &&
+           put(file, "control_timestep", H5T_IEEE_F64LE, 0, NULL, &spec->control_timestep);
+}
+
+static bool put_summary(hid_t file, const struct store_spec *spec,
+                        const struct store_summary *summary)
+{
+    size_t tasks = spec->task_count;
+    hsize_t table[2] = {tasks, STORE_PERCENTILES};
+    return put_count(file, "episodes", summary->episodes) &&
+           put_count(file, "steps", summary->steps) &&
+           put(file, "index_hash", H5T_STD_U64LE, 0, NULL, &summary->index_hash) &&
+           put_f64(file, "observation_mean", spec->observation_dim, summary->observation_mean) &&
+           put_f64(file, "observation_std", spec->observation_dim,
+                   summary->observation_deviation) &&
+           put_f64(file, "return_minimum", tasks, summary->return_minimum) &&
+           put_f64(file, "return_maximum", tasks, summary->return_maximum) &&
+           put_f64(file, "return_mean", tasks, summary->return_mean) &&
+           put_f64(file, "percentiles", STORE_PERCENTILES, store_percentiles) &&
+           put(file, "return_percentiles", H5T_IEEE_F64LE, 2, table,
+               summary->return_percentiles[0]);
+}
+
+/* Groups without times, so that equal data are equal files. */
+static bool make_group(hid_t file, const char *name)
+{
+    hid_t creation = H5Pcreate(H5P_GROUP_CREATE);
+    hid_t group = -1;
+    if (creation >= 0 && H5Pset_obj_track_times(creation, 0) >= 0) {
+        group = H5Gcreate2(file, name, H5P_DEFAULT, creation, H5P_DEFAULT);
+    }
+    if (creation >= 0) {
+        H5Pclose(creation);
+    }
+    return group >= 0 && H5Gclose(group) >= 0;
+}
+
+static bool make_array(hid_t file, struct store_array *array)
+{
+    hsize_t extent[2] = {array->rows, array->columns};
+    hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    hid_t space = H5Screate_simple(array->rank, extent, NULL);
+    hid_t set = -1;
+    if (creation >= 0 && space >= 0 && H5Pset_layout(creation, H5D_CONTIGUOUS) >= 0 &&
+        H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY) >= 0 &&
+        H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER) >= 0 &&
+        H5Pset_obj_track_times(creation, 0) >= 0) {
+        set = H5Dcreate2(file, array->name, store_number_type(array->number), space, H5P_DEFAULT,
+                         creation, H5P_DEFAULT);
+    }
+    array->offset = set < 0 ? HADDR_UNDEF : H5Dget_offset(set);
+    bool ok = set >= 0 && array->offset != HADDR_UNDEF;
+    ok = (set < 0 || H5Dclose(set) >= 0) && ok;
+    H5Sclose(space);
+    H5Pclose(creation);
+    return ok;
+}
+
+static hid_t create_hdf5(const char *name)
+{
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    hid_t creation = H5Pcreate(H5P_FILE_CREATE);
+    hid_t file = -1;
+    /* The stdio driver, because the default one looks for the real path of what is a link, and a
+     * file in memory has none. The 1.10 format: its metadata carry checksums. */
+    if (access >= 0 && creation >= 0 && H5Pset_fapl_stdio(access) >= 0 &&
+        H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110) >= 0 &&
+        H5Pset_alignment(access, ARRAY_ALIGNMENT, ARRAY_ALIGNMENT) >= 0 &&
+        H5Pset_file_locking(access, 0, 1) >= 0 &&
+        H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0 &&
+        H5Pset_obj_track_times(creation, 0) >= 0) {
+        file = H5Fcreate(name, H5F_ACC_TRUNC, creation, access);
+    }
+    H5Pclose(creation);
+    H5Pclose(access);
+    return file;
+}
+
+static bool write_skeleton(const char *name, const struct store_spec *spec,
+                           const struct store_summary *summary,
+                           struct store_array arrays[STORE_ARRAYS])
+{
+    hid_t file = create_hdf5(name);
+    bool ok = file >= 0 && put_spec(file, spec) && put_summary(file, spec, summary) &&
+              make_group(file, "reward") && make_group(file, "episode") &&
+              make_group(file, "episode/return");
+    for (size_t i = 0; ok && i < STORE_ARRAYS; i++) {
+        ok = arrays[i].name[0] == '\0' || make_array(file, &arrays[i]);
+    }
+    return (file < 0 || H5Fclose(file) >= 0) && ok;
+}
+
+int store_create_skeleton(const char *path, const struct store_spec *spec,
+                          const struct store_summary *summary,
+                          struct store_array arrays[STORE_ARRAYS], struct failure *failure)
+{
+    int memory = memfd_create("chainring-store", MFD_CLOEXEC);
+    char name[64];
+    snprintf(name, sizeof name, "/proc/self/fd/%d", memory);
+    if (memory >= 0 && write_skeleton(name, spec, summary, arrays)) {
+        return memory;
+    }
+    failure_set(failure, EXIT_CODE_SYSTEM,
+                "%s: the HDF5 library cannot make the file in memory (%s), expected a Linux with "
+                "/proc and some free memory; nothing was left there",
+                path, memory < 0 ? strerror(errno) : "HDF5 does not say why");
+    if (memory >= 0) {
+        close(memory);
+    }
+    return -1;
+}

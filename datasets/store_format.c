@@ -1,0 +1,209 @@
+#include "datasets/store_format.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
+const double store_percentiles[STORE_PERCENTILES] = {1, 5, 10, 25, 50, 75, 90, 95, 99};
+
+size_t store_number_bytes(enum store_number number)
+{
+    switch (number) {
+    case STORE_F32:
+        return 4;
+    case STORE_U8:
+        return 1;
+    case STORE_F64:
+    case STORE_I64:
+    case STORE_U64:
+        return 8;
+    }
+    invariant(!"a kind of number that there is");
+    return 0;
+}
+
+size_t store_row_bytes(const struct store_array *array)
+{
+    return array->columns * store_number_bytes(array->number);
+}
+
+static struct store_array matrix(const char *name, enum store_number number, size_t rows,
+                                 size_t columns)
+{
+    struct store_array array = {.number = number, .rank = 2, .rows = rows, .columns = columns};
+    if (columns > 0) {
+        snprintf(array.name, sizeof array.name, "%s", name);
+    }
+    return array;
+}
+
+static struct store_array vector(const char *group, const char *name, enum store_number number,
+                                 size_t rows)
+{
+    struct store_array array = {.number = number, .rank = 1, .rows = rows, .columns = 1};
+    snprintf(array.name, sizeof array.name, "%s/%s", group, name);
+    return array;
+}
+
+void store_layout(struct store_array arrays[STORE_ARRAYS], const struct store_spec *spec,
+                  size_t episodes, size_t steps)
+{
+    memset(arrays, 0, STORE_ARRAYS * sizeof *arrays);
+    size_t states = steps + episodes; /* T steps pass through T + 1 states */
+    arrays[STORE_OBSERVATION] = matrix("observation", STORE_F32, states, spec->observation_dim);
+    arrays[STORE_ACTION] = matrix("action", STORE_F32, steps, spec->action_dim);
+    arrays[STORE_PHYSICS] = matrix("physics", STORE_F64, states, spec->physics_dim);
+    arrays[STORE_HIDDEN] = matrix("episode/hidden", STORE_F64, episodes, spec->hidden_dim);
+    arrays[STORE_START] = vector("episode", "start", STORE_I64, episodes);
+    arrays[STORE_LENGTH] = vector("episode", "length", STORE_I64, episodes);
+    arrays[STORE_ENDING] = vector("episode", "end", STORE_U8, episodes);
+    arrays[STORE_GROUP] = vector("episode", "group", STORE_I64, episodes);
+    arrays[STORE_HASH] = vector("episode", "hash", STORE_U64, episodes);
+    for (size_t k = 0; k < spec->task_count; k++) {
+        arrays[STORE_REWARD + k] = vector("reward", spec->tasks[k], STORE_F32, steps);
+        arrays[STORE_RETURN + k] = vector("episode/return", spec->tasks[k], STORE_F64, episodes);
+    }
+}
+
+bool store_refuse(const char *path, const char *expected, struct failure *failure,
+                  const char *found, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, found);
+    vsnprintf(text, sizeof text, found, arguments);
+    va_end(arguments);
+    return failure_set(failure, EXIT_CODE_DATA,
+                       "%s: found %s, expected %s; collect or convert the data again", path, text,
+                       expected);
+}
+
+/* A name is one component of a path inside the file: no slash, no leading dot, no blanks. */
+static bool is_name(const char *text)
+{
+    size_t length = strnlen(text, STORE_NAME_MAX);
+    if (length == 0 || length == STORE_NAME_MAX || text[0] == '.') {
+        return false;
+    }
+    return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") ==
+           length;
+}
+
+/* The bytes of the UTF-8 character at `at`, or 0 where none begins (RFC 3629, table 3-7). */
+static size_t character_bytes(const unsigned char *at)
+{
+    if (at[0] < 0x80) {
+        return at[0] >= 0x20 && at[0] != 0x7f;
+    }
+    size_t bytes = at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
+    unsigned char low = at[0] == 0xe0 ? 0xa0 : at[0] == 0xf0 ? 0x90 : 0x80;
+    unsigned char high = at[0] == 0xed ? 0x9f : at[0] == 0xf4 ? 0x8f : 0xbf;
+    if (at[0] < 0xc2 || at[0] > 0xf4 || at[1] < low || at[1] > high) {
+        return 0;
+    }
+    for (size_t i = 2; i < bytes; i++) {
+        if (at[i] < 0x80 || at[i] > 0xbf) {
+            return 0;
+        }
+    }
+    return bytes;
+}
+
+/* One line of UTF-8 that ends within `room` bytes. */
+static bool is_line(const char *text, size_t room)
+{
+    if (strnlen(text, room) == room) {
+        return false;
+    }
+    const unsigned char *at = (const unsigned char *)text;
+    while (*at) {
+        size_t bytes = character_bytes(at);
+        if (bytes == 0) {
+            return false;
+        }
+        at += bytes;
+    }
+    return true;
+}
+
+static bool check_dim(const char *path, const char *name, size_t dim, size_t least,
+                      struct failure *failure)
+{
+    if (dim >= least && dim <= STORE_DIM_MAX) {
+        return true;
+    }
+    char expected[64];
+    snprintf(expected, sizeof expected, "%zu to %d", least, STORE_DIM_MAX);
+    return store_refuse(path, expected, failure, "%s = %zu", name, dim);
+}
+
+static bool check_tasks(const struct store_spec *spec, const char *path, struct failure *failure)
+{
+    static const char *const plain = "letters, digits, '_', '-' and '.' (not first)";
+    if (spec->task_count == 0 || spec->task_count > STORE_TASKS_MAX) {
+        return store_refuse(path, "1 to 16", failure, "%zu tasks", spec->task_count);
+    }
+    for (size_t k = 0; k < spec->task_count; k++) {
+        if (!is_name(spec->tasks[k])) {
+            return store_refuse(path, plain, failure, "other characters in the name of task %zu",
+                                k);
+        }
+        if (!is_line(spec->reward_source[k], STORE_NAME_MAX)) {
+            return store_refuse(path, "one line of UTF-8", failure,
+                                "other bytes in the reward_source of task %zu", k);
+        }
+        for (size_t other = 0; other < k; other++) {
+            if (strcmp(spec->tasks[k], spec->tasks[other]) == 0) {
+                return store_refuse(path, "tasks of different names", failure, "the task %s twice",
+                                    spec->tasks[k]);
+            }
+        }
+    }
+    return true;
+}
+
+bool store_check_spec(const struct store_spec *spec, const char *path, struct failure *failure)
+{
+    if (!is_line(spec->domain, STORE_NAME_MAX) || spec->domain[0] == '\0') {
+        return store_refuse(path, "a name", failure, "no readable domain");
+    }
+    if (!is_line(spec->simulator, STORE_NAME_MAX) || !is_line(spec->source, STORE_TEXT_MAX)) {
+        return store_refuse(path, "one line of UTF-8", failure,
+                            "other bytes in simulator or source");
+    }
+    if (!isfinite(spec->control_timestep) || spec->control_timestep <= 0.0) {
+        return store_refuse(path, "seconds above 0", failure, "control_timestep = %g",
+                            spec->control_timestep);
+    }
+    return check_tasks(spec, path, failure) &&
+           check_dim(path, "obs_dim", spec->observation_dim, 1, failure) &&
+           check_dim(path, "act_dim", spec->action_dim, 1, failure) &&
+           check_dim(path, "physics_dim", spec->physics_dim, 0, failure) &&
+           check_dim(path, "hidden_dim", spec->hidden_dim, 0, failure);
+}
+
+struct store_hash store_hash_begin(void)
+{
+    XXH3_state_t *state = XXH3_createState();
+    if (!state || XXH3_64bits_reset(state) != XXH_OK) {
+        fatal(EXIT_CODE_SYSTEM, "out of memory: the system refused the state of a hash");
+    }
+    return (struct store_hash){.state = state};
+}
+
+void store_hash_add(struct store_hash *hash, const void *bytes, size_t count)
+{
+    if (count > 0) {
+        XXH3_64bits_update(hash->state, bytes, count);
+    }
+}
+
+uint64_t store_hash_end(struct store_hash *hash)
+{
+    uint64_t value = XXH3_64bits_digest(hash->state);
+    XXH3_freeState(hash->state);
+    hash->state = NULL;
+    return value;
+}

@@ -1,0 +1,133 @@
+/* What the reader and the writer of a trajectory store agree on (private to store*.c).
+ *
+ * The one list of the file's arrays, the index in memory, the rules for names and sizes, and the
+ * hash. The writer creates what store_layout lists and the reader demands exactly that, so the two
+ * cannot drift apart. Knows nothing of HDF5: that is store_reader.c and store_create.c. */
+#ifndef CHAINRING_DATASETS_STORE_FORMAT_H
+#define CHAINRING_DATASETS_STORE_FORMAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fatal.h"
+#include "datasets/store.h"
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "a trajectory store is little-endian and its arrays are read as they lie in the file"
+#endif
+
+#define STORE_FORMAT "chainring-trajectories"
+
+/* Bounds that keep every product of sizes far from overflow, checked before anything is taken. */
+enum { STORE_DIM_MAX = 1 << 16, STORE_EPISODES_MAX = 1 << 26 };
+#define STORE_STEPS_MAX ((int64_t)1 << 40)
+
+/* Percentiles of the returns that the attributes of a store hold. */
+enum { STORE_PERCENTILES = 9 };
+extern const double store_percentiles[STORE_PERCENTILES];
+
+/* --- Arrays
+ * --------------------------------------------------------------------------------------*/
+
+enum store_number { STORE_F32, STORE_F64, STORE_I64, STORE_U64, STORE_U8 };
+
+/* Which array: those that grow with the steps first, then those of the index. */
+enum store_array_key {
+    STORE_OBSERVATION,
+    STORE_ACTION,
+    STORE_REWARD, /* + task */
+    STORE_PHYSICS = STORE_REWARD + STORE_TASKS_MAX,
+    STORE_HIDDEN,
+    STORE_START, /* the index begins here */
+    STORE_LENGTH,
+    STORE_ENDING,
+    STORE_GROUP,
+    STORE_HASH,
+    STORE_RETURN, /* + task */
+    STORE_ARRAYS = STORE_RETURN + STORE_TASKS_MAX
+};
+
+/* Contiguous numbers in the file, rows x columns. An array that a store does not have has no name.
+ */
+struct store_array {
+    char name[STORE_NAME_MAX + 16];
+    enum store_number number;
+    int rank; /* 1: columns is 1 */
+    size_t rows, columns;
+    uint64_t offset; /* bytes from the beginning of the file */
+};
+
+size_t store_number_bytes(enum store_number number);
+size_t store_row_bytes(const struct store_array *array);
+
+/* All arrays of a store with so many episodes and steps; offsets are left 0. Local. */
+void store_layout(struct store_array arrays[STORE_ARRAYS], const struct store_spec *spec,
+                  size_t episodes, size_t steps);
+
+/* --- Rules
+ * ---------------------------------------------------------------------------------------*/
+
+/* The one sentence of every refusal: "PATH: found <found>, expected <expected>; ...". Returns
+ * false, having set EXIT_CODE_DATA. */
+bool store_refuse(const char *path, const char *expected, struct failure *failure,
+                  const char *found, ...) __attribute__((format(printf, 4, 5)));
+
+/* Names that can stand in a path inside the file, text that fits on one line, sizes in bounds. */
+bool store_check_spec(const struct store_spec *spec, const char *path, struct failure *failure);
+
+/* --- Index
+ * ---------------------------------------------------------------------------------------*/
+
+struct store_index {
+    size_t task_count;
+    size_t count, room; /* episodes */
+    int64_t *start, *length, *group;
+    uint8_t *ending;
+    uint64_t *hash;
+    double *returns[STORE_TASKS_MAX];
+};
+
+/* An index of no episodes with room for some; the caller closes it. */
+void store_index_open(struct store_index *index, size_t task_count, size_t room);
+void store_index_close(struct store_index *index);
+
+/* Make room for one more episode; the caller fills the columns at `count` and counts it. */
+void store_index_grow(struct store_index *index);
+
+/* A column by its array; NULL for arrays that are not the index's. */
+void *store_index_column(const struct store_index *index, size_t array);
+
+/* Over the bytes of all columns in the order of their arrays. */
+uint64_t store_index_hash(const struct store_index *index);
+
+/* --- Hash
+ * ----------------------------------------------------------------------------------------*/
+
+/* XXH3_64 (XXH3 64-bit, seed 0) over bytes that come piece by piece; the end gives it back. */
+struct store_hash {
+    void *state;
+};
+struct store_hash store_hash_begin(void);
+void store_hash_add(struct store_hash *hash, const void *bytes, size_t count);
+uint64_t store_hash_end(struct store_hash *hash);
+
+/* --- An open store
+ * -------------------------------------------------------------------------------*/
+
+struct store {
+    char *path;
+    int file; /* descriptor, read only; -1 before it is open */
+    uint64_t file_bytes;
+    struct store_spec spec;
+    size_t step_count, length_max;
+    struct store_array arrays[STORE_ARRAYS];
+    struct store_index index;
+    double *observation_mean, *observation_deviation;
+};
+
+/* Positioned read of exactly `bytes`; false and EXIT_CODE_IO otherwise. Thread-safe. */
+bool store_read_bytes(const struct store *store, void *into, size_t bytes, uint64_t offset,
+                      struct failure *failure);
+
+#endif

@@ -1,0 +1,80 @@
+#include <string.h>
+
+#include "base/memory.h"
+#include "datasets/store_format.h"
+
+static void resize(struct store_index *index, size_t room)
+{
+    size_t count = index->count;
+    index->start = memory_grow(index->start, count, room, sizeof *index->start);
+    index->length = memory_grow(index->length, count, room, sizeof *index->length);
+    index->group = memory_grow(index->group, count, room, sizeof *index->group);
+    index->ending = memory_grow(index->ending, count, room, sizeof *index->ending);
+    index->hash = memory_grow(index->hash, count, room, sizeof *index->hash);
+    for (size_t k = 0; k < index->task_count; k++) {
+        index->returns[k] = memory_grow(index->returns[k], count, room, sizeof *index->returns[k]);
+    }
+    index->room = room;
+}
+
+void store_index_open(struct store_index *index, size_t task_count, size_t room)
+{
+    invariant(task_count <= STORE_TASKS_MAX);
+    *index = (struct store_index){.task_count = task_count};
+    resize(index, room);
+}
+
+void store_index_close(struct store_index *index)
+{
+    memory_free(index->start);
+    memory_free(index->length);
+    memory_free(index->group);
+    memory_free(index->ending);
+    memory_free(index->hash);
+    for (size_t k = 0; k < index->task_count; k++) {
+        memory_free(index->returns[k]);
+    }
+    *index = (struct store_index){0};
+}
+
+void store_index_grow(struct store_index *index)
+{
+    if (index->count == index->room) {
+        resize(index, 2 * index->room);
+    }
+}
+
+void *store_index_column(const struct store_index *index, size_t array)
+{
+    switch (array) {
+    case STORE_START:
+        return index->start;
+    case STORE_LENGTH:
+        return index->length;
+    case STORE_ENDING:
+        return index->ending;
+    case STORE_GROUP:
+        return index->group;
+    case STORE_HASH:
+        return index->hash;
+    default:
+        return array >= STORE_RETURN && array - STORE_RETURN < index->task_count
+                   ? index->returns[array - STORE_RETURN]
+                   : NULL;
+    }
+}
+
+uint64_t store_index_hash(const struct store_index *index)
+{
+    struct store_spec spec = {.task_count = index->task_count};
+    struct store_array arrays[STORE_ARRAYS];
+    store_layout(arrays, &spec, index->count, 0);
+    struct store_hash hash = store_hash_begin();
+    for (size_t i = STORE_START; i < STORE_ARRAYS; i++) {
+        const void *column = store_index_column(index, i);
+        if (column) {
+            store_hash_add(&hash, column, index->count * store_number_bytes(arrays[i].number));
+        }
+    }
+    return store_hash_end(&hash);
+}

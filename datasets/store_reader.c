@@ -1,0 +1,435 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <hdf5.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "datasets/store_attributes.h"
+#include "datasets/store_format.h"
+
+/* --- The file, before the HDF5 library sees it
+ * ---------------------------------------------------*/
+
+static bool open_regular_file(struct store *store, struct failure *failure)
+{
+    /* Without O_NONBLOCK, opening a pipe would wait for its writer. */
+    store->file = open(store->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat status;
+    if (store->file < 0 || fstat(store->file, &status) != 0) {
+        return failure_set(
+            failure, EXIT_CODE_NO_INPUT,
+            "%s: cannot be opened (%s), expected a trajectory store; check the name, "
+            "or collect or convert data first",
+            store->path, strerror(errno));
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return failure_set(failure, EXIT_CODE_NO_INPUT,
+                           "%s: found %s, expected a trajectory store; name the HDF5 file itself",
+                           store->path,
+                           S_ISDIR(status.st_mode) ? "a folder" : "something that is not a file");
+    }
+    store->file_bytes = (uint64_t)status.st_size;
+    return true;
+}
+
+/* The HDF5 superblock, versions 2 and 3 (HDF5 File Format Specification 3.0, section II.A): the
+ * versions whose metadata carry checksums. Damage to older ones can go unseen. */
+static bool check_superblock(const struct store *store, struct failure *failure)
+{
+    enum { SUPERBLOCK_BYTES = 48, VERSION_AT = 8, OFFSET_BYTES_AT = 9, END_AT = 28 };
+    static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
+    unsigned char block[SUPERBLOCK_BYTES];
+    if (store->file_bytes < sizeof block) {
+        return store_refuse(store->path, "a trajectory store (HDF5)", failure,
+                            "a file of %llu bytes", (unsigned long long)store->file_bytes);
+    }
+    if (!store_read_bytes(store, block, sizeof block, 0, failure)) {
+        return false;
+    }
+    if (memcmp(block, signature, sizeof signature) != 0) {
+        return store_refuse(store->path, "a trajectory store", failure, "a file that is not HDF5");
+    }
+    if (block[VERSION_AT] < 2 || block[VERSION_AT] > 3 || block[OFFSET_BYTES_AT] != 8) {
+        return store_refuse(store->path, "2 or 3 (h5py: libver=\"v110\")", failure,
+                            "HDF5 superblock version %d", block[VERSION_AT]);
+    }
+    uint64_t end;
+    memcpy(&end, block + END_AT, sizeof end);
+    if (end > store->file_bytes) {
+        return failure_set(failure, EXIT_CODE_DATA,
+                           "%s: found %llu bytes, expected %llu; the file is truncated: copy it "
+                           "again or make it again",
+                           store->path, (unsigned long long)store->file_bytes,
+                           (unsigned long long)end);
+    }
+    return true;
+}
+
+/* --- The file, through the HDF5 library
+ * ----------------------------------------------------------*/
+
+/* The name may have passed to another file since the descriptor was opened. */
+static bool is_same_file(hid_t file, int descriptor)
+{
+    void *handle = NULL;
+    struct stat ours, theirs;
+    return H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) >= 0 && handle &&
+           fstat(*(const int *)handle, &theirs) == 0 && fstat(descriptor, &ours) == 0 &&
+           ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}
+
+static hid_t open_hdf5(const struct store *store, struct failure *failure)
+{
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* we say ourselves what is wrong */
+    H5PLset_loading_state(0);              /* a file must not choose code to be loaded */
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    hid_t file = -1;
+    /* A store never changes once it has its name, so readers need no lock (and some network file
+     * systems have none). */
+    if (access >= 0 && H5Pset_fapl_sec2(access) >= 0 && H5Pset_file_locking(access, 0, 1) >= 0 &&
+        H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0) {
+        file = H5Fopen(store->path, H5F_ACC_RDONLY, access);
+    }
+    H5Pclose(access);
+    if (file >= 0 && is_same_file(file, store->file)) {
+        return file;
+    }
+    if (file >= 0) {
+        H5Fclose(file);
+    }
+    store_refuse(store->path, "a whole trajectory store", failure,
+                 "damage that keeps the HDF5 library from opening it");
+    return -1;
+}
+
+static bool check_format(hid_t file, const char *path, struct failure *failure)
+{
+    char format[STORE_NAME_MAX];
+    int64_t version = 0;
+    size_t count;
+    if (!store_attribute_texts(file, path, "format", 1, sizeof format, format, &count, failure)) {
+        return false;
+    }
+    if (strcmp(format, STORE_FORMAT) != 0) {
+        return store_refuse(path, "format = \"" STORE_FORMAT "\"", failure, "another format");
+    }
+    if (!store_attribute_numbers(file, path, "version", STORE_I64, 1, &version, failure)) {
+        return false;
+    }
+    if (version != STORE_VERSION) {
+        return failure_set(failure, EXIT_CODE_DATA,
+                           "%s: found format version %lld, expected %d; use a chainring of the "
+                           "same age as the file",
+                           path, (long long)version, STORE_VERSION);
+    }
+    return true;
+}
+
+/* A count of things; absurd ones end here, before they are multiplied or taken. */
+static bool read_count(hid_t file, const char *path, const char *name, int64_t least, int64_t most,
+                       size_t *count, struct failure *failure)
+{
+    int64_t value = 0;
+    if (!store_attribute_numbers(file, path, name, STORE_I64, 1, &value, failure)) {
+        return false;
+    }
+    if (value < least || value > most) {
+        return store_refuse(path, "a number that a store can have", failure, "%s = %lld", name,
+                            (long long)value);
+    }
+    *count = (size_t)value;
+    return true;
+}
+
+static bool read_spec(hid_t file, struct store *store, struct failure *failure)
+{
+    struct store_spec *spec = &store->spec;
+    const char *path = store->path;
+    size_t one, sources = 0;
+    if (!store_attribute_texts(file, path, "domain", 1, sizeof spec->domain, spec->domain, &one,
+                               failure) ||
+        !store_attribute_texts(file, path, "simulator", 1, sizeof spec->simulator, spec->simulator,
+                               &one, failure) ||
+        !store_attribute_texts(file, path, "source", 1, sizeof spec->source, spec->source, &one,
+                               failure) ||
+        !store_attribute_texts(file, path, "tasks", STORE_TASKS_MAX, STORE_NAME_MAX,
+                               (char *)spec->tasks, &spec->task_count, failure) ||
+        !store_attribute_texts(file, path, "reward_source", STORE_TASKS_MAX, STORE_NAME_MAX,
+                               (char *)spec->reward_source, &sources, failure) ||
+        !read_count(file, path, "obs_dim", 1, STORE_DIM_MAX, &spec->observation_dim, failure) ||
+        !read_count(file, path, "act_dim", 1, STORE_DIM_MAX, &spec->action_dim, failure) ||
+        !read_count(file, path, "physics_dim", 0, STORE_DIM_MAX, &spec->physics_dim, failure) ||
+        !read_count(file, path, "hidden_dim", 0, STORE_DIM_MAX, &spec->hidden_dim, failure) ||
+        !store_attribute_numbers(file, path, "control_timestep", STORE_F64, 1,
+                                 &spec->control_timestep, failure)) {
+        return false;
+    }
+    if (sources != spec->task_count) {
+        return store_refuse(path, "one for each task", failure, "%zu reward_source for %zu tasks",
+                            sources, spec->task_count);
+    }
+    return store_check_spec(spec, path, failure);
+}
+
+static bool read_statistics(hid_t file, struct store *store, struct failure *failure)
+{
+    size_t dim = store->spec.observation_dim;
+    store->observation_mean = memory_take(dim, sizeof(double));
+    store->observation_deviation = memory_take(dim, sizeof(double));
+    if (!store_attribute_numbers(file, store->path, "observation_mean", STORE_F64, dim,
+                                 store->observation_mean, failure) ||
+        !store_attribute_numbers(file, store->path, "observation_std", STORE_F64, dim,
+                                 store->observation_deviation, failure)) {
+        return false;
+    }
+    for (size_t i = 0; i < dim; i++) {
+        double deviation = store->observation_deviation[i];
+        if (!isfinite(store->observation_mean[i]) || !isfinite(deviation) || deviation < 0.0) {
+            return store_refuse(store->path, "finite ones", failure,
+                                "observation_mean or observation_std of element %zu = %g, %g", i,
+                                store->observation_mean[i], deviation);
+        }
+        if (!(deviation > 0.0)) {
+            store->observation_deviation[i] = 1.0; /* never changed: division leaves it as it is */
+        }
+    }
+    return true;
+}
+
+/* --- Arrays
+ * --------------------------------------------------------------------------------------*/
+
+/* Every component of the name must be a hard link: soft and external ones can lead elsewhere. */
+static bool check_links(hid_t file, const struct store *store, const char *name,
+                        struct failure *failure)
+{
+    char part[sizeof store->arrays[0].name];
+    for (size_t i = 0;; i++) {
+        if (name[i] == '/' || name[i] == '\0') {
+            memcpy(part, name, i);
+            part[i] = '\0';
+            H5L_info_t info;
+            if (H5Lget_info(file, part, &info, H5P_DEFAULT) < 0) {
+                return store_refuse(store->path, "a whole trajectory store", failure, "no %s in it",
+                                    part);
+            }
+            if (info.type != H5L_TYPE_HARD) {
+                return store_refuse(store->path, "the data themselves in the file", failure,
+                                    "a soft or external link at %s", part);
+            }
+        }
+        if (name[i] == '\0') {
+            return true;
+        }
+    }
+}
+
+/* Before anything else is asked of the data set: other layouts open other files or run filters. */
+static bool check_layout(hid_t set, const struct store *store, const char *name,
+                         struct failure *failure)
+{
+    hid_t creation = H5Dget_create_plist(set);
+    bool is_contiguous = creation >= 0 && H5Pget_layout(creation) == H5D_CONTIGUOUS;
+    bool is_plain =
+        is_contiguous && H5Pget_external_count(creation) == 0 && H5Pget_nfilters(creation) == 0;
+    if (creation >= 0) {
+        H5Pclose(creation); /* one left open on a virtual data set crashes the library at exit */
+    }
+    return is_plain || store_refuse(store->path, "a contiguous one within the file", failure,
+                                    "a chunked, filtered, virtual or external data set %s", name);
+}
+
+static bool check_type(hid_t set, const struct store *store, const struct store_array *array,
+                       struct failure *failure)
+{
+    static const char *const names[] = {
+        [STORE_F32] = "little-endian float32",
+        [STORE_F64] = "little-endian float64",
+        [STORE_I64] = "little-endian int64",
+        [STORE_U64] = "little-endian uint64",
+        [STORE_U8] = "uint8",
+    };
+    hid_t type = H5Dget_type(set);
+    bool is_right = type >= 0 && H5Tequal(type, store_number_type(array->number)) > 0;
+    if (type >= 0) {
+        H5Tclose(type);
+    }
+    return is_right || store_refuse(store->path, names[array->number], failure,
+                                    "another type of number in %s", array->name);
+}
+
+static bool check_extent(hid_t set, const struct store *store, const struct store_array *array,
+                         struct failure *failure)
+{
+    hsize_t extent[2] = {0, 1};
+    hid_t space = H5Dget_space(set);
+    int rank = space < 0 ? -1 : H5Sget_simple_extent_ndims(space);
+    bool is_right = rank == array->rank && H5Sget_simple_extent_dims(space, extent, NULL) == rank &&
+                    extent[0] == array->rows && extent[1] == array->columns;
+    if (space >= 0) {
+        H5Sclose(space);
+    }
+    if (is_right) {
+        return true;
+    }
+    char expected[96];
+    snprintf(expected, sizeof expected,
+             array->rank == 1 ? "(%zu), as the attributes say"
+                              : "(%zu, %zu), as the attributes say",
+             array->rows, array->columns);
+    return store_refuse(store->path, expected, failure, "rank %d and extent (%llu, %llu) of %s",
+                        rank, (unsigned long long)extent[0], (unsigned long long)extent[1],
+                        array->name);
+}
+
+static bool find_offset(hid_t set, const struct store *store, struct store_array *array,
+                        struct failure *failure)
+{
+    uint64_t bytes = (uint64_t)array->rows * store_row_bytes(array);
+    haddr_t offset = H5Dget_offset(set);
+    if (offset == HADDR_UNDEF || H5Dget_storage_size(set) != bytes) {
+        return store_refuse(store->path, "all of its numbers in the file", failure,
+                            "no or not enough storage for %s", array->name);
+    }
+    if (offset > store->file_bytes || bytes > store->file_bytes - offset) {
+        return store_refuse(store->path, "all of its numbers in the file", failure,
+                            "%s beyond the end of the file", array->name);
+    }
+    array->offset = offset;
+    return true;
+}
+
+static bool check_array(hid_t file, const struct store *store, struct store_array *array,
+                        struct failure *failure)
+{
+    if (!check_links(file, store, array->name, failure)) {
+        return false;
+    }
+    hid_t set = H5Oopen(file, array->name, H5P_DEFAULT);
+    bool ok = set >= 0 && H5Iget_type(set) == H5I_DATASET;
+    if (!ok) {
+        store_refuse(store->path, "a data set", failure, "something else or damage at %s",
+                     array->name);
+    }
+    ok = ok && check_layout(set, store, array->name, failure) &&
+         check_type(set, store, array, failure) && check_extent(set, store, array, failure) &&
+         find_offset(set, store, array, failure);
+    if (set >= 0) {
+        H5Oclose(set);
+    }
+    return ok;
+}
+
+/* Attributes first: they say what arrays there must be. */
+static bool read_structure(hid_t file, struct store *store, uint64_t *index_hash,
+                           struct failure *failure)
+{
+    size_t episodes = 0;
+    if (!check_format(file, store->path, failure) || !read_spec(file, store, failure) ||
+        !read_statistics(file, store, failure) ||
+        !read_count(file, store->path, "episodes", 1, STORE_EPISODES_MAX, &episodes, failure) ||
+        !read_count(file, store->path, "steps", 1, STORE_STEPS_MAX, &store->step_count, failure) ||
+        !store_attribute_numbers(file, store->path, "index_hash", STORE_U64, 1, index_hash,
+                                 failure)) {
+        return false;
+    }
+    store_layout(store->arrays, &store->spec, episodes, store->step_count);
+    for (size_t i = 0; i < STORE_ARRAYS; i++) {
+        if (store->arrays[i].name[0] != '\0' &&
+            !check_array(file, store, &store->arrays[i], failure)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* --- Index
+ * ---------------------------------------------------------------------------------------*/
+
+static bool read_index(struct store *store, uint64_t index_hash, struct failure *failure)
+{
+    size_t count = store->arrays[STORE_START].rows;
+    store_index_open(&store->index, store->spec.task_count, count);
+    store->index.count = count;
+    for (size_t i = STORE_START; i < STORE_ARRAYS; i++) {
+        const struct store_array *array = &store->arrays[i];
+        void *column = store_index_column(&store->index, i);
+        if (column && !store_read_bytes(store, column, count * store_row_bytes(array),
+                                        array->offset, failure)) {
+            return false;
+        }
+    }
+    uint64_t found = store_index_hash(&store->index);
+    char expected[64];
+    snprintf(expected, sizeof expected, "index_hash %016llx", (unsigned long long)index_hash);
+    return found == index_hash ||
+           store_refuse(store->path, expected, failure, "hash %016llx over the index (episode/...)",
+                        (unsigned long long)found);
+}
+
+static bool check_episode(const struct store *store, size_t episode, struct failure *failure)
+{
+    const struct store_index *index = &store->index;
+    if (index->ending[episode] > STORE_END_TRUNCATED) {
+        return store_refuse(store->path, "0, 1 or 2", failure, "end = %d of episode %zu",
+                            index->ending[episode], episode);
+    }
+    for (size_t k = 0; k < index->task_count; k++) {
+        if (!isfinite(index->returns[k][episode])) {
+            return store_refuse(store->path, "a finite one", failure,
+                                "return %g of episode %zu in task %s", index->returns[k][episode],
+                                episode, store->spec.tasks[k]);
+        }
+    }
+    return true;
+}
+
+/* Episodes lie one after the other and fill the arrays exactly. */
+static bool check_index(struct store *store, struct failure *failure)
+{
+    const struct store_index *index = &store->index;
+    int64_t steps = (int64_t)store->step_count;
+    int64_t start = 0;
+    for (size_t e = 0; e < index->count; e++) {
+        int64_t length = index->length[e];
+        if (index->start[e] != start || length < 1 || length > steps - start) {
+            return store_refuse(store->path, "episodes one after the other within the steps",
+                                failure, "start %lld and length %lld of episode %zu",
+                                (long long)index->start[e], (long long)length, e);
+        }
+        if (!check_episode(store, e, failure)) {
+            return false;
+        }
+        if ((size_t)length > store->length_max) {
+            store->length_max = (size_t)length;
+        }
+        start += length;
+    }
+    return start == steps ||
+           store_refuse(store->path, "all steps in episodes", failure,
+                        "%lld of %lld steps in episodes", (long long)start, (long long)steps);
+}
+
+struct store *store_open(const char *path, struct failure *failure)
+{
+    struct store *store = memory_take(1, sizeof *store);
+    store->path = memory_copy_text(path);
+    store->file = -1;
+    uint64_t index_hash = 0;
+    bool ok = open_regular_file(store, failure) && check_superblock(store, failure);
+    hid_t file = ok ? open_hdf5(store, failure) : -1;
+    ok = file >= 0 && read_structure(file, store, &index_hash, failure);
+    if (file >= 0) {
+        H5Fclose(file);
+    }
+    ok = ok && read_index(store, index_hash, failure) && check_index(store, failure);
+    if (!ok) {
+        store_close(store);
+        return NULL;
+    }
+    return store;
+}

@@ -1,0 +1,79 @@
+#include "tests/support/support.h"
+
+#include "context/scaling.h"
+
+static void test_scaling_identity_changes_nothing(void **state)
+{
+    (void)state;
+    struct scaling scaling = scaling_identity(3);
+    const float raw[6] = {0.1f, -2.5f, 1e-20f, 3e8f, 0.0f, 7.0f};
+    real scaled[6];
+    scaling_observations(scaled, raw, 2, &scaling);
+    for (size_t i = 0; i < 6; i++) {
+        assert_true(scaled[i] == (real)raw[i]);
+    }
+    assert_true(scaling_return(17.25, &scaling) == (real)17.25);
+    assert_true(scaling_reward(-0.5, &scaling) == (real)-0.5);
+}
+
+static void test_scaling_takes_each_columns_own_mean_and_deviation(void **state)
+{
+    (void)state;
+    struct scaling scaling = scaling_identity(2);
+    scaling.observation_mean[0] = 1.0;
+    scaling.observation_mean[1] = -4.0;
+    scaling.observation_deviation[0] = 0.5;
+    scaling.observation_deviation[1] = 8.0;
+    const float raw[6] = {1.0f, -4.0f, 2.0f, 4.0f, 0.0f, -12.0f};
+    const real wanted[6] = {0, 0, 2, 1, -2, -1};
+    real scaled[6];
+    scaling_observations(scaled, raw, 3, &scaling);
+    for (size_t i = 0; i < 6; i++) {
+        assert_true(scaled[i] == wanted[i]);
+    }
+}
+
+static void test_scaling_keeps_small_differences_on_a_large_mean(void **state)
+{
+    (void)state;
+    struct scaling scaling = scaling_identity(1);
+    scaling.observation_mean[0] = 1048576.125 + 0.0625;
+    scaling.observation_deviation[0] = 0.0625;
+    const float raw[1] = {1048576.125f};
+    real scaled[1];
+    scaling_observations(scaled, raw, 1, &scaling);
+    assert_true(scaled[0] == (real)-1.0);
+}
+
+static void test_scaling_writes_only_the_rows_asked_for(void **state)
+{
+    (void)state;
+    struct scaling scaling = scaling_identity(2);
+    const float raw[4] = {1.0f, 2.0f, 3.0f, 4.0f};
+    real scaled[4] = {9, 9, 9, 9};
+    scaling_observations(scaled, raw, 1, &scaling);
+    assert_true(scaled[1] == (real)2.0);
+    assert_true(scaled[2] == (real)9.0 && scaled[3] == (real)9.0);
+}
+
+static void test_scaling_divides_returns_and_rewards_by_their_own_scale(void **state)
+{
+    (void)state;
+    struct scaling scaling = scaling_identity(1);
+    scaling.return_scale = 20.0;
+    scaling.reward_scale = 0.25;
+    assert_true(scaling_return(15.0, &scaling) == (real)0.75);
+    assert_true(scaling_reward(0.5, &scaling) == (real)2.0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_scaling_identity_changes_nothing),
+        cmocka_unit_test(test_scaling_takes_each_columns_own_mean_and_deviation),
+        cmocka_unit_test(test_scaling_keeps_small_differences_on_a_large_mean),
+        cmocka_unit_test(test_scaling_writes_only_the_rows_asked_for),
+        cmocka_unit_test(test_scaling_divides_returns_and_rewards_by_their_own_scale),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,284 @@
+#include "tests/support/support.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "datasets/chain.h"
+
+enum { EPISODES = 18, SEED = 5 };
+
+/* Group 30 has ten episodes with two ties, group 4 six, group 9 two; they lie mixed in the store,
+ * as relabelled data may. The second task's returns run the other way. */
+static const int64_t groups[EPISODES] = {30, 4, 30, 30, 9, 4,  30, 30, 4,
+                                         4,  4, 30, 30, 9, 30, 30, 30, 4};
+static const float returns[EPISODES] = {5, 1, 3, 9, 2, 8,  3, 7, 2, //
+                                        6, 4, 9, 0, 1, -2, 6, 1, 5};
+
+static size_t length_of(size_t episode)
+{
+    return 1 + episode % 4;
+}
+
+static void write_store(const char *path)
+{
+    struct store_spec spec = {.domain = "test",
+                              .simulator = "none",
+                              .source = "test",
+                              .tasks = {"up", "down"},
+                              .reward_source = {"made up", "made up"},
+                              .task_count = 2,
+                              .observation_dim = 1,
+                              .action_dim = 1,
+                              .control_timestep = 1.0};
+    struct failure failure = {0};
+    struct store_writer *writer = store_writer_open(path, &spec, &failure);
+    assert_non_null(writer);
+    for (size_t episode = 0; episode < EPISODES; episode++) {
+        const float numbers[5] = {0};
+        const float up[4] = {returns[episode]};
+        const float down[4] = {-returns[episode]};
+        struct store_episode record = {.length = length_of(episode),
+                                       .observation = numbers,
+                                       .action = numbers,
+                                       .reward = {up, down},
+                                       .group = groups[episode],
+                                       .end = STORE_END_TRUNCATED};
+        assert_true(store_writer_add(writer, &record, &failure));
+    }
+    assert_true(store_writer_commit(writer, &failure));
+}
+
+struct fixture {
+    char path[128];
+    struct store *store;
+    struct chain_catalog catalog;
+};
+
+static int set_up(void **state)
+{
+    static struct fixture fixture;
+    snprintf(fixture.path, sizeof fixture.path, "%s/store.h5", support_scratch_folder());
+    write_store(fixture.path);
+    struct failure failure = {0};
+    fixture.store = store_open(fixture.path, &failure);
+    assert_non_null(fixture.store);
+    chain_catalog_open(&fixture.catalog, fixture.store);
+    *state = &fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    chain_catalog_close(&fixture->catalog);
+    store_close(fixture->store);
+    return unlink(fixture->path);
+}
+
+static void test_chain_catalog_holds_each_episode_once_in_its_group(void **state)
+{
+    const struct fixture *fixture = *state;
+    const struct chain_catalog *catalog = &fixture->catalog;
+    assert_int_equal(catalog->group_count, 3);
+    const int64_t numbers[3] = {4, 9, 30};
+    const size_t sizes[3] = {6, 2, 10};
+    for (size_t group = 0; group < 3; group++) {
+        assert_int_equal(catalog->starts[group + 1] - catalog->starts[group], sizes[group]);
+        for (size_t i = catalog->starts[group]; i < catalog->starts[group + 1]; i++) {
+            assert_int_equal(groups[catalog->episodes[i]], numbers[group]);
+            if (i > catalog->starts[group]) {
+                assert_true(catalog->episodes[i] > catalog->episodes[i - 1]);
+            }
+        }
+    }
+}
+
+static void test_chain_ascends_by_return_and_ties_by_episode(void **state)
+{
+    const struct fixture *fixture = *state;
+    size_t ties = 0;
+    for (uint64_t sample = 0; sample < 500; sample++) {
+        struct chain chain;
+        chain_draw(&chain, &fixture->catalog, 0, 10, SEED, 0, sample);
+        for (size_t i = 1; i < chain.count; i++) {
+            float before = returns[chain.episodes[i - 1]];
+            float after = returns[chain.episodes[i]];
+            assert_true(before <= after);
+            if (before == after) {
+                ties++;
+                assert_true(chain.episodes[i - 1] < chain.episodes[i]);
+            }
+        }
+    }
+    assert_true(ties > 0);
+}
+
+static void test_chain_is_of_different_episodes_of_one_group(void **state)
+{
+    const struct fixture *fixture = *state;
+    for (uint64_t sample = 0; sample < 500; sample++) {
+        struct chain chain;
+        chain_draw(&chain, &fixture->catalog, 0, 10, SEED, 1, sample);
+        bool taken[EPISODES] = {false};
+        for (size_t i = 0; i < chain.count; i++) {
+            assert_int_equal(groups[chain.episodes[i]], groups[chain.episodes[0]]);
+            assert_false(taken[chain.episodes[i]]);
+            taken[chain.episodes[i]] = true;
+        }
+    }
+}
+
+static void test_chain_target_is_its_largest_return_of_the_task(void **state)
+{
+    const struct fixture *fixture = *state;
+    for (uint64_t sample = 0; sample < 200; sample++) {
+        for (size_t task = 0; task < 2; task++) {
+            struct chain chain;
+            chain_draw(&chain, &fixture->catalog, task, 10, SEED, 0, sample);
+            double sign = task == 0 ? 1.0 : -1.0;
+            double largest = -100.0;
+            size_t steps = 0;
+            for (size_t i = 0; i < chain.count; i++) {
+                double value = sign * (double)returns[chain.episodes[i]];
+                largest = value > largest ? value : largest;
+                steps += length_of(chain.episodes[i]);
+            }
+            assert_true(chain.target == largest);
+            assert_true(sign * (double)returns[chain.episodes[chain.count - 1]] == largest);
+            assert_int_equal(chain.steps, steps);
+        }
+    }
+}
+
+/* Fails unless each of `kinds` alike outcomes came about total / kinds times, within six standard
+ * deviations of a chance that is right. */
+static void expect_even(const size_t *counts, size_t kinds, size_t total)
+{
+    double wanted = (double)total / (double)kinds;
+    for (size_t i = 0; i < kinds; i++) {
+        double off = (double)counts[i] - wanted;
+        if (off * off > 36.0 * wanted) {
+            fail_msg("outcome %zu came %zu times, expected about %g", i, counts[i], wanted);
+        }
+    }
+}
+
+static void test_chain_numbers_of_trajectories_are_alike_from_1_to_trials(void **state)
+{
+    const struct fixture *fixture = *state;
+    size_t counts[6] = {0};
+    size_t total = 0;
+    for (uint64_t sample = 0; sample < 6000; sample++) {
+        struct chain chain;
+        chain_draw(&chain, &fixture->catalog, 0, 6, SEED, 2, sample);
+        assert_in_range(chain.count, 1, 6);
+        if (groups[chain.episodes[0]] != 9) {
+            counts[chain.count - 1]++;
+            total++;
+        }
+    }
+    expect_even(counts, 6, total);
+}
+
+static void test_chain_is_no_longer_than_its_group(void **state)
+{
+    const struct fixture *fixture = *state;
+    size_t counts[2] = {0};
+    size_t total = 0;
+    for (uint64_t sample = 0; sample < 3000; sample++) {
+        struct chain chain;
+        chain_draw(&chain, &fixture->catalog, 0, CHAIN_TRIALS_MAX, SEED, 3, sample);
+        if (groups[chain.episodes[0]] == 9) {
+            assert_in_range(chain.count, 1, 2);
+            counts[chain.count - 1]++;
+            total++;
+        }
+    }
+    expect_even(counts, 2, total);
+}
+
+static void test_chain_groups_are_alike_whatever_their_size(void **state)
+{
+    const struct fixture *fixture = *state;
+    size_t counts[3] = {0};
+    for (uint64_t sample = 0; sample < 3000; sample++) {
+        struct chain chain;
+        chain_draw(&chain, &fixture->catalog, 0, 4, SEED, 4, sample);
+        int64_t group = groups[chain.episodes[0]];
+        counts[group == 4 ? 0 : group == 9 ? 1 : 2]++;
+    }
+    expect_even(counts, 3, 3000);
+}
+
+static void test_chain_sets_of_episodes_are_alike(void **state)
+{
+    const struct fixture *fixture = *state;
+    const size_t members[6] = {1, 5, 8, 9, 10, 17}; /* of group 4 */
+    size_t pairs[15] = {0};
+    size_t total = 0;
+    for (uint64_t sample = 0; sample < 12000; sample++) {
+        struct chain chain;
+        chain_draw(&chain, &fixture->catalog, 0, 3, SEED, 5, sample);
+        if (groups[chain.episodes[0]] != 4 || chain.count != 2) {
+            continue;
+        }
+        size_t pair = 0;
+        for (size_t i = 0; i < 6; i++) {
+            for (size_t j = i + 1; j < 6; j++, pair++) {
+                size_t a = chain.episodes[0];
+                size_t b = chain.episodes[1];
+                if ((a == members[i] && b == members[j]) || (a == members[j] && b == members[i])) {
+                    pairs[pair]++;
+                    total++;
+                }
+            }
+        }
+    }
+    assert_true(total > 1000);
+    expect_even(pairs, 15, total);
+}
+
+static bool is_same(const struct chain *a, const struct chain *b)
+{
+    return a->count == b->count && a->steps == b->steps && a->target == b->target &&
+           memcmp(a->episodes, b->episodes, a->count * sizeof a->episodes[0]) == 0;
+}
+
+static void test_chain_depends_on_seed_step_and_sample_alone(void **state)
+{
+    const struct fixture *fixture = *state;
+    size_t differing[3] = {0};
+    for (uint64_t i = 0; i < 50; i++) {
+        struct chain chain, other;
+        chain_draw(&chain, &fixture->catalog, 0, 10, SEED, 100 + i, i);
+        memset(&other, 0xff, sizeof other);
+        chain_draw(&other, &fixture->catalog, 0, 10, SEED, 100 + i, i);
+        assert_true(is_same(&chain, &other));
+        chain_draw(&other, &fixture->catalog, 0, 10, SEED + 1, 100 + i, i);
+        differing[0] += !is_same(&chain, &other);
+        chain_draw(&other, &fixture->catalog, 0, 10, SEED, 500 + i, i);
+        differing[1] += !is_same(&chain, &other);
+        chain_draw(&other, &fixture->catalog, 0, 10, SEED, 100 + i, 60 + i);
+        differing[2] += !is_same(&chain, &other);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(differing[i] > 25);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_chain_catalog_holds_each_episode_once_in_its_group),
+        cmocka_unit_test(test_chain_ascends_by_return_and_ties_by_episode),
+        cmocka_unit_test(test_chain_is_of_different_episodes_of_one_group),
+        cmocka_unit_test(test_chain_target_is_its_largest_return_of_the_task),
+        cmocka_unit_test(test_chain_numbers_of_trajectories_are_alike_from_1_to_trials),
+        cmocka_unit_test(test_chain_is_no_longer_than_its_group),
+        cmocka_unit_test(test_chain_groups_are_alike_whatever_their_size),
+        cmocka_unit_test(test_chain_sets_of_episodes_are_alike),
+        cmocka_unit_test(test_chain_depends_on_seed_step_and_sample_alone),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
