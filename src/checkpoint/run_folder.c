@@ -1,0 +1,120 @@
+#include "checkpoint/run_folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "checkpoint/json_file.h"
+
+static const char *const state_names[] = {
+    [RUN_STATE_RUNNING] = "running",
+    [RUN_STATE_DONE] = "done",
+    [RUN_STATE_STOPPED] = "stopped",
+    [RUN_STATE_FAILED] = "failed",
+};
+
+/* Leave word who holds the lock; nothing depends on it but another's message. */
+static void sign_lock(int lock)
+{
+    char host[64] = "?";
+    (void)gethostname(host, sizeof host - 1);
+    char text[128];
+    int length = snprintf(text, sizeof text, "process %ld on %s", (long)getpid(), host);
+    if (ftruncate(lock, 0) == 0) {
+        (void)!pwrite(lock, text, (size_t)length, 0);
+    }
+}
+
+static bool refuse_held(const char *path, int lock, struct failure *failure)
+{
+    char text[128] = "";
+    char holder[128];
+    if (pread(lock, text, sizeof text - 1, 0) <= 0) {
+        strcpy(text, "another process");
+    }
+    return failure_set(failure, EXIT_CODE_USAGE,
+                       "%s: found the run in use by %s, expected a free one; wait for it to end or "
+                       "use a new run name",
+                       path, json_file_printable(holder, sizeof holder, text));
+}
+
+static bool take_lock(struct run_folder *run, struct failure *failure)
+{
+    char path[FILE_PATH_MAX];
+    if (!file_join(path, run->path, "lock", failure)) {
+        return false;
+    }
+    run->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (run->lock < 0) {
+        return failure_set(failure, EXIT_CODE_IO, "%s: cannot be opened (%s)", path,
+                           strerror(errno));
+    }
+    if (flock(run->lock, LOCK_EX | LOCK_NB) == 0) {
+        sign_lock(run->lock);
+        return true;
+    }
+    if (errno == EWOULDBLOCK) {
+        refuse_held(path, run->lock, failure);
+        run_folder_close(run);
+        return false;
+    }
+    log_warning("%s: cannot be locked here (%s); do not start this run twice at a time", path,
+                strerror(errno));
+    return true;
+}
+
+bool run_folder_open(struct run_folder *run, const char *path, struct failure *failure)
+{
+    *run = (struct run_folder){.lock = -1};
+    if (!file_make_folder(path, failure)) {
+        return false;
+    }
+    strcpy(run->path, path);
+    size_t length = strlen(run->path);
+    while (length > 1 && run->path[length - 1] == '/') {
+        run->path[--length] = '\0';
+    }
+    return take_lock(run, failure);
+}
+
+void run_folder_close(struct run_folder *run)
+{
+    /* The file stays: removing it could take the lock from under one who has just opened it. */
+    if (run->lock >= 0) {
+        close(run->lock);
+        run->lock = -1;
+    }
+}
+
+void run_folder_write_status(struct run_folder *run, const struct run_status *status)
+{
+    char updated[32];
+    time_t now = time(NULL);
+    struct tm utc;
+    gmtime_r(&now, &utc);
+    strftime(updated, sizeof updated, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    json_t *loss = isfinite(status->loss) ? json_real(status->loss) : json_null();
+    json_t *object = json_pack("{s:s, s:I, s:I, s:o, s:s}", "state", state_names[status->state],
+                               "step", (json_int_t)status->step, "steps", (json_int_t)status->steps,
+                               "loss", loss, "updated", updated);
+    invariant(object);
+    size_t size;
+    char *text = json_file_print(&size, object);
+    json_decref(object);
+    char path[FILE_PATH_MAX];
+    struct failure problem = {0};
+    if (!(file_join(path, run->path, "status.json", &problem) &&
+          file_write(path, text, size, &problem)) &&
+        !run->is_warned) {
+        run->is_warned = true;
+        log_warning("%s; the run goes on without it", problem.text);
+    }
+    memory_free(text);
+}

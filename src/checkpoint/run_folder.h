@@ -1,0 +1,40 @@
+/* The folder of a run, runs/NAME: made when it is not there, held by one process at a time.
+ *
+ * Whoever writes into a run holds the lock RUN/lock until it ends, however it ends; readers need
+ * none. status.json tells others how the run fares. What else stands in the folder belongs to
+ * others: checkpoint.h, metrics.h, base/log.h, and the caller's config.yaml. Everything is local;
+ * one rank calls it. */
+#ifndef CHAINRING_CHECKPOINT_RUN_FOLDER_H
+#define CHAINRING_CHECKPOINT_RUN_FOLDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/fatal.h"
+#include "base/file.h"
+
+struct run_folder {
+    char path[FILE_PATH_MAX]; /* without a slash at the end */
+    int lock;                 /* -1: closed */
+    bool is_warned;           /* about a status that could not be written */
+};
+
+/* Make the folder and take its lock. Failures: EXIT_CODE_USAGE naming the process that holds the
+ * lock, EXIT_CODE_IO where the folder cannot be made. A file system without locks costs a
+ * warning. */
+bool run_folder_open(struct run_folder *run, const char *path, struct failure *failure);
+void run_folder_close(struct run_folder *run);
+
+enum run_state { RUN_STATE_RUNNING, RUN_STATE_DONE, RUN_STATE_STOPPED, RUN_STATE_FAILED };
+
+struct run_status {
+    enum run_state state;
+    uint64_t step, steps; /* done, wanted */
+    double loss;          /* the latest; NaN where there is none yet */
+};
+
+/* Write RUN/status.json, with the time of day in UTC. The first failure costs a warning, the others
+ * nothing. */
+void run_folder_write_status(struct run_folder *run, const struct run_status *status);
+
+#endif
