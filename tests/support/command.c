@@ -8,14 +8,16 @@
 
 struct support_outcome support_run(const char *format, ...)
 {
-    static const char quiet[] = " 2>&1 >/dev/null";
-    char command[8192];
+    static const char quiet[] = "\n) 2>&1 >/dev/null";
+    char command[8192] = "(\n";
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(command, sizeof command - sizeof quiet, format, arguments);
+    size_t begin = strlen(command);
+    size_t room = sizeof command - begin - sizeof quiet;
+    int length = vsnprintf(command + begin, room, format, arguments);
     va_end(arguments);
-    assert_true(length > 0 && (size_t)length < sizeof command - sizeof quiet);
-    memcpy(command + length, quiet, sizeof quiet);
+    assert_true(length > 0 && (size_t)length < room);
+    memcpy(command + begin + (size_t)length, quiet, sizeof quiet);
     FILE *pipe = popen(command, "r");
     assert_non_null(pipe);
     struct support_outcome outcome = {.code = -1};

@@ -1,0 +1,42 @@
+/* How fast attention is on this machine: alone on each rank, and over the ring of all ranks.
+ *
+ * Both are measured in one run, beside the matrix product that nothing can be faster than, so that
+ * the ratios hold on a noisy machine. */
+#ifndef CHAINRING_BENCH_ATTENTION_H
+#define CHAINRING_BENCH_ATTENTION_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "context/partition.h"
+
+struct bench_attention_options {
+    size_t length; /* tokens of the one context */
+    size_t width, heads;
+    size_t query_block, key_block;
+    enum partition_rule rule;
+    size_t repeats;
+};
+
+/* Seconds of one pass, as the slowest rank took it. */
+struct bench_timing {
+    double best, median;
+};
+
+struct bench_attention {
+    struct bench_attention_options options;
+    size_t ranks;
+    double gemm;                          /* floating-point operations per second of one rank */
+    double forward_flops, backward_flops; /* of the whole context */
+    struct bench_timing alone_forward, alone_backward; /* every rank the whole context */
+    struct bench_timing ring_forward, ring_backward;   /* the ranks together */
+};
+
+/* Measure. Collective over the job. */
+struct bench_attention bench_attention_run(const struct bench_attention_options *options);
+
+/* A table for people; one JSON object for programs. Local. */
+void bench_attention_print_text(FILE *stream, const struct bench_attention *result);
+void bench_attention_print_json(FILE *stream, const struct bench_attention *result);
+
+#endif

@@ -1,0 +1,40 @@
+#include "cli/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "bench/attention.h"
+#include "comm/comm.h"
+
+static void bench_attention(const struct config *config)
+{
+    struct bench_attention_options options = {
+        .length = config->bench.length,
+        .width = config->bench.width,
+        .heads = config->bench.heads,
+        .query_block = config->attention.query_block,
+        .key_block = config->attention.key_block,
+        .rule = (enum partition_rule)config->mesh.shard,
+        .repeats = config->bench.repeats,
+    };
+    struct bench_attention result = bench_attention_run(&options);
+    if (comm_rank() > 0) {
+        return;
+    }
+    if (config->bench.format == CONFIG_FORMAT_JSON) {
+        bench_attention_print_json(stdout, &result);
+    } else {
+        bench_attention_print_text(stdout, &result);
+    }
+}
+
+enum exit_code command_bench(const struct config *config, const char *subject)
+{
+    struct failure failure = {0};
+    if (strcmp(subject, "attention") != 0) {
+        failure_set(&failure, EXIT_CODE_USAGE, "bench: found \"%s\", expected attention", subject);
+    }
+    comm_agree(&failure);
+    bench_attention(config);
+    return EXIT_CODE_DONE;
+}

@@ -1,0 +1,58 @@
+#include "cli/commands.h"
+
+#include <stdio.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "comm/comm.h"
+#include "eval/evaluation.h"
+
+/* The table, or the JSON, on standard output; the JSON also beside the checkpoints. */
+static void report(const struct config *config, const struct evaluation_result *result,
+                   const char *run, struct failure *failure)
+{
+    char path[FILE_PATH_MAX];
+    if (config->eval.format == CONFIG_FORMAT_JSON) {
+        evaluation_print_json(stdout, result);
+    } else {
+        evaluation_print_text(stdout, result);
+    }
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        failure_set(failure, EXIT_CODE_IO, "standard output: the scores cannot be written");
+    }
+    if (file_join(path, run, "evaluation.json", failure) &&
+        evaluation_write_json(path, result, failure)) {
+        log_line("eval: %s has every trial's return", path);
+    }
+}
+
+enum exit_code command_eval(const struct config *config, const char *subject)
+{
+    struct failure failure = {0};
+    struct evaluation_result *result = memory_take(1, sizeof *result);
+    struct evaluation_options *options = memory_take(1, sizeof *options);
+    *options = (struct evaluation_options){
+        .run = subject,
+        .checkpoint = config->eval.checkpoint,
+        .task = config->eval.task,
+        .contexts = config->eval.contexts,
+        .trials = config->eval.trials,
+        .batch = config->eval.batch,
+        .target = config->eval.target,
+        .target_scale = config->eval.target_scale,
+        .key_block = config->attention.key_block,
+        .seed = config->eval.seed,
+    };
+    config_explore(options->explore, EVALUATION_TRIALS_MAX, config->eval.explore, &failure);
+    comm_agree(&failure);
+    evaluation_run(options, result);
+    if (comm_rank() == 0) {
+        report(config, result, subject, &failure);
+    }
+    comm_agree(&failure);
+    evaluation_close(result);
+    memory_free(options);
+    memory_free(result);
+    return EXIT_CODE_DONE;
+}

@@ -1,0 +1,316 @@
+#include "cli/command_line.h"
+
+#include <string.h>
+
+#include "cli/config_option.h"
+#include "cli/config_place.h"
+#include "cli/config_value.h"
+
+static const struct command_entry entries[COMMANDS] = {
+    [COMMAND_TRAIN] = {.name = "train",
+                       .help = "train a policy; the same command again goes on where it stopped",
+                       .positional = "CONFIG.yaml",
+                       .argument = COMMAND_ARGUMENT_CONFIG,
+                       .sections = CONFIG_READS(run) | CONFIG_READS(data) | CONFIG_READS(chain) |
+                                   CONFIG_READS(context) | CONFIG_READS(model) |
+                                   CONFIG_READS(mesh) | CONFIG_READS(attention) |
+                                   CONFIG_READS(train)},
+    [COMMAND_EVAL] = {.name = "eval",
+                      .help = "roll a trained policy out in its environment and print its scores",
+                      .positional = "RUN",
+                      .argument = COMMAND_ARGUMENT_RUN,
+                      .sections = CONFIG_READS(attention) | CONFIG_READS(eval)},
+    [COMMAND_COLLECT] = {.name = "collect",
+                         .help = "collect episodes in an environment into a new trajectory store",
+                         .positional = "[CONFIG.yaml]",
+                         .argument = COMMAND_ARGUMENT_OPTIONAL_CONFIG,
+                         .sections = CONFIG_READS(collect)},
+    [COMMAND_INSPECT] = {.name = "inspect",
+                         .help = "say what a trajectory store, a checkpoint or a run holds",
+                         .positional = "FILE",
+                         .argument = COMMAND_ARGUMENT_OTHER,
+                         .sections = CONFIG_READS(inspect)},
+    [COMMAND_BENCH] = {.name = "bench",
+                       .help = "measure a part of the program on this machine",
+                       .positional = "NAME",
+                       .argument = COMMAND_ARGUMENT_OTHER,
+                       .sections =
+                           CONFIG_READS(mesh) | CONFIG_READS(attention) | CONFIG_READS(bench)},
+};
+
+const struct command_entry *command_line_entry(enum command command)
+{
+    invariant(command < COMMANDS);
+    return &entries[command];
+}
+
+/* --- Arguments, one by one ---------------------------------------------------------------------
+ */
+
+enum item_kind { ITEM_END, ITEM_OPTION, ITEM_POSITIONAL, ITEM_HELP, ITEM_VERSION, ITEM_REFUSED };
+
+/* What the next argument, or the next two, say. */
+struct item {
+    enum item_kind kind;
+    const struct config_option *option;
+    const char *text; /* the option's value, or the positional; borrowed from argv */
+};
+
+struct walk {
+    const struct command_entry *entry;
+    char **next; /* ends in NULL */
+    bool has_options_ended;
+};
+
+static enum item_kind refuse_option(const struct command_entry *entry, const char *name,
+                                    const char *section, const char *key, struct failure *failure)
+{
+    char printable[CONFIG_NAME_SIZE];
+    config_value_printable(printable, sizeof printable, name, strlen(name));
+    if (config_option_find(section, key)) {
+        failure_set(failure, EXIT_CODE_USAGE,
+                    "%s does not read --%s.%s; chainring %s --help lists what it reads",
+                    entry->name, section, key, entry->name);
+    } else {
+        failure_set(failure, EXIT_CODE_USAGE, "unknown option --%s; the nearest is --%s", printable,
+                    config_option_nearest(section, key, entry->sections)->name);
+    }
+    return ITEM_REFUSED;
+}
+
+/* The option of "train.steps=5", "train.steps", or "steps" in its own command. */
+static enum item_kind find_option(const struct config_option **option,
+                                  const struct command_entry *entry, const char *text,
+                                  struct failure *failure)
+{
+    char name[2 * CONFIG_NAME_SIZE];
+    char section[sizeof name];
+    config_value_printable(name, sizeof name, text, strcspn(text, "="));
+    const char *dot = strchr(name, '.');
+    const char *key = dot ? dot + 1 : name;
+    snprintf(section, sizeof section, "%s", dot ? name : entry->name);
+    section[strcspn(section, ".")] = '\0';
+    *option = config_option_find(section, key);
+    if (*option && entry->sections & (1u << (*option)->section_id)) {
+        return ITEM_OPTION;
+    }
+    return refuse_option(entry, name, section, key, failure);
+}
+
+static bool is_answer(const char *text)
+{
+    return text && (strcmp(text, "yes") == 0 || strcmp(text, "no") == 0);
+}
+
+static struct item option_item(struct walk *walk, const char *argument, struct failure *failure)
+{
+    struct item item = {0};
+    item.kind = find_option(&item.option, walk->entry, argument + 2, failure);
+    if (item.kind == ITEM_REFUSED) {
+        return item;
+    }
+    bool is_question =
+        item.option->type == CONFIG_TYPE_CHOICE && strcmp(item.option->unit, "no|yes") == 0;
+    const char *equals = strchr(argument, '=');
+    if (equals) {
+        item.text = equals + 1;
+    } else if (is_question) {
+        item.text = is_answer(*walk->next) ? *walk->next++ : "yes";
+    } else if (*walk->next && strncmp(*walk->next, "--", 2) != 0) {
+        item.text = *walk->next++;
+    } else {
+        char expected[CONFIG_TEXT_SIZE];
+        config_value_expected(expected, sizeof expected, item.option);
+        failure_set(failure, EXIT_CODE_USAGE, "--%s: found no value, expected %s",
+                    item.option->name, expected);
+        item.kind = ITEM_REFUSED;
+    }
+    return item;
+}
+
+static struct item next_item(struct walk *walk, struct failure *failure)
+{
+    const char *argument = *walk->next;
+    if (!argument) {
+        return (struct item){.kind = ITEM_END};
+    }
+    walk->next++;
+    if (!walk->has_options_ended && strcmp(argument, "--") == 0) {
+        walk->has_options_ended = true;
+        return next_item(walk, failure);
+    }
+    if (walk->has_options_ended || argument[0] != '-') {
+        return (struct item){.kind = ITEM_POSITIONAL, .text = argument};
+    }
+    if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
+        return (struct item){.kind = ITEM_HELP};
+    }
+    if (strcmp(argument, "--version") == 0) {
+        return (struct item){.kind = ITEM_VERSION};
+    }
+    if (argument[1] != '-') {
+        char printable[CONFIG_NAME_SIZE];
+        config_value_printable(printable, sizeof printable, argument, strlen(argument));
+        failure_set(failure, EXIT_CODE_USAGE,
+                    "unknown option %s; options begin with two hyphens, see chainring %s --help",
+                    printable, walk->entry->name);
+        return (struct item){.kind = ITEM_REFUSED};
+    }
+    return option_item(walk, argument, failure);
+}
+
+/* --- What the arguments say --------------------------------------------------------------------
+ */
+
+static bool take_positional(struct command_line *line, const char *text, struct failure *failure)
+{
+    const struct command_entry *entry = command_line_entry(line->command);
+    char printable[CONFIG_NAME_SIZE];
+    config_value_printable(printable, sizeof printable, text, strlen(text));
+    if (line->positional[0] != '\0') {
+        return failure_set(failure, EXIT_CODE_USAGE, "unexpected argument \"%s\"; %s takes one %s",
+                           printable, entry->name, entry->positional);
+    }
+    size_t length = strlen(text);
+    if (length == 0 || length >= sizeof line->positional) {
+        return failure_set(failure, EXIT_CODE_USAGE,
+                           "%s: found %zu bytes, expected 1 to %zu bytes of text",
+                           entry->positional, length, sizeof line->positional - 1);
+    }
+    memcpy(line->positional, text, length);
+    return true;
+}
+
+/* First pass: everything but the values of options, which are for later. */
+static bool gather(struct command_line *line, char **arguments, struct failure *failure)
+{
+    const struct command_entry *entry = command_line_entry(line->command);
+    struct walk walk = {.entry = entry, .next = arguments};
+    for (;;) {
+        struct item item = next_item(&walk, failure);
+        switch (item.kind) {
+        case ITEM_OPTION:
+            break;
+        case ITEM_POSITIONAL:
+            if (!take_positional(line, item.text, failure)) {
+                return false;
+            }
+            break;
+        case ITEM_HELP:
+            line->action = COMMAND_ACTION_COMMAND_HELP;
+            return true;
+        case ITEM_VERSION:
+            line->action = COMMAND_ACTION_VERSION;
+            return true;
+        case ITEM_REFUSED:
+            return false;
+        case ITEM_END:
+            return line->positional[0] != '\0' ||
+                   entry->argument == COMMAND_ARGUMENT_OPTIONAL_CONFIG ||
+                   failure_set(failure, EXIT_CODE_USAGE,
+                               "%s: found no %s; use chainring %s %s [--key=value ...]",
+                               entry->name, entry->positional, entry->name, entry->positional);
+        }
+    }
+}
+
+/* Second pass: the values of options. */
+static bool read_options(struct command_line *line, struct config *config, char **arguments,
+                         struct failure *failure)
+{
+    struct config_place place = {.source = CONFIG_COMMAND_LINE};
+    struct walk walk = {.entry = command_line_entry(line->command), .next = arguments};
+    for (;;) {
+        struct item item = next_item(&walk, failure);
+        if (item.kind == ITEM_END) {
+            return true;
+        }
+        if (item.kind == ITEM_OPTION &&
+            !config_assign(config, &line->origins, item.option, item.text, &place, failure)) {
+            return false;
+        }
+    }
+}
+
+static bool read_file(struct command_line *line, struct config *config, struct failure *failure)
+{
+    char path[CONFIG_TEXT_SIZE + 16];
+    switch (command_line_entry(line->command)->argument) {
+    case COMMAND_ARGUMENT_CONFIG:
+    case COMMAND_ARGUMENT_OPTIONAL_CONFIG:
+        return line->positional[0] == '\0' ||
+               config_read_file(config, &line->origins, line->positional, failure);
+    case COMMAND_ARGUMENT_RUN:
+        snprintf(path, sizeof path, "%s/config.yaml", line->positional);
+        return config_read_file(config, &line->origins, path, failure);
+    case COMMAND_ARGUMENT_OTHER:
+        break;
+    }
+    return true;
+}
+
+/* A run that nobody has named is called as its configuration file: configs/x.yaml is x. */
+static bool name_run(struct command_line *line, struct config *config, struct failure *failure)
+{
+    if (line->command != COMMAND_TRAIN || config->run.name[0] != '\0') {
+        return true;
+    }
+    char name[CONFIG_TEXT_SIZE];
+    const char *slash = strrchr(line->positional, '/');
+    snprintf(name, sizeof name, "%s", slash ? slash + 1 : line->positional);
+    char *dot = strrchr(name, '.');
+    if (dot && dot != name) {
+        *dot = '\0';
+    }
+    struct config_place place = {.source = CONFIG_DEFAULT};
+    return config_assign(config, &line->origins, config_option_at(CONFIG_OPTION_run_name), name,
+                         &place, failure);
+}
+
+static bool resolve(struct command_line *line, struct config *config, char **arguments,
+                    struct failure *failure)
+{
+    unsigned sections = command_line_entry(line->command)->sections;
+    return read_file(line, config, failure) &&
+           config_read_environment(config, &line->origins, sections, failure) &&
+           read_options(line, config, arguments, failure) && name_run(line, config, failure) &&
+           config_check(config, &line->origins, failure);
+}
+
+static bool find_command(enum command *command, const char *name, struct failure *failure)
+{
+    size_t nearest = 0;
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(entries[i].name, name) == 0) {
+            *command = (enum command)i;
+            return true;
+        }
+        if (config_distance(name, entries[i].name) < config_distance(name, entries[nearest].name)) {
+            nearest = i;
+        }
+    }
+    char printable[CONFIG_NAME_SIZE];
+    config_value_printable(printable, sizeof printable, name, strlen(name));
+    return failure_set(failure, EXIT_CODE_USAGE,
+                       "unknown command %s; the nearest is %s, chainring help lists all", printable,
+                       entries[nearest].name);
+}
+
+bool command_line_parse(struct command_line *line, struct config *config, int argc, char **argv,
+                        struct failure *failure)
+{
+    memset(line, 0, sizeof *line);
+    config_defaults(config, &line->origins);
+    const char *first = argc > 1 ? argv[1] : "help";
+    if (strcmp(first, "--version") == 0) {
+        line->action = COMMAND_ACTION_VERSION;
+        return true;
+    }
+    if (strcmp(first, "help") == 0 || strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0) {
+        line->action = argc > 2 ? COMMAND_ACTION_COMMAND_HELP : COMMAND_ACTION_HELP;
+        return argc <= 2 || find_command(&line->command, argv[2], failure);
+    }
+    line->action = COMMAND_ACTION_RUN;
+    return find_command(&line->command, first, failure) && gather(line, argv + 2, failure) &&
+           (line->action != COMMAND_ACTION_RUN || resolve(line, config, argv + 2, failure));
+}

@@ -1,0 +1,97 @@
+#include "cli/commands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "comm/comm.h"
+#include "train/trainer.h"
+
+/* AdamW's usual guard against division by nothing. */
+static const double epsilon = 1e-8;
+
+/* The resolved configuration as the text of a file; the caller frees it with memory_free. */
+static char *configuration_text(const struct config *config)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    if (!stream || !config_write(stream, config) || fclose(stream) != 0) {
+        fatal(EXIT_CODE_SYSTEM, "the configuration cannot be kept: the system has no memory left");
+    }
+    return text;
+}
+
+static struct model_shape shape_of(const struct config *config)
+{
+    struct model_shape shape = {
+        .width = config->model.width,
+        .layers = config->model.layers,
+        .heads = config->model.heads,
+        .hidden = config->model.hidden,
+        .activation = (enum activation)config->model.activation,
+        .dropout = config->model.dropout,
+    };
+    struct failure failure = {0};
+    token_layout_parse(&shape.layout, config->context.tokens, &failure);
+    comm_agree(&failure);
+    return shape;
+}
+
+static struct learner_options learner_options_of(const struct config *config)
+{
+    return (struct learner_options){
+        .shape = shape_of(config),
+        .rule = (enum partition_rule)config->mesh.shard,
+        .query_block = config->attention.query_block,
+        .key_block = config->attention.key_block,
+        .adamw = {.beta1 = config->train.beta1,
+                  .beta2 = config->train.beta2,
+                  .epsilon = epsilon,
+                  .weight_decay = config->train.weight_decay},
+        .schedule = {.shape = (enum schedule_shape)config->train.schedule,
+                     .rate = config->train.rate,
+                     .floor = config->train.rate_floor,
+                     .warmup = config->train.warmup,
+                     .steps = config->train.steps},
+        .clip = config->train.clip,
+        .seed = config->run.seed,
+    };
+}
+
+enum exit_code command_train(const struct config *config, const char *subject)
+{
+    (void)subject;
+    char run[FILE_PATH_MAX];
+    struct failure failure = {0};
+    file_join(run, config->run.folder, config->run.name, &failure);
+    comm_agree(&failure);
+    char *configuration = configuration_text(config);
+    struct trainer_options options = {
+        .run = run,
+        .configuration = configuration,
+        .store = config->data.store,
+        .task = config->data.task,
+        .observations = config->data.normalize == CONFIG_YES ? TRAINER_OBSERVATIONS_NORMALISED
+                                                             : TRAINER_OBSERVATIONS_RAW,
+        .return_scale = config->data.return_scale,
+        .reward_scale = config->data.reward_scale,
+        .loader = {.trials = config->chain.trials,
+                   .contexts = config->train.contexts,
+                   .pass = config->train.pass,
+                   .loss = (enum loader_loss)config->chain.loss,
+                   .seed = config->run.seed},
+        .learner = learner_options_of(config),
+        .ring = config->mesh.ring,
+        .steps = config->train.steps,
+        .until = config->train.until,
+        .log_every = config->train.log_every,
+        .checkpoint_every = config->train.checkpoint_every,
+        .keep = config->train.keep,
+    };
+    enum exit_code code = trainer_run(&options);
+    memory_free(configuration);
+    return code;
+}

@@ -1,0 +1,100 @@
+#include "cli/config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/config_option.h"
+#include "cli/config_place.h"
+#include "cli/config_value.h"
+#include "context/layout.h"
+
+static const double explore_max = 10.0;
+
+/* Read one deviation of `length` letters. */
+static bool read_deviation(double *deviation, const char *text, size_t length)
+{
+    char item[40];
+    if (length >= sizeof item) {
+        return false;
+    }
+    memcpy(item, text, length);
+    item[length] = '\0';
+    return config_value_number(deviation, item) && *deviation >= 0.0 && *deviation <= explore_max;
+}
+
+bool config_explore(double *deviations, size_t trials, const char *list, struct failure *failure)
+{
+    memset(deviations, 0, trials * sizeof *deviations);
+    const char *at = list;
+    for (size_t trial = 0; *list; trial++) {
+        double deviation;
+        size_t length = strcspn(at, ",");
+        if (!read_deviation(&deviation, at, length)) {
+            return failure_set(failure, EXIT_CODE_CONFIG,
+                               "eval.explore: found \"%s\", expected numbers from 0 to %g "
+                               "separated by commas, such as \"0.5,0.2\"",
+                               list, explore_max);
+        }
+        if (trial < trials) {
+            deviations[trial] = deviation;
+        }
+        if (at[length] == '\0') {
+            break;
+        }
+        at += length + 1;
+    }
+    return true;
+}
+
+/* "PLACE: WHY", with the code of the place. */
+static bool refuse(const struct config_origins *origins, enum config_option_id id, const char *why,
+                   struct failure *failure)
+{
+    char origin[CONFIG_ORIGIN_SIZE];
+    config_origin_print(origin, sizeof origin, origins, config_option_at(id));
+    enum exit_code code = config_source_code(origins->options[id].source);
+    return failure_set(failure, code, "%s: %s", origin, why);
+}
+
+/* A misfit of two options is laid at the place that spoke last. */
+static bool check_heads(const struct config *config, const struct config_origins *origins,
+                        enum config_option_id heads, enum config_option_id width, size_t remainder,
+                        struct failure *failure)
+{
+    if (remainder == 0) {
+        return true;
+    }
+    char found[CONFIG_TEXT_SIZE];
+    char wanted[CONFIG_ORIGIN_SIZE + CONFIG_TEXT_SIZE];
+    char why[sizeof found + sizeof wanted + CONFIG_NAME_SIZE];
+    config_describe(found, sizeof found, config, origins, heads);
+    config_describe(wanted, sizeof wanted, config, origins, width);
+    snprintf(why, sizeof why, "found %s, expected a divisor of %s", found, wanted);
+    bool is_heads_last = origins->options[heads].source >= origins->options[width].source;
+    return refuse(origins, is_heads_last ? heads : width, why, failure);
+}
+
+bool config_check(const struct config *config, const struct config_origins *origins,
+                  struct failure *failure)
+{
+    const char *name = config->run.name;
+    if (strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+        return refuse(origins, CONFIG_OPTION_run_name,
+                      "run.name: expected a folder's name without a slash; use run.folder for the "
+                      "folder that it is in",
+                      failure);
+    }
+    struct failure reason = {0};
+    struct token_layout layout;
+    if (!token_layout_parse(&layout, config->context.tokens, &reason)) {
+        return refuse(origins, CONFIG_OPTION_context_tokens, reason.text, failure);
+    }
+    double first_deviation;
+    if (!config_explore(&first_deviation, 1, config->eval.explore, &reason)) {
+        return refuse(origins, CONFIG_OPTION_eval_explore, reason.text, failure);
+    }
+    return check_heads(config, origins, CONFIG_OPTION_model_heads, CONFIG_OPTION_model_width,
+                       config->model.width % config->model.heads, failure) &&
+           check_heads(config, origins, CONFIG_OPTION_bench_heads, CONFIG_OPTION_bench_width,
+                       config->bench.width % config->bench.heads, failure);
+}

@@ -1,0 +1,146 @@
+#include "cli/config_option.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "context/partition.h"
+#include "datasets/chain.h"
+#include "datasets/collector.h"
+#include "datasets/loader.h"
+#include "math/activation.h"
+#include "model/shape.h"
+#include "optim/schedule.h"
+
+#define INITIAL_COUNT(value)  .initial = (double)(value)
+#define INITIAL_NUMBER(value) .initial = (value)
+#define INITIAL_TEXT(value)   .initial_text = (value)
+#define INITIAL_CHOICE(value) .initial = (double)(value)
+
+static const struct config_option options[CONFIG_OPTIONS] = {
+#define OPTION(section_, key_, type_, unit_, low_, high_, initial_, help_)                         \
+    {                                                                                              \
+        .id = CONFIG_OPTION_##section_##_##key_,                                                   \
+        .section_id = CONFIG_SECTION_##section_,                                                   \
+        .section = #section_,                                                                      \
+        .key = #key_,                                                                              \
+        .name = #section_ "." #key_,                                                               \
+        .type = CONFIG_TYPE_##type_,                                                               \
+        .unit = unit_,                                                                             \
+        .low = (double)(low_),                                                                     \
+        .high = (double)(high_),                                                                   \
+        INITIAL_##type_(initial_),                                                                 \
+        .help = help_,                                                                             \
+        .offset = offsetof(struct config, section_.key_),                                          \
+    },
+#include "cli/options.def"
+};
+
+static const struct config_section section_table[CONFIG_SECTIONS] = {
+#define SECTION(section_, help_) {.name = #section_, .help = help_},
+#include "cli/options.def"
+};
+
+/* The most that a wrong section counts: a key that fits tells more. */
+static const size_t section_distance_max = 2;
+
+const struct config_option *config_option_at(enum config_option_id id)
+{
+    invariant(id < CONFIG_OPTIONS);
+    return &options[id];
+}
+
+const struct config_section *config_section_at(enum config_section_id id)
+{
+    invariant(id < CONFIG_SECTIONS);
+    return &section_table[id];
+}
+
+const struct config_option *config_option_find(const char *section, const char *key)
+{
+    for (size_t i = 0; i < CONFIG_OPTIONS; i++) {
+        if (strcmp(options[i].section, section) == 0 && strcmp(options[i].key, key) == 0) {
+            return &options[i];
+        }
+    }
+    return NULL;
+}
+
+const struct config_section *config_section_find(const char *name)
+{
+    for (size_t i = 0; i < CONFIG_SECTIONS; i++) {
+        if (strcmp(section_table[i].name, name) == 0) {
+            return &section_table[i];
+        }
+    }
+    return NULL;
+}
+
+static size_t smaller(size_t one, size_t other)
+{
+    return one < other ? one : other;
+}
+
+/* Levenshtein's distance, one row at a time: row[j] is that of one's first i letters from other's
+ * first j. */
+size_t config_distance(const char *one, const char *other)
+{
+    size_t row[CONFIG_NAME_SIZE];
+    size_t one_length = strnlen(one, CONFIG_NAME_SIZE - 1);
+    size_t other_length = strnlen(other, CONFIG_NAME_SIZE - 1);
+    for (size_t j = 0; j <= other_length; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 1; i <= one_length; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= other_length; j++) {
+            size_t replaced = diagonal + (one[i - 1] == other[j - 1] ? 0 : 1);
+            diagonal = row[j];
+            row[j] = smaller(replaced, smaller(row[j - 1], row[j]) + 1);
+        }
+    }
+    return row[other_length];
+}
+
+const struct config_option *config_option_nearest(const char *section, const char *key,
+                                                  unsigned sections)
+{
+    const struct config_option *nearest = NULL;
+    size_t nearest_distance = SIZE_MAX;
+    for (size_t i = 0; i < CONFIG_OPTIONS; i++) {
+        const struct config_option *option = &options[i];
+        if (!(sections & (1u << option->section_id))) {
+            continue;
+        }
+        size_t distance = config_distance(key, option->key) +
+                          smaller(config_distance(section, option->section), section_distance_max);
+        if (distance < nearest_distance) {
+            nearest = option;
+            nearest_distance = distance;
+        }
+    }
+    return nearest;
+}
+
+const struct config_section *config_section_nearest(const char *name)
+{
+    const struct config_section *nearest = &section_table[0];
+    for (size_t i = 1; i < CONFIG_SECTIONS; i++) {
+        const struct config_section *section = &section_table[i];
+        if (config_distance(name, section->name) < config_distance(name, nearest->name)) {
+            nearest = section;
+        }
+    }
+    return nearest;
+}
+
+void config_option_environment(char *name, size_t size, const struct config_option *option)
+{
+    snprintf(name, size, "CHAINRING_%s_%s", option->section, option->key);
+    for (char *letter = name; *letter; letter++) {
+        if (*letter >= 'a' && *letter <= 'z') {
+            *letter = (char)(*letter - 'a' + 'A');
+        }
+    }
+}

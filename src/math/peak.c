@@ -1,0 +1,23 @@
+#include "math/peak.h"
+
+#include "base/clock.h"
+#include "math/gemm.h"
+
+double peak_gemm(real *memory, size_t repeats)
+{
+    const size_t extent = PEAK_EXTENT;
+    real *a = memory;
+    real *b = memory + extent * extent;
+    real *c = memory + 2 * extent * extent;
+    for (size_t i = 0; i < 2 * extent * extent; i++) {
+        memory[i] = (real)(i % 7) - 3;
+    }
+    double best = 0.0;
+    for (size_t i = 0; i < repeats; i++) {
+        double begun = clock_seconds();
+        gemm_nn(c, extent, GEMM_SET, a, extent, b, extent, extent, extent, extent);
+        double rate = 2.0 * (double)(extent * extent * extent) / (clock_seconds() - begun);
+        best = rate > best ? rate : best;
+    }
+    return best;
+}

@@ -1,0 +1,15 @@
+/* How fast this processor multiplies matrices at best: what speeds are measured against. */
+#ifndef CHAINRING_MATH_PEAK_H
+#define CHAINRING_MATH_PEAK_H
+
+#include <stddef.h>
+
+#include "base/real.h"
+
+enum { PEAK_EXTENT = 512, PEAK_REALS = 3 * PEAK_EXTENT * PEAK_EXTENT };
+
+/* Floating-point operations per second of the best of `repeats` products of two PEAK_EXTENT-sized
+ * square matrices on one thread. memory (PEAK_REALS) is overwritten. Local. */
+double peak_gemm(real *memory, size_t repeats);
+
+#endif

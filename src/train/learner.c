@@ -1,0 +1,164 @@
+#include "train/learner.h"
+
+#include <math.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/fatal.h"
+#include "comm/comm.h"
+#include "train/stop.h"
+
+/* Called twice with the same arguments: on a measuring arena and on a real one. */
+static void bind_all(struct learner *learner)
+{
+    const struct learner_options *options = &learner->options;
+    const struct model_shape *shape = &options->shape;
+    struct failure failure = {0};
+    loader_batch_bind(learner->loader, &learner->batch, &learner->arena, options->rule,
+                      ring_size(learner->ring), ring_place(learner->ring),
+                      ring_group_count(learner->ring), &failure);
+    comm_agree(&failure);
+    struct transformer_options transformer = {
+        .rows_max = learner->batch.steps.row_max,
+        .query_block = options->query_block,
+        .key_block = options->key_block,
+    };
+    parameters_bind(&learner->weights, &learner->arena, shape);
+    parameters_bind(&learner->gradients, &learner->arena, shape);
+    adamw_bind(&learner->adamw, &learner->arena, &options->adamw, shape);
+    transformer_bind(&learner->transformer, &learner->arena, shape, &transformer, learner->ring);
+}
+
+size_t learner_measure(const struct learner_options *options, struct loader *loader,
+                       struct ring *ring)
+{
+    struct learner *learner = memory_take(1, sizeof *learner);
+    *learner = (struct learner){.options = *options, .ring = ring, .loader = loader};
+    bind_all(learner);
+    size_t bytes = learner->arena.peak;
+    memory_free(learner);
+    return bytes;
+}
+
+void learner_open(struct learner *learner, const struct learner_options *options,
+                  struct loader *loader, struct ring *ring)
+{
+    size_t bytes = learner_measure(options, loader, ring);
+    *learner = (struct learner){.options = *options, .ring = ring, .loader = loader};
+    arena_open(&learner->arena, bytes);
+    bind_all(learner);
+    parameters_initialise(&learner->weights, &options->shape, options->seed);
+}
+
+void learner_close(struct learner *learner)
+{
+    batch_close(&learner->batch);
+    arena_close(&learner->arena);
+}
+
+void learner_broadcast(struct learner *learner)
+{
+    size_t bytes = learner->weights.count * sizeof *learner->weights.flat;
+    comm_broadcast(learner->weights.flat, bytes);
+    comm_broadcast(learner->adamw.first, bytes);
+    comm_broadcast(learner->adamw.second, bytes);
+}
+
+/* What the ranks add up at the end of a step. */
+enum total { TOTAL_LOSS, TOTAL_PREDICTED, TOTAL_TOKENS, TOTAL_FLOPS, TOTAL_STOPPING, TOTALS };
+
+/* And of what they take the largest. */
+enum most { MOST_WAITED, MOST_MEMORY, MOSTS };
+
+/* Tokens and operations of a batch, counted once for each ring. */
+static void count_work(double totals[TOTALS], const struct learner *learner)
+{
+    const struct batch *batch = &learner->batch;
+    if (batch->place != 0) {
+        return;
+    }
+    for (size_t context = 0; context < batch->partition.context_count; context++) {
+        size_t steps = partition_steps(&batch->partition, context);
+        double tokens = (double)(steps * learner->options.shape.layout.count);
+        totals[TOTAL_TOKENS] += tokens;
+        totals[TOTAL_FLOPS] += model_training_flops(&learner->options.shape, tokens);
+    }
+}
+
+/* Forward, loss and backward of the contexts of one pass. */
+static double learn_pass(struct learner *learner, double totals[TOTALS], uint64_t number,
+                         size_t pass)
+{
+    struct failure failure = {0};
+    struct batch *batch = &learner->batch;
+    struct transformer *transformer = &learner->transformer;
+    struct loader_slice slice = {
+        .group = ring_group(learner->ring),
+        .groups = ring_group_count(learner->ring),
+        .pass = pass,
+    };
+    loader_fill(learner->loader, batch, number, slice, &failure);
+    comm_agree(&failure);
+    struct token_dropout dropout =
+        transformer_dropout(transformer, batch, learner->options.seed, number);
+    transformer_forward(transformer, &learner->weights, batch, &dropout);
+    totals[TOTAL_LOSS] += transformer_loss(transformer, batch);
+    totals[TOTAL_PREDICTED] += batch->predicted;
+    transformer_backward(transformer, &learner->gradients, &learner->weights, batch, &dropout);
+    count_work(totals, learner);
+    return transformer->attention.waited;
+}
+
+/* Bytes that this process has taken at most. */
+static double memory_peak(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? 1024.0 * (double)usage.ru_maxrss : 0.0;
+}
+
+static void check_finite(const struct learner_step *step, uint64_t number)
+{
+    if (!isfinite(step->loss) || !isfinite(step->gradient_norm)) {
+        struct failure failure = {0};
+        if (comm_rank() == 0) {
+            failure_set(&failure, EXIT_CODE_DATA,
+                        "step %llu: found loss %g and gradient norm %g, expected numbers; lower "
+                        "train.rate or look at the data; the last checkpoint is kept",
+                        (unsigned long long)number, step->loss, step->gradient_norm);
+        }
+        comm_agree(&failure);
+    }
+}
+
+struct learner_step learner_step(struct learner *learner, uint64_t number)
+{
+    double totals[TOTALS] = {0};
+    double most[MOSTS] = {[MOST_MEMORY] = memory_peak()};
+    struct parameters *gradients = &learner->gradients;
+    memset(gradients->flat, 0, gradients->count * sizeof *gradients->flat);
+    size_t passes = loader_pass_count(learner->loader, ring_group_count(learner->ring));
+    for (size_t pass = 0; pass < passes; pass++) {
+        most[MOST_WAITED] += learn_pass(learner, totals, number, pass);
+    }
+    totals[TOTAL_STOPPING] = stop_wanted() ? 1.0 : 0.0;
+    comm_sum_real(gradients->flat, gradients->count);
+    comm_sum_double(totals, TOTALS);
+    comm_max_double(most, MOSTS);
+
+    double mean = 1.0 / totals[TOTAL_PREDICTED];
+    struct learner_step step = {
+        .loss = mean * totals[TOTAL_LOSS],
+        .gradient_norm = mean * adamw_gradient_norm(gradients),
+        .rate = schedule_rate(&learner->options.schedule, number),
+        .tokens = totals[TOTAL_TOKENS],
+        .flops = totals[TOTAL_FLOPS],
+        .waited = most[MOST_WAITED],
+        .memory = most[MOST_MEMORY],
+        .is_stopping = totals[TOTAL_STOPPING] > 0.0,
+    };
+    check_finite(&step, number);
+    double clip = learner->options.clip;
+    double shrink = clip > 0.0 && step.gradient_norm > clip ? clip / step.gradient_norm : 1.0;
+    adamw_step(&learner->weights, &learner->adamw, gradients, mean * shrink, step.rate, number);
+    return step;
+}

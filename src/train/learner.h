@@ -1,0 +1,69 @@
+/* A model that learns: everything that one optimizer step touches, and the step itself.
+ *
+ * All memory of a run is bound here, once. A step is the same sum for any number of ranks: its
+ * contexts are shared out over the groups of the mesh, each context over the ranks of a ring, and
+ * the gradient is added up over all ranks and divided by the count of predicted action elements. */
+#ifndef CHAINRING_TRAIN_LEARNER_H
+#define CHAINRING_TRAIN_LEARNER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/memory.h"
+#include "comm/ring.h"
+#include "context/batch.h"
+#include "datasets/loader.h"
+#include "model/transformer.h"
+#include "optim/adamw.h"
+#include "optim/schedule.h"
+
+struct learner_options {
+    struct model_shape shape;
+    enum partition_rule rule;
+    size_t query_block, key_block;
+    struct adamw_options adamw;
+    struct schedule schedule;
+    double clip; /* largest norm of the gradient; 0: any */
+    uint64_t seed;
+};
+
+struct learner {
+    struct learner_options options;
+    struct ring *ring;     /* borrowed */
+    struct loader *loader; /* borrowed */
+    struct arena arena;
+    struct batch batch;
+    struct transformer transformer;
+    struct parameters weights, gradients;
+    struct adamw adamw;
+};
+
+/* What one step was, the same on every rank. */
+struct learner_step {
+    double loss;          /* mean squared error of a predicted action element */
+    double gradient_norm; /* before clipping */
+    double rate;
+    double tokens;    /* of all contexts */
+    double flops;     /* of the model, nothing counted twice that is computed again */
+    double waited;    /* seconds, the longest that a rank waited for its ring */
+    double memory;    /* bytes, the most that a rank has taken so far */
+    bool is_stopping; /* a rank has been asked to stop */
+};
+
+/* The bytes that this rank would take. Collective over the job: too few contexts are fatal. */
+size_t learner_measure(const struct learner_options *options, struct loader *loader,
+                       struct ring *ring);
+
+/* Bind all memory and draw the initial weights. The caller closes it. Collective over the job. */
+void learner_open(struct learner *learner, const struct learner_options *options,
+                  struct loader *loader, struct ring *ring);
+void learner_close(struct learner *learner);
+
+/* Rank 0's weights and moments on every rank. Collective over the job. */
+void learner_broadcast(struct learner *learner);
+
+/* Optimizer step `number`, counted from 1. A store that cannot be read and a loss that is not
+ * finite are fatal. Collective over the job. */
+struct learner_step learner_step(struct learner *learner, uint64_t number);
+
+#endif

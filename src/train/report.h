@@ -1,0 +1,35 @@
+/* What a run says about its steps: the progress line for people, metrics.jsonl for programs.
+ *
+ * Only the rank that speaks has a report. */
+#ifndef CHAINRING_TRAIN_REPORT_H
+#define CHAINRING_TRAIN_REPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "checkpoint/metrics.h"
+#include "train/learner.h"
+
+struct report {
+    struct metrics metrics;
+    struct progress progress;
+    double peak;      /* floating-point operations per second of all ranks, at best */
+    size_t log_every; /* steps between lines of metrics */
+    /* Since the last line of metrics: */
+    double begun;
+    double loss_sum, tokens, flops, waited;
+    size_t steps;
+};
+
+/* Go on after step `done` of `total`; the metrics of later steps are dropped. Local, like all of
+ * this file. The caller closes it. */
+void report_open(struct report *report, const char *metrics_path, uint64_t done, uint64_t total,
+                 size_t log_every, double peak);
+void report_close(struct report *report);
+
+/* Step `number` is done. tokens_seen: of the whole run. */
+void report_step(struct report *report, uint64_t number, const struct learner_step *step,
+                 double tokens_seen);
+
+#endif

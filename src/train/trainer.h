@@ -1,0 +1,39 @@
+/* A training run from its data to its last checkpoint.
+ *
+ * Opens what the run needs, goes back to where an earlier start of the same run left off, takes
+ * optimizer steps, and keeps checkpoints, metrics and a log in the run's folder. */
+#ifndef CHAINRING_TRAIN_TRAINER_H
+#define CHAINRING_TRAIN_TRAINER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fatal.h"
+#include "datasets/loader.h"
+#include "train/learner.h"
+
+enum trainer_observations { TRAINER_OBSERVATIONS_RAW, TRAINER_OBSERVATIONS_NORMALISED };
+
+/* Texts are borrowed for the duration of the run. */
+struct trainer_options {
+    const char *run;           /* folder */
+    const char *configuration; /* kept as its config.yaml; read on rank 0 only */
+    const char *store;         /* path */
+    const char *task;          /* whose rewards; empty: the store's first */
+    enum trainer_observations observations;
+    double return_scale; /* 0: the largest absolute return of the store */
+    double reward_scale;
+    struct loader_options loader;
+    struct learner_options learner; /* of shape, all but what the data say */
+    size_t ring;                    /* ranks; 0: all */
+    uint64_t steps;
+    uint64_t until; /* stop after this step as if by a signal; 0: never */
+    size_t log_every, checkpoint_every;
+    size_t keep; /* checkpoints */
+};
+
+/* Train. EXIT_CODE_DONE, or EXIT_CODE_RESUMABLE when it was stopped early and can go on; whatever
+ * is wrong with files or options is fatal. Collective over the job. */
+enum exit_code trainer_run(const struct trainer_options *options);
+
+#endif

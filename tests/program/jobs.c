@@ -1,0 +1,130 @@
+/* The three jobs, one after the other, as a user does them. */
+#include "tests/support/support.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fatal.h"
+#include "base/memory.h"
+#include "tests/program/program.h"
+
+/* Do a job and keep what it prints in a file of the folder. */
+static char *print_of(const struct program *program, int ranks, const char *arguments)
+{
+    char redirected[1024];
+    snprintf(redirected, sizeof redirected, "%s >printed", arguments);
+    struct support_outcome outcome = program_run(program, ranks, redirected);
+    support_expect_code(&outcome, EXIT_CODE_DONE);
+    return program_read(program, "printed", NULL);
+}
+
+static void expect_print(const struct program *program, int ranks, const char *arguments,
+                         const char *words)
+{
+    char *printed = print_of(program, ranks, arguments);
+    if (!strstr(printed, words)) {
+        fail_msg("%s: expected \"%s\"; found \"%s\"", arguments, words, printed);
+    }
+    memory_free(printed);
+}
+
+static void test_collected_data_is_the_same_for_any_number_of_ranks(void **state)
+{
+    const struct program *program = *state;
+    size_t size;
+    size_t again_size;
+    char *store = program_read(program, "store.h5", &size);
+    expect_print(program, 3, "collect --groups=30 --episodes=4 --output=again.h5", "120 episodes");
+    char *again = program_read(program, "again.h5", &again_size);
+    assert_int_equal(size, again_size);
+    assert_memory_equal(store, again, size);
+    memory_free(store);
+    memory_free(again);
+}
+
+static void test_collect_never_overwrites(void **state)
+{
+    struct support_outcome outcome =
+        program_run(*state, 0, "collect --groups=1 --episodes=2 --output=store.h5");
+    support_expect_line(&outcome, EXIT_CODE_USAGE, "chainring: ", "store.h5");
+}
+
+static void test_inspect_shows_and_verifies(void **state)
+{
+    expect_print(*state, 0, "inspect store.h5", "120 in 30 groups");
+    expect_print(*state, 0, "inspect store.h5 --format=json", "\"point_mass_hidden\"");
+    expect_print(*state, 0, "inspect store.h5 --verify", "120");
+}
+
+static void test_every_layout_trains_and_is_evaluated(void **state)
+{
+    static const char *const layouts[] = {"R,s,a,r,d", "R,s,a,r", "R,s,a", "s,a"};
+    const struct program *program = *state;
+    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
+        char arguments[256];
+        snprintf(arguments, sizeof arguments, "--steps=3 --context.tokens=%s", layouts[i]);
+        char name[32];
+        snprintf(name, sizeof name, "layout-%zu", i);
+        struct support_outcome outcome = program_train(program, 2, name, arguments);
+        support_expect_code(&outcome, EXIT_CODE_DONE);
+        snprintf(arguments, sizeof arguments, "eval runs/%s --contexts=6", name);
+        expect_print(program, 2, arguments, "best of 3");
+    }
+}
+
+static void test_mesh_of_groups_and_rings_learns_the_same(void **state)
+{
+    const struct program *program = *state;
+    static const char *const meshes[] = {"--mesh.ring=1", "--mesh.ring=2", "--mesh.ring=4"};
+    double losses[3];
+    for (size_t i = 0; i < 3; i++) {
+        char name[32];
+        char file[64];
+        char arguments[64];
+        snprintf(name, sizeof name, "mesh-%zu", i);
+        snprintf(arguments, sizeof arguments, "--until=10 %s", meshes[i]);
+        struct support_outcome outcome = program_train(program, 4, name, arguments);
+        support_expect_code(&outcome, EXIT_CODE_RESUMABLE);
+        snprintf(file, sizeof file, "runs/%s/metrics.jsonl", name);
+        char *metrics = program_read(program, file, NULL);
+        const char *last = strstr(metrics, "{\"step\": 10, \"loss\": ");
+        assert_non_null(last);
+        assert_int_equal(sscanf(last, "{\"step\": 10, \"loss\": %lf", &losses[i]), 1);
+        memory_free(metrics);
+    }
+    support_expect_near(losses[1], losses[0], 1e-5 * losses[0]);
+    support_expect_near(losses[2], losses[0], 1e-5 * losses[0]);
+}
+
+static void test_help_and_version_print(void **state)
+{
+    expect_print(*state, 0, "--help", "train");
+    expect_print(*state, 0, "train --help", "--train.steps");
+    expect_print(*state, 0, "--version", "chainring");
+}
+
+static void test_bench_attention_prints_its_ratios(void **state)
+{
+    expect_print(*state, 2, "bench attention --length=512 --repeats=2", "efficiency of the ring");
+    expect_print(*state, 2, "bench attention --length=512 --repeats=2 --format=json",
+                 "\"ring_efficiency_forward\"");
+}
+
+int main(int argc, char **argv)
+{
+    static struct program program;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(test_collected_data_is_the_same_for_any_number_of_ranks,
+                                  &program),
+        cmocka_unit_test_prestate(test_collect_never_overwrites, &program),
+        cmocka_unit_test_prestate(test_inspect_shows_and_verifies, &program),
+        cmocka_unit_test_prestate(test_every_layout_trains_and_is_evaluated, &program),
+        cmocka_unit_test_prestate(test_mesh_of_groups_and_rings_learns_the_same, &program),
+        cmocka_unit_test_prestate(test_help_and_version_print, &program),
+        cmocka_unit_test_prestate(test_bench_attention_prints_its_ratios, &program),
+    };
+    program_open(&program, argc, argv);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    program_close(&program);
+    return failed;
+}
