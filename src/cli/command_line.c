@@ -26,7 +26,7 @@ static const struct command_entry entries[COMMANDS] = {
                          .argument = COMMAND_ARGUMENT_OPTIONAL_CONFIG,
                          .sections = CONFIG_READS(collect)},
     [COMMAND_INSPECT] = {.name = "inspect",
-                         .help = "say what a trajectory store, a checkpoint or a run holds",
+                         .help = "say what a trajectory store holds, or check it",
                          .positional = "FILE",
                          .argument = COMMAND_ARGUMENT_OTHER,
                          .sections = CONFIG_READS(inspect)},

@@ -99,7 +99,7 @@ static void test_mesh_of_groups_and_rings_learns_the_same(void **state)
 static void test_help_and_version_print(void **state)
 {
     expect_print(*state, 0, "--help", "train");
-    expect_print(*state, 0, "train --help", "--train.steps");
+    expect_print(*state, 0, "train --help", "--steps=2000");
     expect_print(*state, 0, "--version", "chainring");
 }
 
