@@ -8,7 +8,8 @@
 
 /* (8 (f(x+h) - f(x-h)) - (f(x+2h) - f(x-2h))) / 12 h: its error is h^4 f^(5) / 30. */
 static double difference_quotient(double (*loss)(void *argument), void *argument, real *element,
-                                  double step) {
+                                  double step)
+{
     static const double moves[] = {1.0, -1.0, 2.0, -2.0};
     static const double weights[] = {8.0, -8.0, -1.0, 1.0};
     real kept = *element;
@@ -21,7 +22,8 @@ static double difference_quotient(double (*loss)(void *argument), void *argument
     return sum / (12.0 * step);
 }
 
-static double root_mean_square(const real *x, size_t count) {
+static double root_mean_square(const real *x, size_t count)
+{
     double squares = 0.0;
     for (size_t i = 0; i < count; i++) {
         squares += (double)x[i] * (double)x[i];
@@ -31,7 +33,8 @@ static double root_mean_square(const real *x, size_t count) {
 
 void support_check_gradient(double (*loss)(void *argument), void *argument, real *x,
                             const real *gradient, size_t count,
-                            const struct support_gradient_check *check) {
+                            const struct support_gradient_check *check)
+{
     double step = check->step > 0.0 ? check->step : 1e-3;
     double tolerance = check->tolerance > 0.0 ? check->tolerance : 1e-6;
     size_t tries = check->at_most > 0 && check->at_most < count ? check->at_most : count;

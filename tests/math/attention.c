@@ -1,0 +1,288 @@
+#include "tests/support/support.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "tests/math/reals.h"
+#include "tests/math/whole_attention.h"
+
+#ifdef CHAINRING_REAL_DOUBLE
+static const double close = 1e-12;
+#else
+static const double close = 1e-5;
+#endif
+
+/* A context with its inputs and everything that is computed from them by blocks. Keys and values
+ * share rows, as they do in the model. */
+struct context {
+    struct whole_attention whole;
+    real *query, *key_value, *d_output;
+    real *output, *log_sum;
+    real *d_query, *d_key_value;
+};
+
+static size_t query_reals(const struct context *context)
+{
+    return context->whole.query_count * context->whole.query_stride;
+}
+
+static size_t key_reals(const struct context *context)
+{
+    return context->whole.key_count * context->whole.key_stride;
+}
+
+/* `sizes` gives counts, width, positions and blocks; the inputs are normal times `scale`. */
+static struct context context_of(struct whole_attention sizes, double scale)
+{
+    struct context context = {.whole = sizes};
+    context.whole.query_stride = sizes.width + 3;
+    context.whole.key_stride = 2 * sizes.width;
+    context.query = reals_normal(query_reals(&context), 1);
+    context.key_value = reals_normal(key_reals(&context), 2);
+    context.d_output = reals_normal(query_reals(&context), 3);
+    for (size_t i = 0; i < query_reals(&context); i++) {
+        context.query[i] *= (real)scale;
+    }
+    for (size_t i = 0; i < key_reals(&context); i++) {
+        bool is_key = i % (2 * sizes.width) < sizes.width;
+        context.key_value[i] *= is_key ? (real)scale : 1;
+    }
+    context.whole.query = context.query;
+    context.whole.key = context.key_value;
+    context.whole.value = context.key_value + sizes.width;
+    context.output = reals_zero(query_reals(&context));
+    context.log_sum = reals_zero(sizes.query_count);
+    context.d_query = reals_zero(query_reals(&context));
+    context.d_key_value = reals_zero(key_reals(&context));
+    return context;
+}
+
+/* As many queries as keys, all from position 0 on. */
+static struct context square_context(size_t length, size_t width, size_t query_block,
+                                     size_t key_block, uint64_t shuffle)
+{
+    return context_of((struct whole_attention){.query_count = length,
+                                               .key_count = length,
+                                               .width = width,
+                                               .query_block = query_block,
+                                               .key_block = key_block,
+                                               .shuffle = shuffle},
+                      1.0);
+}
+
+static void release(struct context *context)
+{
+    memory_free(context->query);
+    memory_free(context->key_value);
+    memory_free(context->d_output);
+    memory_free(context->output);
+    memory_free(context->log_sum);
+    memory_free(context->d_query);
+    memory_free(context->d_key_value);
+}
+
+static void forward(struct context *context)
+{
+    whole_attention_blockwise(context->output, context->log_sum, &context->whole);
+}
+
+static void backward(struct context *context)
+{
+    whole_attention_blockwise_backward(
+        context->d_query, context->d_key_value, context->d_key_value + context->whole.width,
+        context->d_output, context->output, context->log_sum, &context->whole);
+}
+
+static void expect_dense_forward(const struct context *context)
+{
+    double *output = memory_take(query_reals(context), sizeof *output);
+    double *log_sum = memory_take(context->whole.query_count, sizeof *log_sum);
+    whole_attention_dense(output, log_sum, &context->whole);
+    reals_expect("output", context->output, output, query_reals(context), close);
+    reals_expect("log_sum", context->log_sum, log_sum, context->whole.query_count, close);
+    memory_free(log_sum);
+    memory_free(output);
+}
+
+static void expect_dense_backward(const struct context *context)
+{
+    double *d_query = memory_take(query_reals(context), sizeof *d_query);
+    double *d_key_value = memory_take(key_reals(context), sizeof *d_key_value);
+    whole_attention_dense_backward(d_query, d_key_value, d_key_value + context->whole.width,
+                                   context->d_output, &context->whole);
+    reals_expect("d_query", context->d_query, d_query, query_reals(context), close);
+    reals_expect("d_key_value", context->d_key_value, d_key_value, key_reals(context), close);
+    memory_free(d_key_value);
+    memory_free(d_query);
+}
+
+static const size_t lengths[] = {1, 7, 64, 100, 1000, 1001};
+enum { LENGTH_COUNT = sizeof lengths / sizeof lengths[0] };
+
+/* Of queries and keys; some do not divide any length, some are longer than most. */
+static const size_t blocks[][2] = {{64, 128}, {7, 3}, {32, 1}, {1, 50}, {128, 96}, {2000, 2000}};
+enum { BLOCK_COUNT = sizeof blocks / sizeof blocks[0] };
+
+static void test_blockwise_equals_dense(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LENGTH_COUNT; i++) {
+        for (size_t j = 0; j < BLOCK_COUNT; j++) {
+            struct context context = square_context(lengths[i], 16, blocks[j][0], blocks[j][1], 0);
+            forward(&context);
+            expect_dense_forward(&context);
+            backward(&context);
+            expect_dense_backward(&context);
+            release(&context);
+        }
+    }
+}
+
+static void test_every_head_width_equals_dense(void **state)
+{
+    (void)state;
+    const size_t widths[] = {1, 2, 3, 8, 31, 32, 64, 128};
+    for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
+        struct context context = square_context(100, widths[i], 32, 48, 0);
+        forward(&context);
+        expect_dense_forward(&context);
+        backward(&context);
+        expect_dense_backward(&context);
+        release(&context);
+    }
+}
+
+static void test_blocks_may_come_in_any_order(void **state)
+{
+    (void)state;
+    for (uint64_t shuffle = 1; shuffle <= 5; shuffle++) {
+        struct context context = square_context(1001, 16, 64, 40, shuffle);
+        forward(&context);
+        expect_dense_forward(&context);
+        backward(&context);
+        expect_dense_backward(&context);
+        release(&context);
+    }
+}
+
+/* Queries that begin after the keys, as they do for a shard that is visited. */
+static void test_positions_decide_who_sees_whom(void **state)
+{
+    (void)state;
+    const size_t firsts[][2] = {{200, 100}, {150, 150}, {120, 100}, {1000000, 999990}};
+    for (size_t i = 0; i < sizeof firsts / sizeof firsts[0]; i++) {
+        struct context context = context_of((struct whole_attention){.query_count = 50,
+                                                                     .key_count = 70,
+                                                                     .width = 16,
+                                                                     .first_query = firsts[i][0],
+                                                                     .first_key = firsts[i][1],
+                                                                     .query_block = 16,
+                                                                     .key_block = 24},
+                                            1.0);
+        forward(&context);
+        expect_dense_forward(&context);
+        backward(&context);
+        expect_dense_backward(&context);
+        release(&context);
+    }
+}
+
+static void test_later_keys_change_nothing(void **state)
+{
+    (void)state;
+    struct context context = square_context(100, 16, 32, 24, 0);
+    struct context changed = square_context(100, 16, 32, 24, 0);
+    for (size_t i = 61 * changed.whole.key_stride; i < key_reals(&changed); i++) {
+        changed.key_value[i] = 1000 - changed.key_value[i];
+    }
+    forward(&context);
+    forward(&changed);
+    size_t stride = context.whole.query_stride;
+    assert_memory_equal(context.output, changed.output, 61 * stride * sizeof *context.output);
+    assert_memory_equal(context.log_sum, changed.log_sum, 61 * sizeof *context.log_sum);
+    assert_memory_not_equal(context.output + 61 * stride, changed.output + 61 * stride,
+                            stride * sizeof *context.output);
+    release(&changed);
+    release(&context);
+}
+
+static bool all_zero(const real *x, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (x[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The first 20 queries come before every key: alone in a block, and beside queries that see. */
+static void test_query_without_keys_gets_zero_and_gives_no_gradient(void **state)
+{
+    (void)state;
+    const struct whole_attention sizes = {.query_count = 40,
+                                          .key_count = 30,
+                                          .width = 16,
+                                          .first_query = 5,
+                                          .first_key = 25,
+                                          .query_block = 16,
+                                          .key_block = 8};
+    for (uint64_t shuffle = 0; shuffle < 4; shuffle++) {
+        struct context context = context_of(sizes, 1.0);
+        context.whole.shuffle = shuffle;
+        size_t blind = 20 * context.whole.query_stride;
+        for (size_t i = 0; i < blind; i++) {
+            context.d_output[i] = 1000;
+        }
+        forward(&context);
+        backward(&context);
+        assert_true(all_zero(context.output, blind));
+        assert_true(all_zero(context.d_query, blind));
+        assert_false(all_zero(context.output + blind, context.whole.width));
+        expect_dense_backward(&context); /* where the 1000 must not have reached any key */
+        release(&context);
+    }
+}
+
+static void test_huge_scores_stay_finite(void **state)
+{
+    (void)state;
+    for (uint64_t shuffle = 0; shuffle < 3; shuffle++) {
+        struct context context = context_of((struct whole_attention){.query_count = 200,
+                                                                     .key_count = 200,
+                                                                     .width = 16,
+                                                                     .query_block = 64,
+                                                                     .key_block = 48,
+                                                                     .shuffle = shuffle},
+                                            60.0); /* scores beyond +-1e4 */
+        forward(&context);
+        backward(&context);
+        double largest = 0.0;
+        for (size_t i = 0; i < context.whole.query_count; i++) {
+            largest = fmax(largest, fabs((double)context.log_sum[i]));
+        }
+        assert_true(largest > 1e4 && largest < 1e6);
+        for (size_t i = 0; i < query_reals(&context); i++) {
+            assert_true(fabs((double)context.output[i]) < 10.0); /* within the values */
+            assert_true(isfinite(context.d_query[i]));
+        }
+        for (size_t i = 0; i < key_reals(&context); i++) {
+            assert_true(isfinite(context.d_key_value[i]));
+        }
+        release(&context);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_blockwise_equals_dense),
+        cmocka_unit_test(test_every_head_width_equals_dense),
+        cmocka_unit_test(test_blocks_may_come_in_any_order),
+        cmocka_unit_test(test_positions_decide_who_sees_whom),
+        cmocka_unit_test(test_later_keys_change_nothing),
+        cmocka_unit_test(test_query_without_keys_gets_zero_and_gives_no_gradient),
+        cmocka_unit_test(test_huge_scores_stay_finite),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

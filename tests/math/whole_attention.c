@@ -1,0 +1,211 @@
+#include "tests/math/whole_attention.h"
+
+#include <math.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "math/attention.h"
+
+/* --- By blocks ------------------------------------------------------------------------------- */
+
+/* What both directions need: scratch memory and the blocks of keys in their order. */
+struct blocks {
+    struct attention_scratch scratch;
+    real *memory;
+    size_t *order;
+    size_t count;
+};
+
+static struct blocks blocks_of(const struct whole_attention *whole)
+{
+    struct blocks blocks;
+    blocks.memory = memory_take(
+        attention_scratch_size(whole->query_block, whole->key_block, whole->width), sizeof(real));
+    attention_scratch_bind(&blocks.scratch, blocks.memory, whole->query_block, whole->key_block,
+                           whole->width);
+    blocks.count = (whole->key_count + whole->key_block - 1) / whole->key_block;
+    blocks.order = memory_take(blocks.count, sizeof *blocks.order);
+    struct random random = random_stream(whole->shuffle, RANDOM_TEST, 0, 0);
+    for (size_t i = 0; i < blocks.count; i++) {
+        size_t j = whole->shuffle ? random_below(&random, i + 1) : i;
+        blocks.order[i] = blocks.order[j];
+        blocks.order[j] = i;
+    }
+    return blocks;
+}
+
+static void blocks_release(struct blocks *blocks)
+{
+    memory_free(blocks->order);
+    memory_free(blocks->memory);
+}
+
+static struct attention_queries queries_from(const struct whole_attention *whole, size_t start)
+{
+    size_t left = whole->query_count - start;
+    return (struct attention_queries){
+        .query = whole->query + start * whole->query_stride,
+        .count = left < whole->query_block ? left : whole->query_block,
+        .width = whole->width,
+        .stride = whole->query_stride,
+        .position = whole->first_query + start,
+    };
+}
+
+static struct attention_keys keys_from(const struct whole_attention *whole, size_t start)
+{
+    size_t left = whole->key_count - start;
+    return (struct attention_keys){
+        .key = whole->key + start * whole->key_stride,
+        .value = whole->value + start * whole->key_stride,
+        .count = left < whole->key_block ? left : whole->key_block,
+        .stride = whole->key_stride,
+        .position = whole->first_key + start,
+    };
+}
+
+void whole_attention_blockwise(real *output, real *log_sum, const struct whole_attention *whole)
+{
+    struct blocks blocks = blocks_of(whole);
+    real *gathered = memory_take((whole->width + 2) * whole->query_block, sizeof(real));
+    struct attention_state state = {
+        .output = gathered,
+        .maximum = gathered + whole->width * whole->query_block,
+        .sum = gathered + (whole->width + 1) * whole->query_block,
+    };
+    for (size_t start = 0; start < whole->query_count; start += whole->query_block) {
+        struct attention_queries queries = queries_from(whole, start);
+        attention_load_queries(&blocks.scratch, &queries);
+        attention_begin(&state, &queries);
+        for (size_t i = 0; i < blocks.count; i++) {
+            struct attention_keys keys = keys_from(whole, blocks.order[i] * whole->key_block);
+            attention_absorb(&state, &blocks.scratch, &queries, &keys);
+        }
+        attention_finish(output + start * whole->query_stride, whole->query_stride, log_sum + start,
+                         &state, &queries);
+    }
+    memory_free(gathered);
+    blocks_release(&blocks);
+}
+
+void whole_attention_blockwise_backward(real *d_query, real *d_key, real *d_value,
+                                        const real *d_output, const real *output,
+                                        const real *log_sum, const struct whole_attention *whole)
+{
+    struct blocks blocks = blocks_of(whole);
+    for (size_t start = 0; start < whole->query_count; start += whole->query_block) {
+        struct attention_queries queries = queries_from(whole, start);
+        size_t row = start * whole->query_stride;
+        attention_load_queries(&blocks.scratch, &queries);
+        attention_load_gradients(&blocks.scratch, d_output + row, output + row, whole->query_stride,
+                                 &queries);
+        for (size_t i = 0; i < blocks.count; i++) {
+            size_t key_start = blocks.order[i] * whole->key_block;
+            struct attention_keys keys = keys_from(whole, key_start);
+            struct attention_gradients gradients = {
+                .d_query = d_query + row,
+                .d_key = d_key + key_start * whole->key_stride,
+                .d_value = d_value + key_start * whole->key_stride,
+                .d_query_stride = whole->query_stride,
+                .d_key_stride = whole->key_stride,
+            };
+            attention_absorb_backward(&gradients, &blocks.scratch, d_output + row,
+                                      whole->query_stride, log_sum + start, &queries, &keys);
+        }
+    }
+    blocks_release(&blocks);
+}
+
+/* --- Dense, in double --------------------------------------------------------------------------
+ */
+
+static double dot(const real *a, const real *b, size_t count)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        sum += (double)a[i] * (double)b[i];
+    }
+    return sum;
+}
+
+/* How many keys, from the first one on, query i sees. */
+static size_t keys_seen(const struct whole_attention *whole, size_t i)
+{
+    size_t position = whole->first_query + i;
+    size_t seen = position < whole->first_key ? 0 : position - whole->first_key + 1;
+    return seen < whole->key_count ? seen : whole->key_count;
+}
+
+/* The softmax over the `seen` keys of query i; returns the natural logarithm of its denominator. */
+static double probabilities(double *probability, size_t seen, const struct whole_attention *whole,
+                            size_t i)
+{
+    double largest = -(double)INFINITY;
+    for (size_t j = 0; j < seen; j++) {
+        probability[j] = dot(whole->query + i * whole->query_stride,
+                             whole->key + j * whole->key_stride, whole->width) /
+                         sqrt((double)whole->width);
+        largest = fmax(largest, probability[j]);
+    }
+    double sum = 0.0;
+    for (size_t j = 0; j < seen; j++) {
+        probability[j] = exp(probability[j] - largest);
+        sum += probability[j];
+    }
+    for (size_t j = 0; j < seen; j++) {
+        probability[j] /= sum;
+    }
+    return largest + log(sum);
+}
+
+void whole_attention_dense(double *output, double *log_sum, const struct whole_attention *whole)
+{
+    double *probability = memory_take(whole->key_count, sizeof *probability);
+    for (size_t i = 0; i < whole->query_count; i++) {
+        size_t seen = keys_seen(whole, i);
+        double *row = output + i * whole->query_stride;
+        for (size_t column = 0; column < whole->width; column++) {
+            row[column] = 0.0;
+        }
+        if (seen > 0) {
+            log_sum[i] = probabilities(probability, seen, whole, i) / log(2.0);
+        }
+        for (size_t j = 0; j < seen; j++) {
+            for (size_t column = 0; column < whole->width; column++) {
+                row[column] +=
+                    probability[j] * (double)whole->value[j * whole->key_stride + column];
+            }
+        }
+    }
+    memory_free(probability);
+}
+
+void whole_attention_dense_backward(double *d_query, double *d_key, double *d_value,
+                                    const real *d_output, const struct whole_attention *whole)
+{
+    double *probability = memory_take(whole->key_count, sizeof *probability);
+    double *d_probability = memory_take(whole->key_count, sizeof *d_probability);
+    for (size_t i = 0; i < whole->query_count; i++) {
+        size_t seen = keys_seen(whole, i);
+        size_t row = i * whole->query_stride;
+        probabilities(probability, seen, whole, i);
+        double mean = 0.0;
+        for (size_t j = 0; j < seen; j++) {
+            d_probability[j] =
+                dot(d_output + row, whole->value + j * whole->key_stride, whole->width);
+            mean += probability[j] * d_probability[j];
+        }
+        for (size_t j = 0; j < seen; j++) {
+            double d_score =
+                probability[j] * (d_probability[j] - mean) / sqrt((double)whole->width);
+            size_t key_row = j * whole->key_stride;
+            for (size_t column = 0; column < whole->width; column++) {
+                d_query[row + column] += d_score * (double)whole->key[key_row + column];
+                d_key[key_row + column] += d_score * (double)whole->query[row + column];
+                d_value[key_row + column] += probability[j] * (double)d_output[row + column];
+            }
+        }
+    }
+    memory_free(d_probability);
+    memory_free(probability);
+}
