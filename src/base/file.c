@@ -67,7 +67,7 @@ bool file_sync_folder(const char *path, struct failure *failure)
 static bool sync_parent(const char *path, struct failure *failure)
 {
     char parent[FILE_PATH_MAX];
-    strcpy(parent, path);
+    memcpy(parent, path, strlen(path) + 1);
     char *slash = strrchr(parent, '/');
     if (!slash) {
         return file_sync_folder(".", failure);

@@ -52,7 +52,7 @@ void checkpoint_state_put_numbers(struct checkpoint_state *state, const char *na
     state->numbers =
         memory_grow(state->numbers, place, place + 1, sizeof(struct checkpoint_numbers));
     struct checkpoint_numbers *numbers = &state->numbers[place];
-    strcpy(numbers->name, name);
+    memcpy(numbers->name, name, strlen(name) + 1);
     numbers->count = count;
     numbers->values = memory_take(count, sizeof(double));
     if (count > 0) {
@@ -65,7 +65,7 @@ void checkpoint_state_put_text(struct checkpoint_state *state, const char *name,
     invariant(strlen(name) < CHECKPOINT_NAME_MAX && !find_text(state, name));
     size_t place = state->texts_count++;
     state->texts = memory_grow(state->texts, place, place + 1, sizeof(struct checkpoint_text));
-    strcpy(state->texts[place].name, name);
+    memcpy(state->texts[place].name, name, strlen(name) + 1);
     state->texts[place].text = memory_copy_text(text);
 }
 

@@ -62,7 +62,7 @@ void metrics_open(struct metrics *metrics, const char *path, uint64_t resume_ste
     struct failure problem = {0};
     *metrics = (struct metrics){.descriptor = -1};
     if (strlen(path) < sizeof metrics->path) {
-        strcpy(metrics->path, path);
+        memcpy(metrics->path, path, strlen(path) + 1);
     }
     if (!rewind_file(path, resume_step, &problem)) {
         log_warning("%s; this run keeps no metrics", problem.text);

@@ -37,7 +37,7 @@ static bool refuse_held(const char *path, int lock, struct failure *failure)
     char text[128] = "";
     char holder[128];
     if (pread(lock, text, sizeof text - 1, 0) <= 0) {
-        strcpy(text, "another process");
+        snprintf(text, sizeof text, "another process");
     }
     return failure_set(failure, EXIT_CODE_USAGE,
                        "%s: found the run in use by %s, expected a free one; wait for it to end or "
@@ -76,7 +76,7 @@ bool run_folder_open(struct run_folder *run, const char *path, struct failure *f
     if (!file_make_folder(path, failure)) {
         return false;
     }
-    strcpy(run->path, path);
+    memcpy(run->path, path, strlen(path) + 1);
     size_t length = strlen(run->path);
     while (length > 1 && run->path[length - 1] == '/') {
         run->path[--length] = '\0';
