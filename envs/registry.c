@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/nearest.h"
+
 /* Every domain: the folder of its name defines `const struct domain NAME_domain`. */
 #define DOMAINS(X)                                                                                 \
     X(cartpole)                                                                                    \
@@ -25,33 +27,6 @@ struct registry_entry registry_at(size_t index)
     return (struct registry_entry){0};
 }
 
-enum { NAME_MAX_COMPARED = 63 };
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Characters to insert, delete or replace (Levenshtein), of no more than the first ones. */
-static size_t edits_between(const char *one, const char *other)
-{
-    size_t columns = strnlen(other, NAME_MAX_COMPARED);
-    size_t row[NAME_MAX_COMPARED + 1];
-    for (size_t j = 0; j <= columns; j++) {
-        row[j] = j;
-    }
-    for (size_t i = 0; i < NAME_MAX_COMPARED && one[i]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (size_t j = 0; j < columns; j++) {
-            size_t replaced = diagonal + (one[i] != other[j]);
-            diagonal = row[j + 1];
-            row[j + 1] = least(replaced, least(diagonal, row[j]) + 1);
-        }
-    }
-    return row[columns];
-}
-
 struct registry_entry registry_find(const char *name, struct failure *failure)
 {
     const char *nearest = NULL;
@@ -64,7 +39,7 @@ struct registry_entry registry_find(const char *name, struct failure *failure)
         if (strcmp(entry.task->name, name) == 0) {
             return entry;
         }
-        size_t edits = edits_between(name, entry.task->name);
+        size_t edits = nearest_edits(name, entry.task->name);
         if (edits < fewest) {
             fewest = edits;
             nearest = entry.task->name;

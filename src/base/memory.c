@@ -66,8 +66,8 @@ void arena_open(struct arena *arena, size_t bytes)
     void *base = aligned_alloc(huge_page, capacity);
     if (!base) {
         fatal(EXIT_CODE_SYSTEM,
-              "out of memory: the system refused %zu MiB; use a smaller model, shorter contexts or "
-              "more ranks in the ring",
+              "out of memory: the system refused %zu MiB; use a smaller model, fewer or shorter "
+              "contexts at once, or more ranks",
               capacity >> 20);
     }
     /* Large pages spare address translation; a system that refuses is only slower. */

@@ -134,17 +134,42 @@ static bool get_shape(struct model_shape *shape, const struct checkpoint_state *
            model_shape_check(shape, failure);
 }
 
+/* What raw numbers are divided by. */
+static bool check_divisors(const double *divisors, size_t count, const char *name,
+                           const struct checkpoint_state *state, struct failure *failure)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!(divisors[i] > 0.0 && isfinite(divisors[i]))) {
+            char what[128];
+            snprintf(what, sizeof what, "%s = %g", name, divisors[i]);
+            return refuse(state, what, failure);
+        }
+    }
+    return true;
+}
+
 static bool get_scaling(struct scaling *scaling, const struct checkpoint_state *state,
                         struct failure *failure)
 {
-    size_t dim = scaling->observation_dim;
-    return checkpoint_state_get_numbers(scaling->observation_mean, state, "observation_mean", dim,
-                                        failure) &&
-           checkpoint_state_get_numbers(scaling->observation_deviation, state,
-                                        "observation_deviation", dim, failure) &&
-           checkpoint_state_get_numbers(&scaling->return_scale, state, "return_scale", 1,
-                                        failure) &&
-           checkpoint_state_get_numbers(&scaling->reward_scale, state, "reward_scale", 1, failure);
+    const struct {
+        const char *name;
+        double *values;
+        size_t count;
+    } divisors[] = {
+        {"observation_deviation", scaling->observation_deviation, scaling->observation_dim},
+        {"return_scale", &scaling->return_scale, 1},
+        {"reward_scale", &scaling->reward_scale, 1},
+    };
+    for (size_t i = 0; i < sizeof divisors / sizeof divisors[0]; i++) {
+        if (!checkpoint_state_get_numbers(divisors[i].values, state, divisors[i].name,
+                                          divisors[i].count, failure) ||
+            !check_divisors(divisors[i].values, divisors[i].count, divisors[i].name, state,
+                            failure)) {
+            return false;
+        }
+    }
+    return checkpoint_state_get_numbers(scaling->observation_mean, state, "observation_mean",
+                                        scaling->observation_dim, failure);
 }
 
 static bool get_name(char *name, const struct checkpoint_state *state, const char *key,

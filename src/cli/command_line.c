@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/nearest.h"
 #include "cli/config_option.h"
 #include "cli/config_place.h"
 #include "cli/config_value.h"
@@ -285,7 +286,7 @@ static bool find_command(enum command *command, const char *name, struct failure
             *command = (enum command)i;
             return true;
         }
-        if (config_distance(name, entries[i].name) < config_distance(name, entries[nearest].name)) {
+        if (nearest_edits(name, entries[i].name) < nearest_edits(name, entries[nearest].name)) {
             nearest = i;
         }
     }

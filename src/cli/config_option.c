@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "context/partition.h"
 #include "datasets/chain.h"
 #include "datasets/collector.h"
@@ -81,28 +82,6 @@ static size_t smaller(size_t one, size_t other)
     return one < other ? one : other;
 }
 
-/* Levenshtein's distance, one row at a time: row[j] is that of one's first i letters from other's
- * first j. */
-size_t config_distance(const char *one, const char *other)
-{
-    size_t row[CONFIG_NAME_SIZE];
-    size_t one_length = strnlen(one, CONFIG_NAME_SIZE - 1);
-    size_t other_length = strnlen(other, CONFIG_NAME_SIZE - 1);
-    for (size_t j = 0; j <= other_length; j++) {
-        row[j] = j;
-    }
-    for (size_t i = 1; i <= one_length; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= other_length; j++) {
-            size_t replaced = diagonal + (one[i - 1] == other[j - 1] ? 0 : 1);
-            diagonal = row[j];
-            row[j] = smaller(replaced, smaller(row[j - 1], row[j]) + 1);
-        }
-    }
-    return row[other_length];
-}
-
 const struct config_option *config_option_nearest(const char *section, const char *key,
                                                   unsigned sections)
 {
@@ -113,8 +92,8 @@ const struct config_option *config_option_nearest(const char *section, const cha
         if (!(sections & (1u << option->section_id))) {
             continue;
         }
-        size_t distance = config_distance(key, option->key) +
-                          smaller(config_distance(section, option->section), section_distance_max);
+        size_t distance = nearest_edits(key, option->key) +
+                          smaller(nearest_edits(section, option->section), section_distance_max);
         if (distance < nearest_distance) {
             nearest = option;
             nearest_distance = distance;
@@ -128,7 +107,7 @@ const struct config_section *config_section_nearest(const char *name)
     const struct config_section *nearest = &section_table[0];
     for (size_t i = 1; i < CONFIG_SECTIONS; i++) {
         const struct config_section *section = &section_table[i];
-        if (config_distance(name, section->name) < config_distance(name, nearest->name)) {
+        if (nearest_edits(name, section->name) < nearest_edits(name, nearest->name)) {
             nearest = section;
         }
     }

@@ -52,10 +52,6 @@ const struct config_option *config_option_nearest(const char *section, const cha
                                                   unsigned sections);
 const struct config_section *config_section_nearest(const char *name);
 
-/* How many letters must be put in, left out or replaced to make one word the other; at most the
- * first 63 letters of each count. */
-size_t config_distance(const char *one, const char *other);
-
 /* name = "CHAINRING_TRAIN_STEPS", in `size` bytes; CONFIG_NAME_SIZE + 16 are enough. */
 void config_option_environment(char *name, size_t size, const struct config_option *option);
 

@@ -107,6 +107,8 @@ static void test_snapshot_refuses_sizes_that_cannot_be(void **state)
     refuse("model.heads", 5.0, "model.heads");
     refuse("model.activation", 7.0, "model.activation");
     refuse("observation_dim", 5000.0, "observations");
+    refuse("return_scale", 0.0, "return_scale = 0");
+    refuse("reward_scale", -1.0, "reward_scale = -1");
 }
 
 static void test_snapshot_refuses_an_empty_state(void **state)

@@ -229,16 +229,6 @@ static void test_nearest_option_weighs_key_and_section(void **state)
     assert_string_equal(config_option_nearest("train", "contexts", eval)->name, "eval.contexts");
 }
 
-static void test_distance_counts_edits(void **state)
-{
-    (void)state;
-    assert_int_equal(config_distance("", ""), 0);
-    assert_int_equal(config_distance("steps", "steps"), 0);
-    assert_int_equal(config_distance("", "abc"), 3);
-    assert_int_equal(config_distance("kitten", "sitting"), 3);
-    assert_int_equal(config_distance("sitting", "kitten"), 3);
-}
-
 static void test_printable_text_has_no_control_characters(void **state)
 {
     (void)state;
@@ -264,7 +254,6 @@ int main(void)
         cmocka_unit_test(test_choice_names_stand_for_their_constants),
         cmocka_unit_test(test_table_is_sound),
         cmocka_unit_test(test_nearest_option_weighs_key_and_section),
-        cmocka_unit_test(test_distance_counts_edits),
         cmocka_unit_test(test_printable_text_has_no_control_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

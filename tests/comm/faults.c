@@ -1,16 +1,9 @@
 #include "tests/support/support.h"
 
 #include <stdio.h>
-#include <string.h>
-#include <sys/wait.h>
 
 #include "base/fatal.h"
-
-/* What a job said on standard error and how it ended. */
-struct outcome {
-    char text[4096];
-    int code;
-};
+#include "tests/support/command.h"
 
 /* The program's arguments: mpirun and the victim. */
 struct programs {
@@ -18,124 +11,96 @@ struct programs {
     const char *victim;
 };
 
-static struct outcome run_command(const char *command)
-{
-    FILE *pipe = popen(command, "r");
-    assert_non_null(pipe);
-    struct outcome outcome = {.code = -1};
-    size_t length = fread(outcome.text, 1, sizeof outcome.text - 1, pipe);
-    outcome.text[length] = '\0';
-    int status = pclose(pipe);
-    if (WIFEXITED(status)) {
-        outcome.code = WEXITSTATUS(status);
-    }
-    return outcome;
-}
-
 /* A job that hangs ends with code 124, which no test expects. */
-static struct outcome run(void **state, int ranks, const char *fault)
+static struct support_outcome run(void **state, int ranks, const char *fault)
 {
     const struct programs *programs = *state;
-    char command[4096];
-    snprintf(command, sizeof command, "timeout 20 \"%s\" --quiet -n %d \"%s\" %s 2>&1 >/dev/null",
-             programs->mpirun, ranks, programs->victim, fault);
-    return run_command(command);
+    return support_run("timeout 20 \"%s\" --quiet -n %d \"%s\" %s", programs->mpirun, ranks,
+                       programs->victim, fault);
 }
 
-static struct outcome run_without_mpirun(void **state, const char *fault)
+static struct support_outcome run_without_mpirun(void **state, const char *fault)
 {
     const struct programs *programs = *state;
-    char command[4096];
-    snprintf(command, sizeof command, "timeout 20 \"%s\" %s 2>&1 >/dev/null", programs->victim,
-             fault);
-    return run_command(command);
-}
-
-static void expect_line(const struct outcome *outcome, int code, const char *begin,
-                        const char *words)
-{
-    const char *newline = strchr(outcome->text, '\n');
-    if (outcome->code != code || strncmp(outcome->text, begin, strlen(begin)) != 0 ||
-        !strstr(outcome->text, words) || !newline || newline[1] != '\0') {
-        fail_msg("expected code %d and one line \"%s...%s\"; found code %d and \"%s\"", code, begin,
-                 words, outcome->code, outcome->text);
-    }
+    return support_run("timeout 20 \"%s\" %s", programs->victim, fault);
 }
 
 static void test_fatal_on_one_rank_ends_the_job_with_its_code_and_line(void **state)
 {
-    struct outcome outcome = run(state, 3, "fatal");
-    expect_line(&outcome, EXIT_CODE_DATA, "chainring: rank 1: ", "found 3 episodes, expected 4");
+    struct support_outcome outcome = run(state, 3, "fatal");
+    support_expect_line(&outcome, EXIT_CODE_DATA,
+                        "chainring: rank 1: ", "found 3 episodes, expected 4");
 }
 
 static void test_broken_invariant_on_one_rank_ends_the_job(void **state)
 {
-    struct outcome outcome = run(state, 3, "invariant");
-    expect_line(&outcome, EXIT_CODE_BUG, "chainring: rank 1: ", "comm_rank() != 1");
+    struct support_outcome outcome = run(state, 3, "invariant");
+    support_expect_line(&outcome, EXIT_CODE_BUG, "chainring: rank 1: ", "comm_rank() != 1");
 }
 
 static void test_killed_rank_ends_the_job(void **state)
 {
-    struct outcome outcome = run(state, 3, "kill");
+    struct support_outcome outcome = run(state, 3, "kill");
     assert_int_equal(outcome.code, 128 + 9);
 }
 
 static void test_lowest_failing_rank_speaks_alone(void **state)
 {
-    struct outcome outcome = run(state, 4, "agree");
-    expect_line(&outcome, EXIT_CODE_NO_INPUT, "chainring: rank 1: ", "the lowest failing rank");
+    struct support_outcome outcome = run(state, 4, "agree");
+    support_expect_line(&outcome, EXIT_CODE_NO_INPUT,
+                        "chainring: rank 1: ", "the lowest failing rank");
 }
 
 static void test_different_values_name_the_rank(void **state)
 {
-    struct outcome outcome = run(state, 4, "differ");
-    expect_line(&outcome, EXIT_CODE_CONFIG,
-                "chainring: rank 0: ", "model.width: found 8 on rank 2, expected 7 as on rank 0");
+    struct support_outcome outcome = run(state, 4, "differ");
+    support_expect_line(&outcome, EXIT_CODE_CONFIG, "chainring: rank 0: ",
+                        "model.width: found 8 on rank 2, expected 7 as on rank 0");
 }
 
 static void test_mpi_error_is_one_line(void **state)
 {
-    struct outcome outcome = run(state, 2, "send-too-much");
-    expect_line(&outcome, EXIT_CODE_SYSTEM, "chainring: rank 1: MPI failed: ", "truncate");
+    struct support_outcome outcome = run(state, 2, "send-too-much");
+    support_expect_line(&outcome, EXIT_CODE_SYSTEM, "chainring: rank 1: MPI failed: ", "truncate");
 }
 
 static void test_message_shorter_than_its_receive_is_a_bug(void **state)
 {
-    struct outcome outcome = run(state, 2, "send-too-little");
-    expect_line(&outcome, EXIT_CODE_BUG, "chainring: rank 1: ", "invariant does not hold");
+    struct support_outcome outcome = run(state, 2, "send-too-little");
+    support_expect_line(&outcome, EXIT_CODE_BUG, "chainring: rank 1: ", "invariant does not hold");
 }
 
 static void test_ring_must_divide_the_job(void **state)
 {
-    struct outcome outcome = run(state, 4, "ring-of-three");
-    expect_line(&outcome, EXIT_CODE_CONFIG, "chainring: rank 0: ",
-                "mesh.ring: found 3, expected a divisor of the job's 4 ranks");
+    struct support_outcome outcome = run(state, 4, "ring-of-three");
+    support_expect_line(&outcome, EXIT_CODE_CONFIG, "chainring: rank 0: ",
+                        "mesh.ring: found 3, expected a divisor of the job's 4 ranks");
 }
 
 static void test_ring_of_no_ranks_is_refused(void **state)
 {
-    struct outcome outcome = run(state, 2, "ring-of-none");
-    expect_line(&outcome, EXIT_CODE_CONFIG, "chainring: rank 0: ", "mesh.ring: found 0");
+    struct support_outcome outcome = run(state, 2, "ring-of-none");
+    support_expect_line(&outcome, EXIT_CODE_CONFIG, "chainring: rank 0: ", "mesh.ring: found 0");
 }
 
 static void test_single_rank_names_no_rank(void **state)
 {
-    struct outcome outcome = run(state, 1, "ring-of-three");
-    expect_line(&outcome, EXIT_CODE_CONFIG, "chainring: mesh.ring: ", "the job's 1 rank");
+    struct support_outcome outcome = run(state, 1, "ring-of-three");
+    support_expect_line(&outcome, EXIT_CODE_CONFIG, "chainring: mesh.ring: ", "the job's 1 rank");
 }
 
 static void test_job_without_mpirun_says_its_line_and_nothing_else(void **state)
 {
-    struct outcome outcome = run_without_mpirun(state, "ring-of-three");
-    expect_line(&outcome, EXIT_CODE_CONFIG, "chainring: mesh.ring: ", "the job's 1 rank");
+    struct support_outcome outcome = run_without_mpirun(state, "ring-of-three");
+    support_expect_line(&outcome, EXIT_CODE_CONFIG, "chainring: mesh.ring: ", "the job's 1 rank");
     outcome = run_without_mpirun(state, "speak");
-    expect_line(&outcome, EXIT_CODE_DONE, "one voice\n", "");
+    support_expect_line(&outcome, EXIT_CODE_DONE, "one voice\n", "");
 }
 
 static void test_only_rank_zero_logs(void **state)
 {
-    struct outcome outcome = run(state, 3, "speak");
-    expect_line(&outcome, EXIT_CODE_DONE, "one voice\n", "");
+    struct support_outcome outcome = run(state, 3, "speak");
+    support_expect_line(&outcome, EXIT_CODE_DONE, "one voice\n", "");
 }
 
 int main(int argc, char **argv)

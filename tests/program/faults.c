@@ -104,10 +104,9 @@ static void test_run_in_use_is_refused(void **state)
 {
     const struct program *program = *state;
     struct support_outcome outcome = support_run(
-        "cd %s; %s 1 %s train run.yaml --run.name=busy --train.steps=100000 2>/dev/null & "
-        "job=$!; while [ ! -s runs/busy/metrics.jsonl ]; do sleep 0.005; done; "
-        "%s 1 %s train run.yaml --run.name=busy; code=$?; kill -TERM $job; wait $job; exit $code; "
-        "}",
+        "cd %s; %s 1 %s train run.yaml --run.name=busy --train.steps=100000 2>/dev/null & job=$!; "
+        "while [ ! -s runs/busy/metrics.jsonl ]; do sleep 0.005; done; "
+        "%s 1 %s train run.yaml --run.name=busy; code=$?; kill -TERM $job; wait $job; exit $code",
         program->folder, program->mpi, program->chainring, program->mpi, program->chainring);
     support_expect_line(&outcome, EXIT_CODE_USAGE, "chainring: ", "runs/busy");
 }
