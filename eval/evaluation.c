@@ -1,0 +1,250 @@
+#include "eval/evaluation.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "comm/comm.h"
+#include "envs/env.h"
+#include "eval/policy_actor.h"
+#include "eval/rollout.h"
+#include "eval/trained_policy.h"
+
+/* All that lives while behaviours play. */
+struct evaluation {
+    const struct evaluation_options *options;
+    struct evaluation_result *result;
+    struct trained_policy trained;
+    struct env_task *task;
+    const struct env_spec *spec;
+    struct rollout_options rollout_options; /* of this rank */
+    struct rollout *rollout;
+    struct arena arena;
+    struct parameters parameters;
+    struct policy_actor policy;
+};
+
+static const char *const names[EVALUATION_BEHAVIOURS] = {
+    [EVALUATION_POLICY] = "policy",
+    [EVALUATION_CONTROL] = "control",
+    [EVALUATION_RANDOM] = "random",
+    [EVALUATION_SCRIPT] = "script",
+};
+
+const char *evaluation_behaviour_name(enum evaluation_behaviour behaviour)
+{
+    return names[behaviour];
+}
+
+/* --- What is asked for, and whether it can be done ------------------------------------------- */
+
+/* result = the options with what the checkpoint fills in. */
+static void settle(const struct evaluation *evaluation)
+{
+    const struct evaluation_options *options = evaluation->options;
+    const struct trained_policy *trained = &evaluation->trained;
+    const struct snapshot *snapshot = &trained->snapshot;
+    struct evaluation_result *result = evaluation->result;
+    *result = (struct evaluation_result){
+        .step = trained->step,
+        .contexts = options->contexts,
+        .trials = options->trials > 0 ? options->trials : snapshot->shape.trial_max,
+        .target =
+            options->target_scale * (options->target != 0.0 ? options->target : snapshot->target),
+        .seed = options->seed,
+    };
+    const char *task = options->task[0] ? options->task : snapshot->task;
+    snprintf(result->run, sizeof result->run, "%s", options->run);
+    snprintf(result->checkpoint, sizeof result->checkpoint, "%s", trained->path);
+    snprintf(result->task, sizeof result->task, "%s", task);
+    memcpy(result->explore, options->explore, sizeof result->explore);
+}
+
+static bool check_trials(const struct evaluation *evaluation, struct failure *failure)
+{
+    size_t trained_on = evaluation->trained.snapshot.shape.trial_max;
+    size_t most = trained_on < EVALUATION_TRIALS_MAX ? trained_on : EVALUATION_TRIALS_MAX;
+    return evaluation->result->trials <= most ||
+           failure_set(failure, EXIT_CODE_CONFIG,
+                       "eval.trials: found %zu, expected at most %zu, the longest contexts that "
+                       "the policy was trained on; lower it",
+                       evaluation->result->trials, most);
+}
+
+/* The task has `found` of what the policy was trained on. */
+static bool refuse_task(const struct evaluation *evaluation, const char *what, size_t found,
+                        const char *relation, size_t expected, struct failure *failure)
+{
+    return failure_set(failure, EXIT_CODE_CONFIG,
+                       "task %s: found %zu %s, expected %s%zu, which the policy in %s was trained "
+                       "on; set eval.task to a task like %s",
+                       evaluation->result->task, found, what, relation, expected,
+                       evaluation->result->checkpoint, evaluation->trained.snapshot.task);
+}
+
+static bool check_task(const struct evaluation *evaluation, struct failure *failure)
+{
+    const struct model_shape *shape = &evaluation->trained.snapshot.shape;
+    const struct env_spec *spec = evaluation->spec;
+    if (spec->observation_dim != shape->observation_dim) {
+        return refuse_task(evaluation, "observations", spec->observation_dim, "",
+                           shape->observation_dim, failure);
+    }
+    if (spec->action_dim != shape->action_dim) {
+        return refuse_task(evaluation, "action elements", spec->action_dim, "", shape->action_dim,
+                           failure);
+    }
+    if (spec->steps_max > shape->time_max) {
+        return refuse_task(evaluation, "steps in a trial", spec->steps_max, "at most ",
+                           shape->time_max, failure);
+    }
+    if (strcmp(spec->domain, evaluation->trained.snapshot.domain) != 0) {
+        log_warning("task %s is of domain %s, but the policy in %s was trained on domain %s",
+                    spec->task, spec->domain, evaluation->result->checkpoint,
+                    evaluation->trained.snapshot.domain);
+    }
+    return true;
+}
+
+static bool open_task(struct evaluation *evaluation, struct failure *failure)
+{
+    struct failure problem = {0};
+    evaluation->task = env_task_open(evaluation->result->task, &problem);
+    if (!evaluation->task) {
+        const char *hint = evaluation->options->task[0]
+                               ? ""
+                               : "; the policy was trained on rewards of that name: set eval.task "
+                                 "to an environment's name";
+        return failure_set(failure, problem.code, "%s%s", problem.text, hint);
+    }
+    evaluation->spec = env_task_spec(evaluation->task);
+    return check_task(evaluation, failure);
+}
+
+/* --- Memory ---------------------------------------------------------------------------------- */
+
+/* Called twice with the same arguments: on a measuring arena and on a real one. */
+static void bind_all(struct evaluation *evaluation, size_t batch)
+{
+    const struct snapshot *snapshot = &evaluation->trained.snapshot;
+    struct policy_actor_options options = {
+        .shape = &snapshot->shape,
+        .scaling = &snapshot->scaling,
+        .parameters = &evaluation->parameters,
+        .explore = evaluation->result->explore,
+        .decoder = {.context_max = batch,
+                    .steps_max = evaluation->result->trials * evaluation->spec->steps_max,
+                    .key_block = evaluation->options->key_block},
+    };
+    parameters_bind(&evaluation->parameters, &evaluation->arena, &snapshot->shape);
+    policy_actor_bind(&evaluation->policy, &evaluation->arena, &options);
+}
+
+static void take_memory(struct evaluation *evaluation)
+{
+    size_t own = rollout_contexts(&evaluation->rollout_options);
+    size_t batch = own < evaluation->options->batch ? own : evaluation->options->batch;
+    if (batch == 0) {
+        batch = 1; /* a rank without contexts of its own still takes part */
+    }
+    bind_all(evaluation, batch);
+    arena_open(&evaluation->arena, evaluation->arena.peak);
+    bind_all(evaluation, batch);
+    evaluation->rollout = rollout_open(evaluation->task, batch);
+}
+
+static void evaluation_open(struct evaluation *evaluation, const struct evaluation_options *options,
+                            struct evaluation_result *result)
+{
+    invariant(options->contexts > 0 && options->batch > 0 && options->key_block > 0);
+    *evaluation = (struct evaluation){.options = options, .result = result};
+    trained_policy_find(&evaluation->trained, options->run, options->checkpoint);
+    settle(evaluation);
+    struct failure failure = {0};
+    if (check_trials(evaluation, &failure)) {
+        open_task(evaluation, &failure);
+    }
+    comm_agree(&failure);
+    evaluation->rollout_options = (struct rollout_options){
+        .contexts = result->contexts,
+        .first = comm_rank(),
+        .stride = comm_size(),
+        .trials = result->trials,
+        .target = result->target,
+        .seed = result->seed,
+    };
+    take_memory(evaluation);
+    trained_policy_load(&evaluation->parameters, &evaluation->trained);
+}
+
+static void release(struct evaluation *evaluation)
+{
+    rollout_close(evaluation->rollout);
+    arena_close(&evaluation->arena);
+    env_task_close(evaluation->task);
+}
+
+/* --- Playing --------------------------------------------------------------------------------- */
+
+static bool applies(enum evaluation_behaviour behaviour, const struct env_spec *spec)
+{
+    switch (behaviour) {
+    case EVALUATION_CONTROL:
+        return spec->hidden_dim > 0;
+    case EVALUATION_SCRIPT:
+        return spec->has_script;
+    default:
+        return true;
+    }
+}
+
+static struct actor actor_of(struct evaluation *evaluation, enum evaluation_behaviour behaviour)
+{
+    switch (behaviour) {
+    case EVALUATION_RANDOM:
+        return actor_of_chance(evaluation->spec->action_dim);
+    case EVALUATION_SCRIPT:
+        return actor_of_script(evaluation->spec->action_dim);
+    default:
+        return policy_actor_of(&evaluation->policy);
+    }
+}
+
+/* One behaviour's row of the result. Each rank fills in its contexts and the others' are 0, so the
+ * sum over ranks is all of them; a failed trial's NaN stays one. */
+static void play(struct evaluation *evaluation, enum evaluation_behaviour behaviour)
+{
+    struct evaluation_result *result = evaluation->result;
+    struct evaluation_row *row = &result->rows[result->row_count++];
+    row->behaviour = behaviour;
+    score_open(&row->score, result->contexts, result->trials);
+    struct rollout_options options = evaluation->rollout_options;
+    options.hidden =
+        behaviour == EVALUATION_CONTROL ? ROLLOUT_HIDDEN_OF_TRIAL : ROLLOUT_HIDDEN_OF_CONTEXT;
+    struct actor actor = actor_of(evaluation, behaviour);
+    size_t steps = rollout_contexts(&options) * result->trials * evaluation->spec->steps_max;
+    struct progress progress = progress_begin(names[behaviour], 0, steps);
+    rollout_run(row->score.returns, evaluation->rollout, &options, &actor, &progress);
+    comm_sum_double(row->score.returns, result->contexts * result->trials);
+}
+
+void evaluation_run(const struct evaluation_options *options, struct evaluation_result *result)
+{
+    struct evaluation *evaluation = memory_take(1, sizeof *evaluation);
+    evaluation_open(evaluation, options, result);
+    for (size_t behaviour = 0; behaviour < EVALUATION_BEHAVIOURS; behaviour++) {
+        if (applies((enum evaluation_behaviour)behaviour, evaluation->spec)) {
+            play(evaluation, (enum evaluation_behaviour)behaviour);
+        }
+    }
+    release(evaluation);
+    memory_free(evaluation);
+}
+
+void evaluation_close(struct evaluation_result *result)
+{
+    for (size_t i = 0; i < result->row_count; i++) {
+        score_close(&result->rows[i].score);
+    }
+    *result = (struct evaluation_result){0};
+}

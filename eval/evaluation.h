@@ -1,0 +1,86 @@
+/* How good a trained policy is: its returns trial by trial, beside those of others.
+ *
+ * A checkpoint's policy plays many contexts of some trials each, and so do its control (for which
+ * the hidden task is redrawn for every trial, so that earlier trials are worth nothing), chance,
+ * and the task's script where it has one. All of them meet the same hidden tasks and first states;
+ * contexts are spread over the ranks. Knows nothing of training or of data sets. */
+#ifndef CHAINRING_EVAL_EVALUATION_H
+#define CHAINRING_EVAL_EVALUATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/fatal.h"
+#include "base/file.h"
+#include "checkpoint/snapshot.h"
+#include "eval/score.h"
+
+enum { EVALUATION_TRIALS_MAX = 1024 };
+
+/* Counts are at least 1 where 0 has no meaning. The texts are borrowed. */
+struct evaluation_options {
+    const char *run;        /* its folder */
+    const char *checkpoint; /* a folder RUN/ckpt/step-N; "": the run's newest whole one */
+    const char *task;       /* to act in; "": the one it was trained on */
+    size_t contexts;        /* over all ranks */
+    size_t trials;          /* in each context; 0: as many as it was trained on */
+    size_t batch;           /* contexts that a rank plays at once */
+    double target;          /* wanted return; 0: the training data's best */
+    double target_scale;    /* multiplies it */
+    double explore[EVALUATION_TRIALS_MAX]; /* deviation of the action noise, trial by trial */
+    size_t key_block;                      /* tokens of a tile of attention keys */
+    uint64_t seed;                         /* below 2^63 */
+};
+
+enum evaluation_behaviour {
+    EVALUATION_POLICY,
+    EVALUATION_CONTROL, /* only where something is hidden */
+    EVALUATION_RANDOM,
+    EVALUATION_SCRIPT, /* only where the task has one */
+    EVALUATION_BEHAVIOURS
+};
+
+/* The score of one behaviour. */
+struct evaluation_row {
+    enum evaluation_behaviour behaviour;
+    struct score score;
+};
+
+struct evaluation_result {
+    char run[FILE_PATH_MAX];
+    char checkpoint[FILE_PATH_MAX];
+    char task[SNAPSHOT_NAME_MAX];
+    uint64_t step; /* of the checkpoint */
+    size_t contexts, trials;
+    double target; /* wanted of each trial, after scaling */
+    double explore[EVALUATION_TRIALS_MAX];
+    uint64_t seed;
+    size_t row_count;
+    struct evaluation_row rows[EVALUATION_BEHAVIOURS]; /* in the order of the enum */
+};
+
+/* "policy", "control", "random", "script". Local. */
+const char *evaluation_behaviour_name(enum evaluation_behaviour behaviour);
+
+/* Play all that applies; the caller closes the result, which is the same on every rank, and the
+ * same for any number of ranks and any batch up to the rounding of matrix products of other sizes.
+ * Rank 0 shows progress. Fatal on all ranks: EXIT_CODE_NO_INPUT where there is no checkpoint,
+ * EXIT_CODE_DATA where it is damaged, EXIT_CODE_CONFIG where the policy cannot act in the task or
+ * was not trained on that many or that long trials. Collective over the job. */
+void evaluation_run(const struct evaluation_options *options, struct evaluation_result *result);
+void evaluation_close(struct evaluation_result *result);
+
+/* Print a table for people. The caller looks at the stream for errors. Local. */
+void evaluation_print_text(FILE *stream, const struct evaluation_result *result);
+
+/* Print everything, returns of every trial included (null: it failed), as a JSON object. The caller
+ * looks at the stream for errors. Local. */
+void evaluation_print_json(FILE *stream, const struct evaluation_result *result);
+
+/* The same into a file. Failures are EXIT_CODE_IO. Local. */
+bool evaluation_write_json(const char *path, const struct evaluation_result *result,
+                           struct failure *failure);
+
+#endif

@@ -1,0 +1,50 @@
+/* Trials in contexts: an actor and the environment, step after step, many contexts at once.
+ *
+ * In each trial of a context the environment is reset and the whole target is wanted again; each
+ * reward lowers what is still wanted. What happens in a context depends on the seed and the
+ * context's number, never on the rank that plays it nor on the contexts beside it, but for the
+ * rounding of matrix products of other sizes. Does not know MPI, models or scores. */
+#ifndef CHAINRING_EVAL_ROLLOUT_H
+#define CHAINRING_EVAL_ROLLOUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "envs/env.h"
+#include "eval/actor.h"
+
+struct rollout;
+
+enum rollout_hidden {
+    ROLLOUT_HIDDEN_OF_CONTEXT, /* drawn once: earlier trials tell later ones about it */
+    ROLLOUT_HIDDEN_OF_TRIAL,   /* redrawn for every trial: earlier trials tell nothing */
+};
+
+struct rollout_options {
+    enum rollout_hidden hidden;
+    size_t contexts;      /* of the whole job */
+    size_t first, stride; /* play the contexts first, first + stride, ... */
+    size_t trials;        /* in each context */
+    double target;        /* the return wanted of each trial */
+    uint64_t seed;
+};
+
+/* Room for `batch` contexts at once. `task` is borrowed; the caller closes it. Local, like all of
+ * this file. */
+struct rollout *rollout_open(const struct env_task *task, size_t batch);
+void rollout_close(struct rollout *rollout);
+
+/* How many contexts the options have this caller play. */
+size_t rollout_contexts(const struct rollout_options *options);
+
+/* Play and write the return of trial t of context c to returns[c * trials + t], NaN where the
+ * simulation failed; other contexts' numbers are left alone. The random streams are
+ * (seed, RANDOM_EVALUATE, context, 2 t) for a hidden task, (.., 2 t + 1) for a first state and
+ * (seed, RANDOM_EXPLORE, context, t) for the actor: the same hidden tasks and first states for
+ * every actor. progress counts control steps, an ended trial's all at once; it goes up to
+ * rollout_contexts x trials x steps_max. */
+void rollout_run(double *returns, struct rollout *rollout, const struct rollout_options *options,
+                 const struct actor *actor, struct progress *progress);
+
+#endif

@@ -1,0 +1,80 @@
+#include "eval/trained_policy.h"
+
+#include <stdio.h>
+
+#include "base/memory.h"
+#include "checkpoint/checkpoint.h"
+#include "comm/comm.h"
+
+/* path = the folder of the newest whole checkpoint of a run. */
+static bool find_newest(char *path, const char *run, struct failure *failure)
+{
+    uint64_t step;
+    switch (checkpoint_find_newest(path, &step, run, failure)) {
+    case CHECKPOINT_FOUND:
+        return true;
+    case CHECKPOINT_REFUSED:
+        return false;
+    case CHECKPOINT_NONE:
+        break;
+    }
+    return failure_set(failure, EXIT_CODE_NO_INPUT,
+                       "%s: found no checkpoint, expected one in %s/ckpt; train the run first or "
+                       "name another",
+                       run, run);
+}
+
+static bool find_named(char *path, const char *checkpoint, struct failure *failure)
+{
+    int length = snprintf(path, FILE_PATH_MAX, "%s", checkpoint);
+    if (length < 0 || length >= FILE_PATH_MAX) {
+        return failure_set(failure, EXIT_CODE_USAGE,
+                           "found a checkpoint path of %d characters, expected fewer than %d",
+                           length, FILE_PATH_MAX);
+    }
+    return checkpoint_verify(path, failure);
+}
+
+static bool read_state(struct trained_policy *trained, struct failure *failure)
+{
+    struct checkpoint_state state;
+    if (!checkpoint_load_state(&state, trained->path, failure)) {
+        return false;
+    }
+    trained->step = state.step;
+    bool is_read = snapshot_get(&trained->snapshot, &state, failure);
+    checkpoint_state_close(&state);
+    return is_read;
+}
+
+void trained_policy_find(struct trained_policy *trained, const char *run, const char *checkpoint)
+{
+    struct failure failure = {0};
+    if (comm_rank() == 0) {
+        *trained = (struct trained_policy){0};
+        bool is_found = checkpoint[0] ? find_named(trained->path, checkpoint, &failure)
+                                      : find_newest(trained->path, run, &failure);
+        if (is_found) {
+            read_state(trained, &failure);
+        }
+    }
+    comm_agree(&failure);
+    comm_broadcast(trained, sizeof *trained);
+}
+
+void trained_policy_load(struct parameters *parameters, const struct trained_policy *trained)
+{
+    struct failure failure = {0};
+    if (comm_rank() == 0) {
+        const struct model_shape *shape = &trained->snapshot.shape;
+        struct tensor *tensors = snapshot_tensors(parameters->flat, "", shape);
+        struct checkpoint_tensors wanted = {
+            .model = tensors,
+            .model_count = parameters_entries(NULL, shape),
+        };
+        checkpoint_load_tensors(&wanted, trained->path, &failure);
+        memory_free(tensors);
+    }
+    comm_agree(&failure);
+    comm_broadcast(parameters->flat, parameters->count * sizeof *parameters->flat);
+}

@@ -1,0 +1,185 @@
+/* Evaluations that cannot be: one line each, with the right exit code. */
+#include "tests/support/support.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+#include "comm/comm.h"
+#include "eval/evaluation.h"
+#include "tests/eval/untrained.h"
+#include "tests/support/support_mpi.h"
+
+static const struct untrained_options point_mass = {
+    .domain = "point_mass",
+    .task = "point_mass_hidden",
+    .tokens = "R,s,a,r,d",
+    .observation_dim = 4,
+    .action_dim = 2,
+    .time_max = 20,
+    .trial_max = 3,
+};
+
+static void evaluate(void *argument)
+{
+    struct evaluation_result result;
+    evaluation_run(argument, &result);
+    evaluation_close(&result);
+}
+
+static struct evaluation_options standard(const char *run)
+{
+    return (struct evaluation_options){
+        .run = run,
+        .checkpoint = "",
+        .task = "",
+        .contexts = 1,
+        .batch = 1,
+        .target_scale = 1.0,
+        .key_block = 32,
+    };
+}
+
+/* Evaluate a policy that was "trained" so, with the options after `change`. */
+static void expect_refused(const struct untrained_options *trained,
+                           void (*change)(struct evaluation_options *options), int code,
+                           const char *words)
+{
+    struct untrained untrained;
+    char run[FILE_PATH_MAX];
+    log_set_quiet(true);
+    untrained_make_folder(run);
+    untrained_open(&untrained, trained);
+    untrained_write(&untrained, run, 5);
+    struct evaluation_options options = standard(run);
+    change(&options);
+    support_expect_exit(evaluate, &options, code, words);
+    untrained_close(&untrained);
+    untrained_remove_folder(run);
+}
+
+static void change_nothing(struct evaluation_options *options)
+{
+    (void)options;
+}
+
+static void test_task_with_other_observations_is_refused(void **state)
+{
+    (void)state;
+    struct untrained_options trained = point_mass;
+    trained.observation_dim = 24;
+    expect_refused(&trained, change_nothing, EXIT_CODE_CONFIG,
+                   "task point_mass_hidden: found 4 observations, expected 24,");
+}
+
+static void test_task_with_other_actions_is_refused(void **state)
+{
+    (void)state;
+    struct untrained_options trained = point_mass;
+    trained.action_dim = 6;
+    expect_refused(&trained, change_nothing, EXIT_CODE_CONFIG,
+                   "found 2 action elements, expected 6,");
+}
+
+static void act_in_point_mass_easy(struct evaluation_options *options)
+{
+    options->task = "point_mass_easy";
+}
+
+static void test_trials_longer_than_trained_are_refused(void **state)
+{
+    (void)state;
+    expect_refused(&point_mass, act_in_point_mass_easy, EXIT_CODE_CONFIG,
+                   "task point_mass_easy: found 1000 steps in a trial, expected at most 20,");
+}
+
+static void play_four_trials(struct evaluation_options *options)
+{
+    options->trials = 4;
+}
+
+static void test_more_trials_than_trained_are_refused(void **state)
+{
+    (void)state;
+    expect_refused(&point_mass, play_four_trials, EXIT_CODE_CONFIG,
+                   "eval.trials: found 4, expected at most 3");
+}
+
+static void act_in_nowhere(struct evaluation_options *options)
+{
+    options->task = "point_mass_hiden";
+}
+
+static void test_unknown_task_is_refused(void **state)
+{
+    (void)state;
+    expect_refused(&point_mass, act_in_nowhere, EXIT_CODE_CONFIG, "point_mass_hidden");
+}
+
+static void test_rewards_that_are_no_task_ask_for_one(void **state)
+{
+    (void)state;
+    struct untrained_options trained = point_mass;
+    trained.task = "hidden";
+    expect_refused(&trained, change_nothing, EXIT_CODE_CONFIG, "set eval.task");
+}
+
+static void load_what_is_not_there(struct evaluation_options *options)
+{
+    options->checkpoint = "nowhere/ckpt/step-3";
+}
+
+static void test_named_checkpoint_that_is_not_there_is_no_input(void **state)
+{
+    (void)state;
+    expect_refused(&point_mass, load_what_is_not_there, EXIT_CODE_NO_INPUT, "nowhere/ckpt/step-3");
+}
+
+static void test_run_without_a_checkpoint_is_no_input(void **state)
+{
+    (void)state;
+    char run[FILE_PATH_MAX];
+    untrained_make_folder(run);
+    struct evaluation_options options = standard(run);
+    support_expect_exit(evaluate, &options, EXIT_CODE_NO_INPUT, "found no checkpoint");
+    options.run = "no/such/run";
+    support_expect_exit(evaluate, &options, EXIT_CODE_NO_INPUT, "no/such/run: found no checkpoint");
+    untrained_remove_folder(run);
+}
+
+static void test_damaged_checkpoint_is_refused(void **state)
+{
+    (void)state;
+    struct failure failure = {0};
+    struct untrained untrained;
+    char run[FILE_PATH_MAX];
+    char path[FILE_PATH_MAX];
+    log_set_quiet(true);
+    untrained_make_folder(run);
+    untrained_open(&untrained, &point_mass);
+    untrained_write(&untrained, run, 5);
+    assert_true(file_join(path, run, "ckpt/step-5/model.safetensors", &failure));
+    assert_true(file_write_text(path, "ruined", &failure));
+    struct evaluation_options options = standard(run);
+    support_expect_exit(evaluate, &options, EXIT_CODE_DATA, "damaged");
+    assert_true(file_join(path, run, "ckpt/step-5", &failure));
+    options.checkpoint = path;
+    support_expect_exit(evaluate, &options, EXIT_CODE_DATA, "model.safetensors: found");
+    untrained_close(&untrained);
+    untrained_remove_folder(run);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_task_with_other_observations_is_refused),
+        cmocka_unit_test(test_task_with_other_actions_is_refused),
+        cmocka_unit_test(test_trials_longer_than_trained_are_refused),
+        cmocka_unit_test(test_more_trials_than_trained_are_refused),
+        cmocka_unit_test(test_unknown_task_is_refused),
+        cmocka_unit_test(test_rewards_that_are_no_task_ask_for_one),
+        cmocka_unit_test(test_named_checkpoint_that_is_not_there_is_no_input),
+        cmocka_unit_test(test_run_without_a_checkpoint_is_no_input),
+        cmocka_unit_test(test_damaged_checkpoint_is_refused),
+    };
+    return support_mpi_run(argc, argv, "refusals", tests, sizeof tests / sizeof tests[0]);
+}

@@ -1,0 +1,85 @@
+#include "tests/support/support.h"
+
+#include "tests/eval/untrained.h"
+
+#include <stdio.h>
+
+#include "checkpoint/checkpoint.h"
+#include "comm/comm.h"
+
+void untrained_open(struct untrained *untrained, const struct untrained_options *options)
+{
+    struct failure failure = {0};
+    *untrained = (struct untrained){0};
+    struct snapshot *snapshot = &untrained->snapshot;
+    *snapshot = (struct snapshot){
+        .shape = {.width = 16,
+                  .layers = 2,
+                  .heads = 2,
+                  .hidden = 24,
+                  .activation = ACTIVATION_RELU,
+                  .observation_dim = options->observation_dim,
+                  .action_dim = options->action_dim,
+                  .time_max = options->time_max,
+                  .trial_max = options->trial_max},
+        .scaling = scaling_identity(options->observation_dim),
+        .target = 10.0,
+    };
+    assert_true(token_layout_parse(&snapshot->shape.layout, options->tokens, &failure));
+    for (size_t i = 0; i < options->observation_dim; i++) {
+        snapshot->scaling.observation_mean[i] = 0.1 * (double)i;
+        snapshot->scaling.observation_deviation[i] = 0.5 + 0.1 * (double)i;
+    }
+    snapshot->scaling.return_scale = 7.0;
+    snapshot->scaling.reward_scale = 0.7;
+    snprintf(snapshot->domain, sizeof snapshot->domain, "%s", options->domain);
+    snprintf(snapshot->task, sizeof snapshot->task, "%s", options->task);
+    parameters_bind(&untrained->parameters, &untrained->arena, &snapshot->shape);
+    arena_open(&untrained->arena, untrained->arena.peak);
+    parameters_bind(&untrained->parameters, &untrained->arena, &snapshot->shape);
+    parameters_initialise(&untrained->parameters, &snapshot->shape, 3);
+}
+
+void untrained_close(struct untrained *untrained)
+{
+    arena_close(&untrained->arena);
+}
+
+void untrained_write(const struct untrained *untrained, const char *run, uint64_t step)
+{
+    struct failure failure = {0};
+    const struct model_shape *shape = &untrained->snapshot.shape;
+    struct tensor *tensors = snapshot_tensors(untrained->parameters.flat, "", shape);
+    struct checkpoint_tensors all = {
+        .model = tensors,
+        .model_count = parameters_entries(NULL, shape),
+        .optimizer = tensors,
+        .optimizer_count = parameters_entries(NULL, shape),
+    };
+    struct checkpoint_state state;
+    checkpoint_state_open(&state);
+    state.step = step;
+    snapshot_put(&state, &untrained->snapshot);
+    if (!checkpoint_write(run, &all, &state, 10, &failure)) {
+        fail_msg("%s", failure.text);
+    }
+    checkpoint_state_close(&state);
+    memory_free(tensors);
+}
+
+void untrained_make_folder(char *path)
+{
+    if (comm_rank() == 0) {
+        snprintf(path, FILE_PATH_MAX, "%s", support_scratch_folder());
+    }
+    comm_broadcast(path, FILE_PATH_MAX);
+}
+
+void untrained_remove_folder(const char *path)
+{
+    struct failure failure = {0};
+    comm_barrier();
+    if (comm_rank() == 0) {
+        assert_true(file_remove_tree(path, &failure));
+    }
+}
