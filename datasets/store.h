@@ -23,7 +23,7 @@ enum store_end { STORE_END_UNKNOWN, STORE_END_TERMINATED, STORE_END_TRUNCATED };
 struct store_spec {
     char domain[STORE_NAME_MAX];
     char simulator[STORE_NAME_MAX];
-    char source[STORE_TEXT_MAX];           /* how the episodes came about */
+    char source[STORE_TEXT_MAX]; /* how the episodes came about */
     char tasks[STORE_TASKS_MAX][STORE_NAME_MAX];
     char reward_source[STORE_TASKS_MAX][STORE_NAME_MAX]; /* "simulated", ... */
     size_t task_count;
@@ -36,16 +36,17 @@ struct store_spec {
 /* One episode of T = length steps, borrowed from the caller for the duration of a call. */
 struct store_episode {
     size_t length;
-    const float *observation;              /* (T + 1, observation_dim) */
-    const float *action;                   /* (T, action_dim) */
-    const float *reward[STORE_TASKS_MAX];  /* (T) for each task */
-    const double *physics;                 /* (T + 1, physics_dim), NULL where physics_dim is 0 */
-    const double *hidden;                  /* (hidden_dim), NULL where that is 0 */
+    const float *observation;             /* (T + 1, observation_dim) */
+    const float *action;                  /* (T, action_dim) */
+    const float *reward[STORE_TASKS_MAX]; /* (T) for each task */
+    const double *physics;                /* (T + 1, physics_dim), NULL where physics_dim is 0 */
+    const double *hidden;                 /* (hidden_dim), NULL where that is 0 */
     int64_t group;
     enum store_end end;
 };
 
-/* --- Writing ------------------------------------------------------------------------------------- */
+/* --- Writing -------------------------------------------------------------------------------------
+ */
 
 struct store_writer;
 
@@ -62,7 +63,8 @@ bool store_writer_add(struct store_writer *writer, const struct store_episode *e
 bool store_writer_commit(struct store_writer *writer, struct failure *failure);
 void store_writer_discard(struct store_writer *writer);
 
-/* --- Reading ------------------------------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------------------------------
+ */
 
 struct store;
 

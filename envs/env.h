@@ -17,8 +17,8 @@ struct env_task;
 struct env;
 
 struct env_spec {
-    const char *task;        /* "point_mass_hidden" */
-    const char *domain;      /* "point_mass" */
+    const char *task;   /* "point_mass_hidden" */
+    const char *domain; /* "point_mass" */
     size_t observation_dim;
     size_t action_dim;       /* every action lies in [-1, 1] */
     size_t physics_dim;      /* qpos, qvel, act */
@@ -59,8 +59,8 @@ void env_close(struct env *env);
 
 /* Which hidden task holds, until it is drawn or set again; resets keep it. */
 void env_draw_hidden(struct env *env, struct random *random);
-void env_set_hidden(struct env *env, const double *hidden);       /* (hidden_dim) */
-void env_get_hidden(const struct env *env, double *hidden);       /* (hidden_dim) */
+void env_set_hidden(struct env *env, const double *hidden); /* (hidden_dim) */
+void env_get_hidden(const struct env *env, double *hidden); /* (hidden_dim) */
 
 /* Begin an episode from the task's distribution of initial states. */
 void env_reset(struct env *env, struct random *random);
@@ -69,19 +69,19 @@ void env_reset(struct env *env, struct random *random);
  * episode. Stepping an episode that has ended is a bug. */
 struct env_outcome env_step(struct env *env, const float *action);
 
-void env_observe(const struct env *env, float *observation);       /* (observation_dim) */
+void env_observe(const struct env *env, float *observation); /* (observation_dim) */
 
 /* The reward of the state that holds now and of the control that led to it. */
 float env_reward(const struct env *env);
 
 /* The simulator's state. Setting it begins an episode there, under no control: observation and
  * reward follow at once, and what comes after depends on nothing but this state. */
-void env_get_physics(const struct env *env, double *physics);      /* (physics_dim) */
-void env_set_physics(struct env *env, const double *physics);      /* (physics_dim) */
+void env_get_physics(const struct env *env, double *physics); /* (physics_dim) */
+void env_set_physics(struct env *env, const double *physics); /* (physics_dim) */
 
 /* Scripted behaviour, where the task has one: skill 1 is its expert, skill 0 acts as if it had to
  * guess what is hidden. Draw once per episode, then ask for an action at each step. */
 void env_script_draw(struct env *env, double skill, struct random *random);
-void env_script_act(const struct env *env, float *action);         /* (action_dim) */
+void env_script_act(const struct env *env, float *action); /* (action_dim) */
 
 #endif

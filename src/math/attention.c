@@ -167,8 +167,8 @@ void attention_load_gradients(struct attention_scratch *scratch, const real *d_o
                               const real *output, size_t output_stride,
                               const struct attention_queries *queries)
 {
-    transpose(scratch->gradient_transposed, d_output, queries->count, queries->width,
-              output_stride, 1);
+    transpose(scratch->gradient_transposed, d_output, queries->count, queries->width, output_stride,
+              1);
     for (size_t i = 0; i < queries->count; i++) {
         real dot = 0;
         for (size_t column = 0; column < queries->width; column++) {

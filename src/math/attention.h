@@ -14,11 +14,11 @@
 
 /* One block of one head. The strides count reals between tokens. */
 struct attention_queries {
-    const real *query;  /* (count x width), row stride `stride` */
-    size_t count;       /* at most the block size that scratch was made for */
-    size_t width;       /* of the head */
+    const real *query; /* (count x width), row stride `stride` */
+    size_t count;      /* at most the block size that scratch was made for */
+    size_t width;      /* of the head */
     size_t stride;
-    size_t position;    /* of the first query in its context */
+    size_t position; /* of the first query in its context */
 };
 
 struct attention_keys {
@@ -74,8 +74,8 @@ void attention_load_gradients(struct attention_scratch *scratch, const real *d_o
                               const struct attention_queries *queries);
 
 struct attention_gradients {
-    real *d_query;            /* (query count x width), += , row stride d_query_stride */
-    real *d_key, *d_value;    /* (key count x width), += , row stride d_key_stride */
+    real *d_query;         /* (query count x width), += , row stride d_query_stride */
+    real *d_key, *d_value; /* (key count x width), += , row stride d_key_stride */
     size_t d_query_stride, d_key_stride;
 };
 

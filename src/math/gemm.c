@@ -59,9 +59,9 @@ const char *gemm_core_name(void)
 /* Cores of OpenBLAS that use no vectors wider than 128 bits. */
 static bool is_narrow_core(const char *name)
 {
-    static const char *const narrow_cores[] = {
-        "Prescott", "Core2",     "Penryn", "Dunnington", "Nehalem", "Atom",
-        "Opteron",  "Barcelona", "Bobcat", "Katmai",     "Generic", "Unknown"};
+    static const char *const narrow_cores[] = {"Prescott", "Core2",  "Penryn",  "Dunnington",
+                                               "Nehalem",  "Atom",   "Opteron", "Barcelona",
+                                               "Bobcat",   "Katmai", "Generic", "Unknown"};
     for (size_t i = 0; i < sizeof narrow_cores / sizeof narrow_cores[0]; i++) {
         if (strncasecmp(name, narrow_cores[i], strlen(narrow_cores[i])) == 0) {
             return true;
