@@ -96,7 +96,7 @@ bool json_file_count(uint64_t *count, const json_t *object, const char *key, con
 char *json_file_printable(char *copy, size_t size, const char *text)
 {
     size_t length = 0;
-    for (; text[length] && length < size - 1; length++) {
+    for (; length < size - 1 && text[length]; length++) {
         unsigned char letter = (unsigned char)text[length];
         copy[length] = letter >= ' ' && letter <= '~' ? text[length] : '?';
     }

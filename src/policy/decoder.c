@@ -48,7 +48,7 @@ static void bind_attention(struct decoder *decoder, struct arena *arena)
 struct decoder *decoder_bind(struct arena *arena, const struct decoder_options *options,
                              const struct model_shape *shape, const struct parameters *parameters)
 {
-    struct decoder measured;
+    struct decoder measured = {0};
     struct decoder *kept = arena_take(arena, 1, sizeof *kept);
     struct decoder *decoder = kept ? kept : &measured;
     *decoder = (struct decoder){.options = *options, .shape = shape, .parameters = parameters};
