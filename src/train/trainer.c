@@ -302,7 +302,7 @@ static enum exit_code train(struct trainer *trainer)
     measure_peak(trainer);
     open_report(trainer);
     stop_listen();
-    write_status(trainer, RUN_STATE_RUNNING, NAN);
+    write_status(trainer, RUN_STATE_RUNNING, (double)NAN);
     enum exit_code code = take_steps(trainer);
     if (comm_rank() == 0) {
         report_close(&trainer->report);
