@@ -75,7 +75,7 @@ static void softmax_row(struct dense *dense, size_t i, size_t column)
 {
     size_t width = width_of(dense);
     double scale = 1.0 / sqrt((double)dense->head_width);
-    double maximum = -INFINITY;
+    double maximum = (double)-INFINITY;
     double sum = 0.0;
     for (size_t j = 0; j <= i; j++) {
         dense->probability[j] = scale * dot(dense->query + i * width + column,
