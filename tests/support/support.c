@@ -7,10 +7,32 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
+enum { SCRATCH_MAX = 256 };
+
+/* Folders of this process, which it removes when it ends; its children leave them alone. */
+static char scratch[SCRATCH_MAX][32];
+static size_t scratch_count;
+static pid_t scratch_owner;
+
+static void remove_scratch(void)
+{
+    struct failure failure = {0};
+    for (size_t i = 0; i < scratch_count && getpid() == scratch_owner; i++) {
+        file_remove_tree(scratch[i], &failure);
+    }
+}
+
 const char *support_scratch_folder(void)
 {
-    static char path[] = "/tmp/chainring-test-XXXXXX";
-    strcpy(path, "/tmp/chainring-test-XXXXXX");
+    assert_true(scratch_count < SCRATCH_MAX);
+    if (scratch_count == 0) {
+        scratch_owner = getpid();
+        assert_int_equal(atexit(remove_scratch), 0);
+    }
+    char *path = scratch[scratch_count++];
+    snprintf(path, sizeof scratch[0], "/tmp/chainring-test-XXXXXX");
     assert_non_null(mkdtemp(path));
     return path;
 }

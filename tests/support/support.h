@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-/* A fresh folder for this test; its path is valid until the next call. */
+/* A fresh folder for this test, removed with all that is in it when the test program ends. */
 const char *support_scratch_folder(void);
 
 /* The largest |found - wanted| / (1 + |wanted|) over count values; NaN anywhere gives infinity. */
