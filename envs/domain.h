@@ -32,9 +32,9 @@ struct domain_task {
     size_t substeps;  /* physics steps of a control step */
     size_t steps_max; /* control steps of an episode */
 
-    /* Write an initial state over the reference pose, which is at rest. */
-    void (*reset)(double *position, double *velocity, const struct simulation_view *view,
-                  struct random *random);
+    /* Bring a simulation from the reference pose, at rest, into an initial state; hidden: NULL
+     * where nothing is. What it places is refreshed afterwards. */
+    void (*reset)(struct simulation *simulation, const double *hidden, struct random *random);
     void (*observe)(float *observation, const struct simulation_view *view);
     /* In [0, 1], for the state and the control that led to it. hidden: NULL where nothing is. */
     double (*reward)(const struct simulation_view *view, const double *hidden);

@@ -147,10 +147,9 @@ static void begin_episode(struct env *env)
 
 void env_reset(struct env *env, struct random *random)
 {
-    double *position, *velocity;
+    const struct domain_task *task = env->task->task;
     simulation_reset(env->simulation);
-    simulation_place(env->simulation, &position, &velocity);
-    env->task->task->reset(position, velocity, env->view, random);
+    task->reset(env->simulation, task->hidden ? env->hidden : NULL, random);
     begin_episode(env);
 }
 

@@ -13,13 +13,14 @@ _Static_assert(sizeof(mjtNum) == sizeof(double), "physics is stored in double");
 struct simulation_model {
     mjModel *engine;
     struct simulation_sizes sizes;
-    size_t body_count;
-    int bodies[SIMULATION_BODIES_MAX]; /* MuJoCo's numbers of the bodies that the view shows */
+    const struct simulation_source *source;
+    int probes[SIMULATION_PROBES_MAX]; /* MuJoCo's number of what each probe names */
 };
 
 /* Each simulation has a model of its own, because switching the actuators off is an option of the
  * model, and so that a task may change its model without the others seeing it. */
 struct simulation {
+    const struct simulation_model *shared;
     mjModel *model;
     mjData *data;
     struct simulation_view view;
@@ -126,14 +127,39 @@ static mjModel *compile_text(const struct simulation_source *source, struct fail
     return engine;
 }
 
-static void find_bodies(struct simulation_model *model, const char *const *names)
+static mjtObj object_of(enum simulation_quantity quantity)
 {
-    for (size_t i = 0; names[i]; i++) {
-        invariant(i < SIMULATION_BODIES_MAX);
-        model->bodies[i] = mj_name2id(model->engine, mjOBJ_BODY, names[i]);
-        invariant(model->bodies[i] >= 0);
-        model->body_count = i + 1;
+    switch (quantity) {
+    case SIMULATION_BODY_POSITION:
+    case SIMULATION_BODY_ROTATION:
+    case SIMULATION_BODY_COM:
+    case SIMULATION_BODY_MOMENTUM:
+        return mjOBJ_BODY;
+    case SIMULATION_GEOM_POSITION:
+    case SIMULATION_GEOM_ROTATION:
+    case SIMULATION_GEOM_SIZE:
+        return mjOBJ_GEOM;
+    case SIMULATION_SITE_POSITION:
+    case SIMULATION_SITE_ROTATION:
+        return mjOBJ_SITE;
+    case SIMULATION_SENSOR:
+        return mjOBJ_SENSOR;
+    case SIMULATION_JOINT_POSITION:
+    case SIMULATION_JOINT_VELOCITY:
+        return mjOBJ_JOINT;
     }
+    return mjOBJ_UNKNOWN;
+}
+
+static void find_probes(struct simulation_model *model, const struct simulation_source *source)
+{
+    invariant(source->probe_count <= SIMULATION_PROBES_MAX);
+    for (size_t i = 0; i < source->probe_count; i++) {
+        const struct simulation_probe *probe = &source->probes[i];
+        model->probes[i] = mj_name2id(model->engine, object_of(probe->quantity), probe->name);
+        invariant(model->probes[i] >= 0);
+    }
+    model->source = source;
 }
 
 struct simulation_model *simulation_compile(const struct simulation_source *source,
@@ -150,8 +176,9 @@ struct simulation_model *simulation_compile(const struct simulation_source *sour
                                              .velocity = (size_t)engine->nv,
                                              .activation = (size_t)engine->na,
                                              .control = (size_t)engine->nu,
+                                             .joints = (size_t)engine->njnt,
                                              .timestep = engine->opt.timestep};
-    find_bodies(model, source->bodies);
+    find_probes(model, source);
     return model;
 }
 
@@ -175,18 +202,54 @@ const struct mjModel_ *simulation_model_engine(const struct simulation_model *mo
 
 /* --- Simulations ----------------------------------------------------------------------------- */
 
+static const double *find_quantity(const struct simulation *simulation,
+                                   enum simulation_quantity quantity, size_t id)
+{
+    const mjModel *model = simulation->model;
+    const mjData *data = simulation->data;
+    switch (quantity) {
+    case SIMULATION_BODY_POSITION:
+        return data->xpos + 3 * id;
+    case SIMULATION_BODY_ROTATION:
+        return data->xmat + 9 * id;
+    case SIMULATION_GEOM_POSITION:
+        return data->geom_xpos + 3 * id;
+    case SIMULATION_GEOM_ROTATION:
+        return data->geom_xmat + 9 * id;
+    case SIMULATION_SITE_POSITION:
+        return data->site_xpos + 3 * id;
+    case SIMULATION_SITE_ROTATION:
+        return data->site_xmat + 9 * id;
+    case SIMULATION_SENSOR:
+        return data->sensordata + model->sensor_adr[id];
+    case SIMULATION_BODY_COM:
+        return data->subtree_com + 3 * id;
+    case SIMULATION_BODY_MOMENTUM:
+        return data->subtree_angmom + 3 * id;
+    case SIMULATION_GEOM_SIZE:
+        return model->geom_size + 3 * id;
+    case SIMULATION_JOINT_POSITION:
+        return data->qpos + model->jnt_qposadr[id];
+    case SIMULATION_JOINT_VELOCITY:
+        return data->qvel + model->jnt_dofadr[id];
+    }
+    return NULL;
+}
+
 static void bind_view(struct simulation *simulation, const struct simulation_model *model)
 {
     const mjData *data = simulation->data;
     simulation->view = (struct simulation_view){
         .position = data->qpos,
         .velocity = data->qvel,
+        .activation = data->act,
         .control = data->ctrl,
         .control_range = simulation->model->actuator_ctrlrange,
         .joint_range = simulation->model->jnt_range,
     };
-    for (size_t i = 0; i < model->body_count; i++) {
-        simulation->view.rotation[i] = data->xmat + (size_t)9 * (size_t)model->bodies[i];
+    for (size_t i = 0; i < model->source->probe_count; i++) {
+        simulation->view.probe[i] =
+            find_quantity(simulation, model->source->probes[i].quantity, (size_t)model->probes[i]);
     }
 }
 
@@ -199,6 +262,7 @@ struct simulation *simulation_open(const struct simulation_model *model)
         fatal(EXIT_CODE_SYSTEM, "out of memory: the system refused %s another simulation",
               simulation_engine());
     }
+    simulation->shared = model;
     bind_view(simulation, model);
     simulation_reset(simulation);
     return simulation;
@@ -216,6 +280,11 @@ void simulation_close(struct simulation *simulation)
 const struct simulation_view *simulation_view(const struct simulation *simulation)
 {
     return &simulation->view;
+}
+
+const struct simulation_sizes *simulation_sizes(const struct simulation *simulation)
+{
+    return &simulation->shared->sizes;
 }
 
 void simulation_reset(struct simulation *simulation)
@@ -236,6 +305,39 @@ void simulation_refresh(struct simulation *simulation)
     simulation->model->opt.disableflags = flags | mjDSBL_ACTUATION;
     mj_forward(simulation->model, simulation->data);
     simulation->model->opt.disableflags = flags;
+}
+
+struct simulation_joint simulation_joint(const struct simulation *simulation, size_t index)
+{
+    static const enum simulation_joint_kind kinds[] = {
+        [mjJNT_FREE] = SIMULATION_JOINT_FREE,
+        [mjJNT_BALL] = SIMULATION_JOINT_BALL,
+        [mjJNT_SLIDE] = SIMULATION_JOINT_SLIDE,
+        [mjJNT_HINGE] = SIMULATION_JOINT_HINGE,
+    };
+    const mjModel *model = simulation->model;
+    invariant(index < (size_t)model->njnt);
+    return (struct simulation_joint){
+        .kind = kinds[model->jnt_type[index]],
+        .is_limited = model->jnt_limited[index] != 0,
+        .low = model->jnt_range[2 * index],
+        .high = model->jnt_range[2 * index + 1],
+        .position = (size_t)model->jnt_qposadr[index],
+    };
+}
+
+size_t simulation_contact_count(const struct simulation *simulation)
+{
+    return (size_t)simulation->data->ncon;
+}
+
+void simulation_move_geom(struct simulation *simulation, size_t probe, const double position[3])
+{
+    const struct simulation_model *shared = simulation->shared;
+    invariant(probe < shared->source->probe_count);
+    invariant(shared->source->probes[probe].quantity == SIMULATION_GEOM_POSITION);
+    memcpy(simulation->model->geom_pos + (size_t)3 * (size_t)shared->probes[probe], position,
+           3 * sizeof *position);
 }
 
 static bool is_sound(const mjData *data)

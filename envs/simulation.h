@@ -13,17 +13,40 @@
 
 #include "base/fatal.h"
 
-enum { SIMULATION_BODIES_MAX = 8 };
+enum { SIMULATION_PROBES_MAX = 48 };
 
 struct simulation_model;
 struct simulation;
 struct mjModel_; /* MuJoCo's own; only for those who must speak to the engine themselves */
 
+/* What a task may look at by name. */
+enum simulation_quantity {
+    SIMULATION_BODY_POSITION, /* (3), in the world */
+    SIMULATION_BODY_ROTATION, /* (3, 3), to the world */
+    SIMULATION_GEOM_POSITION,
+    SIMULATION_GEOM_ROTATION,
+    SIMULATION_SITE_POSITION,
+    SIMULATION_SITE_ROTATION,
+    SIMULATION_SENSOR,         /* (its dimension) */
+    SIMULATION_BODY_COM,       /* (3): centre of mass of the body and all that hangs on it */
+    SIMULATION_BODY_MOMENTUM,  /* (3): angular momentum of the same about that centre; follows
+                                  from velocities where the model has a subtree sensor */
+    SIMULATION_GEOM_SIZE,      /* (3), of the model */
+    SIMULATION_JOINT_POSITION, /* from the joint's first number in qpos on */
+    SIMULATION_JOINT_VELOCITY, /* the same in qvel */
+};
+
+struct simulation_probe {
+    enum simulation_quantity quantity;
+    const char *name; /* in the model */
+};
+
 /* What is compiled. Everything is borrowed for the life of the model. */
 struct simulation_source {
-    const char *name;          /* for messages: "cartpole" */
-    const char *xml;           /* MJCF */
-    const char *const *bodies; /* names of the bodies that the view shows; NULL after the last */
+    const char *name;                      /* for messages: "cartpole" */
+    const char *xml;                       /* MJCF */
+    const struct simulation_probe *probes; /* what the view shows by name */
+    size_t probe_count;
 };
 
 struct simulation_sizes {
@@ -31,26 +54,43 @@ struct simulation_sizes {
     size_t velocity;   /* qvel */
     size_t activation; /* act */
     size_t control;    /* ctrl */
-    double timestep;   /* seconds of one physics step */
+    size_t joints;
+    double timestep; /* seconds of one physics step */
 };
 
 /* Where a simulation's numbers lie; valid until it is closed. Positions and velocities are in the
  * order of qpos and qvel, everything is in metres, radians and seconds. */
 struct simulation_view {
-    const double *position;                        /* qpos (nq) */
-    const double *velocity;                        /* qvel (nv) */
-    const double *control;                         /* ctrl (nu) */
-    const double *control_range;                   /* lowest and highest (nu, 2) */
-    const double *joint_range;                     /* lowest and highest (njnt, 2) */
-    const double *rotation[SIMULATION_BODIES_MAX]; /* of the source's bodies, each (3, 3) */
+    const double *position;                     /* qpos (nq) */
+    const double *velocity;                     /* qvel (nv) */
+    const double *activation;                   /* act (na) */
+    const double *control;                      /* ctrl (nu) */
+    const double *control_range;                /* lowest and highest (nu, 2) */
+    const double *joint_range;                  /* lowest and highest (njnt, 2) */
+    const double *probe[SIMULATION_PROBES_MAX]; /* of the source, in its order */
+};
+
+/* One joint of a model. */
+enum simulation_joint_kind {
+    SIMULATION_JOINT_FREE,
+    SIMULATION_JOINT_BALL,
+    SIMULATION_JOINT_SLIDE,
+    SIMULATION_JOINT_HINGE,
+};
+
+struct simulation_joint {
+    enum simulation_joint_kind kind;
+    bool is_limited;
+    double low, high; /* where it is limited */
+    size_t position;  /* of its first number in qpos */
 };
 
 /* "MuJoCo 2.2.2", as linked. */
 const char *simulation_engine(void);
 
 /* Compile a model; nothing on the disk is read or written. NULL and a failure (EXIT_CODE_DATA)
- * with MuJoCo's words when it does not compile. A body that the model lacks is a bug. The caller
- * closes it, after its simulations. */
+ * with MuJoCo's words when it does not compile. A probe of what the model lacks is a bug. The
+ * caller closes it, after its simulations. */
 struct simulation_model *simulation_compile(const struct simulation_source *source,
                                             struct failure *failure);
 void simulation_model_close(struct simulation_model *model);
@@ -61,6 +101,7 @@ const struct mjModel_ *simulation_model_engine(const struct simulation_model *mo
 struct simulation *simulation_open(const struct simulation_model *model);
 void simulation_close(struct simulation *simulation);
 const struct simulation_view *simulation_view(const struct simulation *simulation);
+const struct simulation_sizes *simulation_sizes(const struct simulation *simulation);
 
 /* Back to the reference pose: at rest, no control, no activation, no warnings. */
 void simulation_reset(struct simulation *simulation);
@@ -69,6 +110,16 @@ void simulation_reset(struct simulation *simulation);
  * the simulation follow, with the actuators switched off. */
 void simulation_place(struct simulation *simulation, double **position, double **velocity);
 void simulation_refresh(struct simulation *simulation);
+
+/* Joint `index` (below sizes.joints). */
+struct simulation_joint simulation_joint(const struct simulation *simulation, size_t index);
+
+/* How many contacts the state has, as of the last refresh or step. */
+size_t simulation_contact_count(const struct simulation *simulation);
+
+/* Move the geom of a probe (SIMULATION_GEOM_POSITION) within its body, in this simulation only;
+ * stays until it is moved again, a reset keeps it. Needs a refresh. */
+void simulation_move_geom(struct simulation *simulation, size_t probe, const double position[3]);
 
 /* One control step of `substeps` physics steps under `control` (nu). False when MuJoCo has found
  * numbers that it cannot go on with (it then resets itself) or has dropped contacts. */

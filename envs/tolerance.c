@@ -23,6 +23,12 @@ double tolerance_gaussian(double x, const struct tolerance *tolerance)
     return exp(log(tolerance->value_at_margin) * d * d);
 }
 
+double tolerance_linear(double x, const struct tolerance *tolerance)
+{
+    double value = 1.0 - (1.0 - tolerance->value_at_margin) * distance(x, tolerance);
+    return value < 0.0 ? 0.0 : value;
+}
+
 double tolerance_quadratic(double x, const struct tolerance *tolerance)
 {
     double d = distance(x, tolerance);

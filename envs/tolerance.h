@@ -7,7 +7,7 @@
 struct tolerance {
     double lower, upper;
     double margin;          /* > 0: the distance at which the value has fallen to value_at_margin */
-    double value_at_margin; /* gaussian: in (0, 1); quadratic: in [0, 1) */
+    double value_at_margin; /* gaussian: in (0, 1); others: in [0, 1) */
 };
 
 /* 1 inside, 0 outside; the margin is not looked at. Local, like all of this file. */
@@ -15,6 +15,9 @@ double tolerance_indicator(double x, const struct tolerance *tolerance);
 
 /* value_at_margin ^ (d^2), d = distance / margin. */
 double tolerance_gaussian(double x, const struct tolerance *tolerance);
+
+/* 1 - (1 - value_at_margin) d, and 0 where that is negative. */
+double tolerance_linear(double x, const struct tolerance *tolerance);
 
 /* 1 - (1 - value_at_margin) d^2, and 0 where that is negative. */
 double tolerance_quadratic(double x, const struct tolerance *tolerance);

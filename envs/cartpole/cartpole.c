@@ -10,17 +10,17 @@ extern const char cartpole_xml[]; /* cartpole.xml, embedded by the build */
 enum { SLIDER, HINGE, JOINTS };
 enum { POLE };
 
-static const char *const bodies[] = {"pole_1", NULL};
+static const struct simulation_probe probes[] = {[POLE] = {SIMULATION_BODY_ROTATION, "pole_1"}};
 
 /* Of the pole with the vertical: 1 when it stands upright. */
 static double pole_cosine(const struct simulation_view *view)
 {
-    return view->rotation[POLE][8];
+    return view->probe[POLE][8];
 }
 
 static double pole_sine(const struct simulation_view *view)
 {
-    return view->rotation[POLE][2];
+    return view->probe[POLE][2];
 }
 
 /* --- Initial states ----------------------------------------------------------------------------
@@ -33,19 +33,23 @@ static void nudge(double *velocity, struct random *random)
     }
 }
 
-static void reset_upright(double *position, double *velocity, const struct simulation_view *view,
+static void reset_upright(struct simulation *simulation, const double *hidden,
                           struct random *random)
 {
-    (void)view;
+    double *position, *velocity;
+    (void)hidden;
+    simulation_place(simulation, &position, &velocity);
     position[SLIDER] = random_between(random, -0.1, 0.1);
     position[HINGE] = random_between(random, -0.034, 0.034);
     nudge(velocity, random);
 }
 
-static void reset_hanging(double *position, double *velocity, const struct simulation_view *view,
+static void reset_hanging(struct simulation *simulation, const double *hidden,
                           struct random *random)
 {
-    (void)view;
+    double *position, *velocity;
+    (void)hidden;
+    simulation_place(simulation, &position, &velocity);
     position[SLIDER] = 0.01 * random_normal(random);
     position[HINGE] = M_PI + 0.01 * random_normal(random);
     nudge(velocity, random);
@@ -122,7 +126,7 @@ static const struct domain_task tasks[] = {
 
 extern const struct domain cartpole_domain;
 const struct domain cartpole_domain = {
-    .source = {.name = "cartpole", .xml = cartpole_xml, .bodies = bodies},
+    .source = {.name = "cartpole", .xml = cartpole_xml, .probes = probes, .probe_count = 1},
     .tasks = tasks,
     .task_count = sizeof tasks / sizeof tasks[0],
 };

@@ -9,8 +9,6 @@ extern const char point_mass_xml[]; /* point_mass.xml, embedded by the build */
 
 enum { X, Y, AXES };
 
-static const char *const bodies[] = {NULL};
-
 static const double target_radius = 0.015;                     /* metres */
 static const double goal_nearest = 0.12, goal_farthest = 0.22; /* metres from the centre */
 
@@ -24,12 +22,14 @@ static double distance_to(const double *goal, const struct simulation_view *view
 /* --- The goal is the centre --------------------------------------------------------------------
  */
 
-static void reset_anywhere(double *position, double *velocity, const struct simulation_view *view,
+static void reset_anywhere(struct simulation *simulation, const double *hidden,
                            struct random *random)
 {
-    (void)velocity;
+    double *position, *velocity;
+    (void)hidden;
+    simulation_place(simulation, &position, &velocity);
     for (size_t i = 0; i < AXES; i++) {
-        const double *range = view->joint_range + 2 * i;
+        const double *range = simulation_view(simulation)->joint_range + 2 * i;
         position[i] = random_between(random, range[0], range[1]);
     }
 }
@@ -67,11 +67,11 @@ static void draw_goal(double *goal, struct random *random)
     goal[Y] = radius * sin(angle);
 }
 
-static void reset_centre(double *position, double *velocity, const struct simulation_view *view,
-                         struct random *random)
+static void reset_centre(struct simulation *simulation, const double *hidden, struct random *random)
 {
-    (void)velocity;
-    (void)view;
+    double *position, *velocity;
+    (void)hidden;
+    simulation_place(simulation, &position, &velocity);
     for (size_t i = 0; i < AXES; i++) {
         position[i] = random_between(random, -0.02, 0.02);
     }
@@ -141,7 +141,7 @@ static const struct domain_task tasks[] = {
 
 extern const struct domain point_mass_domain;
 const struct domain point_mass_domain = {
-    .source = {.name = "point_mass", .xml = point_mass_xml, .bodies = bodies},
+    .source = {.name = "point_mass", .xml = point_mass_xml},
     .tasks = tasks,
     .task_count = sizeof tasks / sizeof tasks[0],
 };

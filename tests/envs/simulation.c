@@ -10,15 +10,12 @@
 
 #include "envs/simulation.h"
 
-static const char *const no_bodies[] = {NULL};
-
 static const char pendulum_xml[] =
     "<mujoco><worldbody><body name='arm'><joint name='hinge' axis='0 1 0'/>"
     "<geom size='0.1' pos='0 0 1'/></body></worldbody>"
     "<actuator><motor joint='hinge' ctrllimited='true' ctrlrange='-1 1'/></actuator></mujoco>";
 
-static const struct simulation_source pendulum = {
-    .name = "pendulum", .xml = pendulum_xml, .bodies = no_bodies};
+static const struct simulation_source pendulum = {.name = "pendulum", .xml = pendulum_xml};
 
 static struct simulation_model *compile(const struct simulation_source *source)
 {
@@ -44,7 +41,7 @@ static void test_broken_model_is_refused_in_one_line(void **state)
                                   "<mujoco>\n<worldbody>\n<geom size='-1'/></worldbody></mujoco>"};
     for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
         struct failure failure = {0};
-        struct simulation_source source = {.name = "broken", .xml = broken[i], .bodies = no_bodies};
+        struct simulation_source source = {.name = "broken", .xml = broken[i]};
         assert_null(simulation_compile(&source, &failure));
         assert_int_equal(failure.code, EXIT_CODE_DATA);
         assert_non_null(strstr(failure.text, "broken.xml: found \""));
@@ -55,9 +52,11 @@ static void test_broken_model_is_refused_in_one_line(void **state)
 static void compile_with_unknown_body(void *argument)
 {
     (void)argument;
-    static const char *const bodies[] = {"arm", "leg", NULL};
+    static const struct simulation_probe probes[] = {{SIMULATION_BODY_ROTATION, "arm"},
+                                                     {SIMULATION_BODY_ROTATION, "leg"}};
     struct simulation_source source = pendulum;
-    source.bodies = bodies;
+    source.probes = probes;
+    source.probe_count = 2;
     compile(&source);
 }
 
@@ -70,16 +69,17 @@ static void test_unknown_body_is_a_bug(void **state)
 static void test_view_shows_the_named_body(void **state)
 {
     (void)state;
-    static const char *const bodies[] = {"arm", NULL};
+    static const struct simulation_probe probes[] = {{SIMULATION_BODY_ROTATION, "arm"}};
     struct simulation_source source = pendulum;
-    source.bodies = bodies;
+    source.probes = probes;
+    source.probe_count = 1;
     struct simulation_model *model = compile(&source);
     struct simulation *simulation = simulation_open(model);
     const double physics[] = {0.3, 0.0};
     simulation_put_physics(simulation, physics);
     simulation_refresh(simulation);
-    support_expect_near(simulation_view(simulation)->rotation[0][8], cos(0.3), 1e-15);
-    support_expect_near(simulation_view(simulation)->rotation[0][2], sin(0.3), 1e-15);
+    support_expect_near(simulation_view(simulation)->probe[0][8], cos(0.3), 1e-15);
+    support_expect_near(simulation_view(simulation)->probe[0][2], sin(0.3), 1e-15);
     simulation_close(simulation);
     simulation_model_close(model);
 }
