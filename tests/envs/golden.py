@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Write the numbers that our environments are held against as a C header.
+"""Write the numbers that a domain of ours is held against as a C header.
 
-usage: golden.py FACTS.json | clang-format > golden.h
+usage: golden.py FACTS.json DOMAIN | clang-format > golden_DOMAIN.h
 
 FACTS.json describes the DeepMind control suite's models as MuJoCo compiles them, and traces of
 their states, observations and rewards under fixed actions. Only what a test reads is taken, and
@@ -18,7 +18,36 @@ TASKS = {
         "cartpole_swingup": "dense",
         "cartpole_swingup_sparse": "sparse",
     },
+    "cheetah": {
+        "cheetah_run": "run",
+        "cheetah_run_backward": "run_backward",
+        "cheetah_flip": "flip",
+        "cheetah_flip_backward": "flip_backward",
+    },
+    "walker": {
+        "walker_stand": "stand",
+        "walker_walk": "walk",
+        "walker_run": "run",
+        "walker_flip": "flip",
+    },
+    "hopper": {"hopper_stand": "stand", "hopper_hop": "hop"},
+    "quadruped": {
+        "quadruped_stand": "stand",
+        "quadruped_walk": "walk",
+        "quadruped_run": "run",
+        "quadruped_jump": "jump",
+    },
     "point_mass": {"point_mass_easy": "easy"},
+    "point_mass_maze": {
+        "point_mass_maze_reach_top_left": "reach_top_left",
+        "point_mass_maze_reach_top_right": "reach_top_right",
+        "point_mass_maze_reach_bottom_left": "reach_bottom_left",
+        "point_mass_maze_reach_bottom_right": "reach_bottom_right",
+    },
+    "reacher": {"reacher_easy": "easy"},
+    "pendulum": {"pendulum_swingup": "swingup"},
+    "ball_in_cup": {"ball_in_cup_catch": "catch"},
+    "finger": {"finger_spin": "spin"},
 }
 
 SIZES = "nq nv nu na nbody njnt ngeom ntendon nwrap nsensordata".split()
@@ -35,44 +64,6 @@ ARRAYS = """
 """.split()
 NAMES = {"body_names": "body", "jnt_names": "joint", "geom_names": "geom",
          "tendon_names": "tendon", "actuator_names": "actuator"}
-
-STRUCTS = """\
-/* Written by golden.py; change that instead. */
-#ifndef CHAINRING_TESTS_ENVS_GOLDEN_H
-#define CHAINRING_TESTS_ENVS_GOLDEN_H
-
-#include <stddef.h>
-
-/* A field of the compiled model, its elements in a row. */
-struct golden_array {
-    const char *name;
-    size_t count;
-    const double *values;
-};
-
-struct golden_names {
-    const char *kind;
-    const char *const *names; /* NULL after the last */
-};
-
-/* After `step` control steps under the golden actions. */
-struct golden_moment {
-    size_t step;
-    const float *observation;
-    const double *physics;
-    const double *reward; /* by task */
-};
-
-struct golden_domain {
-    const char *name;
-    size_t array_count, names_count, task_count, moment_count;
-    const struct golden_array *arrays;
-    const struct golden_names *names;
-    const char *const *tasks;
-    const struct golden_moment *moments;
-};
-"""
-
 
 def flat(value):
     if isinstance(value, list):
@@ -127,24 +118,24 @@ def moment_rows(golden, tasks):
 
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
-        domains = json.load(file)["domains"]
-    print(STRUCTS, end="")
-    for name, tasks in TASKS.items():
-        domain = domains[name]
-        table("golden_array", f"{name}_arrays", model_rows(domain["compiled"]))
-        table("golden_names", f"{name}_names", names_rows(domain["compiled"]))
-        table("golden_moment", f"{name}_moments", moment_rows(domain["golden"], tasks))
-        print(f"\nstatic const char *const {name}_tasks[] = {strings(tasks)};")
-    print("\nstatic const struct golden_domain golden_domains[] = {")
-    for name in TASKS:
-        print(f'    {{.name = "{name}",')
-        for field, plural in (("array", "arrays"), ("names", "names"), ("moment", "moments")):
-            table_name = f"{name}_{plural}"
-            print(f"     .{field}_count = sizeof {table_name} / sizeof {table_name}[0],")
-            print(f"     .{plural} = {table_name},")
-        print(f"     .task_count = sizeof {name}_tasks / sizeof {name}_tasks[0] - 1,")
-        print(f"     .tasks = {name}_tasks}},")
-    print("};\n\nenum { GOLDEN_DOMAINS = sizeof golden_domains / sizeof golden_domains[0] };\n\n#endif")
+        domain = json.load(file)["domains"][sys.argv[2]]
+    name = sys.argv[2]
+    tasks = TASKS[name]
+    guard = f"CHAINRING_TESTS_ENVS_GOLDEN_{name.upper()}_H"
+    print(f"/* The {name} of the original; written by golden.py, change that instead. */")
+    print(f'#ifndef {guard}\n#define {guard}\n\n#include "tests/envs/golden.h"')
+    table("golden_array", f"{name}_arrays", model_rows(domain["compiled"]))
+    table("golden_names", f"{name}_names", names_rows(domain["compiled"]))
+    table("golden_moment", f"{name}_moments", moment_rows(domain["golden"], tasks))
+    print(f"\nstatic const char *const {name}_tasks[] = {strings(tasks)};")
+    print(f"\nstatic const struct golden_domain golden_{name} = {{.name = \"{name}\",")
+    for field, plural in (("array", "arrays"), ("names", "names"), ("moment", "moments")):
+        table_name = f"{name}_{plural}"
+        print(f"     .{field}_count = sizeof {table_name} / sizeof {table_name}[0],")
+        print(f"     .{plural} = {table_name},")
+    print(f"     .task_count = sizeof {name}_tasks / sizeof {name}_tasks[0] - 1,")
+    print(f"     .tasks = {name}_tasks}};")
+    print("\n#endif")
 
 
 if __name__ == "__main__":

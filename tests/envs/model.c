@@ -6,7 +6,7 @@
 #include <mujoco/mujoco.h>
 
 #include "envs/registry.h"
-#include "tests/envs/golden.h"
+#include "tests/envs/golden_domains.h"
 
 enum { VALUES_MAX = 256 };
 
@@ -68,7 +68,7 @@ static void test_compiled_models_equal_the_originals(void **state)
 {
     (void)state;
     for (size_t d = 0; d < GOLDEN_DOMAINS; d++) {
-        const struct golden_domain *golden = &golden_domains[d];
+        const struct golden_domain *golden = golden_domains[d];
         struct simulation_model *model = compile_domain(golden->name);
         for (size_t i = 0; i < golden->array_count; i++) {
             const struct golden_array *wanted = &golden->arrays[i];
@@ -106,7 +106,7 @@ static void test_parts_have_the_originals_names_and_order(void **state)
 {
     (void)state;
     for (size_t d = 0; d < GOLDEN_DOMAINS; d++) {
-        const struct golden_domain *golden = &golden_domains[d];
+        const struct golden_domain *golden = golden_domains[d];
         struct simulation_model *model = compile_domain(golden->name);
         for (size_t i = 0; i < golden->names_count; i++) {
             int object = object_of(golden->names[i].kind), id = 0;

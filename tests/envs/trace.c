@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "envs/env.h"
-#include "tests/envs/golden.h"
+#include "tests/envs/golden_domains.h"
 
 enum { DIM_MAX = 64 };
 
@@ -63,8 +63,8 @@ static void test_traces_equal_the_originals(void **state)
 {
     (void)state;
     for (size_t d = 0; d < GOLDEN_DOMAINS; d++) {
-        for (size_t task = 0; task < golden_domains[d].task_count; task++) {
-            follow(&golden_domains[d], task);
+        for (size_t task = 0; task < golden_domains[d]->task_count; task++) {
+            follow(golden_domains[d], task);
         }
     }
 }
