@@ -1,7 +1,9 @@
 #include "checkpoint/checkpoint.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -152,9 +154,13 @@ static bool parse_step(uint64_t *step, const char *path)
         begin--;
     }
     size_t prefix = strlen(step_prefix);
-    return begin < end && begin >= prefix &&
-           strncmp(path + begin - prefix, step_prefix, prefix) == 0 &&
-           sscanf(path + begin, "%" SCNu64, step) == 1;
+    if (begin == end || begin < prefix ||
+        strncmp(path + begin - prefix, step_prefix, prefix) != 0) {
+        return false;
+    }
+    errno = 0;
+    *step = strtoull(path + begin, NULL, 10);
+    return errno == 0;
 }
 
 bool checkpoint_verify(const char *path, struct failure *failure)

@@ -33,7 +33,7 @@ static void put_number(struct checkpoint_state *state, const char *name, double 
 
 static void put_tokens(struct checkpoint_state *state, const struct token_layout *layout)
 {
-    char text[2 * TOKEN_KINDS + 1];
+    char text[TOKEN_LAYOUT_TEXT_SIZE];
     token_layout_print(layout, text);
     checkpoint_state_put_text(state, "context.tokens", text);
 }
@@ -223,14 +223,20 @@ bool snapshot_agrees(const struct snapshot *saved, const struct snapshot *wanted
             return differ(what, path, failure);
         }
     }
-    if (memcmp(&saved->shape.layout, &wanted->shape.layout, sizeof wanted->shape.layout) != 0) {
-        return differ("another context.tokens", path, failure);
+    char found_tokens[TOKEN_LAYOUT_TEXT_SIZE];
+    char expected_tokens[TOKEN_LAYOUT_TEXT_SIZE];
+    token_layout_print(&saved->shape.layout, found_tokens);
+    token_layout_print(&wanted->shape.layout, expected_tokens);
+    if (strcmp(found_tokens, expected_tokens) != 0) {
+        snprintf(what, sizeof what, "context.tokens = %s, found %s now", found_tokens,
+                 expected_tokens);
+        return differ(what, path, failure);
     }
     if (strcmp(saved->task, wanted->task) != 0) {
         snprintf(what, sizeof what, "task %s, found %s now", saved->task, wanted->task);
         return differ(what, path, failure);
     }
-    if (memcmp(&saved->scaling, &wanted->scaling, sizeof wanted->scaling) != 0) {
+    if (!scaling_equal(&saved->scaling, &wanted->scaling)) {
         return differ("data of other means, deviations or scales", path, failure);
     }
     return true;

@@ -243,12 +243,14 @@ static bool read_sections(struct reader *reader)
 /* Stream start, at most one document, stream end. */
 static bool read_stream(struct reader *reader)
 {
-    bool is_open = next_event(reader) && next_event(reader);
+    bool is_begun = next_event(reader);
+    bool is_open = is_begun && next_event(reader);
     if (!is_open || reader->event.type == YAML_STREAM_END_EVENT) {
         return is_open;
     }
     bool is_read = next_event(reader) && read_sections(reader);
-    if (!is_read || !next_event(reader) || !next_event(reader)) {
+    bool is_closed = is_read && next_event(reader);
+    if (!is_closed || !next_event(reader)) {
         return false;
     }
     return reader->event.type == YAML_STREAM_END_EVENT ||

@@ -32,7 +32,9 @@ struct token_layout {
  * False and a failure (EXIT_CODE_CONFIG) otherwise. Local. */
 bool token_layout_parse(struct token_layout *layout, const char *text, struct failure *failure);
 
-/* The inverse: `text` has room for 2 * TOKEN_KINDS + 1 characters. */
+enum { TOKEN_LAYOUT_TEXT_SIZE = 2 * TOKEN_KINDS + 1 };
+
+/* The inverse: `text` has room for TOKEN_LAYOUT_TEXT_SIZE characters. */
 void token_layout_print(const struct token_layout *layout, char *text);
 
 bool token_layout_has(const struct token_layout *layout, enum token_kind kind);

@@ -25,6 +25,21 @@ void scaling_observations(real *scaled, const float *raw, size_t rows,
     }
 }
 
+bool scaling_equal(const struct scaling *left, const struct scaling *right)
+{
+    if (left->observation_dim != right->observation_dim ||
+        left->return_scale != right->return_scale || left->reward_scale != right->reward_scale) {
+        return false;
+    }
+    for (size_t i = 0; i < left->observation_dim; i++) {
+        if (left->observation_mean[i] != right->observation_mean[i] ||
+            left->observation_deviation[i] != right->observation_deviation[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 real scaling_return(double raw, const struct scaling *scaling)
 {
     return (real)(raw / scaling->return_scale);

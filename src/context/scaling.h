@@ -6,6 +6,7 @@
 #ifndef CHAINRING_CONTEXT_SCALING_H
 #define CHAINRING_CONTEXT_SCALING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/real.h"
@@ -26,6 +27,9 @@ struct scaling scaling_identity(size_t observation_dim);
 /* scaled (rows x observation_dim) = (raw - mean) / deviation. Must not overlap. Local. */
 void scaling_observations(real *scaled, const float *raw, size_t rows,
                           const struct scaling *scaling);
+
+/* Do both change numbers in the same way, to the bit? */
+bool scaling_equal(const struct scaling *left, const struct scaling *right);
 
 real scaling_return(double raw, const struct scaling *scaling);
 real scaling_reward(double raw, const struct scaling *scaling);

@@ -65,7 +65,7 @@ static void test_snapshot_names_the_first_difference(void **state)
     expect_difference(&changed, "model.hidden = 100, found 101 now");
     changed = example();
     assert_true(token_layout_parse(&changed.shape.layout, "R,s,a", &failure));
-    expect_difference(&changed, "context.tokens");
+    expect_difference(&changed, "context.tokens = R,s,a,r, found R,s,a now");
     changed = example();
     changed.scaling.return_scale = 17.4;
     expect_difference(&changed, "scales");

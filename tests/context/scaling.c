@@ -66,9 +66,29 @@ static void test_scaling_divides_returns_and_rewards_by_their_own_scale(void **s
     assert_true(scaling_reward(0.5, &scaling) == (real)2.0);
 }
 
+static void test_scaling_equal_looks_at_every_number(void **state)
+{
+    (void)state;
+    struct scaling left = scaling_identity(3);
+    struct scaling right = scaling_identity(3);
+    right.observation_mean[3] = 1.0; /* beyond the dimension: not a number of it */
+    assert_true(scaling_equal(&left, &right));
+    right.observation_mean[2] = 1.0;
+    assert_false(scaling_equal(&left, &right));
+    right = scaling_identity(3);
+    right.observation_deviation[0] = 2.0;
+    assert_false(scaling_equal(&left, &right));
+    right = scaling_identity(3);
+    right.reward_scale = 2.0;
+    assert_false(scaling_equal(&left, &right));
+    right = scaling_identity(2);
+    assert_false(scaling_equal(&left, &right));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_scaling_equal_looks_at_every_number),
         cmocka_unit_test(test_scaling_identity_changes_nothing),
         cmocka_unit_test(test_scaling_takes_each_columns_own_mean_and_deviation),
         cmocka_unit_test(test_scaling_keeps_small_differences_on_a_large_mean),
