@@ -99,11 +99,11 @@ static bool gather(struct description *description, const struct store *store,
 {
     struct stat status;
     if (stat(store_path(store), &status) != 0) {
-        return failure_set(
-            failure, EXIT_CODE_IO,
-            "%s: no longer there (%s), expected the file just opened; leave it alone "
-            "and start again",
-            store_path(store), strerror(errno));
+        failure_set(failure, EXIT_CODE_IO,
+                    "%s: no longer there (%s), expected the file just opened; leave it alone "
+                    "and start again",
+                    store_path(store), strerror(errno));
+        return false;
     }
     *description = (struct description){
         .store = store,
