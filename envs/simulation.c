@@ -370,6 +370,14 @@ bool simulation_step(struct simulation *simulation, const double *control, size_
     return is_sound(data);
 }
 
+void simulation_step_bare(struct simulation *simulation, const double *control, size_t count)
+{
+    memcpy(simulation->data->ctrl, control, (size_t)simulation->model->nu * sizeof *control);
+    for (size_t i = 0; i < count; i++) {
+        mj_step(simulation->model, simulation->data);
+    }
+}
+
 void simulation_get_physics(const struct simulation *simulation, double *physics)
 {
     const mjModel *model = simulation->model;

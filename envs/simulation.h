@@ -125,6 +125,10 @@ void simulation_move_geom(struct simulation *simulation, size_t probe, const dou
  * numbers that it cannot go on with (it then resets itself) or has dropped contacts. */
 bool simulation_step(struct simulation *simulation, const double *control, size_t substeps);
 
+/* `count` of the engine's own steps under `control` (nu), with nothing of ours around them: what
+ * speeds are measured against. */
+void simulation_step_bare(struct simulation *simulation, const double *control, size_t count);
+
 /* qpos, qvel and act, one after the other. Putting them needs a refresh. */
 void simulation_get_physics(const struct simulation *simulation, double *physics);
 void simulation_put_physics(struct simulation *simulation, const double *physics);

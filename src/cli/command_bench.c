@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bench/attention.h"
+#include "bench/environments.h"
 #include "comm/comm.h"
 
 static void bench_attention(const struct config *config)
@@ -28,13 +29,30 @@ static void bench_attention(const struct config *config)
     }
 }
 
+static void bench_environments(const struct config *config)
+{
+    struct bench_environments result = bench_environments_run(config->bench.repeats);
+    if (comm_rank() > 0) {
+        return;
+    }
+    if (config->bench.format == CONFIG_FORMAT_JSON) {
+        bench_environments_print_json(stdout, &result);
+    } else {
+        bench_environments_print_text(stdout, &result);
+    }
+}
+
 enum exit_code command_bench(const struct config *config, const char *subject)
 {
     struct failure failure = {0};
-    if (strcmp(subject, "attention") != 0) {
-        failure_set(&failure, EXIT_CODE_USAGE, "bench: found \"%s\", expected attention", subject);
+    if (strcmp(subject, "attention") == 0) {
+        bench_attention(config);
+    } else if (strcmp(subject, "envs") == 0) {
+        bench_environments(config);
+    } else {
+        failure_set(&failure, EXIT_CODE_USAGE, "bench: found \"%s\", expected attention or envs",
+                    subject);
     }
     comm_agree(&failure);
-    bench_attention(config);
     return EXIT_CODE_DONE;
 }

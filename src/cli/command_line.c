@@ -32,7 +32,7 @@ static const struct command_entry entries[COMMANDS] = {
                          .argument = COMMAND_ARGUMENT_OTHER,
                          .sections = CONFIG_READS(inspect)},
     [COMMAND_BENCH] = {.name = "bench",
-                       .help = "measure a part of the program on this machine",
+                       .help = "measure attention or envs on this machine",
                        .positional = "NAME",
                        .argument = COMMAND_ARGUMENT_OTHER,
                        .sections =

@@ -110,6 +110,14 @@ static void test_bench_attention_prints_its_ratios(void **state)
                  "\"ring_efficiency_forward\"");
 }
 
+static void test_bench_envs_measures_every_task(void **state)
+{
+    expect_print(*state, 1, "bench envs --repeats=1", "point_mass_hidden");
+    expect_print(*state, 1, "bench envs --repeats=1 --format=json", "\"steps_per_second\"");
+    struct support_outcome outcome = program_run(*state, 0, "bench nothing");
+    support_expect_line(&outcome, EXIT_CODE_USAGE, "chainring: ", "expected attention or envs");
+}
+
 int main(int argc, char **argv)
 {
     static struct program program;
@@ -122,6 +130,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_prestate(test_mesh_of_groups_and_rings_learns_the_same, &program),
         cmocka_unit_test_prestate(test_help_and_version_print, &program),
         cmocka_unit_test_prestate(test_bench_attention_prints_its_ratios, &program),
+        cmocka_unit_test_prestate(test_bench_envs_measures_every_task, &program),
     };
     program_open(&program, argc, argv);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
