@@ -214,6 +214,18 @@ struct env_outcome env_step(struct env *env, const float *action)
     return (struct env_outcome){.reward = env_reward(env), .end = env->end};
 }
 
+float env_relabel(struct env *env, const double *physics, const float *action)
+{
+    env_set_physics(env, physics);
+    if (action) {
+        if (!set_control(env, action)) {
+            return 0.0f;
+        }
+        simulation_put_control(env->simulation, env->control);
+    }
+    return env_reward(env);
+}
+
 /* --- Scripted behaviour ---------------------------------------------------------------------- */
 
 void env_script_draw(struct env *env, double skill, struct random *random)

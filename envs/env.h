@@ -79,6 +79,11 @@ float env_reward(const struct env *env);
 void env_get_physics(const struct env *env, double *physics); /* (physics_dim) */
 void env_set_physics(struct env *env, const double *physics); /* (physics_dim) */
 
+/* The reward of a recorded state; sets the physics. With action NULL no control acts, which is how
+ * relabelled data sets (ExoRL, arXiv 2201.13425) reward a state; with the action (action_dim) that
+ * led there, its control does, as while it was recorded. A hidden task must be known. */
+float env_relabel(struct env *env, const double *physics, const float *action);
+
 /* Scripted behaviour, where the task has one: skill 1 is its expert, skill 0 acts as if it had to
  * guess what is hidden. Draw once per episode, then ask for an action at each step. */
 void env_script_draw(struct env *env, double skill, struct random *random);

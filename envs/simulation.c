@@ -340,6 +340,11 @@ void simulation_move_geom(struct simulation *simulation, size_t probe, const dou
            3 * sizeof *position);
 }
 
+void simulation_put_control(struct simulation *simulation, const double *control)
+{
+    memcpy(simulation->data->ctrl, control, (size_t)simulation->model->nu * sizeof *control);
+}
+
 static bool is_sound(const mjData *data)
 {
     for (size_t i = 0; i < sizeof fatal_warnings / sizeof fatal_warnings[0]; i++) {
@@ -357,7 +362,7 @@ bool simulation_step(struct simulation *simulation, const double *control, size_
 {
     const mjModel *model = simulation->model;
     mjData *data = simulation->data;
-    memcpy(data->ctrl, control, (size_t)model->nu * sizeof *control);
+    simulation_put_control(simulation, control);
     size_t done = 0;
     if (model->opt.integrator != mjINT_RK4) {
         mj_step2(model, data);
@@ -372,7 +377,7 @@ bool simulation_step(struct simulation *simulation, const double *control, size_
 
 void simulation_step_bare(struct simulation *simulation, const double *control, size_t count)
 {
-    memcpy(simulation->data->ctrl, control, (size_t)simulation->model->nu * sizeof *control);
+    simulation_put_control(simulation, control);
     for (size_t i = 0; i < count; i++) {
         mj_step(simulation->model, simulation->data);
     }

@@ -125,6 +125,9 @@ void simulation_move_geom(struct simulation *simulation, size_t probe, const dou
  * numbers that it cannot go on with (it then resets itself) or has dropped contacts. */
 bool simulation_step(struct simulation *simulation, const double *control, size_t substeps);
 
+/* Controls that act from now on, without a step. */
+void simulation_put_control(struct simulation *simulation, const double *control);
+
 /* `count` of the engine's own steps under `control` (nu), with nothing of ours around them: what
  * speeds are measured against. */
 void simulation_step_bare(struct simulation *simulation, const double *control, size_t count);
