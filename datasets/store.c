@@ -157,6 +157,23 @@ bool store_read(const struct store *store, size_t task, size_t episode, size_t f
            (!reward || read_rows(store, STORE_REWARD + task, step, count, reward, failure));
 }
 
+bool store_read_physics(const struct store *store, size_t episode, size_t first, size_t count,
+                        double *physics, struct failure *failure)
+{
+    invariant(first + count <= store_length(store, episode) + 1);
+    size_t row = (size_t)store->index.start[episode] + episode + first;
+    return store->spec.physics_dim == 0 ||
+           read_rows(store, STORE_PHYSICS, row, count, physics, failure);
+}
+
+bool store_read_hidden(const struct store *store, size_t episode, double *hidden,
+                       struct failure *failure)
+{
+    invariant(episode < store->index.count);
+    return store->spec.hidden_dim == 0 ||
+           read_rows(store, STORE_HIDDEN, episode, 1, hidden, failure);
+}
+
 /* Add rows of an array to a hash, piece by piece. */
 static bool hash_rows(struct store_hash *hash, const struct store *store, size_t array,
                       size_t first, size_t count, unsigned char *piece, struct failure *failure)

@@ -102,6 +102,14 @@ double store_return(const struct store *store, size_t task, size_t episode);
 bool store_read(const struct store *store, size_t task, size_t episode, size_t first, size_t count,
                 float *observation, float *action, float *reward, struct failure *failure);
 
+/* Rows [first, first + count) of an episode's physics (count x physics_dim), of which it has one
+ * more than steps; and the numbers of its hidden task (hidden_dim). Nothing is read where the store
+ * has none. Failures as of store_read. Thread-safe. */
+bool store_read_physics(const struct store *store, size_t episode, size_t first, size_t count,
+                        double *physics, struct failure *failure);
+bool store_read_hidden(const struct store *store, size_t episode, double *hidden,
+                       struct failure *failure);
+
 /* Compare one episode's bytes with its hash; false and a failure (EXIT_CODE_DATA) where they
  * differ. */
 bool store_verify(const struct store *store, size_t episode, struct failure *failure);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/random.h"
 #include "datasets/collector.h"
 #include "datasets/store.h"
@@ -129,6 +130,42 @@ static void test_collector_summary_is_that_of_the_store(void **state)
         assert_true(fabs(summary.rung_return[rung] - rungs[rung]) < 1e-9);
     }
     assert_int_equal(summary.redrawn, 0);
+    store_close(store);
+}
+
+/* Every step of an episode: its state and action, put into a fresh environment, give its reward. */
+static void relabel_episode(struct env *env, const struct store *store, size_t episode)
+{
+    struct record *record = memory_take(1, sizeof *record);
+    double physics[WIDTH_MAX];
+    double hidden[HIDDEN_MAX];
+    struct failure failure = {0};
+    size_t action_dim = store_spec(store)->action_dim;
+    read_record(record, store, episode);
+    assert_true(store_read_hidden(store, episode, hidden, &failure));
+    env_set_hidden(env, hidden);
+    for (size_t step = 0; step < record->length; step++) {
+        assert_true(store_read_physics(store, episode, step + 1, 1, physics, &failure));
+        float reward = env_relabel(env, physics, record->action + step * action_dim);
+        assert_true(fabsf(reward - record->reward[step]) < 1e-6f);
+    }
+    memory_free(record);
+}
+
+static void test_collector_physics_and_hidden_numbers_give_the_rewards_again(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct failure failure = {0};
+    collect(tiny, fixture->path);
+    struct store *store = open_store(fixture->path);
+    struct env_task *task = env_task_open("point_mass_hidden", &failure);
+    fatal_if_failed(&failure);
+    struct env *env = env_open(task);
+    for (size_t episode = 0; episode < store_episode_count(store); episode++) {
+        relabel_episode(env, store, episode);
+    }
+    env_close(env);
+    env_task_close(task);
     store_close(store);
 }
 
@@ -438,6 +475,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_collector_store_says_what_it_holds),
         TEST(test_collector_summary_is_that_of_the_store),
+        TEST(test_collector_physics_and_hidden_numbers_give_the_rewards_again),
         TEST(test_collector_returns_climb_the_ladder),
         TEST(test_collector_ladder_of_many_episodes_has_eight_rungs),
         TEST(test_collector_episodes_replay_in_the_hidden_task_of_their_group),
