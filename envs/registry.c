@@ -8,7 +8,8 @@
 /* Every domain: the folder of its name defines `const struct domain NAME_domain`. */
 #define DOMAINS(X)                                                                                 \
     X(cartpole)                                                                                    \
-    X(point_mass)
+    X(point_mass)                                                                                  \
+    X(quadruped)
 
 #define DECLARE(name) extern const struct domain name##_domain;
 DOMAINS(DECLARE)

@@ -6,7 +6,7 @@
 
 #include "envs/env.h"
 
-enum { DIM_MAX = 64, STEPS = 40 };
+enum { DIM_MAX = 96, STEPS = 40 };
 
 static struct env_task *open_task(const char *name)
 {
@@ -91,6 +91,7 @@ static void test_specs_are_as_published(void **state)
     } wanted[] = {
         {"cartpole_balance", 5, 1, 4, 0, 1000, 0.01, false},
         {"cartpole_swingup_sparse", 5, 1, 4, 0, 1000, 0.01, false},
+        {"quadruped_walk", 78, 12, 57, 0, 1000, 0.02, false},
         {"point_mass_easy", 4, 2, 4, 0, 1000, 0.02, false},
         {"point_mass_hidden", 4, 2, 4, 2, 20, 0.2, true},
     };
@@ -262,6 +263,12 @@ static void check_instability(const struct env_task *task)
             env_get_physics(env, physics);
             physics[place] = bad[i];
             env_set_physics(env, physics);
+            env_get_physics(env, physics);
+            /* MuJoCo makes a rotation of length 1 out of huge numbers: nothing is wrong with it. */
+            if (isfinite(bad[i]) && fabs(physics[place]) <= 1.0) {
+                env_close(env);
+                continue;
+            }
             struct record record = step(env, spec, &random);
             assert_int_equal(record.outcome.end, ENV_FAILED);
             assert_true(record.outcome.reward == 0.0f);

@@ -1,0 +1,209 @@
+/* A torso on four legs: stand, walk, run and jump from any orientation; after the DeepMind control
+ * suite (arXiv 1801.00690) and the jump of the unsupervised benchmark (arXiv 2110.15191). */
+#include <math.h>
+#include <string.h>
+
+#include "envs/domain.h"
+#include "envs/tolerance.h"
+
+extern const char quadruped_xml[]; /* quadruped.xml, embedded by the build */
+
+/* Sizes. Legs go front left, front right, back right, back left; a leg's hinges are yaw, pitch,
+ * knee, ankle. */
+enum { AXES = 3, QUATERNION = 4, HINGES = 16, SERVOS = 12, LEGS = 4, OBSERVED = 78 };
+
+/* Where the free joint's numbers and the hinges' begin. */
+enum { HEIGHT = 2, ORIENTATION = 3, HINGE_POSITIONS = 7, HINGE_VELOCITIES = 6 };
+
+enum {
+    TORSO,
+    ACCELEROMETER,
+    GYROSCOPE,
+    VELOCIMETER,
+    CENTRE_OF_MASS,
+    FORCES,
+    TORQUES = FORCES + LEGS,
+    PROBES = TORQUES + LEGS
+};
+
+static const struct simulation_probe probes[PROBES] = {
+    [TORSO] = {SIMULATION_BODY_ROTATION, "torso"},
+    [ACCELEROMETER] = {SIMULATION_SENSOR, "imu_accel"},
+    [GYROSCOPE] = {SIMULATION_SENSOR, "imu_gyro"},
+    [VELOCIMETER] = {SIMULATION_SENSOR, "velocimeter"},
+    [CENTRE_OF_MASS] = {SIMULATION_SENSOR, "center_of_mass"},
+    [FORCES] = {SIMULATION_SENSOR, "force_toe_front_left"},
+    {SIMULATION_SENSOR, "force_toe_front_right"},
+    {SIMULATION_SENSOR, "force_toe_back_right"},
+    {SIMULATION_SENSOR, "force_toe_back_left"},
+    [TORQUES] = {SIMULATION_SENSOR, "torque_toe_front_left"},
+    {SIMULATION_SENSOR, "torque_toe_front_right"},
+    {SIMULATION_SENSOR, "torque_toe_back_right"},
+    {SIMULATION_SENSOR, "torque_toe_back_left"},
+};
+
+/* Of the torso's upward axis with the vertical. */
+static double torso_cosine(const struct simulation_view *view)
+{
+    return view->probe[TORSO][8];
+}
+
+/* --- Initial states ----------------------------------------------------------------------------
+ */
+
+/* Uniform over all orientations: a normalised normal vector is uniform on the sphere. */
+static void draw_orientation(double *quaternion, struct random *random)
+{
+    double squares = 0.0;
+    for (size_t i = 0; i < QUATERNION; i++) {
+        quaternion[i] = random_normal(random);
+        squares += quaternion[i] * quaternion[i];
+    }
+    for (size_t i = 0; i < QUATERNION; i++) {
+        quaternion[i] /= sqrt(squares);
+    }
+}
+
+/* The first height, in steps of a centimetre from 0 on, where nothing touches. With straight
+ * hinges the quadruped does not touch itself, so it is found above its longest reach at last. */
+static double find_height(struct simulation *simulation, double *position)
+{
+    position[HEIGHT] = 0.0;
+    simulation_refresh(simulation);
+    while (simulation_contact_count(simulation) > 0) {
+        position[HEIGHT] += 0.01;
+        simulation_refresh(simulation);
+    }
+    return position[HEIGHT];
+}
+
+static void reset(struct simulation *simulation, const double *hidden, struct random *random)
+{
+    double *position, *velocity, orientation[QUATERNION];
+    (void)hidden;
+    simulation_place(simulation, &position, &velocity);
+    draw_orientation(orientation, random);
+    memcpy(position + ORIENTATION, orientation, sizeof orientation);
+    double height = find_height(simulation, position);
+    simulation_reset(simulation); /* so that no trace of the search stays in the solver */
+    position[HEIGHT] = height;
+    memcpy(position + ORIENTATION, orientation, sizeof orientation);
+}
+
+/* --- Observation -------------------------------------------------------------------------------
+ */
+
+/* Both return where the next numbers go. */
+static float *append(float *observation, const double *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        observation[i] = (float)values[i];
+    }
+    return observation + count;
+}
+
+/* Forces span orders of magnitude; the inverse hyperbolic sine grows like a logarithm. */
+static float *append_squashed(float *observation, const double *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        observation[i] = (float)asinh(values[i]);
+    }
+    return observation + count;
+}
+
+/* The torso's place in the world is not observed, nor is its heading. */
+static void observe(float *observation, const struct simulation_view *view)
+{
+    float *at = observation;
+    double upright = torso_cosine(view);
+    at = append(at, view->position + HINGE_POSITIONS, HINGES);
+    at = append(at, view->velocity + HINGE_VELOCITIES, HINGES);
+    at = append(at, view->activation, SERVOS);
+    at = append(at, view->probe[VELOCIMETER], AXES);
+    at = append(at, &upright, 1);
+    at = append(at, view->probe[ACCELEROMETER], AXES);
+    at = append(at, view->probe[GYROSCOPE], AXES);
+    for (size_t i = FORCES; i < PROBES; i++) {
+        at = append_squashed(at, view->probe[i], AXES);
+    }
+    invariant(at == observation + OBSERVED);
+}
+
+/* --- Rewards -----------------------------------------------------------------------------------
+ */
+
+static double reward_stand(const struct simulation_view *view, const double *hidden)
+{
+    static const struct tolerance upright = {
+        .lower = 1.0, .upper = (double)INFINITY, .margin = 2.0, .value_at_margin = 0.0};
+    (void)hidden;
+    return tolerance_linear(torso_cosine(view), &upright);
+}
+
+/* Forward, at `speed` metres per second or more. */
+static double reward_moving(const struct simulation_view *view, double speed)
+{
+    const struct tolerance fast = {
+        .lower = speed, .upper = (double)INFINITY, .margin = speed, .value_at_margin = 0.5};
+    return reward_stand(view, NULL) * tolerance_linear(view->probe[VELOCIMETER][0], &fast);
+}
+
+static double reward_walk(const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    return reward_moving(view, 0.5);
+}
+
+static double reward_run(const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    return reward_moving(view, 5.0);
+}
+
+static double reward_jump(const struct simulation_view *view, const double *hidden)
+{
+    static const struct tolerance high = {
+        .lower = 1.0, .upper = (double)INFINITY, .margin = 1.0, .value_at_margin = 0.5};
+    return reward_stand(view, hidden) * tolerance_linear(view->probe[CENTRE_OF_MASS][2], &high);
+}
+
+/* --- The table ---------------------------------------------------------------------------------
+ */
+
+static const struct domain_task tasks[] = {
+    {.name = "quadruped_stand",
+     .observation_dim = OBSERVED,
+     .substeps = 4,
+     .steps_max = 1000,
+     .reset = reset,
+     .observe = observe,
+     .reward = reward_stand},
+    {.name = "quadruped_walk",
+     .observation_dim = OBSERVED,
+     .substeps = 4,
+     .steps_max = 1000,
+     .reset = reset,
+     .observe = observe,
+     .reward = reward_walk},
+    {.name = "quadruped_run",
+     .observation_dim = OBSERVED,
+     .substeps = 4,
+     .steps_max = 1000,
+     .reset = reset,
+     .observe = observe,
+     .reward = reward_run},
+    {.name = "quadruped_jump",
+     .observation_dim = OBSERVED,
+     .substeps = 4,
+     .steps_max = 1000,
+     .reset = reset,
+     .observe = observe,
+     .reward = reward_jump},
+};
+
+extern const struct domain quadruped_domain;
+const struct domain quadruped_domain = {
+    .source = {.name = "quadruped", .xml = quadruped_xml, .probes = probes, .probe_count = PROBES},
+    .tasks = tasks,
+    .task_count = sizeof tasks / sizeof tasks[0],
+};
