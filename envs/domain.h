@@ -32,6 +32,8 @@ struct domain_task {
     size_t substeps;  /* physics steps of a control step */
     size_t steps_max; /* control steps of an episode */
 
+    /* Make a new simulation that of the task, where the task changes the model; NULL: as it is. */
+    void (*prepare)(struct simulation *simulation);
     /* Bring a simulation from the reference pose, at rest, into an initial state; hidden: NULL
      * where nothing is. What it places is refreshed afterwards. */
     void (*reset)(struct simulation *simulation, const double *hidden, struct random *random);

@@ -96,6 +96,9 @@ struct env *env_open(const struct env_task *task)
     env->task = task;
     env->simulation = simulation_open(task->model);
     env->view = simulation_view(env->simulation);
+    if (task->task->prepare) {
+        task->task->prepare(env->simulation);
+    }
     env->control = memory_take(task->spec.action_dim, sizeof *env->control);
     env->end = ENV_TRUNCATED; /* no episode has begun */
     return env;

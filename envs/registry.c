@@ -7,9 +7,14 @@
 
 /* Every domain: the folder of its name defines `const struct domain NAME_domain`. */
 #define DOMAINS(X)                                                                                 \
+    X(ball_in_cup)                                                                                 \
     X(cartpole)                                                                                    \
+    X(finger)                                                                                      \
+    X(pendulum)                                                                                    \
     X(point_mass)                                                                                  \
-    X(quadruped)
+    X(point_mass_maze)                                                                             \
+    X(quadruped)                                                                                   \
+    X(reacher)
 
 #define DECLARE(name) extern const struct domain name##_domain;
 DOMAINS(DECLARE)

@@ -345,6 +345,16 @@ void simulation_put_control(struct simulation *simulation, const double *control
     memcpy(simulation->data->ctrl, control, (size_t)simulation->model->nu * sizeof *control);
 }
 
+void simulation_damp_joint(struct simulation *simulation, size_t probe, double damping)
+{
+    const struct simulation_model *shared = simulation->shared;
+    invariant(probe < shared->source->probe_count);
+    invariant(shared->source->probes[probe].quantity == SIMULATION_JOINT_VELOCITY);
+    int joint = shared->probes[probe], type = simulation->model->jnt_type[joint];
+    invariant(type == mjJNT_HINGE || type == mjJNT_SLIDE);
+    simulation->model->dof_damping[simulation->model->jnt_dofadr[joint]] = damping;
+}
+
 static bool is_sound(const mjData *data)
 {
     for (size_t i = 0; i < sizeof fatal_warnings / sizeof fatal_warnings[0]; i++) {

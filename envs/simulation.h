@@ -121,6 +121,10 @@ size_t simulation_contact_count(const struct simulation *simulation);
  * stays until it is moved again, a reset keeps it. Needs a refresh. */
 void simulation_move_geom(struct simulation *simulation, size_t probe, const double position[3]);
 
+/* Set the damping of a hinge or slide (SIMULATION_JOINT_VELOCITY), per unit of velocity, in this
+ * simulation only; a reset keeps it. */
+void simulation_damp_joint(struct simulation *simulation, size_t probe, double damping);
+
 /* One control step of `substeps` physics steps under `control` (nu). False when MuJoCo has found
  * numbers that it cannot go on with (it then resets itself) or has dropped contacts. */
 bool simulation_step(struct simulation *simulation, const double *control, size_t substeps);

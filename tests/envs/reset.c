@@ -5,7 +5,7 @@
 
 #include "envs/env.h"
 
-enum { DRAWS = 4000, PHYSICS = 4 };
+enum { DRAWS = 4000, PHYSICS = 4 }; /* numbers of the physics, at most */
 
 /* What one number of the physics is distributed like. */
 struct spread {
@@ -40,6 +40,8 @@ static void check_resets(const char *name, const struct spread wanted[PHYSICS])
     struct failure failure = {0};
     struct env_task *task = env_task_open(name, &failure);
     fatal_if_failed(&failure);
+    size_t dim = env_task_spec(task)->physics_dim;
+    assert_true(dim <= PHYSICS);
     struct env *env = env_open(task);
     double sum[PHYSICS] = {0}, squares[PHYSICS] = {0}, furthest[PHYSICS] = {0};
     struct random random = random_stream(11, RANDOM_TEST, 0, 0);
@@ -48,14 +50,14 @@ static void check_resets(const char *name, const struct spread wanted[PHYSICS])
         double physics[PHYSICS];
         env_reset(env, &random);
         env_get_physics(env, physics);
-        for (size_t i = 0; i < PHYSICS; i++) {
+        for (size_t i = 0; i < dim; i++) {
             double away = physics[i] - wanted[i].mean;
             sum[i] += away;
             squares[i] += away * away;
             furthest[i] = fmax(furthest[i], fabs(away));
         }
     }
-    for (size_t i = 0; i < PHYSICS; i++) {
+    for (size_t i = 0; i < dim; i++) {
         check_sample(sum[i], squares[i], furthest[i], &wanted[i]);
     }
     env_close(env);
@@ -94,9 +96,39 @@ static void test_cartpole_swingup_starts_hanging(void **state)
     check_resets("cartpole_swingup_sparse", wanted);
 }
 
+static void test_pendulum_starts_at_any_angle_at_rest(void **state)
+{
+    (void)state;
+    const struct spread wanted[PHYSICS] = {uniform(M_PI), zero};
+    check_resets("pendulum_swingup", wanted);
+}
+
+static void test_maze_starts_in_its_top_left_corner_at_rest(void **state)
+{
+    (void)state;
+    struct spread left = uniform(0.07), top = uniform(0.07);
+    left.mean = -0.22;
+    top.mean = 0.22;
+    const struct spread wanted[PHYSICS] = {left, top, zero, zero};
+    check_resets("point_mass_maze_reach_bottom_right", wanted);
+    check_resets("point_mass_maze_hidden", wanted);
+}
+
+static void test_reacher_starts_in_any_pose_at_rest(void **state)
+{
+    (void)state;
+    const struct spread wanted[PHYSICS] = {uniform(M_PI), uniform(160.0 * M_PI / 180.0), zero,
+                                           zero};
+    check_resets("reacher_easy", wanted);
+    check_resets("reacher_hard", wanted);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pendulum_starts_at_any_angle_at_rest),
+        cmocka_unit_test(test_maze_starts_in_its_top_left_corner_at_rest),
+        cmocka_unit_test(test_reacher_starts_in_any_pose_at_rest),
         cmocka_unit_test(test_point_mass_easy_starts_anywhere_at_rest),
         cmocka_unit_test(test_point_mass_hidden_starts_near_the_centre_at_rest),
         cmocka_unit_test(test_cartpole_balance_starts_upright),

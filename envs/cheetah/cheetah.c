@@ -1,0 +1,133 @@
+/* A long torso on two legs in a vertical plane: run and turn over, both forwards and backwards;
+ * the run is that of the DeepMind control suite (arXiv 1801.00690). */
+#include <math.h>
+
+#include "envs/domain.h"
+#include "envs/joints.h"
+#include "envs/tolerance.h"
+
+extern const char cheetah_xml[]; /* cheetah.xml, embedded by the build */
+
+enum { JOINTS = 9, MOTORS = 6, OBSERVED = JOINTS - 1 + JOINTS };
+
+/* Where the legs' joints begin; before them, the torso's own. */
+enum { TORSO_JOINTS = 3 };
+
+enum { SPEED, MOMENTUM, PROBES };
+
+static const struct simulation_probe probes[PROBES] = {
+    [SPEED] = {SIMULATION_SENSOR, "torso_subtreelinvel"},
+    [MOMENTUM] = {SIMULATION_BODY_MOMENTUM, "torso"},
+};
+
+/* Legs in any pose, and then two seconds to come to rest on the ground. What goes wrong in these,
+ * the engine still tells after the episode's first step. */
+static void reset(struct simulation *simulation, const double *hidden, struct random *random)
+{
+    static const double no_control[MOTORS];
+    double *position, *velocity;
+    (void)hidden;
+    simulation_place(simulation, &position, &velocity);
+    for (size_t i = TORSO_JOINTS; i < JOINTS; i++) {
+        struct simulation_joint joint = simulation_joint(simulation, i);
+        position[joint.position] = random_between(random, joint.low, joint.high);
+    }
+    (void)simulation_step(simulation, no_control, 200);
+}
+
+/* Where the cheetah is along its way, its first joint, is not observed. */
+static void observe(float *observation, const struct simulation_view *view)
+{
+    float *at = observation;
+    for (size_t i = 1; i < JOINTS; i++) {
+        *at++ = (float)view->position[i];
+    }
+    for (size_t i = 0; i < JOINTS; i++) {
+        *at++ = (float)view->velocity[i];
+    }
+    invariant(at == observation + OBSERVED);
+}
+
+/* --- Rewards: the share of what is wanted ------------------------------------------------------
+ */
+
+/* `speed` along the wanted direction, metres per second. */
+static double reward_speed(double speed)
+{
+    static const struct tolerance fast = {
+        .lower = 10.0, .upper = (double)INFINITY, .margin = 10.0, .value_at_margin = 0.0};
+    return tolerance_linear(speed, &fast);
+}
+
+/* `momentum` about the wanted direction, kg m2/s. */
+static double reward_turning(double momentum)
+{
+    static const struct tolerance turning = {
+        .lower = 5.0, .upper = (double)INFINITY, .margin = 5.0, .value_at_margin = 0.0};
+    return tolerance_linear(momentum, &turning);
+}
+
+static double reward_run(const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    return reward_speed(view->probe[SPEED][0]);
+}
+
+static double reward_run_backward(const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    return reward_speed(-view->probe[SPEED][0]);
+}
+
+static double reward_flip(const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    return reward_turning(view->probe[MOMENTUM][1]);
+}
+
+static double reward_flip_backward(const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    return reward_turning(-view->probe[MOMENTUM][1]);
+}
+
+/* --- The table ---------------------------------------------------------------------------------
+ */
+
+static const struct domain_task tasks[] = {
+    {.name = "cheetah_run",
+     .observation_dim = OBSERVED,
+     .substeps = 1,
+     .steps_max = 1000,
+     .reset = reset,
+     .observe = observe,
+     .reward = reward_run},
+    {.name = "cheetah_run_backward",
+     .observation_dim = OBSERVED,
+     .substeps = 1,
+     .steps_max = 1000,
+     .reset = reset,
+     .observe = observe,
+     .reward = reward_run_backward},
+    {.name = "cheetah_flip",
+     .observation_dim = OBSERVED,
+     .substeps = 1,
+     .steps_max = 1000,
+     .reset = reset,
+     .observe = observe,
+     .reward = reward_flip},
+    {.name = "cheetah_flip_backward",
+     .observation_dim = OBSERVED,
+     .substeps = 1,
+     .steps_max = 1000,
+     .reset = reset,
+     .observe = observe,
+     .reward = reward_flip_backward},
+};
+
+extern const struct domain cheetah_domain;
+const struct domain cheetah_domain = {
+    .source = {.name = "cheetah", .xml = cheetah_xml, .probes = probes, .probe_count = PROBES},
+    .tasks = tasks,
+    .task_count = sizeof tasks / sizeof tasks[0],
+};

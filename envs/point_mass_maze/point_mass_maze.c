@@ -1,0 +1,152 @@
+/* A ball in a table of four rooms: from the top left one to the goal in the middle of one of them,
+ * which a task names or which must be found by trial; after the maze of ExoRL (arXiv 2201.13425).
+ * Top is where y is positive, left where x is negative. */
+#include <math.h>
+
+#include "base/fatal.h"
+#include "envs/domain.h"
+#include "envs/tolerance.h"
+
+extern const char point_mass_maze_xml[]; /* point_mass_maze.xml, embedded by the build */
+
+enum { X, Y, AXES };
+enum room { TOP_LEFT, TOP_RIGHT, BOTTOM_LEFT, BOTTOM_RIGHT, ROOMS };
+
+static const double goals[ROOMS][AXES] = {
+    [TOP_LEFT] = {-0.15, 0.15},
+    [TOP_RIGHT] = {0.15, 0.15},
+    [BOTTOM_LEFT] = {-0.15, -0.15},
+    [BOTTOM_RIGHT] = {0.15, -0.15},
+};
+
+/* --- Initial state and observation -------------------------------------------------------------
+ */
+
+static void reset_top_left(struct simulation *simulation, const double *hidden,
+                           struct random *random)
+{
+    double *position, *velocity;
+    (void)hidden;
+    simulation_place(simulation, &position, &velocity);
+    position[X] = random_between(random, -0.29, -0.15);
+    position[Y] = random_between(random, 0.15, 0.29);
+}
+
+static void observe(float *observation, const struct simulation_view *view)
+{
+    for (size_t i = 0; i < AXES; i++) {
+        observation[i] = (float)view->position[i];
+        observation[AXES + i] = (float)view->velocity[i];
+    }
+}
+
+/* --- Reward ------------------------------------------------------------------------------------
+ */
+
+/* Ball and goals lie at the same height, so two coordinates tell their distance. */
+static double distance_to(enum room room, const struct simulation_view *view)
+{
+    double x = view->position[X] - goals[room][X], y = view->position[Y] - goals[room][Y];
+    return sqrt(x * x + y * y);
+}
+
+static double reward_room(enum room room, const struct simulation_view *view)
+{
+    static const struct tolerance no_control = {.margin = 1.0, .value_at_margin = 0.0};
+    static const struct tolerance near_goal = {
+        .upper = 0.015, .margin = 0.015, .value_at_margin = 0.1};
+    double sparing = (tolerance_quadratic(view->control[X], &no_control) +
+                      tolerance_quadratic(view->control[Y], &no_control)) /
+                     AXES;
+    return tolerance_gaussian(distance_to(room, view), &near_goal) * (sparing + 4.0) / 5.0;
+}
+
+static double reward_top_left(const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    return reward_room(TOP_LEFT, view);
+}
+
+static double reward_top_right(const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    return reward_room(TOP_RIGHT, view);
+}
+
+static double reward_bottom_left(const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    return reward_room(BOTTOM_LEFT, view);
+}
+
+static double reward_bottom_right(const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    return reward_room(BOTTOM_RIGHT, view);
+}
+
+/* --- The room of the goal is hidden ------------------------------------------------------------
+ */
+
+/* The room's number, 0 to 3 in the order of the tasks. */
+static void draw_room(double *hidden, struct random *random)
+{
+    hidden[0] = (double)random_below(random, ROOMS);
+}
+
+static double reward_hidden(const struct simulation_view *view, const double *hidden)
+{
+    invariant(hidden[0] >= 0.0 && hidden[0] < ROOMS);
+    return reward_room((enum room)hidden[0], view);
+}
+
+/* --- The table ---------------------------------------------------------------------------------
+ */
+
+static const struct domain_hidden hidden_room = {.dim = 1, .draw = draw_room};
+
+static const struct domain_task tasks[] = {
+    {.name = "point_mass_maze_reach_top_left",
+     .observation_dim = 4,
+     .substeps = 1,
+     .steps_max = 1000,
+     .reset = reset_top_left,
+     .observe = observe,
+     .reward = reward_top_left},
+    {.name = "point_mass_maze_reach_top_right",
+     .observation_dim = 4,
+     .substeps = 1,
+     .steps_max = 1000,
+     .reset = reset_top_left,
+     .observe = observe,
+     .reward = reward_top_right},
+    {.name = "point_mass_maze_reach_bottom_left",
+     .observation_dim = 4,
+     .substeps = 1,
+     .steps_max = 1000,
+     .reset = reset_top_left,
+     .observe = observe,
+     .reward = reward_bottom_left},
+    {.name = "point_mass_maze_reach_bottom_right",
+     .observation_dim = 4,
+     .substeps = 1,
+     .steps_max = 1000,
+     .reset = reset_top_left,
+     .observe = observe,
+     .reward = reward_bottom_right},
+    {.name = "point_mass_maze_hidden",
+     .observation_dim = 4,
+     .substeps = 1,
+     .steps_max = 1000,
+     .reset = reset_top_left,
+     .observe = observe,
+     .reward = reward_hidden,
+     .hidden = &hidden_room},
+};
+
+extern const struct domain point_mass_maze_domain;
+const struct domain point_mass_maze_domain = {
+    .source = {.name = "point_mass_maze", .xml = point_mass_maze_xml},
+    .tasks = tasks,
+    .task_count = sizeof tasks / sizeof tasks[0],
+};
