@@ -9,12 +9,14 @@
 #define DOMAINS(X)                                                                                 \
     X(ball_in_cup)                                                                                 \
     X(cartpole)                                                                                    \
+    X(cheetah)                                                                                     \
     X(finger)                                                                                      \
     X(pendulum)                                                                                    \
     X(point_mass)                                                                                  \
     X(point_mass_maze)                                                                             \
     X(quadruped)                                                                                   \
-    X(reacher)
+    X(reacher)                                                                                     \
+    X(walker)
 
 #define DECLARE(name) extern const struct domain name##_domain;
 DOMAINS(DECLARE)
