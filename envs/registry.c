@@ -11,6 +11,7 @@
     X(cartpole)                                                                                    \
     X(cheetah)                                                                                     \
     X(finger)                                                                                      \
+    X(hopper)                                                                                      \
     X(pendulum)                                                                                    \
     X(point_mass)                                                                                  \
     X(point_mass_maze)                                                                             \

@@ -132,6 +132,7 @@ static mjtObj object_of(enum simulation_quantity quantity)
     switch (quantity) {
     case SIMULATION_BODY_POSITION:
     case SIMULATION_BODY_ROTATION:
+    case SIMULATION_BODY_INERTIA_POSITION:
     case SIMULATION_BODY_COM:
     case SIMULATION_BODY_MOMENTUM:
         return mjOBJ_BODY;
@@ -212,6 +213,8 @@ static const double *find_quantity(const struct simulation *simulation,
         return data->xpos + 3 * id;
     case SIMULATION_BODY_ROTATION:
         return data->xmat + 9 * id;
+    case SIMULATION_BODY_INERTIA_POSITION:
+        return data->xipos + 3 * id;
     case SIMULATION_GEOM_POSITION:
         return data->geom_xpos + 3 * id;
     case SIMULATION_GEOM_ROTATION:

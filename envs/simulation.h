@@ -21,8 +21,9 @@ struct mjModel_; /* MuJoCo's own; only for those who must speak to the engine th
 
 /* What a task may look at by name. */
 enum simulation_quantity {
-    SIMULATION_BODY_POSITION, /* (3), in the world */
-    SIMULATION_BODY_ROTATION, /* (3, 3), to the world */
+    SIMULATION_BODY_POSITION,         /* (3), in the world */
+    SIMULATION_BODY_ROTATION,         /* (3, 3), to the world */
+    SIMULATION_BODY_INERTIA_POSITION, /* (3): centre of mass of the body alone */
     SIMULATION_GEOM_POSITION,
     SIMULATION_GEOM_ROTATION,
     SIMULATION_SITE_POSITION,

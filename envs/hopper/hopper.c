@@ -1,0 +1,99 @@
+/* A torso on one leg in a vertical plane: stand and hop; after the DeepMind control suite
+ * (arXiv 1801.00690). */
+#include <math.h>
+
+#include "envs/domain.h"
+#include "envs/joints.h"
+#include "envs/tolerance.h"
+
+extern const char hopper_xml[]; /* hopper.xml, embedded by the build */
+
+enum { JOINTS = 7, MOTORS = 4, TOUCHES = 2, OBSERVED = JOINTS - 1 + JOINTS + TOUCHES };
+enum { TORSO, FOOT, SPEED, TOUCH, PROBES = TOUCH + TOUCHES };
+
+static const struct simulation_probe probes[PROBES] = {
+    [TORSO] = {SIMULATION_BODY_INERTIA_POSITION, "torso"},
+    [FOOT] = {SIMULATION_BODY_INERTIA_POSITION, "foot"},
+    [SPEED] = {SIMULATION_SENSOR, "torso_subtreelinvel"},
+    [TOUCH] = {SIMULATION_SENSOR, "touch_toe"},
+    {SIMULATION_SENSOR, "touch_heel"},
+};
+
+/* Any pose at one height of the torso: it may begin in the floor or fall. */
+static void reset(struct simulation *simulation, const double *hidden, struct random *random)
+{
+    (void)hidden;
+    joints_randomise(simulation, random);
+}
+
+/* Where the hopper is along its way, its first joint, is not observed. */
+static void observe(float *observation, const struct simulation_view *view)
+{
+    float *at = observation;
+    for (size_t i = 1; i < JOINTS; i++) {
+        *at++ = (float)view->position[i];
+    }
+    for (size_t i = 0; i < JOINTS; i++) {
+        *at++ = (float)view->velocity[i];
+    }
+    for (size_t i = 0; i < TOUCHES; i++) {
+        *at++ = (float)log1p(view->probe[TOUCH + i][0]); /* newtons, over orders of magnitude */
+    }
+    invariant(at == observation + OBSERVED);
+}
+
+/* --- Rewards -----------------------------------------------------------------------------------
+ */
+
+/* 1 while the torso is well above the foot, wherever both are; between centres of mass. */
+static double standing(const struct simulation_view *view)
+{
+    static const struct tolerance stretched = {.lower = 0.6, .upper = 2.0};
+    return tolerance_indicator(view->probe[TORSO][2] - view->probe[FOOT][2], &stretched);
+}
+
+static double reward_stand(const struct simulation_view *view, const double *hidden)
+{
+    static const struct tolerance no_control = {.margin = 1.0, .value_at_margin = 0.0};
+    (void)hidden;
+    double sparing = 0.0;
+    for (size_t i = 0; i < MOTORS; i++) {
+        sparing += tolerance_quadratic(view->control[i], &no_control) / MOTORS;
+    }
+    return standing(view) * (sparing + 4.0) / 5.0;
+}
+
+static double reward_hop(const struct simulation_view *view, const double *hidden)
+{
+    static const struct tolerance fast = {
+        .lower = 2.0, .upper = (double)INFINITY, .margin = 1.0, .value_at_margin = 0.5};
+    (void)hidden;
+    return standing(view) * tolerance_linear(view->probe[SPEED][0], &fast);
+}
+
+/* --- The table ---------------------------------------------------------------------------------
+ */
+
+static const struct domain_task tasks[] = {
+    {.name = "hopper_stand",
+     .observation_dim = OBSERVED,
+     .substeps = 4,
+     .steps_max = 1000,
+     .reset = reset,
+     .observe = observe,
+     .reward = reward_stand},
+    {.name = "hopper_hop",
+     .observation_dim = OBSERVED,
+     .substeps = 4,
+     .steps_max = 1000,
+     .reset = reset,
+     .observe = observe,
+     .reward = reward_hop},
+};
+
+extern const struct domain hopper_domain;
+const struct domain hopper_domain = {
+    .source = {.name = "hopper", .xml = hopper_xml, .probes = probes, .probe_count = PROBES},
+    .tasks = tasks,
+    .task_count = sizeof tasks / sizeof tasks[0],
+};
