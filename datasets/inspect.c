@@ -36,8 +36,7 @@ struct description {
     struct returns returns[STORE_TASKS_MAX];
 };
 
-/* --- Gathering
- * -----------------------------------------------------------------------------------*/
+/* --- Gathering -------------------------------------------------------------------------------- */
 
 static int ascending(const void *left, const void *right)
 {
@@ -126,8 +125,7 @@ static bool gather(struct description *description, const struct store *store,
     return true;
 }
 
-/* --- Text
- * ----------------------------------------------------------------------------------------*/
+/* --- Text ------------------------------------------------------------------------------------- */
 
 static void print_bytes(FILE *out, uint64_t bytes)
 {
@@ -204,8 +202,7 @@ static void print_returns(FILE *out, const struct description *description, size
     print_histogram(out, returns);
 }
 
-/* --- JSON
- * ----------------------------------------------------------------------------------------*/
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 static json_t *count_json(uint64_t count)
 {
@@ -284,8 +281,7 @@ static void print_json(FILE *out, json_t *value)
     json_decref(value);
 }
 
-/* --- What is called
- * ------------------------------------------------------------------------------*/
+/* --- What is called --------------------------------------------------------------------------- */
 
 static bool finish(FILE *out, struct failure *failure)
 {

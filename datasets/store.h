@@ -45,8 +45,7 @@ struct store_episode {
     enum store_end end;
 };
 
-/* --- Writing -------------------------------------------------------------------------------------
- */
+/* --- Writing ---------------------------------------------------------------------------------- */
 
 struct store_writer;
 
@@ -63,8 +62,7 @@ bool store_writer_add(struct store_writer *writer, const struct store_episode *e
 bool store_writer_commit(struct store_writer *writer, struct failure *failure);
 void store_writer_discard(struct store_writer *writer);
 
-/* --- Reading -------------------------------------------------------------------------------------
- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 struct store;
 

@@ -27,8 +27,7 @@ enum { STORE_DIM_MAX = 1 << 16, STORE_EPISODES_MAX = 1 << 26 };
 enum { STORE_PERCENTILES = 9 };
 extern const double store_percentiles[STORE_PERCENTILES];
 
-/* --- Arrays
- * --------------------------------------------------------------------------------------*/
+/* --- Arrays ----------------------------------------------------------------------------------- */
 
 enum store_number { STORE_F32, STORE_F64, STORE_I64, STORE_U64, STORE_U8 };
 
@@ -65,8 +64,7 @@ size_t store_row_bytes(const struct store_array *array);
 void store_layout(struct store_array arrays[STORE_ARRAYS], const struct store_spec *spec,
                   size_t episodes, size_t steps);
 
-/* --- Rules
- * ---------------------------------------------------------------------------------------*/
+/* --- Rules ------------------------------------------------------------------------------------ */
 
 /* The one sentence of every refusal: "PATH: found <found>, expected <expected>; ...". Returns
  * false, having set EXIT_CODE_DATA. */
@@ -76,8 +74,7 @@ bool store_refuse(const char *path, const char *expected, struct failure *failur
 /* Names that can stand in a path inside the file, text that fits on one line, sizes in bounds. */
 bool store_check_spec(const struct store_spec *spec, const char *path, struct failure *failure);
 
-/* --- Index
- * ---------------------------------------------------------------------------------------*/
+/* --- Index ------------------------------------------------------------------------------------ */
 
 struct store_index {
     size_t task_count;
@@ -101,8 +98,7 @@ void *store_index_column(const struct store_index *index, size_t array);
 /* Over the bytes of all columns in the order of their arrays. */
 uint64_t store_index_hash(const struct store_index *index);
 
-/* --- Hash
- * ----------------------------------------------------------------------------------------*/
+/* --- Hash ------------------------------------------------------------------------------------- */
 
 /* XXH3_64 (XXH3 64-bit, seed 0) over bytes that come piece by piece; the end gives it back. */
 struct store_hash {
@@ -112,8 +108,7 @@ struct store_hash store_hash_begin(void);
 void store_hash_add(struct store_hash *hash, const void *bytes, size_t count);
 uint64_t store_hash_end(struct store_hash *hash);
 
-/* --- An open store
- * -------------------------------------------------------------------------------*/
+/* --- An open store ---------------------------------------------------------------------------- */
 
 struct store {
     char *path;

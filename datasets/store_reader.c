@@ -11,8 +11,7 @@
 #include "datasets/store_attributes.h"
 #include "datasets/store_format.h"
 
-/* --- The file, before the HDF5 library sees it
- * ---------------------------------------------------*/
+/* --- The file, before the HDF5 library sees it ------------------------------------------------ */
 
 static bool open_regular_file(struct store *store, struct failure *failure)
 {
@@ -69,8 +68,7 @@ static bool check_superblock(const struct store *store, struct failure *failure)
     return true;
 }
 
-/* --- The file, through the HDF5 library
- * ----------------------------------------------------------*/
+/* --- The file, through the HDF5 library ------------------------------------------------------- */
 
 /* The name may have passed to another file since the descriptor was opened. */
 static bool is_same_file(hid_t file, int descriptor)
@@ -200,8 +198,7 @@ static bool read_statistics(hid_t file, struct store *store, struct failure *fai
     return true;
 }
 
-/* --- Arrays
- * --------------------------------------------------------------------------------------*/
+/* --- Arrays ----------------------------------------------------------------------------------- */
 
 /* Every component of the name must be a hard link: soft and external ones can lead elsewhere. */
 static bool check_links(hid_t file, const struct store *store, const char *name,
@@ -347,8 +344,7 @@ static bool read_structure(hid_t file, struct store *store, uint64_t *index_hash
     return true;
 }
 
-/* --- Index
- * ---------------------------------------------------------------------------------------*/
+/* --- Index ------------------------------------------------------------------------------------ */
 
 static bool read_index(struct store *store, uint64_t index_hash, struct failure *failure)
 {

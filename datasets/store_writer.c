@@ -30,8 +30,7 @@ struct store_writer {
     bool is_broken; /* an append failed half way: the spools no longer agree */
 };
 
-/* --- Opening and closing
- * -------------------------------------------------------------------------*/
+/* --- Opening and closing ---------------------------------------------------------------------- */
 
 static bool refuse_existing(const char *path, struct failure *failure)
 {
@@ -89,8 +88,7 @@ void store_writer_discard(struct store_writer *writer)
     memory_free(writer);
 }
 
-/* --- One episode
- * ---------------------------------------------------------------------------------*/
+/* --- One episode ------------------------------------------------------------------------------ */
 
 /* The caller's numbers for an array that is not the index's, and how many rows of them. */
 static const void *rows_of(const struct store_episode *episode, size_t array, size_t *rows)
@@ -240,8 +238,7 @@ bool store_writer_add(struct store_writer *writer, const struct store_episode *e
     return true;
 }
 
-/* --- The file
- * ------------------------------------------------------------------------------------*/
+/* --- The file --------------------------------------------------------------------------------- */
 
 static void summarise_returns(struct store_summary *summary, const struct store_index *index)
 {

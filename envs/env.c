@@ -26,7 +26,7 @@ struct env {
     double script[DOMAIN_SCRIPT_MAX];
 };
 
-/* --- Tasks ----------------------------------------------------------------------------------- */
+/* --- Tasks ------------------------------------------------------------------------------------ */
 
 const char *env_simulator(void)
 {
@@ -88,7 +88,7 @@ const struct env_spec *env_task_spec(const struct env_task *task)
     return &task->spec;
 }
 
-/* --- Environments ---------------------------------------------------------------------------- */
+/* --- Environments ----------------------------------------------------------------------------- */
 
 struct env *env_open(const struct env_task *task)
 {
@@ -229,7 +229,7 @@ float env_relabel(struct env *env, const double *physics, const float *action)
     return env_reward(env);
 }
 
-/* --- Scripted behaviour ---------------------------------------------------------------------- */
+/* --- Scripted behaviour ----------------------------------------------------------------------- */
 
 void env_script_draw(struct env *env, double skill, struct random *random)
 {

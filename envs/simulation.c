@@ -31,7 +31,7 @@ static const int fatal_warnings[] = {mjWARN_INERTIA, mjWARN_CONTACTFULL, mjWARN_
                                      mjWARN_BADQPOS, mjWARN_BADQVEL,     mjWARN_BADQACC,
                                      mjWARN_BADCTRL};
 
-/* --- The library as a whole ------------------------------------------------------------------ */
+/* --- The library as a whole ------------------------------------------------------------------- */
 
 /* MuJoCo's messages may have several lines; ours have one. */
 static void join_lines(char *text)
@@ -89,7 +89,7 @@ const char *simulation_engine(void)
     return engine_name;
 }
 
-/* --- Models ---------------------------------------------------------------------------------- */
+/* --- Models ----------------------------------------------------------------------------------- */
 
 /* Files that exist only in memory; mjVFS is up to megabytes, too much for a stack. */
 static bool add_to_files(mjVFS *files, const char *name, const char *xml)
@@ -201,7 +201,7 @@ const struct mjModel_ *simulation_model_engine(const struct simulation_model *mo
     return model->engine;
 }
 
-/* --- Simulations ----------------------------------------------------------------------------- */
+/* --- Simulations ------------------------------------------------------------------------------ */
 
 static const double *find_quantity(const struct simulation *simulation,
                                    enum simulation_quantity quantity, size_t id)

@@ -36,7 +36,7 @@ const char *evaluation_behaviour_name(enum evaluation_behaviour behaviour)
     return names[behaviour];
 }
 
-/* --- What is asked for, and whether it can be done ------------------------------------------- */
+/* --- What is asked for, and whether it can be done -------------------------------------------- */
 
 /* result = the options with what the checkpoint fills in. */
 static void settle(const struct evaluation *evaluation)
@@ -121,7 +121,7 @@ static bool open_task(struct evaluation *evaluation, struct failure *failure)
     return check_task(evaluation, failure);
 }
 
-/* --- Memory ---------------------------------------------------------------------------------- */
+/* --- Memory ----------------------------------------------------------------------------------- */
 
 /* Called twice with the same arguments: on a measuring arena and on a real one. */
 static void bind_all(struct evaluation *evaluation, size_t batch)
@@ -184,7 +184,7 @@ static void release(struct evaluation *evaluation)
     env_task_close(evaluation->task);
 }
 
-/* --- Playing --------------------------------------------------------------------------------- */
+/* --- Playing ---------------------------------------------------------------------------------- */
 
 static bool applies(enum evaluation_behaviour behaviour, const struct env_spec *spec)
 {

@@ -19,7 +19,7 @@ struct table {
     int decimals;
 };
 
-/* --- Numbers --------------------------------------------------------------------------------- */
+/* --- Numbers ---------------------------------------------------------------------------------- */
 
 /* Enough decimals for about three digits of the largest mean. */
 static int choose_decimals(const struct evaluation_result *result)
@@ -44,7 +44,7 @@ static void print_mean(char *cell, struct score_mean mean, int decimals)
     }
 }
 
-/* --- The table ------------------------------------------------------------------------------- */
+/* --- The table -------------------------------------------------------------------------------- */
 
 /* How many trials have a column. */
 static size_t count_shown(const struct evaluation_result *result)
@@ -130,7 +130,7 @@ static void print_table(FILE *stream, const struct table *table)
     }
 }
 
-/* --- What stands above and below ------------------------------------------------------------- */
+/* --- What stands above and below -------------------------------------------------------------- */
 
 /* "0.5, 0.2, then none": the deviations up to the last one that is not 0. */
 static void print_exploration(FILE *stream, const struct evaluation_result *result)

@@ -23,8 +23,7 @@ static double pole_sine(const struct simulation_view *view)
     return view->probe[POLE][2];
 }
 
-/* --- Initial states ----------------------------------------------------------------------------
- */
+/* --- Initial states --------------------------------------------------------------------------- */
 
 static void nudge(double *velocity, struct random *random)
 {
@@ -55,8 +54,7 @@ static void reset_hanging(struct simulation *simulation, const double *hidden,
     nudge(velocity, random);
 }
 
-/* --- Observation and reward --------------------------------------------------------------------
- */
+/* --- Observation and reward ------------------------------------------------------------------- */
 
 /* The hinge's angle grows without bound, so its cosine and sine are observed instead. */
 static void observe(float *observation, const struct simulation_view *view)
@@ -90,8 +88,7 @@ static double reward_sparse(const struct simulation_view *view, const double *hi
            tolerance_indicator(pole_cosine(view), &upright);
 }
 
-/* --- The table ---------------------------------------------------------------------------------
- */
+/* --- The table -------------------------------------------------------------------------------- */
 
 static const struct domain_task tasks[] = {
     {.name = "cartpole_balance",

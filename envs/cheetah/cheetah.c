@@ -48,8 +48,7 @@ static void observe(float *observation, const struct simulation_view *view)
     invariant(at == observation + OBSERVED);
 }
 
-/* --- Rewards: the share of what is wanted ------------------------------------------------------
- */
+/* --- Rewards: the share of what is wanted ----------------------------------------------------- */
 
 /* `speed` along the wanted direction, metres per second. */
 static double reward_speed(double speed)
@@ -91,8 +90,7 @@ static double reward_flip_backward(const struct simulation_view *view, const dou
     return reward_turning(-view->probe[MOMENTUM][1]);
 }
 
-/* --- The table ---------------------------------------------------------------------------------
- */
+/* --- The table -------------------------------------------------------------------------------- */
 
 static const struct domain_task tasks[] = {
     {.name = "cheetah_run",

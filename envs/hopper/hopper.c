@@ -42,8 +42,7 @@ static void observe(float *observation, const struct simulation_view *view)
     invariant(at == observation + OBSERVED);
 }
 
-/* --- Rewards -----------------------------------------------------------------------------------
- */
+/* --- Rewards ---------------------------------------------------------------------------------- */
 
 /* 1 while the torso is well above the foot, wherever both are; between centres of mass. */
 static double standing(const struct simulation_view *view)
@@ -71,8 +70,7 @@ static double reward_hop(const struct simulation_view *view, const double *hidde
     return standing(view) * tolerance_linear(view->probe[SPEED][0], &fast);
 }
 
-/* --- The table ---------------------------------------------------------------------------------
- */
+/* --- The table -------------------------------------------------------------------------------- */
 
 static const struct domain_task tasks[] = {
     {.name = "hopper_stand",

@@ -19,8 +19,7 @@ static double distance_to(const double *goal, const struct simulation_view *view
     return sqrt(x * x + y * y);
 }
 
-/* --- The goal is the centre --------------------------------------------------------------------
- */
+/* --- The goal is the centre ------------------------------------------------------------------- */
 
 static void reset_anywhere(struct simulation *simulation, const double *hidden,
                            struct random *random)
@@ -55,8 +54,7 @@ static double reward_centre(const struct simulation_view *view, const double *hi
     return tolerance_gaussian(distance_to(centre, view), &near_target) * (sparing + 4.0) / 5.0;
 }
 
-/* --- The goal is hidden ------------------------------------------------------------------------
- */
+/* --- The goal is hidden ----------------------------------------------------------------------- */
 
 /* Not uniform over the area: radius and angle are. */
 static void draw_goal(double *goal, struct random *random)
@@ -93,8 +91,7 @@ static double reward_goal(const struct simulation_view *view, const double *hidd
     return tolerance_gaussian(distance_to(hidden, view), &near_goal);
 }
 
-/* --- Scripted: drive to a point between the goal and a guess -----------------------------------
- */
+/* --- Scripted: drive to a point between the goal and a guess ---------------------------------- */
 
 static void draw_script(double *script, const double *hidden, double skill, struct random *random)
 {
@@ -114,8 +111,7 @@ static void act_by_script(float *action, const double *script, const struct simu
     }
 }
 
-/* --- The table ---------------------------------------------------------------------------------
- */
+/* --- The table -------------------------------------------------------------------------------- */
 
 static const struct domain_hidden hidden_goal = {.dim = AXES, .draw = draw_goal};
 static const struct domain_script drive = {.draw = draw_script, .act = act_by_script};

@@ -19,8 +19,7 @@ static const double goals[ROOMS][AXES] = {
     [BOTTOM_RIGHT] = {0.15, -0.15},
 };
 
-/* --- Initial state and observation -------------------------------------------------------------
- */
+/* --- Initial state and observation ------------------------------------------------------------ */
 
 static void reset_top_left(struct simulation *simulation, const double *hidden,
                            struct random *random)
@@ -40,8 +39,7 @@ static void observe(float *observation, const struct simulation_view *view)
     }
 }
 
-/* --- Reward ------------------------------------------------------------------------------------
- */
+/* --- Reward ----------------------------------------------------------------------------------- */
 
 /* Ball and goals lie at the same height, so two coordinates tell their distance. */
 static double distance_to(enum room room, const struct simulation_view *view)
@@ -85,8 +83,7 @@ static double reward_bottom_right(const struct simulation_view *view, const doub
     return reward_room(BOTTOM_RIGHT, view);
 }
 
-/* --- The room of the goal is hidden ------------------------------------------------------------
- */
+/* --- The room of the goal is hidden ----------------------------------------------------------- */
 
 /* The room's number, 0 to 3 in the order of the tasks. */
 static void draw_room(double *hidden, struct random *random)
@@ -100,8 +97,7 @@ static double reward_hidden(const struct simulation_view *view, const double *hi
     return reward_room((enum room)hidden[0], view);
 }
 
-/* --- The table ---------------------------------------------------------------------------------
- */
+/* --- The table -------------------------------------------------------------------------------- */
 
 static const struct domain_hidden hidden_room = {.dim = 1, .draw = draw_room};
 

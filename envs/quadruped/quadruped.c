@@ -48,8 +48,7 @@ static double torso_cosine(const struct simulation_view *view)
     return view->probe[TORSO][8];
 }
 
-/* --- Initial states ----------------------------------------------------------------------------
- */
+/* --- Initial states --------------------------------------------------------------------------- */
 
 /* Uniform over all orientations: a normalised normal vector is uniform on the sphere. */
 static void draw_orientation(double *quaternion, struct random *random)
@@ -90,8 +89,7 @@ static void reset(struct simulation *simulation, const double *hidden, struct ra
     memcpy(position + ORIENTATION, orientation, sizeof orientation);
 }
 
-/* --- Observation -------------------------------------------------------------------------------
- */
+/* --- Observation ------------------------------------------------------------------------------ */
 
 /* Both return where the next numbers go. */
 static float *append(float *observation, const double *values, size_t count)
@@ -129,8 +127,7 @@ static void observe(float *observation, const struct simulation_view *view)
     invariant(at == observation + OBSERVED);
 }
 
-/* --- Rewards -----------------------------------------------------------------------------------
- */
+/* --- Rewards ---------------------------------------------------------------------------------- */
 
 static double reward_stand(const struct simulation_view *view, const double *hidden)
 {
@@ -167,8 +164,7 @@ static double reward_jump(const struct simulation_view *view, const double *hidd
     return reward_stand(view, hidden) * tolerance_linear(view->probe[CENTRE_OF_MASS][2], &high);
 }
 
-/* --- The table ---------------------------------------------------------------------------------
- */
+/* --- The table -------------------------------------------------------------------------------- */
 
 static const struct domain_task tasks[] = {
     {.name = "quadruped_stand",

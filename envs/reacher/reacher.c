@@ -20,8 +20,7 @@ static const struct simulation_probe probes[PROBES] = {
 static const double table_height = 0.01;                           /* of arm and target, metres */
 static const double target_nearest = 0.05, target_farthest = 0.20; /* metres from the shoulder */
 
-/* --- Initial states ----------------------------------------------------------------------------
- */
+/* --- Initial states --------------------------------------------------------------------------- */
 
 static void move_target(struct simulation *simulation, struct random *random)
 {
@@ -39,8 +38,7 @@ static void reset_arm_and_target(struct simulation *simulation, const double *hi
     move_target(simulation, random);
 }
 
-/* --- Observation and reward --------------------------------------------------------------------
- */
+/* --- Observation and reward ------------------------------------------------------------------- */
 
 static double to_target(size_t axis, const struct simulation_view *view)
 {
@@ -79,8 +77,7 @@ static double reward_hard(const struct simulation_view *view, const double *hidd
     return reward_overlap(view, 0.015);
 }
 
-/* --- The table ---------------------------------------------------------------------------------
- */
+/* --- The table -------------------------------------------------------------------------------- */
 
 static const struct domain_task tasks[] = {
     {.name = "reacher_easy",

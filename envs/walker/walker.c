@@ -63,8 +63,7 @@ static void observe(float *observation, const struct simulation_view *view)
     invariant(at == observation + OBSERVED);
 }
 
-/* --- Rewards -----------------------------------------------------------------------------------
- */
+/* --- Rewards ---------------------------------------------------------------------------------- */
 
 static double reward_stand(const struct simulation_view *view, const double *hidden)
 {
@@ -110,8 +109,7 @@ static double reward_flip(const struct simulation_view *view, const double *hidd
     return reward_standing_and(tolerance_linear(view->probe[MOMENTUM][1], &turning), view);
 }
 
-/* --- The table ---------------------------------------------------------------------------------
- */
+/* --- The table -------------------------------------------------------------------------------- */
 
 static const struct domain_task tasks[] = {
     {.name = "walker_stand",

@@ -76,7 +76,7 @@ static bool sync_parent(const char *path, struct failure *failure)
     return file_sync_folder(parent, failure);
 }
 
-/* --- Writing --------------------------------------------------------------------------------- */
+/* --- Writing ---------------------------------------------------------------------------------- */
 
 bool file_writer_open(struct file_writer *writer, const char *path, struct failure *failure)
 {
@@ -154,7 +154,7 @@ bool file_write_text(const char *path, const char *text, struct failure *failure
     return file_write(path, text, strlen(text), failure);
 }
 
-/* --- Reading --------------------------------------------------------------------------------- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 bool file_reader_open(struct file_reader *reader, const char *path, struct failure *failure)
 {
@@ -234,7 +234,7 @@ char *file_read(const char *path, size_t size_max, size_t *size, struct failure 
     return text;
 }
 
-/* --- Folders --------------------------------------------------------------------------------- */
+/* --- Folders ---------------------------------------------------------------------------------- */
 
 bool file_make_folder(const char *path, struct failure *failure)
 {

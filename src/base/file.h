@@ -20,7 +20,7 @@ enum { FILE_PATH_MAX = 4096 };
  * result would be longer. */
 bool file_join(char *path, const char *folder, const char *name, struct failure *failure);
 
-/* --- Writing --------------------------------------------------------------------------------- */
+/* --- Writing ---------------------------------------------------------------------------------- */
 
 /* A file on its way to its name. */
 struct file_writer {
@@ -44,7 +44,7 @@ void file_writer_discard(struct file_writer *writer);
 bool file_write(const char *path, const void *bytes, size_t size, struct failure *failure);
 bool file_write_text(const char *path, const char *text, struct failure *failure);
 
-/* --- Reading --------------------------------------------------------------------------------- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 struct file_reader {
     const char *path; /* borrowed */
@@ -65,7 +65,7 @@ bool file_reader_read(const struct file_reader *reader, void *bytes, size_t size
  * above, and EXIT_CODE_DATA for more than size_max bytes. size may be NULL. */
 char *file_read(const char *path, size_t size_max, size_t *size, struct failure *failure);
 
-/* --- Folders --------------------------------------------------------------------------------- */
+/* --- Folders ---------------------------------------------------------------------------------- */
 
 /* Make a folder and those above it; one that exists is fine. */
 bool file_make_folder(const char *path, struct failure *failure);

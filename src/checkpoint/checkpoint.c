@@ -31,7 +31,7 @@ static bool step_path(char *path, const char *folder, const char *prefix, uint64
     return file_join(path, folder, name, failure);
 }
 
-/* --- Writing --------------------------------------------------------------------------------- */
+/* --- Writing ---------------------------------------------------------------------------------- */
 
 static bool write_parts(const char *folder, const struct checkpoint_tensors *tensors,
                         const struct checkpoint_state *state, struct failure *failure)
@@ -109,7 +109,7 @@ bool checkpoint_write(const char *run, const struct checkpoint_tensors *tensors,
     return is_written;
 }
 
-/* --- Reading --------------------------------------------------------------------------------- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 enum checkpoint_found checkpoint_find_newest(char *path, uint64_t *step, const char *run,
                                              struct failure *failure)

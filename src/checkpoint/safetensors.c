@@ -18,7 +18,7 @@ static const char metadata_key[] = "__metadata__";
 static const char other_model[] =
     "the checkpoint was made with other model settings: use those or a new run name";
 
-/* --- Writing --------------------------------------------------------------------------------- */
+/* --- Writing ---------------------------------------------------------------------------------- */
 
 static size_t tensor_bytes(const struct tensor *tensor)
 {
@@ -82,7 +82,7 @@ bool safetensors_write(struct digest *digest, const char *path, const struct ten
     return is_written && digest_writer_commit(digest ? digest : &unused, &writer, failure);
 }
 
-/* --- Reading --------------------------------------------------------------------------------- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 /* A tensor of the file; offsets count from the first number. */
 struct entry {

@@ -36,7 +36,7 @@ static bool parse_number(double *value, const json_t *number)
     return isnan(*value) || strcmp(text, "inf") == 0 || strcmp(text, "-inf") == 0;
 }
 
-/* --- Writing --------------------------------------------------------------------------------- */
+/* --- Writing ---------------------------------------------------------------------------------- */
 
 static json_t *print_all_numbers(const struct checkpoint_state *state)
 {
@@ -92,7 +92,7 @@ bool state_file_write(struct digest *digest, const char *path, const struct chec
     return is_written;
 }
 
-/* --- Reading --------------------------------------------------------------------------------- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 static bool refuse_key(const char *path, const char *key, const char *wanted,
                        struct failure *failure)

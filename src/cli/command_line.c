@@ -45,8 +45,7 @@ const struct command_entry *command_line_entry(enum command command)
     return &entries[command];
 }
 
-/* --- Arguments, one by one ---------------------------------------------------------------------
- */
+/* --- Arguments, one by one -------------------------------------------------------------------- */
 
 enum item_kind { ITEM_END, ITEM_OPTION, ITEM_POSITIONAL, ITEM_HELP, ITEM_VERSION, ITEM_REFUSED };
 
@@ -160,8 +159,7 @@ static struct item next_item(struct walk *walk, struct failure *failure)
     return option_item(walk, argument, failure);
 }
 
-/* --- What the arguments say --------------------------------------------------------------------
- */
+/* --- What the arguments say ------------------------------------------------------------------- */
 
 static bool take_positional(struct command_line *line, const char *text, struct failure *failure)
 {

@@ -19,8 +19,7 @@ static struct {
     pid_t process; /* that called comm_start: its forked children are no ranks */
 } job = {.size = 1, .ranks_on_this_node = 1};
 
-/* --- The end of a job that went wrong
- * -------------------------------------------------------------- */
+/* --- The end of a job that went wrong --------------------------------------------------------- */
 
 static bool is_running(void)
 {
@@ -68,8 +67,7 @@ static void install_error_handler(void)
     MPI_Errhandler_free(&handler);
 }
 
-/* --- Start and stop
- * ------------------------------------------------------------------------------- */
+/* --- Start and stop --------------------------------------------------------------------------- */
 
 static size_t count_ranks_on_this_node(void)
 {
@@ -130,8 +128,7 @@ size_t comm_ranks_on_this_node(void)
     return job.ranks_on_this_node;
 }
 
-/* --- Agreement
- * ------------------------------------------------------------------------------------ */
+/* --- Agreement -------------------------------------------------------------------------------- */
 
 /* Another rank is about to end the job; leaving before it would replace its exit code. */
 static _Noreturn void wait_for_the_end(void)
@@ -179,8 +176,7 @@ void comm_barrier(void)
     MPI_Barrier(MPI_COMM_WORLD);
 }
 
-/* --- Numbers
- * -------------------------------------------------------------------------------------- */
+/* --- Numbers ---------------------------------------------------------------------------------- */
 
 void comm_sum_real(real *values, size_t count)
 {

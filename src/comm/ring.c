@@ -26,8 +26,7 @@ struct ring {
     struct pending pending[RING_CHANNELS][DIRECTIONS];
 };
 
-/* --- The mesh
- * ------------------------------------------------------------------------------------- */
+/* --- The mesh --------------------------------------------------------------------------------- */
 
 static void check_size(size_t size)
 {
@@ -99,8 +98,7 @@ size_t ring_group_count(const struct ring *ring)
     return ring->group_count;
 }
 
-/* --- Messages
- * ------------------------------------------------------------------------------------- */
+/* --- Messages --------------------------------------------------------------------------------- */
 
 static int message_tag(enum ring_channel channel, size_t tag)
 {

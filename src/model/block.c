@@ -45,8 +45,7 @@ static void add(real *restrict to, const real *restrict from, size_t count)
     }
 }
 
-/* --- Project
- * -------------------------------------------------------------------------------------- */
+/* --- Project ---------------------------------------------------------------------------------- */
 
 void block_project(real *query, real *key_value, const real *x,
                    const struct layer_parameters *parameters, struct block_scratch *scratch,
@@ -93,8 +92,7 @@ void block_project_backward(real *d_x, struct layer_parameters *gradients, const
     }
 }
 
-/* --- Finish
- * --------------------------------------------------------------------------------------- */
+/* --- Finish ----------------------------------------------------------------------------------- */
 
 /* scratch: middle = x + drop(map(attention)), normed, expanded, activated. */
 static void compute_inside(struct block_scratch *scratch, const real *x, const real *attention,

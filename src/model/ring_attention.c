@@ -165,8 +165,7 @@ static size_t output_offset(const struct ring_attention *attention, const struct
     return tile->row * width_of(attention) + tile->head * attention->options.head_width;
 }
 
-/* --- The journey of shards ----------------------------------------------------------------------
- */
+/* --- The journey of shards -------------------------------------------------------------------- */
 
 /* Whose shard is here at a hop. */
 static size_t home_at(const struct ring_attention *attention, size_t hop)
@@ -213,8 +212,7 @@ static void begin_exchange(struct ring_attention *attention, const struct visito
     }
 }
 
-/* --- Forward
- * -------------------------------------------------------------------------------------- */
+/* --- Forward ---------------------------------------------------------------------------------- */
 
 static void begin_tile(struct ring_attention *attention, const struct tile *tile, void *detail)
 {
@@ -265,8 +263,7 @@ void ring_attention_forward(real *output, real *log_sum, struct ring_attention *
     for_each_tile(attention, query, batch, finish_tile, &result);
 }
 
-/* --- Backward
- * ------------------------------------------------------------------------------------- */
+/* --- Backward --------------------------------------------------------------------------------- */
 
 struct adjoint {
     struct visitor visitor;

@@ -35,8 +35,7 @@ struct trainer {
     struct report report;
 };
 
-/* --- Data
- * ----------------------------------------------------------------------------------------- */
+/* --- Data ------------------------------------------------------------------------------------- */
 
 static void open_store(struct trainer *trainer)
 {
@@ -119,8 +118,7 @@ static void open_loader(struct trainer *trainer)
     comm_agree(&failure);
 }
 
-/* --- Memory
- * --------------------------------------------------------------------------------------- */
+/* --- Memory ----------------------------------------------------------------------------------- */
 
 /* Every rank says what it would take before any of them takes it. */
 static void check_memory(size_t bytes)
@@ -171,8 +169,7 @@ static void measure_peak(struct trainer *trainer)
              gemm_core_name(), 1e-9 * trainer->peak);
 }
 
-/* --- The run's folder
- * ----------------------------------------------------------------------------- */
+/* --- The run's folder ------------------------------------------------------------------------- */
 
 /* After the lock is held and before anything is written for good. */
 static void restore(struct trainer *trainer, struct failure *failure)
@@ -241,8 +238,7 @@ static void write_status(struct trainer *trainer, enum run_state state, double l
     }
 }
 
-/* --- Steps
- * ---------------------------------------------------------------------------------------- */
+/* --- Steps ------------------------------------------------------------------------------------ */
 
 enum urgency { MAY_FAIL, MUST_SUCCEED };
 

@@ -54,8 +54,7 @@ static int restore_log(void **state)
     return 0;
 }
 
-/* --- Lines
- * ---------------------------------------------------------------------------------------- */
+/* --- Lines ------------------------------------------------------------------------------------ */
 
 static void test_lines_and_warnings_go_to_standard_error(void **state)
 {
@@ -153,8 +152,7 @@ static void test_overlong_line_is_cut(void **state)
     assert_int_equal(capture.text[1023], '\n');
 }
 
-/* --- Progress
- * ------------------------------------------------------------------------------------- */
+/* --- Progress --------------------------------------------------------------------------------- */
 
 static void test_progress_is_plain_and_rare_away_from_a_terminal(void **state)
 {

@@ -21,8 +21,7 @@ static void expect_aligned(const void *block)
     assert_int_equal((uintptr_t)block % 64, 0);
 }
 
-/* --- Blocks
- * --------------------------------------------------------------------------------------- */
+/* --- Blocks ----------------------------------------------------------------------------------- */
 
 static void test_block_is_zeroed_and_aligned(void **state)
 {
@@ -95,8 +94,7 @@ static void test_impossible_sizes_are_fatal(void **state)
     support_expect_exit(shrink, NULL, EXIT_CODE_BUG, "count >= old_count");
 }
 
-/* --- The arena
- * ------------------------------------------------------------------------------------ */
+/* --- The arena -------------------------------------------------------------------------------- */
 
 struct parts {
     char *odd;

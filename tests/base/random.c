@@ -9,8 +9,7 @@
 
 enum { DRAWS = 200000 };
 
-/* --- The generator
- * -------------------------------------------------------------------------------- */
+/* --- The generator ---------------------------------------------------------------------------- */
 
 /* A published answer of Philox4x32-10, its key and counter said as (seed, purpose, step, sample,
  * position). */
@@ -100,8 +99,7 @@ static void test_every_part_of_the_name_changes_the_words(void **state)
     }
 }
 
-/* --- Distributions
- * -------------------------------------------------------------------------------- */
+/* --- Distributions ---------------------------------------------------------------------------- */
 
 struct moments {
     double mean, variance, smallest, largest;
@@ -219,8 +217,7 @@ static void test_neighbouring_positions_are_independent(void **state)
     assert_true(fabs(products / POSITIONS * 12.0) < 0.0225);
 }
 
-/* --- Misuse
- * --------------------------------------------------------------------------------------- */
+/* --- Misuse ----------------------------------------------------------------------------------- */
 
 static void draw_below_zero(void *argument)
 {

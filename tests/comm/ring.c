@@ -47,8 +47,7 @@ static void wait_for_all(struct ring *ring)
     }
 }
 
-/* --- The mesh
- * ------------------------------------------------------------------------------------- */
+/* --- The mesh --------------------------------------------------------------------------------- */
 
 static void test_mesh_is_groups_of_neighbouring_ranks(void **state)
 {
@@ -105,8 +104,7 @@ static void test_groups_do_not_hear_each_other(void **state)
     ring_close(ring);
 }
 
-/* --- Messages
- * ------------------------------------------------------------------------------------- */
+/* --- Messages --------------------------------------------------------------------------------- */
 
 static void test_shift_on_all_channels_at_once(void **state)
 {
@@ -224,8 +222,7 @@ static void test_wait_accepts_what_progress_has_completed(void **state)
     ring_close(ring);
 }
 
-/* --- Misuse
- * --------------------------------------------------------------------------------------- */
+/* --- Misuse ----------------------------------------------------------------------------------- */
 
 static void send_to_itself(void *argument)
 {

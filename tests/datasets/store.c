@@ -63,8 +63,7 @@ static struct store *write_and_open(const struct place *place, const struct stor
     return store;
 }
 
-/* --- Round trip
- * ----------------------------------------------------------------------------------*/
+/* --- Round trip ------------------------------------------------------------------------------- */
 
 static void assert_episode(const struct store *store, const struct store_spec *spec, size_t e)
 {
@@ -229,8 +228,7 @@ static void test_store_find_task_names_the_tasks_there_are(void **state)
     leave(&place);
 }
 
-/* --- What the writer refuses
- * ---------------------------------------------------------------------*/
+/* --- What the writer refuses ------------------------------------------------------------------ */
 
 static void test_writer_refuses_existing_path(void **state)
 {
@@ -371,8 +369,7 @@ static void test_writer_refuses_a_spec_that_no_file_could_hold(void **state)
     expect_refused_spec(&spec, "0 tasks");
 }
 
-/* --- What is left behind
- * -------------------------------------------------------------------------*/
+/* --- What is left behind ---------------------------------------------------------------------- */
 
 static void test_writer_discard_leaves_nothing(void **state)
 {

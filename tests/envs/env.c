@@ -60,8 +60,7 @@ static void for_each_task(void (*test)(const struct env_task *task))
     assert_true(index >= 6);
 }
 
-/* --- Tasks -------------------------------------------------------------------------------------
- */
+/* --- Tasks ------------------------------------------------------------------------------------ */
 
 static void check_spec(const struct env_task *task)
 {
@@ -125,8 +124,7 @@ static void test_unknown_task_names_the_nearest(void **state)
     }
 }
 
-/* --- Repeatable and independent ----------------------------------------------------------------
- */
+/* --- Repeatable and independent --------------------------------------------------------------- */
 
 static void check_independence(const struct env_task *task)
 {
@@ -196,8 +194,7 @@ static void test_set_physics_continues_as_where_it_was_taken(void **state)
     for_each_task(check_continuation);
 }
 
-/* --- Bad actions and unstable states ------------------------------------------------------------
- */
+/* --- Bad actions and unstable states ---------------------------------------------------------- */
 
 static void check_nan(const struct env_task *task)
 {
@@ -283,8 +280,7 @@ static void test_unstable_state_fails_instead_of_being_reset_unseen(void **state
     for_each_task(check_instability);
 }
 
-/* --- The end of an episode ----------------------------------------------------------------------
- */
+/* --- The end of an episode -------------------------------------------------------------------- */
 
 static void check_truncation(const struct env_task *task)
 {

@@ -76,9 +76,7 @@ static void follow(const struct golden_domain *golden, size_t task)
     env_task_close(opened);
 }
 
-/* --- The reacher: its target is not part of the physics, so the simulation is driven itself
- * -------
- */
+/* --- The reacher: its target is not part of the physics, so the simulation is driven itself --- */
 
 static void move_target(const struct domain *domain, struct simulation *simulation)
 {

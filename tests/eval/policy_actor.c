@@ -32,7 +32,7 @@ struct fixture {
     struct transformer transformer;
 };
 
-/* --- Play ------------------------------------------------------------------------------------ */
+/* --- Play ------------------------------------------------------------------------------------- */
 
 static void play(struct fixture *fixture)
 {
@@ -78,7 +78,7 @@ static void fixture_open(struct fixture *fixture, const char *tokens, const doub
     play(fixture);
 }
 
-/* --- Recorded episodes as a batch ------------------------------------------------------------ */
+/* --- Recorded episodes as a batch ------------------------------------------------------------- */
 
 static void bind_model(struct fixture *fixture)
 {
@@ -139,7 +139,7 @@ static void fill_batch(struct fixture *fixture)
     }
 }
 
-/* --- Both must agree ------------------------------------------------------------------------- */
+/* --- Both must agree -------------------------------------------------------------------------- */
 
 /* The noise that a trial's steps have had, drawn again from its stream. */
 static void expect_executed(const struct fixture *fixture, size_t c, const real *predicted)

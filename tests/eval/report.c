@@ -140,7 +140,7 @@ static void test_table_states_failed_trials(void **state)
     evaluation_close(&result);
 }
 
-/* --- JSON ------------------------------------------------------------------------------------ */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 static double number_at(const json_t *object, const char *key)
 {

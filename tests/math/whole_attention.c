@@ -6,7 +6,7 @@
 #include "base/random.h"
 #include "math/attention.h"
 
-/* --- By blocks ------------------------------------------------------------------------------- */
+/* --- By blocks -------------------------------------------------------------------------------- */
 
 /* What both directions need: scratch memory and the blocks of keys in their order. */
 struct blocks {
@@ -116,8 +116,7 @@ void whole_attention_blockwise_backward(real *d_query, real *d_key, real *d_valu
     blocks_release(&blocks);
 }
 
-/* --- Dense, in double --------------------------------------------------------------------------
- */
+/* --- Dense, in double ------------------------------------------------------------------------- */
 
 static double dot(const real *a, const real *b, size_t count)
 {
