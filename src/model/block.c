@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "math/accumulate.h"
 #include "math/linear.h"
 #include "math/norm.h"
 
@@ -36,13 +37,6 @@ static struct linear_dims dense(size_t rows, size_t in, size_t out)
 {
     return (struct linear_dims){
         .rows = rows, .in = in, .out = out, .x_stride = in, .y_stride = out, .weight_stride = out};
-}
-
-static void add(real *restrict to, const real *restrict from, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        to[i] += from[i];
-    }
 }
 
 /* --- Project ---------------------------------------------------------------------------------- */
@@ -106,7 +100,7 @@ static void compute_inside(struct block_scratch *scratch, const real *x, const r
                    p->output_bias, &output_dims);
     token_dropout_apply(scratch->middle, width, chunk.first, chunk.count, dropout, layer,
                         DROPOUT_ATTENTION);
-    add(scratch->middle, x + chunk.first * width, chunk.count * width);
+    accumulate(scratch->middle, x + chunk.first * width, chunk.count * width);
     norm_forward(scratch->normed, width, scratch->middle, width, p->forward_norm_gain,
                  p->forward_norm_bias, chunk.count, width);
     linear_forward(scratch->expanded, scratch->normed, p->expand_weight, p->expand_bias,
@@ -129,7 +123,7 @@ void block_finish(real *y, const real *x, const real *attention,
         linear_forward(y_chunk, scratch->activated, parameters->contract_weight,
                        parameters->contract_bias, &contract_dims);
         token_dropout_apply(y_chunk, width, first, chunk.count, dropout, layer, DROPOUT_FORWARD);
-        add(y_chunk, scratch->middle, chunk.count * width);
+        accumulate(y_chunk, scratch->middle, chunk.count * width);
     }
 }
 

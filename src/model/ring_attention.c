@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/fatal.h"
+#include "math/accumulate.h"
 
 static size_t width_of(const struct ring_attention *attention)
 {
@@ -302,13 +303,6 @@ static void absorb_visitor_backward(struct ring_attention *attention, const stru
     for_each_key_block(attention, tile, &adjoint->visitor, absorb_block_backward, detail);
 }
 
-static void add(real *restrict to, const real *restrict from, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        to[i] += from[i];
-    }
-}
-
 /* Add what earlier places had to say on a visitor's gradient and hand it on: to the next place
  * that the visitor sees, or home. */
 static void pass_gradient_on(struct ring_attention *attention, real *d_key_value, size_t reals,
@@ -317,7 +311,7 @@ static void pass_gradient_on(struct ring_attention *attention, real *d_key_value
     size_t home = home_at(attention, hop);
     if (hop > 0) {
         attention->waited += ring_wait_receives(attention->ring, RING_GRADIENTS);
-        add(d_key_value, attention->incoming, reals);
+        accumulate(d_key_value, attention->incoming, reals);
     }
     if (hop < attention->journey[home]) {
         ring_send(attention->ring, RING_GRADIENTS, next_place(attention), home, d_key_value, reals);

@@ -1,0 +1,8 @@
+#include "math/accumulate.h"
+
+void accumulate(real *restrict to, const real *restrict from, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        to[i] += from[i];
+    }
+}

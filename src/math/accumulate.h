@@ -1,0 +1,12 @@
+/* Adding one array to another. */
+#ifndef CHAINRING_MATH_ACCUMULATE_H
+#define CHAINRING_MATH_ACCUMULATE_H
+
+#include <stddef.h>
+
+#include "base/real.h"
+
+/* to += from, count elements. Must not overlap. Local. */
+void accumulate(real *restrict to, const real *restrict from, size_t count);
+
+#endif
