@@ -1,10 +1,9 @@
 #include "bench/attention.h"
 
-#include <stdlib.h>
-
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "bench/median.h"
 #include "comm/comm.h"
 #include "math/gemm.h"
 #include "math/peak.h"
@@ -91,13 +90,6 @@ static void run_backward(struct subject *subject)
                             subject->key_value, &subject->batch);
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-    const double *left = a;
-    const double *right = b;
-    return (*left > *right) - (*left < *right);
-}
-
 /* All ranks begin together; a repeat takes as long as its slowest rank. The first one warms up. */
 static struct bench_timing time_repeats(void (*run)(struct subject *subject),
                                         struct subject *subject, size_t repeats)
@@ -111,8 +103,8 @@ static struct bench_timing time_repeats(void (*run)(struct subject *subject),
         seconds[i] = clock_seconds() - begun;
     }
     comm_max_double(seconds, repeats);
-    qsort(seconds, repeats, sizeof *seconds, compare_doubles);
-    struct bench_timing timing = {.best = seconds[0], .median = seconds[repeats / 2]};
+    double median = median_sort(seconds, repeats);
+    struct bench_timing timing = {.best = seconds[0], .median = median};
     memory_free(seconds);
     return timing;
 }

@@ -1,10 +1,9 @@
 #include "bench/environments.h"
 
-#include <stdlib.h>
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "bench/median.h"
 #include "comm/comm.h"
 #include "envs/env.h"
 #include "envs/registry.h"
@@ -102,19 +101,6 @@ static double measure(struct subject *subject, void (*step)(struct subject *subj
     return (double)done / seconds;
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-    const double *left = a;
-    const double *right = b;
-    return (*left > *right) - (*left < *right);
-}
-
-static double median(double *values, size_t count)
-{
-    qsort(values, count, sizeof *values, compare_doubles);
-    return values[count / 2];
-}
-
 static struct bench_environment measure_task(size_t index, size_t repeats)
 {
     struct subject subject;
@@ -134,9 +120,9 @@ static struct bench_environment measure_task(size_t index, size_t repeats)
     }
     struct bench_environment result = {
         .task = env_task_name(index),
-        .ratio = median(ratios, repeats),
-        .steps = median(steps, repeats),
-        .bare = median(bare, repeats),
+        .ratio = median_sort(ratios, repeats),
+        .steps = median_sort(steps, repeats),
+        .bare = median_sort(bare, repeats),
     };
     subject_close(&subject);
     memory_free(values);
