@@ -38,6 +38,9 @@ struct domain_task {
      * where nothing is. What it places is refreshed afterwards. */
     void (*reset)(struct simulation *simulation, const double *hidden, struct random *random);
     void (*observe)(float *observation, const struct simulation_view *view);
+    /* Place again what a reset places outside the physics, from what `observe` has told of it in
+     * the state that holds; NULL: the physics is all. What it places is refreshed afterwards. */
+    void (*recall)(struct simulation *simulation, const float *observation);
     /* In [0, 1], for the state and the control that led to it. hidden: NULL where nothing is. */
     double (*reward)(const struct simulation_view *view, const double *hidden);
 

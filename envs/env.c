@@ -168,6 +168,15 @@ void env_set_physics(struct env *env, const double *physics)
     begin_episode(env);
 }
 
+void env_set_record(struct env *env, const double *physics, const float *observation)
+{
+    env_set_physics(env, physics);
+    if (env->task->task->recall) {
+        env->task->task->recall(env->simulation, observation);
+        env_set_physics(env, physics); /* so that no trace of the earlier target stays */
+    }
+}
+
 void env_observe(const struct env *env, float *observation)
 {
     env->task->task->observe(observation, env->view);

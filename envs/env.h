@@ -75,13 +75,21 @@ void env_observe(const struct env *env, float *observation); /* (observation_dim
 float env_reward(const struct env *env);
 
 /* The simulator's state. Setting it begins an episode there, under no control: observation and
- * reward follow at once, and what comes after depends on nothing but this state. */
+ * reward follow at once, and what comes after depends on nothing but this state and what is no
+ * part of it. That is kept: the hidden task, and the target of reacher_easy and _hard and of
+ * finger_turn_*, which stays where the last reset or record has put it. */
 void env_get_physics(const struct env *env, double *physics); /* (physics_dim) */
 void env_set_physics(struct env *env, const double *physics); /* (physics_dim) */
 
-/* The reward of a recorded state; sets the physics. With action NULL no control acts, which is how
- * relabelled data sets (ExoRL, arXiv 2201.13425) reward a state; with the action (action_dim) that
- * led there, its control does, as while it was recorded. A hidden task must be known. */
+/* Set the physics of a recorded row and bring the target back, where it is no part of the physics,
+ * to the single precision of the row's observation (observation_dim). It then stays for the
+ * episode's other rows, until the next reset. A hidden task is not observed: env_set_hidden. */
+void env_set_record(struct env *env, const double *physics, const float *observation);
+
+/* The reward of a recorded state; sets the physics and keeps the target (env_set_physics). With
+ * action NULL no control acts, which is how relabelled data sets (ExoRL, arXiv 2201.13425) reward a
+ * state; with the action (action_dim) that led there, its control does, as while it was recorded. A
+ * hidden task must be known. */
 float env_relabel(struct env *env, const double *physics, const float *action);
 
 /* Scripted behaviour, where the task has one: skill 1 is its expert, skill 0 acts as if it had to

@@ -334,13 +334,26 @@ size_t simulation_contact_count(const struct simulation *simulation)
     return (size_t)simulation->data->ncon;
 }
 
-void simulation_move_geom(struct simulation *simulation, size_t probe, const double position[3])
+/* MuJoCo's number of what a probe names, which must be one of `quantity`. */
+static size_t probed(const struct simulation *simulation, size_t probe,
+                     enum simulation_quantity quantity)
 {
     const struct simulation_model *shared = simulation->shared;
     invariant(probe < shared->source->probe_count);
-    invariant(shared->source->probes[probe].quantity == SIMULATION_GEOM_POSITION);
-    memcpy(simulation->model->geom_pos + (size_t)3 * (size_t)shared->probes[probe], position,
-           3 * sizeof *position);
+    invariant(shared->source->probes[probe].quantity == quantity);
+    return (size_t)shared->probes[probe];
+}
+
+void simulation_move_geom(struct simulation *simulation, size_t probe, const double position[3])
+{
+    size_t geom = probed(simulation, probe, SIMULATION_GEOM_POSITION);
+    memcpy(simulation->model->geom_pos + 3 * geom, position, 3 * sizeof *position);
+}
+
+void simulation_move_site(struct simulation *simulation, size_t probe, const double position[3])
+{
+    size_t site = probed(simulation, probe, SIMULATION_SITE_POSITION);
+    memcpy(simulation->model->site_pos + 3 * site, position, 3 * sizeof *position);
 }
 
 void simulation_put_control(struct simulation *simulation, const double *control)
@@ -350,10 +363,8 @@ void simulation_put_control(struct simulation *simulation, const double *control
 
 void simulation_damp_joint(struct simulation *simulation, size_t probe, double damping)
 {
-    const struct simulation_model *shared = simulation->shared;
-    invariant(probe < shared->source->probe_count);
-    invariant(shared->source->probes[probe].quantity == SIMULATION_JOINT_VELOCITY);
-    int joint = shared->probes[probe], type = simulation->model->jnt_type[joint];
+    size_t joint = probed(simulation, probe, SIMULATION_JOINT_VELOCITY);
+    int type = simulation->model->jnt_type[joint];
     invariant(type == mjJNT_HINGE || type == mjJNT_SLIDE);
     simulation->model->dof_damping[simulation->model->jnt_dofadr[joint]] = damping;
 }

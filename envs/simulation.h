@@ -122,6 +122,9 @@ size_t simulation_contact_count(const struct simulation *simulation);
  * stays until it is moved again, a reset keeps it. Needs a refresh. */
 void simulation_move_geom(struct simulation *simulation, size_t probe, const double position[3]);
 
+/* The same for the site of a probe (SIMULATION_SITE_POSITION). */
+void simulation_move_site(struct simulation *simulation, size_t probe, const double position[3]);
+
 /* Set the damping of a hinge or slide (SIMULATION_JOINT_VELOCITY), per unit of velocity, in this
  * simulation only; a reset keeps it. */
 void simulation_damp_joint(struct simulation *simulation, size_t probe, double damping);

@@ -1,5 +1,6 @@
-/* A long torso on two legs in a vertical plane: run and turn over, both forwards and backwards;
- * the run is that of the DeepMind control suite (arXiv 1801.00690). */
+/* A long torso on two legs in a vertical plane: run, walk and turn over, all forwards and
+ * backwards; the run is that of the DeepMind control suite (arXiv 1801.00690), the slower walk that
+ * of forward-backward representations (arXiv 2209.14935). */
 #include <math.h>
 
 #include "envs/domain.h"
@@ -50,11 +51,13 @@ static void observe(float *observation, const struct simulation_view *view)
 
 /* --- Rewards: the share of what is wanted ----------------------------------------------------- */
 
-/* `speed` along the wanted direction, metres per second. */
-static double reward_speed(double speed)
+static const double running = 10.0, walking = 2.0; /* metres per second */
+
+/* `speed` along the wanted direction. */
+static double reward_speed(double speed, double wanted)
 {
-    static const struct tolerance fast = {
-        .lower = 10.0, .upper = (double)INFINITY, .margin = 10.0, .value_at_margin = 0.0};
+    const struct tolerance fast = {
+        .lower = wanted, .upper = (double)INFINITY, .margin = wanted, .value_at_margin = 0.0};
     return tolerance_linear(speed, &fast);
 }
 
@@ -69,13 +72,25 @@ static double reward_turning(double momentum)
 static double reward_run(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_speed(view->probe[SPEED][0]);
+    return reward_speed(view->probe[SPEED][0], running);
 }
 
 static double reward_run_backward(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_speed(-view->probe[SPEED][0]);
+    return reward_speed(-view->probe[SPEED][0], running);
+}
+
+static double reward_walk(const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    return reward_speed(view->probe[SPEED][0], walking);
+}
+
+static double reward_walk_backward(const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    return reward_speed(-view->probe[SPEED][0], walking);
 }
 
 static double reward_flip(const struct simulation_view *view, const double *hidden)
@@ -121,6 +136,20 @@ static const struct domain_task tasks[] = {
      .reset = reset,
      .observe = observe,
      .reward = reward_flip_backward},
+    {.name = "cheetah_walk",
+     .observation_dim = OBSERVED,
+     .substeps = 1,
+     .steps_max = 1000,
+     .reset = reset,
+     .observe = observe,
+     .reward = reward_walk},
+    {.name = "cheetah_walk_backward",
+     .observation_dim = OBSERVED,
+     .substeps = 1,
+     .steps_max = 1000,
+     .reset = reset,
+     .observe = observe,
+     .reward = reward_walk_backward},
 };
 
 extern const struct domain cheetah_domain;

@@ -1,5 +1,6 @@
-/* A torso on one leg in a vertical plane: stand and hop; after the DeepMind control suite
- * (arXiv 1801.00690). */
+/* A torso on one leg in a vertical plane: stand, hop and turn over; after the DeepMind control
+ * suite (arXiv 1801.00690), the backward hop and the flips of the unsupervised benchmark (arXiv
+ * 2110.15191). */
 #include <math.h>
 
 #include "envs/domain.h"
@@ -9,12 +10,13 @@
 extern const char hopper_xml[]; /* hopper.xml, embedded by the build */
 
 enum { JOINTS = 7, MOTORS = 4, TOUCHES = 2, OBSERVED = JOINTS - 1 + JOINTS + TOUCHES };
-enum { TORSO, FOOT, SPEED, TOUCH, PROBES = TOUCH + TOUCHES };
+enum { TORSO, FOOT, SPEED, MOMENTUM, TOUCH, PROBES = TOUCH + TOUCHES };
 
 static const struct simulation_probe probes[PROBES] = {
     [TORSO] = {SIMULATION_BODY_INERTIA_POSITION, "torso"},
     [FOOT] = {SIMULATION_BODY_INERTIA_POSITION, "foot"},
     [SPEED] = {SIMULATION_SENSOR, "torso_subtreelinvel"},
+    [MOMENTUM] = {SIMULATION_BODY_MOMENTUM, "torso"},
     [TOUCH] = {SIMULATION_SENSOR, "touch_toe"},
     {SIMULATION_SENSOR, "touch_heel"},
 };
@@ -62,12 +64,44 @@ static double reward_stand(const struct simulation_view *view, const double *hid
     return standing(view) * (sparing + 4.0) / 5.0;
 }
 
-static double reward_hop(const struct simulation_view *view, const double *hidden)
+/* `speed` along the wanted direction, metres per second. */
+static double reward_speed(const struct simulation_view *view, double speed)
 {
     static const struct tolerance fast = {
         .lower = 2.0, .upper = (double)INFINITY, .margin = 1.0, .value_at_margin = 0.5};
+    return standing(view) * tolerance_linear(speed, &fast);
+}
+
+/* `momentum` about the wanted direction, kg m2/s. */
+static double reward_turning(const struct simulation_view *view, double momentum)
+{
+    static const struct tolerance turning = {
+        .lower = 5.0, .upper = (double)INFINITY, .margin = 5.0, .value_at_margin = 0.0};
+    return standing(view) * tolerance_linear(momentum, &turning);
+}
+
+static double reward_hop(const struct simulation_view *view, const double *hidden)
+{
     (void)hidden;
-    return standing(view) * tolerance_linear(view->probe[SPEED][0], &fast);
+    return reward_speed(view, view->probe[SPEED][0]);
+}
+
+static double reward_hop_backward(const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    return reward_speed(view, -view->probe[SPEED][0]);
+}
+
+static double reward_flip(const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    return reward_turning(view, view->probe[MOMENTUM][1]);
+}
+
+static double reward_flip_backward(const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    return reward_turning(view, -view->probe[MOMENTUM][1]);
 }
 
 /* --- The table -------------------------------------------------------------------------------- */
@@ -87,6 +121,27 @@ static const struct domain_task tasks[] = {
      .reset = reset,
      .observe = observe,
      .reward = reward_hop},
+    {.name = "hopper_hop_backward",
+     .observation_dim = OBSERVED,
+     .substeps = 4,
+     .steps_max = 1000,
+     .reset = reset,
+     .observe = observe,
+     .reward = reward_hop_backward},
+    {.name = "hopper_flip",
+     .observation_dim = OBSERVED,
+     .substeps = 4,
+     .steps_max = 1000,
+     .reset = reset,
+     .observe = observe,
+     .reward = reward_flip},
+    {.name = "hopper_flip_backward",
+     .observation_dim = OBSERVED,
+     .substeps = 4,
+     .steps_max = 1000,
+     .reset = reset,
+     .observe = observe,
+     .reward = reward_flip_backward},
 };
 
 extern const struct domain hopper_domain;

@@ -1,5 +1,6 @@
-/* A torso on four legs: stand, walk, run and jump from any orientation; after the DeepMind control
- * suite (arXiv 1801.00690) and the jump of the unsupervised benchmark (arXiv 2110.15191). */
+/* A torso on four legs: stand, walk, run, jump and roll from any orientation; after the DeepMind
+ * control suite (arXiv 1801.00690), the jump of the unsupervised benchmark (arXiv 2110.15191) and
+ * the rolls of ExoRL (arXiv 2201.13425). */
 #include <math.h>
 #include <string.h>
 
@@ -137,24 +138,35 @@ static double reward_stand(const struct simulation_view *view, const double *hid
     return tolerance_linear(torso_cosine(view), &upright);
 }
 
-/* Forward, at `speed` metres per second or more. */
-static double reward_moving(const struct simulation_view *view, double speed)
+/* Upright, `found` being `wanted` metres per second or more. */
+static double reward_moving(const struct simulation_view *view, double found, double wanted)
 {
     const struct tolerance fast = {
-        .lower = speed, .upper = (double)INFINITY, .margin = speed, .value_at_margin = 0.5};
-    return reward_stand(view, NULL) * tolerance_linear(view->probe[VELOCIMETER][0], &fast);
+        .lower = wanted, .upper = (double)INFINITY, .margin = wanted, .value_at_margin = 0.5};
+    return reward_stand(view, NULL) * tolerance_linear(found, &fast);
+}
+
+static double speed_forward(const struct simulation_view *view)
+{
+    return view->probe[VELOCIMETER][0];
+}
+
+static double speed_anywhere(const struct simulation_view *view)
+{
+    const double *velocity = view->probe[VELOCIMETER];
+    return sqrt(velocity[0] * velocity[0] + velocity[1] * velocity[1] + velocity[2] * velocity[2]);
 }
 
 static double reward_walk(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_moving(view, 0.5);
+    return reward_moving(view, speed_forward(view), 0.5);
 }
 
 static double reward_run(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_moving(view, 5.0);
+    return reward_moving(view, speed_forward(view), 5.0);
 }
 
 static double reward_jump(const struct simulation_view *view, const double *hidden)
@@ -162,6 +174,18 @@ static double reward_jump(const struct simulation_view *view, const double *hidd
     static const struct tolerance high = {
         .lower = 1.0, .upper = (double)INFINITY, .margin = 1.0, .value_at_margin = 0.5};
     return reward_stand(view, hidden) * tolerance_linear(view->probe[CENTRE_OF_MASS][2], &high);
+}
+
+static double reward_roll(const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    return reward_moving(view, speed_anywhere(view), 0.5);
+}
+
+static double reward_roll_fast(const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    return reward_moving(view, speed_anywhere(view), 5.0);
 }
 
 /* --- The table -------------------------------------------------------------------------------- */
@@ -195,6 +219,20 @@ static const struct domain_task tasks[] = {
      .reset = reset,
      .observe = observe,
      .reward = reward_jump},
+    {.name = "quadruped_roll",
+     .observation_dim = OBSERVED,
+     .substeps = 4,
+     .steps_max = 1000,
+     .reset = reset,
+     .observe = observe,
+     .reward = reward_roll},
+    {.name = "quadruped_roll_fast",
+     .observation_dim = OBSERVED,
+     .substeps = 4,
+     .steps_max = 1000,
+     .reset = reset,
+     .observe = observe,
+     .reward = reward_roll_fast},
 };
 
 extern const struct domain quadruped_domain;

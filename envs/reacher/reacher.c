@@ -1,5 +1,6 @@
-/* A flat arm of two links: bring its finger to a target that is drawn anew in every episode; after
- * the DeepMind control suite (arXiv 1801.00690). */
+/* A flat arm of two links: bring its finger to a target that is drawn anew in every episode (the
+ * DeepMind control suite's tasks, arXiv 1801.00690), or to one that cannot be seen and must be
+ * found by trial. */
 #include <math.h>
 
 #include "envs/domain.h"
@@ -19,30 +20,40 @@ static const struct simulation_probe probes[PROBES] = {
 
 static const double table_height = 0.01;                           /* of arm and target, metres */
 static const double target_nearest = 0.05, target_farthest = 0.20; /* metres from the shoulder */
+static const double finger_radius = 0.01;
+static const double target_easy = 0.05, target_hard = 0.015; /* radius of the target, metres */
 
-/* --- Initial states --------------------------------------------------------------------------- */
-
-static void move_target(struct simulation *simulation, struct random *random)
+/* Uniform in angle and radius, not over the area. */
+static void draw_target(double *target, struct random *random)
 {
     double angle = random_between(random, 0.0, 2.0 * M_PI);
     double radius = random_between(random, target_nearest, target_farthest);
-    const double place[3] = {radius * sin(angle), radius * cos(angle), table_height};
+    target[X] = radius * sin(angle);
+    target[Y] = radius * cos(angle);
+}
+
+static double distance_to(const double *target, const struct simulation_view *view)
+{
+    double x = target[X] - view->probe[FINGER][X], y = target[Y] - view->probe[FINGER][Y];
+    return sqrt(x * x + y * y);
+}
+
+/* --- The target is seen ----------------------------------------------------------------------- */
+
+static void move_target(struct simulation *simulation, double x, double y)
+{
+    const double place[3] = {x, y, table_height};
     simulation_move_geom(simulation, TARGET, place);
 }
 
 static void reset_arm_and_target(struct simulation *simulation, const double *hidden,
                                  struct random *random)
 {
+    double target[AXES];
     (void)hidden;
     joints_randomise(simulation, random);
-    move_target(simulation, random);
-}
-
-/* --- Observation and reward ------------------------------------------------------------------- */
-
-static double to_target(size_t axis, const struct simulation_view *view)
-{
-    return view->probe[TARGET][axis] - view->probe[FINGER][axis];
+    draw_target(target, random);
+    move_target(simulation, target[X], target[Y]);
 }
 
 static void observe(float *observation, const struct simulation_view *view)
@@ -52,32 +63,108 @@ static void observe(float *observation, const struct simulation_view *view)
         observation[JOINTS + AXES + i] = (float)view->velocity[i];
     }
     for (size_t i = 0; i < AXES; i++) {
-        observation[JOINTS + i] = (float)to_target(i, view);
+        observation[JOINTS + i] = (float)(view->probe[TARGET][i] - view->probe[FINGER][i]);
     }
+}
+
+static void recall_target(struct simulation *simulation, const float *observation)
+{
+    const double *finger = simulation_view(simulation)->probe[FINGER];
+    move_target(simulation, finger[X] + (double)observation[JOINTS + X],
+                finger[Y] + (double)observation[JOINTS + Y]);
 }
 
 /* 1 while finger and target overlap. */
 static double reward_overlap(const struct simulation_view *view, double target_radius)
 {
-    static const double finger_radius = 0.01;
     const struct tolerance near_target = {.upper = target_radius + finger_radius};
-    double x = to_target(X, view), y = to_target(Y, view);
-    return tolerance_indicator(sqrt(x * x + y * y), &near_target);
+    return tolerance_indicator(distance_to(view->probe[TARGET], view), &near_target);
 }
 
 static double reward_easy(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_overlap(view, 0.05);
+    return reward_overlap(view, target_easy);
 }
 
 static double reward_hard(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_overlap(view, 0.015);
+    return reward_overlap(view, target_hard);
+}
+
+/* --- The target is hidden --------------------------------------------------------------------- */
+
+/* Folded, so that the finger begins near the shoulder, with targets all around. */
+static const double folded = 2.6;        /* angle of the wrist, radians */
+static const double link_length = 0.12;  /* of both, metres */
+static const double wrist_largest = 2.7; /* that the script asks for; the limit is 2.79 */
+
+static void reset_folded(struct simulation *simulation, const double *hidden, struct random *random)
+{
+    double *position, *velocity;
+    (void)hidden;
+    simulation_place(simulation, &position, &velocity);
+    position[SHOULDER] = random_between(random, -0.1, 0.1);
+    position[WRIST] = folded + random_between(random, -0.1, 0.1);
+}
+
+/* Scaled to be of the order of one; the target is not among it. */
+enum { OBSERVED_HIDDEN = 7 };
+
+static void observe_hidden(float *observation, const struct simulation_view *view)
+{
+    observation[0] = (float)cos(view->position[SHOULDER]);
+    observation[1] = (float)sin(view->position[SHOULDER]);
+    observation[2] = (float)view->position[WRIST];
+    for (size_t i = 0; i < AXES; i++) {
+        observation[3 + i] = (float)(5.0 * view->probe[FINGER][i]);
+    }
+    for (size_t i = 0; i < JOINTS; i++) {
+        observation[3 + AXES + i] = (float)(0.2 * view->velocity[i]);
+    }
+}
+
+static double reward_hidden(const struct simulation_view *view, const double *hidden)
+{
+    const struct tolerance near_target = {
+        .upper = target_hard + finger_radius, .margin = 0.12, .value_at_margin = 0.1};
+    return tolerance_gaussian(distance_to(hidden, view), &near_target);
+}
+
+/* --- Scripted: drive to a point between the target and a guess -------------------------------- */
+
+/* The script keeps the angles that bring the finger to the point, the wrist bent to the left. */
+static void draw_script(double *script, const double *hidden, double skill, struct random *random)
+{
+    double guess[AXES], point[AXES];
+    draw_target(guess, random);
+    for (size_t i = 0; i < AXES; i++) {
+        point[i] = skill * hidden[i] + (1.0 - skill) * guess[i];
+    }
+    double reach = hypot(point[X], point[Y]) / (2.0 * link_length);
+    script[WRIST] = fmin(2.0 * acos(fmin(reach, 1.0)), wrist_largest);
+    script[SHOULDER] = atan2(point[Y], point[X]) - script[WRIST] / 2.0;
+}
+
+static void act_by_script(float *action, const double *script, const struct simulation_view *view)
+{
+    static const double stiffness[JOINTS] = {2.0, 1.5}; /* per radian */
+    static const double damping[JOINTS] = {0.25, 0.1};  /* per radian and second */
+    const double away[JOINTS] = {
+        [SHOULDER] = remainder(script[SHOULDER] - view->position[SHOULDER], 2.0 * M_PI),
+        [WRIST] = script[WRIST] - view->position[WRIST],
+    };
+    for (size_t i = 0; i < JOINTS; i++) {
+        double push = stiffness[i] * away[i] - damping[i] * view->velocity[i];
+        action[i] = (float)fmin(fmax(push, -1.0), 1.0);
+    }
 }
 
 /* --- The table -------------------------------------------------------------------------------- */
+
+static const struct domain_hidden hidden_target = {.dim = AXES, .draw = draw_target};
+static const struct domain_script drive = {.draw = draw_script, .act = act_by_script};
 
 static const struct domain_task tasks[] = {
     {.name = "reacher_easy",
@@ -86,6 +173,7 @@ static const struct domain_task tasks[] = {
      .steps_max = 1000,
      .reset = reset_arm_and_target,
      .observe = observe,
+     .recall = recall_target,
      .reward = reward_easy},
     {.name = "reacher_hard",
      .observation_dim = 2 * JOINTS + AXES,
@@ -93,7 +181,17 @@ static const struct domain_task tasks[] = {
      .steps_max = 1000,
      .reset = reset_arm_and_target,
      .observe = observe,
+     .recall = recall_target,
      .reward = reward_hard},
+    {.name = "reacher_hidden",
+     .observation_dim = OBSERVED_HIDDEN,
+     .substeps = 5,
+     .steps_max = 20,
+     .reset = reset_folded,
+     .observe = observe_hidden,
+     .reward = reward_hidden,
+     .hidden = &hidden_target,
+     .script = &drive},
 };
 
 extern const struct domain reacher_domain;

@@ -8,7 +8,7 @@
 
 static const char arm_xml[] =
     "<mujoco><compiler autolimits='false'/><worldbody>"
-    "<geom name='mark' type='sphere' size='0.1' pos='1 2 3'/>"
+    "<geom name='mark' type='sphere' size='0.1' pos='1 2 3'/><site name='spot' pos='1 2 3'/>"
     "<geom name='floor' type='plane' size='5 5 .1' pos='0 0 -5'/>"
     "<body name='cart'><joint name='rail' type='slide' axis='1 0 0' limited='true' range='-2 1'/>"
     "<joint name='free_rail' type='slide' axis='0 1 0'/><geom name='box' size='0.2'/>"
@@ -18,10 +18,23 @@ static const char arm_xml[] =
     "<sensor><framepos name='tip_place' objtype='site' objname='tip'/>"
     "<subtreelinvel name='arm_velocity' body='arm'/></sensor></mujoco>";
 
-enum { MARK, ARM, ARM_ROTATION, TIP, TIP_SENSOR, LINK_SIZE, HINGE, HINGE_SPEED, CART_COM, PROBES };
+enum {
+    MARK,
+    SPOT,
+    ARM,
+    ARM_ROTATION,
+    TIP,
+    TIP_SENSOR,
+    LINK_SIZE,
+    HINGE,
+    HINGE_SPEED,
+    CART_COM,
+    PROBES
+};
 
 static const struct simulation_probe probes[PROBES] = {
     [MARK] = {SIMULATION_GEOM_POSITION, "mark"},
+    [SPOT] = {SIMULATION_SITE_POSITION, "spot"},
     [ARM] = {SIMULATION_BODY_POSITION, "arm"},
     [ARM_ROTATION] = {SIMULATION_BODY_ROTATION, "arm"},
     [TIP] = {SIMULATION_SITE_POSITION, "tip"},
@@ -113,16 +126,20 @@ static void test_random_poses_fill_the_limits(void **state)
     assert_true(lowest[2] >= -M_PI && lowest[2] < -3.1 && highest[2] < M_PI && highest[2] > 3.1);
 }
 
-static void test_geom_moves_in_one_simulation_only(void **state)
+static void test_geom_and_site_move_in_one_simulation_only(void **state)
 {
     struct fixture *fixture = *state;
     struct simulation *other = simulation_open(fixture->model);
     const double place[3] = {-1.0, 0.5, 0.25};
+    const double spot[3] = {0.5, -2.0, 0.75};
     simulation_move_geom(fixture->simulation, MARK, place);
+    simulation_move_site(fixture->simulation, SPOT, spot);
     simulation_reset(fixture->simulation);
     simulation_reset(other);
     assert_memory_equal(fixture->view->probe[MARK], place, sizeof place);
+    assert_memory_equal(fixture->view->probe[SPOT], spot, sizeof spot);
     support_expect_near(simulation_view(other)->probe[MARK][0], 1.0, 0.0);
+    support_expect_near(simulation_view(other)->probe[SPOT][0], 1.0, 0.0);
     simulation_close(other);
 }
 
@@ -145,7 +162,7 @@ int main(void)
         cmocka_unit_test(test_probes_show_what_they_name),
         cmocka_unit_test(test_joints_are_described),
         cmocka_unit_test(test_random_poses_fill_the_limits),
-        cmocka_unit_test(test_geom_moves_in_one_simulation_only),
+        cmocka_unit_test(test_geom_and_site_move_in_one_simulation_only),
         cmocka_unit_test(test_contacts_are_counted),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
