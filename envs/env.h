@@ -62,7 +62,8 @@ void env_draw_hidden(struct env *env, struct random *random);
 void env_set_hidden(struct env *env, const double *hidden); /* (hidden_dim) */
 void env_get_hidden(const struct env *env, double *hidden); /* (hidden_dim) */
 
-/* Begin an episode from the task's distribution of initial states. */
+/* Begin an episode from the task's distribution of initial states. Where the simulation becomes
+ * unstable on the way there (the cheetah's settling), the first step fails the episode. */
 void env_reset(struct env *env, struct random *random);
 
 /* One control step. action (action_dim) in [-1, 1]; values outside are clipped, NaN fails the

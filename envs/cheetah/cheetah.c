@@ -21,8 +21,8 @@ static const struct simulation_probe probes[PROBES] = {
     [MOMENTUM] = {SIMULATION_BODY_MOMENTUM, "torso"},
 };
 
-/* Legs in any pose, and then two seconds to come to rest on the ground. What goes wrong in these,
- * the engine still tells after the episode's first step. */
+/* Legs in any pose, and then two seconds to come to rest on the ground. The engine keeps count of
+ * what goes wrong in these until the next reset, so that the episode's first step tells. */
 static void reset(struct simulation *simulation, const double *hidden, struct random *random)
 {
     static const double no_control[MOTORS];
