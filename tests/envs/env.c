@@ -90,7 +90,15 @@ static void test_specs_are_as_published(void **state)
     } wanted[] = {
         {"cartpole_balance", 5, 1, 4, 0, 1000, 0.01, false},
         {"cartpole_swingup_sparse", 5, 1, 4, 0, 1000, 0.01, false},
+        {"cheetah_walk_backward", 17, 6, 18, 0, 1000, 0.01, false},
+        {"finger_spin", 9, 2, 6, 0, 1000, 0.02, false},
+        {"finger_turn_easy", 12, 2, 6, 0, 1000, 0.02, false},
+        {"finger_turn_hard", 12, 2, 6, 0, 1000, 0.02, false},
+        {"hopper_hop_backward", 15, 4, 14, 0, 1000, 0.02, false},
         {"quadruped_walk", 78, 12, 57, 0, 1000, 0.02, false},
+        {"quadruped_roll_fast", 78, 12, 57, 0, 1000, 0.02, false},
+        {"reacher_hard", 6, 2, 4, 0, 1000, 0.02, false},
+        {"reacher_hidden", 7, 2, 4, 2, 20, 0.1, true},
         {"point_mass_easy", 4, 2, 4, 0, 1000, 0.02, false},
         {"point_mass_hidden", 4, 2, 4, 2, 20, 0.2, true},
     };
