@@ -274,7 +274,8 @@ static json_t *description_json(const struct description *description)
 
 static void print_json(FILE *out, json_t *value)
 {
-    if (!value || json_dumpf(value, out, JSON_INDENT(2)) != 0) {
+    bool is_done = value && json_dumpf(value, out, JSON_INDENT(2)) == 0;
+    if (!is_done && !ferror(out)) {
         fatal(EXIT_CODE_SYSTEM, "out of memory: the system refused room for a JSON text");
     }
     fputc('\n', out);

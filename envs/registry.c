@@ -55,7 +55,8 @@ struct registry_entry registry_find(const char *name, struct failure *failure)
         }
     }
     failure_set(failure, EXIT_CODE_CONFIG,
-                "task: found \"%.80s\", expected a task that exists; did you mean \"%s\"?", name,
-                nearest);
+                "task: found \"%.80s\", expected a task that exists; did you mean \"%s\"? "
+                "chainring inspect --tasks lists all",
+                name, nearest);
     return (struct registry_entry){0};
 }

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "cli/task_list.h"
 #include "comm/comm.h"
 #include "datasets/inspect.h"
 
@@ -24,7 +25,9 @@ static void inspect_file(const struct config *config, const char *path, struct f
 enum exit_code command_inspect(const struct config *config, const char *subject)
 {
     struct failure failure = {0};
-    if (comm_rank() == 0) {
+    if (comm_rank() == 0 && config->inspect.tasks == CONFIG_YES) {
+        task_list_print(stdout, config->inspect.format == CONFIG_FORMAT_JSON, &failure);
+    } else if (comm_rank() == 0) {
         inspect_file(config, subject, &failure);
     }
     comm_agree(&failure);

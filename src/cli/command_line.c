@@ -27,9 +27,9 @@ static const struct command_entry entries[COMMANDS] = {
                          .argument = COMMAND_ARGUMENT_OPTIONAL_CONFIG,
                          .sections = CONFIG_READS(collect)},
     [COMMAND_INSPECT] = {.name = "inspect",
-                         .help = "say what a trajectory store holds, or check it",
+                         .help = "say what a trajectory store holds, or check it; list the tasks",
                          .positional = "FILE",
-                         .argument = COMMAND_ARGUMENT_OTHER,
+                         .argument = COMMAND_ARGUMENT_FILE,
                          .sections = CONFIG_READS(inspect)},
     [COMMAND_BENCH] = {.name = "bench",
                        .help = "measure attention or envs on this machine",
@@ -180,6 +180,13 @@ static bool take_positional(struct command_line *line, const char *text, struct 
     return true;
 }
 
+static bool refuse_nothing(const struct command_entry *entry, struct failure *failure)
+{
+    return failure_set(failure, EXIT_CODE_USAGE,
+                       "%s: found no %s; use chainring %s %s [--key=value ...]", entry->name,
+                       entry->positional, entry->name, entry->positional);
+}
+
 /* First pass: everything but the values of options, which are for later. */
 static bool gather(struct command_line *line, char **arguments, struct failure *failure)
 {
@@ -206,9 +213,7 @@ static bool gather(struct command_line *line, char **arguments, struct failure *
         case ITEM_END:
             return line->positional[0] != '\0' ||
                    entry->argument == COMMAND_ARGUMENT_OPTIONAL_CONFIG ||
-                   failure_set(failure, EXIT_CODE_USAGE,
-                               "%s: found no %s; use chainring %s %s [--key=value ...]",
-                               entry->name, entry->positional, entry->name, entry->positional);
+                   entry->argument == COMMAND_ARGUMENT_FILE || refuse_nothing(entry, failure);
         }
     }
 }
@@ -243,6 +248,7 @@ static bool read_file(struct command_line *line, struct config *config, struct f
         snprintf(path, sizeof path, "%s/config.yaml", line->positional);
         return config_read_file(config, &line->origins, path, failure);
     case COMMAND_ARGUMENT_OTHER:
+    case COMMAND_ARGUMENT_FILE:
         break;
     }
     return true;
@@ -266,6 +272,22 @@ static bool name_run(struct command_line *line, struct config *config, struct fa
                          &place, failure);
 }
 
+/* inspect is about a file or about the tasks. */
+static bool check_subject(const struct command_line *line, const struct config *config,
+                          struct failure *failure)
+{
+    const struct command_entry *entry = command_line_entry(line->command);
+    bool has_file = line->positional[0] != '\0';
+    if (entry->argument != COMMAND_ARGUMENT_FILE ||
+        has_file != (config->inspect.tasks == CONFIG_YES)) {
+        return true;
+    }
+    return has_file ? failure_set(failure, EXIT_CODE_USAGE,
+                                  "%s: found a %s and --tasks, expected one of the two",
+                                  entry->name, entry->positional)
+                    : refuse_nothing(entry, failure);
+}
+
 static bool resolve(struct command_line *line, struct config *config, char **arguments,
                     struct failure *failure)
 {
@@ -273,7 +295,7 @@ static bool resolve(struct command_line *line, struct config *config, char **arg
     return read_file(line, config, failure) &&
            config_read_environment(config, &line->origins, sections, failure) &&
            read_options(line, config, arguments, failure) && name_run(line, config, failure) &&
-           config_check(config, &line->origins, failure);
+           check_subject(line, config, failure) && config_check(config, &line->origins, failure);
 }
 
 static bool find_command(enum command *command, const char *name, struct failure *failure)

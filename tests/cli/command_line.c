@@ -188,6 +188,9 @@ static void test_bad_positionals_are_usage(void **state)
     (void)state;
     expect_usage("train", "train: found no CONFIG.yaml; use chainring train CONFIG.yaml");
     expect_usage("inspect --verify", "inspect: found no FILE");
+    expect_usage("inspect --tasks=no", "inspect: found no FILE");
+    expect_usage("inspect a.h5 --tasks", "found a FILE and --tasks");
+    assert_string_equal(parse("inspect --tasks --format=json").line.positional, "");
     expect_training_usage("other.yaml", "unexpected argument \"other.yaml\"");
     char text[600] = "inspect ";
     memset(text + 8, 'x', 512);

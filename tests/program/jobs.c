@@ -56,6 +56,12 @@ static void test_inspect_shows_and_verifies(void **state)
     expect_print(*state, 0, "inspect store.h5 --verify", "120");
 }
 
+static void test_inspect_lists_every_task(void **state)
+{
+    expect_print(*state, 0, "inspect --tasks", "\nquadruped_roll_fast ");
+    expect_print(*state, 2, "inspect --tasks --format=json", "\"task\": \"finger_turn_hard\"");
+}
+
 static void test_every_layout_trains_and_is_evaluated(void **state)
 {
     static const char *const layouts[] = {"R,s,a,r,d", "R,s,a,r", "R,s,a", "s,a"};
@@ -126,6 +132,7 @@ int main(int argc, char **argv)
                                   &program),
         cmocka_unit_test_prestate(test_collect_never_overwrites, &program),
         cmocka_unit_test_prestate(test_inspect_shows_and_verifies, &program),
+        cmocka_unit_test_prestate(test_inspect_lists_every_task, &program),
         cmocka_unit_test_prestate(test_every_layout_trains_and_is_evaluated, &program),
         cmocka_unit_test_prestate(test_mesh_of_groups_and_rings_learns_the_same, &program),
         cmocka_unit_test_prestate(test_help_and_version_print, &program),
