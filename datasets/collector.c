@@ -28,6 +28,7 @@ struct collector {
     double *hidden;     /* (hidden_dim) */
     double *noise;      /* (action_dim): the autoregressive process */
     size_t rung_episodes[COLLECTOR_RUNGS_MAX];
+    double return_squares; /* of the returns' distances from their mean so far, summed */
 };
 
 /* What an episode came to. */
@@ -245,10 +246,12 @@ static void count(struct collector *collector, struct collector_summary *summary
     size_t rung = episode * summary->rungs / collector->options->episodes;
     summary->rung_return[rung] += end->sum;
     collector->rung_episodes[rung]++;
-    summary->return_mean += end->sum;
     summary->return_max = summary->episodes == 0 ? end->sum : fmax(summary->return_max, end->sum);
     summary->episodes++;
     summary->steps += end->length;
+    double away = end->sum - summary->return_mean; /* Welford's running mean and squares */
+    summary->return_mean += away / (double)summary->episodes;
+    collector->return_squares += away * (end->sum - summary->return_mean);
 }
 
 /* One stable episode of a group, written and counted. Every attempt goes on in the same stream. */
@@ -285,8 +288,7 @@ static bool collect_group(struct collector *collector, struct collector_summary 
             return false;
         }
         char detail[64];
-        snprintf(detail, sizeof detail, "mean return %.2f",
-                 summary->return_mean / (double)summary->episodes);
+        snprintf(detail, sizeof detail, "mean return %.2f", summary->return_mean);
         progress_show(progress, summary->episodes, detail);
     }
     return true;
@@ -309,7 +311,10 @@ static bool collect_all(struct collector *collector, struct collector_summary *s
 
 static void finish(const struct collector *collector, struct collector_summary *summary)
 {
-    summary->return_mean /= (double)summary->episodes;
+    double episodes = (double)summary->episodes;
+    summary->return_error = episodes > 1.0
+                                ? sqrt(collector->return_squares / (episodes - 1.0) / episodes)
+                                : (double)NAN;
     for (size_t rung = 0; rung < summary->rungs; rung++) {
         summary->rung_return[rung] /= (double)collector->rung_episodes[rung];
     }

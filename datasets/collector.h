@@ -34,8 +34,10 @@ struct collector_options {
 struct collector_summary {
     size_t episodes;
     size_t steps;
-    size_t redrawn;     /* episodes thrown away because the simulation became unstable */
-    double return_mean; /* over all episodes */
+    size_t redrawn;      /* episodes thrown away because the simulation became unstable */
+    double return_mean;  /* over all episodes */
+    double return_error; /* standard error of the mean, of episodes as if each were drawn on its
+                            own; NaN of one episode */
     double return_max;
     size_t rungs; /* equal parts of the ladder: the number of episodes per group, at most
                      COLLECTOR_RUNGS_MAX */

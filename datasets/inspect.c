@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ static const char *const end_names[ENDS] = {
 
 struct returns {
     double minimum, maximum, mean;
+    double error; /* standard error of the mean; NaN of one episode */
     double percentiles[PERCENTILES];
     size_t bins[BINS]; /* episodes in equal parts of [minimum, maximum] */
 };
@@ -72,6 +74,16 @@ static size_t bin_of(double value, const struct returns *returns)
     return bin < BINS ? bin : BINS - 1;
 }
 
+/* Of the mean of `count` values, as if each were drawn on its own. */
+static double standard_error(const double *values, size_t count, double mean)
+{
+    double squares = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        squares += (values[i] - mean) * (values[i] - mean);
+    }
+    return count > 1 ? sqrt(squares / (double)(count - 1) / (double)count) : (double)NAN;
+}
+
 static void gather_returns(struct returns *returns, const struct store *store, size_t task)
 {
     size_t episodes = store_episode_count(store);
@@ -87,6 +99,7 @@ static void gather_returns(struct returns *returns, const struct store *store, s
         returns->bins[bin_of(sorted[e], returns)]++;
     }
     returns->mean = sum / (double)episodes;
+    returns->error = standard_error(sorted, episodes, returns->mean);
     for (size_t p = 0; p < PERCENTILES; p++) {
         returns->percentiles[p] = percentile_of_sorted(sorted, episodes, percents[p]);
     }
@@ -193,8 +206,11 @@ static void print_returns(FILE *out, const struct description *description, size
     const struct returns *returns = &description->returns[task];
     fprintf(out, "\n  returns of %s (reward: %s)\n", description->spec->tasks[task],
             description->spec->reward_source[task]);
-    fprintf(out, "    minimum %.6g  mean %.6g  maximum %.6g\n    percentiles", returns->minimum,
-            returns->mean, returns->maximum);
+    fprintf(out, "    minimum %.6g  mean %.6g", returns->minimum, returns->mean);
+    if (!isnan(returns->error)) {
+        fprintf(out, " ± %.3g", returns->error);
+    }
+    fprintf(out, "  maximum %.6g\n    percentiles", returns->maximum);
     for (size_t p = 0; p < PERCENTILES; p++) {
         fprintf(out, "  %s: %.6g", percent_names[p], returns->percentiles[p]);
     }
@@ -240,6 +256,8 @@ static json_t *task_json(const struct description *description, size_t task)
                         json_string(description->spec->reward_source[task]));
     json_object_set_new(object, "return_minimum", json_real(returns->minimum));
     json_object_set_new(object, "return_mean", json_real(returns->mean));
+    json_object_set_new(object, "return_error",
+                        isnan(returns->error) ? json_null() : json_real(returns->error));
     json_object_set_new(object, "return_maximum", json_real(returns->maximum));
     json_object_set_new(object, "return_percentiles", percentiles);
     json_object_set_new(object, "return_histogram", histogram);

@@ -1,8 +1,8 @@
 /* What a trajectory store holds and whether it is whole, for people and for programs.
  *
  * `chainring inspect` prints it: the spec, the episodes with their lengths, endings and groups, the
- * returns of each task with a small histogram; and the comparison of every episode with its hash.
- * Reads stores only through datasets/store.h. */
+ * returns of each task (mean ± standard error, a small histogram); and the comparison of every
+ * episode with its hash. Reads stores only through datasets/store.h. */
 #ifndef CHAINRING_DATASETS_INSPECT_H
 #define CHAINRING_DATASETS_INSPECT_H
 

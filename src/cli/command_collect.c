@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,8 +24,12 @@ static bool make_folder_of(const char *path, struct failure *failure)
 
 static void print_summary(const struct collector_summary *summary, const char *path)
 {
-    printf("%s: %zu episodes, %zu steps, mean return %.2f, largest %.2f\n", path, summary->episodes,
-           summary->steps, summary->return_mean, summary->return_max);
+    printf("%s: %zu episodes, %zu steps, mean return %.2f", path, summary->episodes, summary->steps,
+           summary->return_mean);
+    if (!isnan(summary->return_error)) {
+        printf(" ± %.2f", summary->return_error);
+    }
+    printf(", largest %.2f\n", summary->return_max);
     printf("mean return by skill, from the lowest:");
     for (size_t rung = 0; rung < summary->rungs; rung++) {
         printf(" %.2f", summary->rung_return[rung]);

@@ -115,15 +115,19 @@ static void test_collector_summary_is_that_of_the_store(void **state)
     struct collector_summary summary = collect(tiny, fixture->path);
     struct store *store = open_store(fixture->path);
     double sum = 0.0;
+    double squares = 0.0;
     double largest = 0.0;
     double rungs[4] = {0.0};
     for (size_t episode = 0; episode < 12; episode++) {
         double value = store_return(store, 0, episode);
         sum += value;
+        squares += value * value;
         largest = fmax(largest, value);
         rungs[episode % 4] += value / 3.0;
     }
     assert_true(fabs(summary.return_mean - sum / 12.0) < 1e-9);
+    double variance = (squares - sum * sum / 12.0) / 11.0;
+    assert_true(fabs(summary.return_error - sqrt(variance / 12.0)) < 1e-9);
     assert_true(fabs(summary.return_max - largest) < 1e-9);
     assert_int_equal(summary.rungs, 4);
     for (size_t rung = 0; rung < 4; rung++) {
@@ -131,6 +135,16 @@ static void test_collector_summary_is_that_of_the_store(void **state)
     }
     assert_int_equal(summary.redrawn, 0);
     store_close(store);
+}
+
+static void test_collector_knows_no_error_of_one_episode(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct collector_options options = tiny;
+    options.groups = options.episodes = 1;
+    struct collector_summary summary = collect(options, fixture->path);
+    assert_true(isnan(summary.return_error));
+    assert_true(summary.return_mean == summary.return_max);
 }
 
 /* Every step of an episode: its state and action, put into a fresh environment, give its reward. */
@@ -475,6 +489,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_collector_store_says_what_it_holds),
         TEST(test_collector_summary_is_that_of_the_store),
+        TEST(test_collector_knows_no_error_of_one_episode),
         TEST(test_collector_physics_and_hidden_numbers_give_the_rewards_again),
         TEST(test_collector_returns_climb_the_ladder),
         TEST(test_collector_ladder_of_many_episodes_has_eight_rungs),

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,6 +97,7 @@ static void test_inspect_describes_spec_episodes_and_returns(void **state)
     assert_printed(scene, "7 in 3 groups: 3 of unknown end, 2 terminated, 2 truncated\n");
     assert_printed(scene, "steps        31; 1 to 8 per episode\n");
     assert_printed(scene, "returns of reach (reward: simulated)\n");
+    assert_printed(scene, " ± ");
     assert_printed(scene, "returns of rest-v2 (reward: relabelled)\n");
     assert_printed(scene, "|####");
 }
@@ -134,15 +136,20 @@ static void test_inspect_json_agrees_with_the_store(void **state)
     assert_int_equal(json_array_size(tasks), SAMPLE_TASKS);
     for (size_t k = 0; k < SAMPLE_TASKS; k++) {
         json_t *task = json_array_get(tasks, k);
-        double least = store_return(scene->store, k, 0), sum = 0.0;
+        double least = store_return(scene->store, k, 0), sum = 0.0, squares = 0.0;
         for (size_t e = 0; e < SAMPLE_EPISODES; e++) {
             double value = store_return(scene->store, k, e);
             least = value < least ? value : least;
             sum += value;
+            squares += value * value;
         }
         assert_true(json_real_value(json_object_get(task, "return_minimum")) == least);
         double mean = json_real_value(json_object_get(task, "return_mean"));
         sum /= SAMPLE_EPISODES;
+        double variance = (squares - sum * sum * SAMPLE_EPISODES) / (SAMPLE_EPISODES - 1);
+        double wanted = sqrt(variance / SAMPLE_EPISODES);
+        double error = json_real_value(json_object_get(task, "return_error"));
+        assert_true(support_error_double(&error, &wanted, 1) < 1e-12);
         assert_true(support_error_double(&mean, &sum, 1) < 1e-14);
         json_t *percentiles = json_object_get(task, "return_percentiles");
         double median = json_real_value(json_object_get(percentiles, "50"));

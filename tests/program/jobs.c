@@ -52,6 +52,7 @@ static void test_collect_never_overwrites(void **state)
 static void test_inspect_shows_and_verifies(void **state)
 {
     expect_print(*state, 0, "inspect store.h5", "120 in 30 groups");
+    expect_print(*state, 0, "inspect store.h5", " ± ");
     expect_print(*state, 0, "inspect store.h5 --format=json", "\"point_mass_hidden\"");
     expect_print(*state, 0, "inspect store.h5 --verify", "120");
 }
