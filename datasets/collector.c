@@ -93,7 +93,8 @@ static struct store_spec describe(const struct collector *collector)
         .control_timestep = spec->control_timestep,
     };
     snprintf(store.domain, sizeof store.domain, "%s", spec->domain);
-    snprintf(store.simulator, sizeof store.simulator, "%s", env_simulator());
+    snprintf(store.simulator, sizeof store.simulator, "%s%s", env_simulator(),
+             spec->inertia == INERTIA_LEGACY ? ", legacy inertia of capsules" : "");
     snprintf(store.tasks[0], sizeof store.tasks[0], "%s", spec->task);
     snprintf(store.reward_source[0], sizeof store.reward_source[0], "simulated");
     if (options->policy == COLLECTOR_SCRIPT) {
@@ -113,7 +114,7 @@ static bool collector_open(struct collector *collector, const struct collector_o
     if (!check_options(options, failure)) {
         return false;
     }
-    collector->task = env_task_open(options->task, failure);
+    collector->task = env_task_open_by(options->task, options->inertia, failure);
     if (!collector->task) {
         return false;
     }

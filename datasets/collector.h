@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/fatal.h"
+#include "envs/inertia.h"
 
 enum { COLLECTOR_RUNGS_MAX = 8 };
 
@@ -24,6 +25,7 @@ enum collector_policy {
 struct collector_options {
     const char *task; /* an environment's name */
     enum collector_policy policy;
+    enum inertia_rule inertia; /* the store says so where it is not the exact one */
     size_t groups;
     size_t episodes; /* of each group */
     double noise;    /* deviation of the script's action noise, 0 or more */

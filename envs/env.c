@@ -10,6 +10,7 @@
 
 struct env_task {
     const struct domain_task *task;
+    struct simulation_source source; /* the domain's, under the rule of inertia asked for */
     struct simulation_model *model;
     struct env_spec spec;
 };
@@ -59,18 +60,27 @@ static struct env_spec spec_of(const struct registry_entry *entry,
 
 struct env_task *env_task_open(const char *name, struct failure *failure)
 {
+    return env_task_open_by(name, INERTIA_EXACT, failure);
+}
+
+struct env_task *env_task_open_by(const char *name, enum inertia_rule inertia,
+                                  struct failure *failure)
+{
     struct registry_entry entry = registry_find(name, failure);
     if (!entry.task) {
         return NULL;
     }
-    struct simulation_model *model = simulation_compile(&entry.domain->source, failure);
-    if (!model) {
-        return NULL;
-    }
     struct env_task *task = memory_take(1, sizeof *task);
     task->task = entry.task;
-    task->model = model;
-    task->spec = spec_of(&entry, simulation_model_sizes(model));
+    task->source = entry.domain->source;
+    task->source.inertia = inertia;
+    task->model = simulation_compile(&task->source, failure);
+    if (!task->model) {
+        memory_free(task);
+        return NULL;
+    }
+    task->spec = spec_of(&entry, simulation_model_sizes(task->model));
+    task->spec.inertia = inertia;
     invariant(task->spec.hidden_dim <= DOMAIN_HIDDEN_MAX);
     return task;
 }

@@ -12,6 +12,7 @@
 
 #include "base/fatal.h"
 #include "base/random.h"
+#include "envs/inertia.h"
 
 struct env_task;
 struct env;
@@ -27,6 +28,8 @@ struct env_spec {
     double control_timestep; /* seconds */
     double return_max;       /* no episode's return is larger */
     bool has_script;         /* env_script_* work */
+
+    enum inertia_rule inertia; /* of the capsules */
 };
 
 enum env_end {
@@ -50,6 +53,9 @@ const char *env_task_name(size_t index);
 /* Compile a task's model. NULL and a failure (EXIT_CODE_CONFIG, naming the nearest task) when there
  * is no such task. The caller closes it, after its environments. Local, like all of this file. */
 struct env_task *env_task_open(const char *name, struct failure *failure);
+/* The same, the mass and inertia of its capsules by `inertia`; env_task_open has the exact rule. */
+struct env_task *env_task_open_by(const char *name, enum inertia_rule inertia,
+                                  struct failure *failure);
 void env_task_close(struct env_task *task);
 const struct env_spec *env_task_spec(const struct env_task *task);
 

@@ -7,6 +7,8 @@
 #include <mujoco/mujoco.h>
 
 #include "base/memory.h"
+#include "envs/capsule_twins.h"
+#include "envs/model_guard.h"
 
 _Static_assert(sizeof(mjtNum) == sizeof(double), "physics is stored in double");
 
@@ -106,14 +108,18 @@ static bool add_to_files(mjVFS *files, const char *name, const char *xml)
 #endif
 }
 
-static mjModel *compile_text(const struct simulation_source *source, struct failure *failure)
+/* Whatever is compiled passes the guard. `name` is for messages. */
+static mjModel *compile_text(const char *name, const char *xml, struct failure *failure)
 {
     static const char file_name[] = "model.xml";
+    if (!model_guard_check(name, xml, failure)) {
+        return NULL;
+    }
     char words[512] = "";
     mjModel *engine = NULL;
     mjVFS *files = memory_take(1, sizeof *files);
     mj_defaultVFS(files);
-    if (add_to_files(files, file_name, source->xml)) {
+    if (add_to_files(files, file_name, xml)) {
         engine = mj_loadXML(file_name, files, words, (int)sizeof words);
     }
     mj_deleteVFS(files);
@@ -122,9 +128,31 @@ static mjModel *compile_text(const struct simulation_source *source, struct fail
         join_lines(words);
         failure_set(failure, EXIT_CODE_DATA,
                     "%s.xml: found \"%s\", expected a model that %s compiles; correct the file",
-                    source->name, words, simulation_engine());
+                    name, words, simulation_engine());
     }
     return engine;
+}
+
+/* The exact model says where the capsules are whose twins the legacy model has. */
+static mjModel *compile_legacy(const struct simulation_source *source, struct failure *failure)
+{
+    mjModel *exact = compile_text(source->name, source->xml, failure);
+    if (!exact) {
+        return NULL;
+    }
+    const struct capsule_geoms geoms = {.body_count = exact->nbody,
+                                        .body_first = exact->body_geomadr,
+                                        .body_geoms = exact->body_geomnum,
+                                        .type = exact->geom_type,
+                                        .capsule = mjGEOM_CAPSULE,
+                                        .size = exact->geom_size,
+                                        .position = exact->geom_pos,
+                                        .rotation = exact->geom_quat};
+    char *xml = capsule_twins_write(source->name, source->xml, &geoms, failure);
+    mjModel *legacy = xml ? compile_text(source->name, xml, failure) : NULL;
+    memory_free(xml);
+    mj_deleteModel(exact);
+    return legacy;
 }
 
 static mjtObj object_of(enum simulation_quantity quantity)
@@ -167,7 +195,9 @@ struct simulation_model *simulation_compile(const struct simulation_source *sour
                                             struct failure *failure)
 {
     need_engine();
-    mjModel *engine = compile_text(source, failure);
+    mjModel *engine = source->inertia == INERTIA_LEGACY
+                          ? compile_legacy(source, failure)
+                          : compile_text(source->name, source->xml, failure);
     if (!engine) {
         return NULL;
     }

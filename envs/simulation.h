@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "base/fatal.h"
+#include "envs/inertia.h"
 
 enum { SIMULATION_PROBES_MAX = 48 };
 
@@ -48,6 +49,7 @@ struct simulation_source {
     const char *xml;                       /* MJCF */
     const struct simulation_probe *probes; /* what the view shows by name */
     size_t probe_count;
+    enum inertia_rule inertia; /* of capsules; the exact one unless said otherwise */
 };
 
 struct simulation_sizes {
@@ -90,8 +92,8 @@ struct simulation_joint {
 const char *simulation_engine(void);
 
 /* Compile a model; nothing on the disk is read or written. NULL and a failure (EXIT_CODE_DATA)
- * with MuJoCo's words when it does not compile. A probe of what the model lacks is a bug. The
- * caller closes it, after its simulations. */
+ * when it names files or plugins (model_guard.h), and with MuJoCo's words when it does not compile.
+ * A probe of what the model lacks is a bug. The caller closes it, after its simulations. */
 struct simulation_model *simulation_compile(const struct simulation_source *source,
                                             struct failure *failure);
 void simulation_model_close(struct simulation_model *model);

@@ -46,6 +46,7 @@ static void settle(const struct evaluation *evaluation)
     const struct snapshot *snapshot = &trained->snapshot;
     struct evaluation_result *result = evaluation->result;
     *result = (struct evaluation_result){
+        .inertia = options->inertia,
         .step = trained->step,
         .contexts = options->contexts,
         .trials = options->trials > 0 ? options->trials : snapshot->shape.trial_max,
@@ -109,7 +110,8 @@ static bool check_task(const struct evaluation *evaluation, struct failure *fail
 static bool open_task(struct evaluation *evaluation, struct failure *failure)
 {
     struct failure problem = {0};
-    evaluation->task = env_task_open(evaluation->result->task, &problem);
+    evaluation->task =
+        env_task_open_by(evaluation->result->task, evaluation->result->inertia, &problem);
     if (!evaluation->task) {
         const char *hint = evaluation->options->task[0]
                                ? ""

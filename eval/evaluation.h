@@ -15,6 +15,7 @@
 #include "base/fatal.h"
 #include "base/file.h"
 #include "checkpoint/snapshot.h"
+#include "envs/inertia.h"
 #include "eval/score.h"
 
 enum { EVALUATION_TRIALS_MAX = 1024 };
@@ -32,6 +33,8 @@ struct evaluation_options {
     double explore[EVALUATION_TRIALS_MAX]; /* deviation of the action noise, trial by trial */
     size_t key_block;                      /* tokens of a tile of attention keys */
     uint64_t seed;                         /* below 2^63 */
+
+    enum inertia_rule inertia; /* of the task's capsules */
 };
 
 enum evaluation_behaviour {
@@ -52,6 +55,7 @@ struct evaluation_result {
     char run[FILE_PATH_MAX];
     char checkpoint[FILE_PATH_MAX];
     char task[SNAPSHOT_NAME_MAX];
+    enum inertia_rule inertia;
     uint64_t step; /* of the checkpoint */
     size_t contexts, trials;
     double target; /* wanted of each trial, after scaling */

@@ -66,12 +66,13 @@ static json_t *describe(const struct evaluation_result *result)
     for (size_t i = 0; i < result->row_count; i++) {
         json_array_append_new(rows, describe_row(&result->rows[i]));
     }
-    return json_pack("{s:s, s:i, s:o, s:o, s:I, s:s, s:I, s:I, s:o, s:o, s:I, s:o}", "format",
+    return json_pack("{s:s, s:i, s:o, s:o, s:I, s:s, s:s, s:I, s:I, s:o, s:o, s:I, s:o}", "format",
                      "chainring-evaluation", "version", 1, "run", path(result->run), "checkpoint",
                      path(result->checkpoint), "step", (json_int_t)result->step, "task",
-                     result->task, "contexts", (json_int_t)result->contexts, "trials",
-                     (json_int_t)result->trials, "target", number(result->target), "explore",
-                     explore, "seed", (json_int_t)result->seed, "behaviours", rows);
+                     result->task, "inertia", inertia_rule_name(result->inertia), "contexts",
+                     (json_int_t)result->contexts, "trials", (json_int_t)result->trials, "target",
+                     number(result->target), "explore", explore, "seed", (json_int_t)result->seed,
+                     "behaviours", rows);
 }
 
 /* The text with a newline; the caller frees it with memory_free. */

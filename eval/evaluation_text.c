@@ -184,8 +184,8 @@ void evaluation_print_text(FILE *stream, const struct evaluation_result *result)
 {
     struct table table;
     fill(&table, result);
-    fprintf(stream, "%s, step %llu, in %s\n", result->run, (unsigned long long)result->step,
-            result->task);
+    fprintf(stream, "%s, step %llu, in %s%s\n", result->run, (unsigned long long)result->step,
+            result->task, result->inertia == INERTIA_LEGACY ? ", legacy inertia of capsules" : "");
     fprintf(stream, "%zu context%s of %zu trial%s, wanted return %.*f, seed %llu\n",
             result->contexts, plural(result->contexts), result->trials, plural(result->trials),
             table.decimals, result->target, (unsigned long long)result->seed);

@@ -45,6 +45,7 @@ enum exit_code command_collect(const struct config *config, const char *subject)
     struct collector_options options = {
         .task = config->collect.task,
         .policy = (enum collector_policy)config->collect.policy,
+        .inertia = (enum inertia_rule)config->collect.inertia,
         .groups = config->collect.groups,
         .episodes = config->collect.episodes,
         .noise = config->collect.noise,

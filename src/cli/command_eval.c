@@ -36,6 +36,7 @@ enum exit_code command_eval(const struct config *config, const char *subject)
         .run = subject,
         .checkpoint = config->eval.checkpoint,
         .task = config->eval.task,
+        .inertia = (enum inertia_rule)config->eval.inertia,
         .contexts = config->eval.contexts,
         .trials = config->eval.trials,
         .batch = config->eval.batch,

@@ -9,6 +9,7 @@
 #include "datasets/chain.h"
 #include "datasets/collector.h"
 #include "datasets/loader.h"
+#include "envs/inertia.h"
 #include "math/activation.h"
 #include "model/shape.h"
 #include "optim/schedule.h"
