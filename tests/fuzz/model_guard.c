@@ -1,0 +1,98 @@
+/* A fuzz target (libFuzzer) for what reads a model before MuJoCo does: the guard, its rule for
+ * paths, and the rewriting of capsules. Whatever the bytes are, it must return, and a text that
+ * passes must still pass after the rewriting. `scripts/fuzz` builds and runs it. */
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "envs/capsule_twins.h"
+#include "envs/model_guard.h"
+#include "envs/model_text.h"
+
+enum { BODIES = 5, GEOMS_PER_BODY = 2, GEOMS = BODIES * GEOMS_PER_BODY, CAPSULE = 3 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+static void need(bool holds)
+{
+    if (!holds) {
+        __builtin_trap();
+    }
+}
+
+/* Where a path ends up, step by step: never above where it starts. */
+static bool is_ever_above(const char *path)
+{
+    long level = 0;
+    while (*path) {
+        size_t length = strcspn(path, "/");
+        level += length == 2 && memcmp(path, "..", 2) == 0      ? -1
+                 : length == 0 || (length == 1 && *path == '.') ? 0
+                                                                : 1;
+        if (level < 0) {
+            return true;
+        }
+        path += length + (path[length] == '/');
+    }
+    return false;
+}
+
+/* A failure is one line. */
+static void need_line(const struct failure *failure)
+{
+    need(failure->code == EXIT_CODE_DATA && failure->text[0] != '\0');
+    need(!strpbrk(failure->text, "\n\r"));
+}
+
+/* As if MuJoCo had found five bodies of two capsules each. */
+static char *rewrite(const char *text, struct failure *failure)
+{
+    static const int first[BODIES] = {0, 2, 4, 6, 8};
+    static const int counts[BODIES] = {2, 2, 2, 2, 2};
+    int types[GEOMS];
+    double size[3 * GEOMS], position[3 * GEOMS], rotation[4 * GEOMS];
+    for (size_t i = 0; i < GEOMS; i++) {
+        types[i] = CAPSULE;
+    }
+    for (size_t i = 0; i < sizeof size / sizeof size[0]; i++) {
+        size[i] = 0.1 * (double)(1 + i);
+        position[i] = -1e300;
+    }
+    for (size_t i = 0; i < sizeof rotation / sizeof rotation[0]; i++) {
+        rotation[i] = 0.5;
+    }
+    const struct capsule_geoms geoms = {.body_count = BODIES,
+                                        .body_first = first,
+                                        .body_geoms = counts,
+                                        .type = types,
+                                        .capsule = CAPSULE,
+                                        .size = size,
+                                        .position = position,
+                                        .rotation = rotation};
+    return capsule_twins_write("fuzz", text, &geoms, failure);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    struct failure failure = {0};
+    char *text = memory_take(size + 1, 1);
+    if (size > 0) {
+        memcpy(text, bytes, size);
+    }
+    need(!model_guard_stays_inside(text) || (text[0] != '/' && !is_ever_above(text)));
+    if (!model_guard_check("fuzz", text, &failure)) {
+        need_line(&failure);
+    } else {
+        char *twins = rewrite(text, &failure);
+        need(twins || failure.code != EXIT_CODE_DONE);
+        need(!twins || model_guard_check("fuzz", twins, &failure) ||
+             strlen(twins) > MODEL_TEXT_BYTES_MAX);
+        if (failure.code != EXIT_CODE_DONE) {
+            need_line(&failure);
+        }
+        memory_free(twins);
+    }
+    memory_free(text);
+    return 0;
+}
