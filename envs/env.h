@@ -29,7 +29,8 @@ struct env_spec {
     double return_max;       /* no episode's return is larger */
     bool has_script;         /* env_script_* work */
 
-    enum inertia_rule inertia; /* of the capsules */
+    enum inertia_rule inertia;         /* of the capsules */
+    size_t position_dim, velocity_dim; /* how many numbers of physics are qpos, then qvel */
 };
 
 enum env_end {

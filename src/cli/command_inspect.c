@@ -5,6 +5,16 @@
 #include "cli/task_list.h"
 #include "comm/comm.h"
 #include "datasets/inspect.h"
+#include "datasets/replay.h"
+
+static void replay_store(const struct config *config, const struct store *store,
+                         enum inspect_form form, struct failure *failure)
+{
+    struct replay replay;
+    if (replay_run(&replay, store, config->inspect.replay_steps, failure)) {
+        replay_print(stdout, &replay, form, failure);
+    }
+}
 
 static void inspect_file(const struct config *config, const char *path, struct failure *failure)
 {
@@ -14,7 +24,9 @@ static void inspect_file(const struct config *config, const char *path, struct f
     if (!store) {
         return;
     }
-    if (config->inspect.verify == CONFIG_YES) {
+    if (config->inspect.replay == CONFIG_YES) {
+        replay_store(config, store, form, failure);
+    } else if (config->inspect.verify == CONFIG_YES) {
         inspect_verify(stdout, store, form, failure);
     } else {
         inspect_describe(stdout, store, form, failure);
@@ -25,7 +37,10 @@ static void inspect_file(const struct config *config, const char *path, struct f
 enum exit_code command_inspect(const struct config *config, const char *subject)
 {
     struct failure failure = {0};
-    if (comm_rank() == 0 && config->inspect.tasks == CONFIG_YES) {
+    if (config->inspect.verify == CONFIG_YES && config->inspect.replay == CONFIG_YES) {
+        failure_set(&failure, EXIT_CODE_USAGE,
+                    "inspect: found verify and replay, expected one of them; ask twice");
+    } else if (comm_rank() == 0 && config->inspect.tasks == CONFIG_YES) {
         task_list_print(stdout, config->inspect.format == CONFIG_FORMAT_JSON, &failure);
     } else if (comm_rank() == 0) {
         inspect_file(config, subject, &failure);

@@ -55,6 +55,7 @@ static void test_inspect_shows_and_verifies(void **state)
     expect_print(*state, 0, "inspect store.h5", " ± ");
     expect_print(*state, 0, "inspect store.h5 --format=json", "\"point_mass_hidden\"");
     expect_print(*state, 0, "inspect store.h5 --verify", "120");
+    expect_print(*state, 0, "inspect store.h5 --replay", "both rules agree");
 }
 
 static void test_inspect_lists_every_task(void **state)
