@@ -48,7 +48,8 @@ static bool open_tasks(struct replay_job *job, struct failure *failure)
             return replayers[INERTIA_LEGACY].task;
         }
     }
-    return failure_set(failure, first.code, "%s: %s", store_path(job->store), first.text);
+    failure_set(failure, first.code, "%s: %s", store_path(job->store), first.text);
+    return false;
 }
 
 static bool check_size(const struct replay_job *job, const char *what, size_t found,
@@ -81,10 +82,11 @@ static bool job_open(struct replay_job *job, struct replay *replay, const struct
 {
     *job = (struct replay_job){.replay = replay, .store = store};
     if (store_spec(store)->physics_dim == 0) {
-        return failure_set(failure, EXIT_CODE_DATA,
-                           "%s: found no physics, expected positions and velocities of every step "
-                           "to replay; record them with the episodes",
-                           store_path(store));
+        failure_set(failure, EXIT_CODE_DATA,
+                    "%s: found no physics, expected positions and velocities of every step to "
+                    "replay; record them with the episodes",
+                    store_path(store));
+        return false;
     }
     return open_tasks(job, failure) && check_store(job, failure);
 }

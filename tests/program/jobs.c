@@ -77,6 +77,8 @@ static void test_every_layout_trains_and_is_evaluated(void **state)
         support_expect_code(&outcome, EXIT_CODE_DONE);
         snprintf(arguments, sizeof arguments, "eval runs/%s --contexts=6", name);
         expect_print(program, 2, arguments, "best of 3");
+        snprintf(arguments, sizeof arguments, "eval runs/%s --contexts=6 --inertia=legacy", name);
+        expect_print(program, 2, arguments, "legacy inertia of capsules");
     }
 }
 
