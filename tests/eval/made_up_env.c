@@ -34,7 +34,14 @@ const char *env_simulator(void)
 
 struct env_task *env_task_open(const char *name, struct failure *failure)
 {
+    return env_task_open_by(name, INERTIA_EXACT, failure);
+}
+
+struct env_task *env_task_open_by(const char *name, enum inertia_rule inertia,
+                                  struct failure *failure)
+{
     (void)name;
+    (void)inertia;
     (void)failure;
     struct env_task *task = memory_take(1, sizeof *task);
     task->spec = (struct env_spec){
