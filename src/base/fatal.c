@@ -14,6 +14,12 @@ static void terminate_process(int code)
 static void (*terminate_hook)(int code) = terminate_process;
 static int own_rank = -1;
 
+/* Where the calling thread's last words go; unset in the thread that speaks for the rank. */
+static _Thread_local struct {
+    void (*call)(void *self, const struct failure *failure);
+    void *self;
+} hand_over;
+
 void fatal_set_terminate(void (*terminate)(int code))
 {
     terminate_hook = terminate ? terminate : terminate_process;
@@ -22,6 +28,12 @@ void fatal_set_terminate(void (*terminate)(int code))
 void fatal_set_rank(int rank)
 {
     own_rank = rank;
+}
+
+void fatal_set_hand_over(void (*call)(void *self, const struct failure *failure), void *self)
+{
+    hand_over.call = call;
+    hand_over.self = self;
 }
 
 bool failure_set(struct failure *failure, enum exit_code code, const char *format, ...)
@@ -38,12 +50,15 @@ bool failure_set(struct failure *failure, enum exit_code code, const char *forma
 }
 
 /* One write(2) for the whole line, so that lines of several ranks never mix. */
-static _Noreturn void end_with(enum exit_code code, const char *text)
+static _Noreturn void end_with(const struct failure *failure)
 {
+    if (hand_over.call) {
+        hand_over.call(hand_over.self, failure);
+    }
     char line[1200];
-    int length = own_rank < 0
-                     ? snprintf(line, sizeof line - 1, "chainring: %s", text)
-                     : snprintf(line, sizeof line - 1, "chainring: rank %d: %s", own_rank, text);
+    int length = own_rank < 0 ? snprintf(line, sizeof line - 1, "chainring: %s", failure->text)
+                              : snprintf(line, sizeof line - 1, "chainring: rank %d: %s", own_rank,
+                                         failure->text);
     size_t end = length < 0 ? 0 : (size_t)length;
     if (end > sizeof line - 2) {
         end = sizeof line - 2;
@@ -52,9 +67,9 @@ static _Noreturn void end_with(enum exit_code code, const char *text)
     fflush(stdout);
     /* Nothing can be done about a closed stderr here. */
     if (write(STDERR_FILENO, line, end + 1) < 0) {
-        terminate_hook(code);
+        terminate_hook(failure->code);
     }
-    terminate_hook(code);
+    terminate_hook(failure->code);
     abort();
 }
 
@@ -65,13 +80,13 @@ void fatal(enum exit_code code, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(failure.text, sizeof failure.text, format, arguments);
     va_end(arguments);
-    end_with(code, failure.text);
+    end_with(&failure);
 }
 
 void fatal_if_failed(const struct failure *failure)
 {
     if (failure->code != EXIT_CODE_DONE) {
-        end_with(failure->code, failure->text);
+        end_with(failure);
     }
 }
 

@@ -2,8 +2,9 @@
  *
  * fatal() says that the world is wrong (a file, a configuration, a NaN), invariant() that this
  * program is wrong. Both print ONE line with one write and end every rank through the terminate
- * hook. A struct failure carries such a line upward where a caller may still choose, or where all
- * ranks must first agree (comm_agree). This module does not know MPI. */
+ * hook; threads that help one (base/workers.h) leave that to it. A struct failure carries such a
+ * line upward where a caller may still choose, or where all ranks must first agree (comm_agree).
+ * This module does not know MPI. */
 #ifndef CHAINRING_BASE_FATAL_H
 #define CHAINRING_BASE_FATAL_H
 
@@ -44,6 +45,10 @@ void fatal_if_failed(const struct failure *failure);
 /* How a rank ends and what it calls itself; comm sets both. `rank` < 0: not part of a job. */
 void fatal_set_terminate(void (*terminate)(int code));
 void fatal_set_rank(int rank);
+
+/* Let the calling thread hand its last words to whoever waits for it, instead of ending the rank:
+ * `hand_over` gets `self` and them, and must not return. For the life of the thread. */
+void fatal_set_hand_over(void (*hand_over)(void *self, const struct failure *failure), void *self);
 
 _Noreturn void fatal_invariant(const char *expression, const char *file, int line);
 

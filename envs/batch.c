@@ -1,0 +1,196 @@
+#include "envs/batch.h"
+
+#include "base/memory.h"
+#include "base/workers.h"
+
+/* One environment and where it is in its series. */
+struct member {
+    struct env *env;
+    struct env_series series;
+    bool has_series;
+    uint64_t episodes; /* begun */
+};
+
+struct env_batch {
+    const struct env_spec *spec;
+    size_t count;
+    struct member *members; /* (count) */
+    struct workers *workers;
+    size_t *chosen; /* (count): who takes part in the work at hand, ascending */
+    size_t chosen_count;
+    struct env_batch_arrays arrays; /* of the work at hand */
+    size_t failures;
+};
+
+/* --- Opening and closing ---------------------------------------------------------------------- */
+
+static bool check_numbers(size_t count, size_t threads, struct failure *failure)
+{
+    return (count > 0 && threads > 0) ||
+           failure_set(failure, EXIT_CODE_CONFIG,
+                       "found a batch of %zu environments on %zu threads, expected at least one of "
+                       "each; raise what is 0",
+                       count, threads);
+}
+
+struct env_batch *env_batch_open(const struct env_task *task, size_t count, size_t threads,
+                                 struct failure *failure)
+{
+    if (!check_numbers(count, threads, failure)) {
+        return NULL;
+    }
+    struct workers *workers = workers_open(threads, failure);
+    if (!workers) {
+        return NULL;
+    }
+    struct env_batch *batch = memory_take(1, sizeof *batch);
+    *batch = (struct env_batch){
+        .spec = env_task_spec(task),
+        .count = count,
+        .members = memory_take(count, sizeof *batch->members),
+        .workers = workers,
+        .chosen = memory_take(count, sizeof *batch->chosen),
+    };
+    for (size_t i = 0; i < count; i++) {
+        batch->members[i].env = env_open(task);
+    }
+    return batch;
+}
+
+void env_batch_close(struct env_batch *batch)
+{
+    if (!batch) {
+        return;
+    }
+    workers_close(batch->workers);
+    for (size_t i = 0; i < batch->count; i++) {
+        env_close(batch->members[i].env);
+    }
+    memory_free(batch->members);
+    memory_free(batch->chosen);
+    memory_free(batch);
+}
+
+struct env *env_batch_at(const struct env_batch *batch, size_t index)
+{
+    invariant(index < batch->count);
+    return batch->members[index].env;
+}
+
+void env_batch_assign(struct env_batch *batch, size_t index, const struct env_series *series)
+{
+    invariant(index < batch->count);
+    struct member *member = &batch->members[index];
+    member->series = *series;
+    member->has_series = true;
+    member->episodes = 0;
+}
+
+size_t env_batch_failures(const struct env_batch *batch)
+{
+    return batch->failures;
+}
+
+/* --- One environment, in any thread ----------------------------------------------------------- */
+
+static void begin_episode(struct member *member)
+{
+    const struct env_series *series = &member->series;
+    invariant(member->has_series);
+    if (member->episodes == 0 || series->redraws_hidden) {
+        struct random hidden =
+            random_stream(series->seed, series->purpose, series->number, 2 * member->episodes);
+        env_draw_hidden(member->env, &hidden);
+    }
+    struct random initial =
+        random_stream(series->seed, series->purpose, series->number, 2 * member->episodes + 1);
+    env_reset(member->env, &initial);
+    member->episodes++;
+}
+
+static void observe(const struct env_batch *batch, float *observations, size_t index)
+{
+    env_observe(batch->members[index].env, observations + index * batch->spec->observation_dim);
+}
+
+static void reset_one(void *self, size_t item)
+{
+    struct env_batch *batch = self;
+    size_t index = batch->chosen[item];
+    begin_episode(&batch->members[index]);
+    observe(batch, batch->arrays.observation, index);
+}
+
+static void act(const struct env_batch *batch, size_t index)
+{
+    const struct env_batch_arrays *arrays = &batch->arrays;
+    struct env_outcome outcome =
+        env_step(batch->members[index].env, arrays->action + index * batch->spec->action_dim);
+    arrays->reward[index] = outcome.reward;
+    arrays->end[index] = outcome.end;
+}
+
+static void step_one(void *self, size_t item)
+{
+    const struct env_batch *batch = self;
+    size_t index = batch->chosen[item];
+    act(batch, index);
+    observe(batch, batch->arrays.observation, index);
+}
+
+static void step_and_reset_one(void *self, size_t item)
+{
+    struct env_batch *batch = self;
+    size_t index = batch->chosen[item];
+    act(batch, index);
+    if (batch->arrays.end[index] != ENV_RUNNING) {
+        if (batch->arrays.last_observation) {
+            observe(batch, batch->arrays.last_observation, index);
+        }
+        begin_episode(&batch->members[index]);
+    }
+    observe(batch, batch->arrays.observation, index);
+}
+
+/* --- All together ----------------------------------------------------------------------------- */
+
+static void choose(struct env_batch *batch, const bool *mask)
+{
+    batch->chosen_count = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        if (!mask || mask[i]) {
+            batch->chosen[batch->chosen_count++] = i;
+        }
+    }
+}
+
+static void count_failures(struct env_batch *batch)
+{
+    for (size_t i = 0; i < batch->chosen_count; i++) {
+        batch->failures += batch->arrays.end[batch->chosen[i]] == ENV_FAILED;
+    }
+}
+
+void env_batch_reset(struct env_batch *batch, const bool *mask, float *observation)
+{
+    choose(batch, mask);
+    batch->arrays = (struct env_batch_arrays){.observation = observation};
+    workers_run(batch->workers, batch->chosen_count, reset_one, batch);
+}
+
+void env_batch_step(struct env_batch *batch, const bool *mask,
+                    const struct env_batch_arrays *arrays)
+{
+    choose(batch, mask);
+    batch->arrays = *arrays;
+    workers_run(batch->workers, batch->chosen_count, step_one, batch);
+    count_failures(batch);
+}
+
+void env_batch_step_and_reset(struct env_batch *batch, const struct env_batch_arrays *arrays)
+{
+    choose(batch, NULL);
+    batch->arrays = *arrays;
+    workers_run(batch->workers, batch->chosen_count, step_and_reset_one, batch);
+    count_failures(batch);
+}

@@ -1,0 +1,223 @@
+#define _GNU_SOURCE /* sched_getaffinity */
+#include "base/workers.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+/* Waking a thread takes tens of microseconds; where work follows work, asking a while for the next
+ * spares it, and each time others are let go first. */
+enum { ASK_BEFORE_SLEEP = 64 };
+
+/* Each thread comes back for items about this often, so that none waits long for the last one. */
+enum { HELPINGS = 8 };
+
+struct workers {
+    size_t count;       /* threads that run, the opening one included */
+    pthread_t *threads; /* (count - 1): the others */
+    pthread_mutex_t mutex;
+    pthread_cond_t has_work, is_left; /* either follows from what the mutex guards */
+
+    /* The work at hand; it stays as it is while any thread is inside. */
+    void (*work)(void *self, size_t item);
+    void *self;
+    size_t items, helping; /* items that a thread takes at a time */
+    atomic_size_t taken;
+
+    /* Written under the mutex. */
+    atomic_size_t round;  /* how many works have begun */
+    atomic_size_t inside; /* other threads that are at the work */
+    bool is_open; /* the work may be joined: a thread that wakes too late is not waited for */
+    atomic_bool is_closing;
+    struct failure failure; /* the first of the other threads' */
+};
+
+static void take_items(struct workers *workers)
+{
+    for (;;) {
+        size_t begin = atomic_fetch_add(&workers->taken, workers->helping);
+        if (begin >= workers->items) {
+            return;
+        }
+        size_t left = workers->items - begin;
+        size_t count = left < workers->helping ? left : workers->helping;
+        for (size_t i = 0; i < count; i++) {
+            workers->work(workers->self, begin + i);
+        }
+    }
+}
+
+/* --- The other threads ------------------------------------------------------------------------ */
+
+/* The opening thread acts on it; this one is at its end. */
+static void hand_over(void *self, const struct failure *failure)
+{
+    struct workers *workers = self;
+    pthread_mutex_lock(&workers->mutex);
+    failure_set(&workers->failure, failure->code, "%s", failure->text);
+    pthread_cond_signal(&workers->is_left);
+    pthread_mutex_unlock(&workers->mutex);
+    for (;;) {
+        pause();
+    }
+}
+
+/* Wait for a work after number `round` and join it; false when there will be none. */
+static bool join_next(struct workers *workers, size_t *round)
+{
+    for (size_t i = 0; i < ASK_BEFORE_SLEEP && atomic_load(&workers->round) == *round &&
+                       !atomic_load(&workers->is_closing);
+         i++) {
+        sched_yield();
+    }
+    pthread_mutex_lock(&workers->mutex);
+    while (!atomic_load(&workers->is_closing) &&
+           (!workers->is_open || atomic_load(&workers->round) == *round)) {
+        pthread_cond_wait(&workers->has_work, &workers->mutex);
+    }
+    bool goes_on = !atomic_load(&workers->is_closing);
+    if (goes_on) {
+        *round = atomic_load(&workers->round);
+        atomic_fetch_add(&workers->inside, 1);
+    }
+    pthread_mutex_unlock(&workers->mutex);
+    return goes_on;
+}
+
+static void leave(struct workers *workers)
+{
+    pthread_mutex_lock(&workers->mutex);
+    if (atomic_fetch_sub(&workers->inside, 1) == 1) {
+        pthread_cond_signal(&workers->is_left);
+    }
+    pthread_mutex_unlock(&workers->mutex);
+}
+
+static void *serve(void *self)
+{
+    struct workers *workers = self;
+    size_t round = 0;
+    fatal_set_hand_over(hand_over, workers);
+    while (join_next(workers, &round)) {
+        take_items(workers);
+        leave(workers);
+    }
+    return NULL;
+}
+
+/* --- The opening thread ----------------------------------------------------------------------- */
+
+/* Signals are for the thread that started the program: the others are started with all blocked. */
+static bool start(struct workers *workers, size_t count, struct failure *failure)
+{
+    sigset_t all, before;
+    int error = 0;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    for (workers->count = 1; workers->count < count; workers->count++) {
+        error = pthread_create(&workers->threads[workers->count - 1], NULL, serve, workers);
+        if (error != 0) {
+            break;
+        }
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error == 0 || failure_set(failure, EXIT_CODE_SYSTEM,
+                                     "threads: found that the system starts %zu, expected %zu (%s);"
+                                     " ask for fewer",
+                                     workers->count, count, strerror(error));
+}
+
+struct workers *workers_open(size_t count, struct failure *failure)
+{
+    invariant(count > 0);
+    struct workers *workers = memory_take(1, sizeof *workers);
+    workers->threads = memory_take(count - 1, sizeof *workers->threads);
+    pthread_mutex_init(&workers->mutex, NULL);
+    pthread_cond_init(&workers->has_work, NULL);
+    pthread_cond_init(&workers->is_left, NULL);
+    if (!start(workers, count, failure)) {
+        workers_close(workers);
+        return NULL;
+    }
+    return workers;
+}
+
+void workers_close(struct workers *workers)
+{
+    if (!workers) {
+        return;
+    }
+    pthread_mutex_lock(&workers->mutex);
+    atomic_store(&workers->is_closing, true);
+    pthread_cond_broadcast(&workers->has_work);
+    pthread_mutex_unlock(&workers->mutex);
+    for (size_t i = 0; i + 1 < workers->count; i++) {
+        pthread_join(workers->threads[i], NULL);
+    }
+    pthread_cond_destroy(&workers->is_left);
+    pthread_cond_destroy(&workers->has_work);
+    pthread_mutex_destroy(&workers->mutex);
+    memory_free(workers->threads);
+    memory_free(workers);
+}
+
+static void open_work(struct workers *workers)
+{
+    pthread_mutex_lock(&workers->mutex);
+    workers->is_open = true;
+    atomic_fetch_add(&workers->round, 1);
+    pthread_cond_broadcast(&workers->has_work);
+    pthread_mutex_unlock(&workers->mutex);
+}
+
+/* All items are taken: nobody joins any more, and those inside finish what they have. */
+static void end_work(struct workers *workers)
+{
+    pthread_mutex_lock(&workers->mutex);
+    workers->is_open = false;
+    pthread_mutex_unlock(&workers->mutex);
+    for (size_t i = 0; i < ASK_BEFORE_SLEEP && atomic_load(&workers->inside) > 0; i++) {
+        sched_yield();
+    }
+    pthread_mutex_lock(&workers->mutex);
+    while (atomic_load(&workers->inside) > 0 && workers->failure.code == EXIT_CODE_DONE) {
+        pthread_cond_wait(&workers->is_left, &workers->mutex);
+    }
+    pthread_mutex_unlock(&workers->mutex);
+    fatal_if_failed(&workers->failure);
+}
+
+void workers_run(struct workers *workers, size_t items, void (*work)(void *self, size_t item),
+                 void *self)
+{
+    size_t helping = items / (HELPINGS * workers->count);
+    workers->work = work;
+    workers->self = self;
+    workers->items = items;
+    workers->helping = helping > 0 ? helping : 1;
+    atomic_store(&workers->taken, 0);
+    bool is_shared = workers->count > 1 && items > 1;
+    if (is_shared) {
+        open_work(workers);
+    }
+    take_items(workers);
+    if (is_shared) {
+        end_work(workers);
+    }
+}
+
+size_t workers_for_cores(size_t sharers)
+{
+    cpu_set_t cores;
+    invariant(sharers > 0);
+    /* More cores than the set has room for: all that are there. */
+    size_t count = sched_getaffinity(0, sizeof cores, &cores) == 0
+                       ? (size_t)CPU_COUNT(&cores)
+                       : (size_t)sysconf(_SC_NPROCESSORS_ONLN);
+    return count > sharers ? count / sharers : 1;
+}

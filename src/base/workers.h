@@ -1,0 +1,32 @@
+/* Threads of this rank that share the items of one piece of work after another.
+ *
+ * They are started once and sleep in between. The thread that asks for work takes part in it and
+ * goes on when all of it is done, so that from outside nothing runs in parallel; which thread does
+ * which item is left to chance. What is fatal in a thread becomes the last words of the one that
+ * asked: a rank speaks with one voice, and only its first thread meets MPI. */
+#ifndef CHAINRING_BASE_WORKERS_H
+#define CHAINRING_BASE_WORKERS_H
+
+#include <stddef.h>
+
+#include "base/fatal.h"
+
+struct workers;
+
+/* `count` (at least 1) threads, the caller's own included: 1 starts none. NULL and a failure
+ * (EXIT_CODE_SYSTEM) where the system refuses one. Only the opening thread may use and close them.
+ * Local, like all of this file. */
+struct workers *workers_open(size_t count, struct failure *failure);
+void workers_close(struct workers *workers);
+
+/* Call work(self, item) once for each item below `items`, in any order, in any of the threads, and
+ * return when all calls have. Takes no memory. What the caller wrote before, the calls see; what
+ * they write, the caller sees afterwards. A call must not ask for more work. */
+void workers_run(struct workers *workers, size_t items, void (*work)(void *self, size_t item),
+                 void *self);
+
+/* How many threads keep the cores busy that this process may use when `sharers` processes use them
+ * equally; at least 1. */
+size_t workers_for_cores(size_t sharers);
+
+#endif
