@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/workers.h"
 #include "comm/comm.h"
 #include "envs/env.h"
 #include "eval/policy_actor.h"
@@ -142,6 +143,11 @@ static void bind_all(struct evaluation *evaluation, size_t batch)
     policy_actor_bind(&evaluation->policy, &evaluation->arena, &options);
 }
 
+static size_t count_threads(const struct evaluation_options *options)
+{
+    return options->threads > 0 ? options->threads : workers_for_cores(comm_ranks_on_this_node());
+}
+
 static void take_memory(struct evaluation *evaluation)
 {
     size_t own = rollout_contexts(&evaluation->rollout_options);
@@ -152,7 +158,10 @@ static void take_memory(struct evaluation *evaluation)
     bind_all(evaluation, batch);
     arena_open(&evaluation->arena, evaluation->arena.peak);
     bind_all(evaluation, batch);
-    evaluation->rollout = rollout_open(evaluation->task, batch);
+    struct failure failure = {0};
+    evaluation->rollout =
+        rollout_open(evaluation->task, batch, count_threads(evaluation->options), &failure);
+    comm_agree(&failure);
 }
 
 static void evaluation_open(struct evaluation *evaluation, const struct evaluation_options *options,

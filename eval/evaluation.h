@@ -28,6 +28,7 @@ struct evaluation_options {
     size_t contexts;        /* over all ranks */
     size_t trials;          /* in each context; 0: as many as it was trained on */
     size_t batch;           /* contexts that a rank plays at once */
+    size_t threads;         /* that step a rank's environments; 0: its share of the cores */
     double target;          /* wanted return; 0: the training data's best */
     double target_scale;    /* multiplies it */
     double explore[EVALUATION_TRIALS_MAX]; /* deviation of the action noise, trial by trial */
@@ -69,10 +70,11 @@ struct evaluation_result {
 const char *evaluation_behaviour_name(enum evaluation_behaviour behaviour);
 
 /* Play all that applies; the caller closes the result, which is the same on every rank, and the
- * same for any number of ranks and any batch up to the rounding of matrix products of other sizes.
- * Rank 0 shows progress. Fatal on all ranks: EXIT_CODE_NO_INPUT where there is no checkpoint,
- * EXIT_CODE_DATA where it is damaged, EXIT_CODE_CONFIG where the policy cannot act in the task or
- * was not trained on that many or that long trials. Collective over the job. */
+ * same for any number of threads, and for any number of ranks and any batch up to the rounding of
+ * matrix products of other sizes. Rank 0 shows progress. Fatal on all ranks: EXIT_CODE_NO_INPUT
+ * where there is no checkpoint, EXIT_CODE_DATA where it is damaged, EXIT_CODE_CONFIG where the
+ * policy cannot act in the task or was not trained on that many or that long trials. Collective
+ * over the job. */
 void evaluation_run(const struct evaluation_options *options, struct evaluation_result *result);
 void evaluation_close(struct evaluation_result *result);
 

@@ -1,18 +1,25 @@
 #include "eval/rollout.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/fatal.h"
 #include "base/memory.h"
+#include "envs/batch.h"
 
 struct rollout {
     const struct env_spec *spec;
     size_t batch;
-    struct env **envs;      /* (batch) */
+    struct env_batch *envs; /* (batch) */
     float *observation;     /* (batch x observation_dim) */
     float *action;          /* (batch x action_dim) */
-    struct actor_row *rows; /* (batch): each uses one of the batch's environments and arrays */
-    double *earned;         /* (batch): each row's rewards in its trial */
+    float *reward;          /* (batch) */
+    enum env_end *end;      /* (batch) */
+    double *earned;         /* (batch): the rewards in each environment's trial */
+    bool *plays;            /* (batch): whose environment is some row's */
+    bool *begins;           /* (batch): whose environment is about to be reset */
+    struct actor_row *rows; /* (batch): those in use come first */
+    size_t *places;         /* (batch): which of the batch's environments each row uses */
     size_t *kept;           /* (batch) */
 };
 
@@ -26,36 +33,45 @@ struct play {
     size_t steps; /* done, as progress counts them */
 };
 
-struct rollout *rollout_open(const struct env_task *task, size_t batch)
+struct rollout *rollout_open(const struct env_task *task, size_t batch, size_t threads,
+                             struct failure *failure)
 {
     const struct env_spec *spec = env_task_spec(task);
+    struct env_batch *envs = env_batch_open(task, batch, threads, failure);
+    if (!envs) {
+        return NULL;
+    }
     struct rollout *rollout = memory_take(1, sizeof *rollout);
     *rollout = (struct rollout){
         .spec = spec,
         .batch = batch,
-        .envs = memory_take(batch, sizeof(struct env *)),
+        .envs = envs,
         .observation = memory_take(batch * spec->observation_dim, sizeof(float)),
         .action = memory_take(batch * spec->action_dim, sizeof(float)),
-        .rows = memory_take(batch, sizeof *rollout->rows),
+        .reward = memory_take(batch, sizeof *rollout->reward),
+        .end = memory_take(batch, sizeof *rollout->end),
         .earned = memory_take(batch, sizeof *rollout->earned),
+        .plays = memory_take(batch, sizeof *rollout->plays),
+        .begins = memory_take(batch, sizeof *rollout->begins),
+        .rows = memory_take(batch, sizeof *rollout->rows),
+        .places = memory_take(batch, sizeof *rollout->places),
         .kept = memory_take(batch, sizeof *rollout->kept),
     };
-    for (size_t i = 0; i < batch; i++) {
-        rollout->envs[i] = env_open(task);
-    }
     return rollout;
 }
 
 void rollout_close(struct rollout *rollout)
 {
-    for (size_t i = 0; i < rollout->batch; i++) {
-        env_close(rollout->envs[i]);
-    }
-    memory_free(rollout->envs);
+    env_batch_close(rollout->envs);
     memory_free(rollout->observation);
     memory_free(rollout->action);
-    memory_free(rollout->rows);
+    memory_free(rollout->reward);
+    memory_free(rollout->end);
     memory_free(rollout->earned);
+    memory_free(rollout->plays);
+    memory_free(rollout->begins);
+    memory_free(rollout->rows);
+    memory_free(rollout->places);
     memory_free(rollout->kept);
     memory_free(rollout);
 }
@@ -69,82 +85,103 @@ size_t rollout_contexts(const struct rollout_options *options)
     return (options->contexts - options->first - 1) / options->stride + 1;
 }
 
-static void begin_trial(const struct play *play, size_t i)
+/* Row i: an empty context, in environment i. */
+static void begin_context(const struct play *play, size_t i, uint64_t context)
 {
     const struct rollout_options *options = play->options;
-    struct actor_row *row = &play->rollout->rows[i];
-    if (row->trial == 0 || options->hidden == ROLLOUT_HIDDEN_OF_TRIAL) {
-        struct random hidden =
-            random_stream(options->seed, RANDOM_EVALUATE, row->context, 2 * row->trial);
-        env_draw_hidden(row->env, &hidden);
-    }
-    struct random initial =
-        random_stream(options->seed, RANDOM_EVALUATE, row->context, 2 * row->trial + 1);
-    env_reset(row->env, &initial);
-    row->random = random_stream(options->seed, RANDOM_EXPLORE, row->context, row->trial);
-    row->time = 0;
-    play->rollout->earned[i] = 0.0;
-    play->actor->begin_trial(play->actor, row);
+    struct rollout *rollout = play->rollout;
+    const struct env_series series = {
+        .seed = options->seed,
+        .purpose = RANDOM_EVALUATE,
+        .number = context,
+        .redraws_hidden = options->hidden == ROLLOUT_HIDDEN_OF_TRIAL,
+    };
+    env_batch_assign(rollout->envs, i, &series);
+    rollout->places[i] = i;
+    rollout->plays[i] = rollout->begins[i] = true;
+    rollout->rows[i] = (struct actor_row){
+        .env = env_batch_at(rollout->envs, i),
+        .context = context,
+        .observation = rollout->observation + i * rollout->spec->observation_dim,
+        .action = rollout->action + i * rollout->spec->action_dim,
+    };
+    memset(rollout->rows[i].action, 0, rollout->spec->action_dim * sizeof *rollout->action);
 }
 
 /* Put `count` new contexts into the first rows: number `played` of ours, and those after it. */
 static void begin_contexts(const struct play *play, size_t played, size_t count)
 {
-    struct rollout *rollout = play->rollout;
     play->actor->begin(play->actor, count);
     for (size_t i = 0; i < count; i++) {
-        rollout->rows[i] = (struct actor_row){
-            .env = rollout->envs[i],
-            .context = play->options->first + (played + i) * play->options->stride,
-            .observation = rollout->observation + i * rollout->spec->observation_dim,
-            .action = rollout->action + i * rollout->spec->action_dim,
-        };
-        begin_trial(play, i);
+        begin_context(play, i, play->options->first + (played + i) * play->options->stride);
     }
 }
 
-static void look(const struct play *play, size_t count)
+/* Begin the next trial of the rows that are due. */
+static void begin_trials(const struct play *play, size_t count)
 {
     struct rollout *rollout = play->rollout;
-    size_t width = rollout->spec->observation_dim;
+    env_batch_reset(rollout->envs, rollout->begins, rollout->observation);
     for (size_t i = 0; i < count; i++) {
-        float *observation = rollout->observation + i * width;
-        env_observe(rollout->rows[i].env, observation);
-        rollout->rows[i].observation = observation;
-        rollout->rows[i].wanted = play->options->target - rollout->earned[i];
+        struct actor_row *row = &rollout->rows[i];
+        size_t place = rollout->places[i];
+        if (rollout->begins[place]) {
+            rollout->begins[place] = false;
+            rollout->earned[place] = 0.0;
+            row->random =
+                random_stream(play->options->seed, RANDOM_EXPLORE, row->context, row->trial);
+            row->time = 0;
+            play->actor->begin_trial(play->actor, row);
+        }
     }
+}
+
+/* Let the actor choose, and execute its actions. */
+static void step(const struct play *play, size_t count)
+{
+    struct rollout *rollout = play->rollout;
+    const struct env_batch_arrays arrays = {
+        .action = rollout->action,
+        .observation = rollout->observation,
+        .reward = rollout->reward,
+        .end = rollout->end,
+    };
+    for (size_t i = 0; i < count; i++) {
+        rollout->rows[i].wanted = play->options->target - rollout->earned[rollout->places[i]];
+    }
+    play->actor->act(play->actor, rollout->rows, count);
+    env_batch_step(rollout->envs, rollout->plays, &arrays);
 }
 
 static void end_trial(struct play *play, size_t i, enum env_end end)
 {
-    const struct rollout *rollout = play->rollout;
+    struct rollout *rollout = play->rollout;
     struct actor_row *row = &rollout->rows[i];
-    double earned = rollout->earned[i];
+    size_t place = rollout->places[i];
+    double earned = rollout->earned[place];
     bool has_failed = end == ENV_FAILED;
     play->returns[row->context * play->options->trials + row->trial] =
         has_failed ? (double)NAN : earned;
     row->before.is_done = !has_failed && earned >= play->options->target;
     play->steps += rollout->spec->steps_max - row->time;
     row->trial++;
-    if (row->trial < play->options->trials) {
-        begin_trial(play, i);
-    }
+    rollout->plays[place] = rollout->begins[place] = row->trial < play->options->trials;
 }
 
-/* Execute a row's action, and begin its next trial where this one is over. */
-static void step(struct play *play, size_t i)
+/* Write down what a row's step has brought, and end the trial where it is over. */
+static void note(struct play *play, size_t i)
 {
     struct rollout *rollout = play->rollout;
     struct actor_row *row = &rollout->rows[i];
+    size_t place = rollout->places[i];
     invariant(row->time < rollout->spec->steps_max);
-    struct env_outcome outcome = env_step(row->env, row->action);
-    rollout->earned[i] += (double)outcome.reward;
-    row->before =
-        (struct actor_before){.trial = row->trial, .time = row->time, .reward = outcome.reward};
+    float reward = rollout->reward[place];
+    rollout->earned[place] += (double)reward;
+    row->before = (struct actor_before){.trial = row->trial, .time = row->time, .reward = reward};
     row->time++;
     play->steps++;
-    if (outcome.end != ENV_RUNNING) {
-        end_trial(play, i, outcome.end);
+    if (rollout->end[place] != ENV_RUNNING) {
+        end_trial(play, i, rollout->end[place]);
     }
 }
 
@@ -154,10 +191,10 @@ static size_t keep_unfinished(const struct play *play, size_t count)
     struct rollout *rollout = play->rollout;
     size_t left = 0;
     for (size_t i = 0; i < count; i++) {
-        if (rollout->rows[i].trial < play->options->trials) {
+        if (rollout->plays[rollout->places[i]]) {
             rollout->kept[left] = i;
             rollout->rows[left] = rollout->rows[i];
-            rollout->earned[left] = rollout->earned[i];
+            rollout->places[left] = rollout->places[i];
             left++;
         }
     }
@@ -176,10 +213,10 @@ void rollout_run(double *returns, struct rollout *rollout, const struct rollout_
         size_t count = own - played < rollout->batch ? own - played : rollout->batch;
         begin_contexts(&play, played, count);
         while (count > 0) {
-            look(&play, count);
-            actor->act(actor, rollout->rows, count);
+            begin_trials(&play, count);
+            step(&play, count);
             for (size_t i = 0; i < count; i++) {
-                step(&play, i);
+                note(&play, i);
             }
             count = keep_unfinished(&play, count);
             progress_show(progress, play.steps, "steps");

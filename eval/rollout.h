@@ -3,13 +3,15 @@
  * In each trial of a context the environment is reset and the whole target is wanted again; each
  * reward lowers what is still wanted. What happens in a context depends on the seed and the
  * context's number, never on the rank that plays it nor on the contexts beside it, but for the
- * rounding of matrix products of other sizes. Does not know MPI, models or scores. */
+ * rounding of matrix products of other sizes, and not on the number of threads. Does not know MPI,
+ * models or scores. */
 #ifndef CHAINRING_EVAL_ROLLOUT_H
 #define CHAINRING_EVAL_ROLLOUT_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/fatal.h"
 #include "base/log.h"
 #include "envs/env.h"
 #include "eval/actor.h"
@@ -30,9 +32,11 @@ struct rollout_options {
     uint64_t seed;
 };
 
-/* Room for `batch` contexts at once. `task` is borrowed; the caller closes it. Local, like all of
- * this file. */
-struct rollout *rollout_open(const struct env_task *task, size_t batch);
+/* Room for `batch` contexts at once, their environments stepped by `threads` threads, the caller's
+ * own included. `task` is borrowed; the caller closes it and the rollout. NULL and a failure as of
+ * env_batch_open. Local, like all of this file. */
+struct rollout *rollout_open(const struct env_task *task, size_t batch, size_t threads,
+                             struct failure *failure);
 void rollout_close(struct rollout *rollout);
 
 /* How many contexts the options have this caller play. */

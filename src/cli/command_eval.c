@@ -40,6 +40,7 @@ enum exit_code command_eval(const struct config *config, const char *subject)
         .contexts = config->eval.contexts,
         .trials = config->eval.trials,
         .batch = config->eval.batch,
+        .threads = config->eval.threads,
         .target = config->eval.target,
         .target_scale = config->eval.target_scale,
         .key_block = config->attention.key_block,

@@ -106,7 +106,7 @@ static void play_alone(double *returns, const struct fixture *fixture,
     policy_actor_bind(&policy, &arena, &options);
     arena_open(&arena, arena.peak);
     policy_actor_bind(&policy, &arena, &options);
-    struct rollout *rollout = rollout_open(task, 1);
+    struct rollout *rollout = rollout_open(task, 1, 1, &failure);
     struct rollout_options rollout_options = {.hidden = hidden,
                                               .contexts = wanted->contexts,
                                               .stride = 1,

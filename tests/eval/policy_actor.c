@@ -50,7 +50,7 @@ static void play(struct fixture *fixture)
     arena_open(&arena, arena.peak);
     policy_actor_bind(&policy, &arena, &options);
     struct env_task *task = env_task_open("made_up", &failure);
-    struct rollout *rollout = rollout_open(task, BATCH);
+    struct rollout *rollout = rollout_open(task, BATCH, 1, &failure);
     struct rollout_options rollout_options = {
         .contexts = CONTEXTS, .stride = 1, .trials = TRIALS, .target = target, .seed = seed};
     struct actor actor = listener_of(&fixture->listener, policy_actor_of(&policy));

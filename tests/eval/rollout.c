@@ -20,11 +20,12 @@ static const struct rollout_options standard = {
 };
 
 static void run(double *returns, struct actor actor, const struct rollout_options *options,
-                size_t batch)
+                size_t batch, size_t threads)
 {
     struct failure failure = {0};
     struct env_task *task = env_task_open("made_up", &failure);
-    struct rollout *rollout = rollout_open(task, batch);
+    struct rollout *rollout = rollout_open(task, batch, threads, &failure);
+    fatal_if_failed(&failure);
     size_t steps = rollout_contexts(options) * options->trials * MADE_UP_STEPS_MAX;
     struct progress progress = progress_begin("rollout", 0, steps + 1);
     rollout_run(returns, rollout, options, &actor, &progress);
@@ -35,7 +36,7 @@ static void run(double *returns, struct actor actor, const struct rollout_option
 static void listen(struct listener *listener, double *returns,
                    const struct rollout_options *options)
 {
-    run(returns, listener_of(listener, actor_of_chance(MADE_UP_ACTION_DIM)), options, 4);
+    run(returns, listener_of(listener, actor_of_chance(MADE_UP_ACTION_DIM)), options, 4, 1);
 }
 
 static void test_wanted_return_is_the_target_in_each_trial_and_falls_by_rewards(void **state)
@@ -206,7 +207,7 @@ static void test_returns_do_not_depend_on_the_batch_or_on_who_plays(void **state
     (void)state;
     static const size_t batches[] = {1, 3, 8, 20};
     double wanted[RETURNS];
-    run(wanted, actor_of_chance(MADE_UP_ACTION_DIM), &standard, CONTEXTS);
+    run(wanted, actor_of_chance(MADE_UP_ACTION_DIM), &standard, CONTEXTS, 1);
     for (size_t i = 0; i < sizeof batches / sizeof batches[0]; i++) {
         for (size_t players = 1; players <= 13; players += 3) {
             double found[RETURNS] = {0};
@@ -216,12 +217,29 @@ static void test_returns_do_not_depend_on_the_batch_or_on_who_plays(void **state
                 options.first = player;
                 options.stride = players;
                 contexts += rollout_contexts(&options);
-                run(found, actor_of_chance(MADE_UP_ACTION_DIM), &options, batches[i]);
+                run(found, actor_of_chance(MADE_UP_ACTION_DIM), &options, batches[i], 1);
             }
             assert_int_equal(contexts, CONTEXTS);
             assert_memory_equal(found, wanted, sizeof wanted);
         }
     }
+}
+
+static void test_returns_do_not_depend_on_the_number_of_threads(void **state)
+{
+    (void)state;
+    static const size_t threads[] = {1, 2, 3, 5};
+    double wanted[RETURNS];
+    made_up_env_set_failing(0.2);
+    run(wanted, actor_of_chance(MADE_UP_ACTION_DIM), &standard, 1, 1);
+    for (size_t i = 0; i < sizeof threads / sizeof threads[0]; i++) {
+        for (size_t batch = 1; batch <= CONTEXTS; batch += 5) {
+            double found[RETURNS];
+            run(found, actor_of_chance(MADE_UP_ACTION_DIM), &standard, batch, threads[i]);
+            assert_memory_equal(found, wanted, sizeof wanted);
+        }
+    }
+    made_up_env_set_failing(0.0);
 }
 
 static void test_another_seed_plays_other_trials(void **state)
@@ -230,9 +248,9 @@ static void test_another_seed_plays_other_trials(void **state)
     double one[RETURNS];
     double other[RETURNS];
     struct rollout_options options = standard;
-    run(one, actor_of_chance(MADE_UP_ACTION_DIM), &options, 4);
+    run(one, actor_of_chance(MADE_UP_ACTION_DIM), &options, 4, 1);
     options.seed++;
-    run(other, actor_of_chance(MADE_UP_ACTION_DIM), &options, 4);
+    run(other, actor_of_chance(MADE_UP_ACTION_DIM), &options, 4, 1);
     for (size_t i = 0; i < RETURNS; i++) {
         assert_true(one[i] != other[i]);
     }
@@ -252,8 +270,8 @@ static void test_script_plays_better_than_chance(void **state)
     (void)state;
     double script[RETURNS];
     double chance[RETURNS];
-    run(script, actor_of_script(MADE_UP_ACTION_DIM), &standard, 4);
-    run(chance, actor_of_chance(MADE_UP_ACTION_DIM), &standard, 4);
+    run(script, actor_of_script(MADE_UP_ACTION_DIM), &standard, 4, 1);
+    run(chance, actor_of_chance(MADE_UP_ACTION_DIM), &standard, 4, 1);
     assert_true(sum(script) > 1.3 * sum(chance));
 }
 
@@ -268,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_hidden_task_holds_for_a_context_or_for_a_trial),
         cmocka_unit_test(test_every_trial_has_a_first_state_of_its_own),
         cmocka_unit_test(test_returns_do_not_depend_on_the_batch_or_on_who_plays),
+        cmocka_unit_test(test_returns_do_not_depend_on_the_number_of_threads),
         cmocka_unit_test(test_another_seed_plays_other_trials),
         cmocka_unit_test(test_script_plays_better_than_chance),
     };
