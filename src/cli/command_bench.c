@@ -29,10 +29,15 @@ static void bench_attention(const struct config *config)
     }
 }
 
-static void bench_environments(const struct config *config)
+static void bench_environments(const struct config *config, struct failure *failure)
 {
-    struct bench_environments result = bench_environments_run(config->bench.repeats);
-    if (comm_rank() > 0) {
+    struct bench_environments_options options = {
+        .tasks = config->bench.tasks,
+        .threads = config->bench.threads,
+        .repeats = config->bench.repeats,
+    };
+    struct bench_environments result;
+    if (!bench_environments_run(&result, &options, failure) || comm_rank() > 0) {
         return;
     }
     if (config->bench.format == CONFIG_FORMAT_JSON) {
@@ -48,7 +53,7 @@ enum exit_code command_bench(const struct config *config, const char *subject)
     if (strcmp(subject, "attention") == 0) {
         bench_attention(config);
     } else if (strcmp(subject, "envs") == 0) {
-        bench_environments(config);
+        bench_environments(config, &failure);
     } else {
         failure_set(&failure, EXIT_CODE_USAGE, "bench: found \"%s\", expected attention or envs",
                     subject);
