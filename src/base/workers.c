@@ -15,7 +15,7 @@
 enum { ASK_BEFORE_SLEEP = 64 };
 
 /* Each thread comes back for items about this often, so that none waits long for the last one. */
-enum { HELPINGS = 8 };
+enum { HELPINGS = 32 };
 
 struct workers {
     size_t count;       /* threads that run, the opening one included */
