@@ -20,21 +20,24 @@ enum { HELPINGS = 32 };
 struct workers {
     size_t count;       /* threads that run, the opening one included */
     pthread_t *threads; /* (count - 1): the others */
-    pthread_mutex_t mutex;
-    pthread_cond_t has_work, is_left; /* either follows from what the mutex guards */
 
-    /* The work at hand; it stays as it is while any thread is inside. */
+    /* The work at hand; it stays as it is while it is open or any thread is inside. */
     void (*work)(void *self, size_t item);
     void *self;
     size_t items, helping; /* items that a thread takes at a time */
     atomic_size_t taken;
-
-    /* Written under the mutex. */
     atomic_size_t round;  /* how many works have begun */
-    atomic_size_t inside; /* other threads that are at the work */
-    bool is_open; /* the work may be joined: a thread that wakes too late is not waited for */
+    atomic_bool is_open;  /* may be joined: a thread that wakes too late is not waited for */
+    atomic_size_t inside; /* other threads that are at it, or are finding out that it is over */
+
+    /* Who sleeps says so first and then looks once more; who has news looks for sleepers after
+     * that. So neither misses the other, and where nobody sleeps no lock is taken. */
+    pthread_mutex_t mutex;
+    pthread_cond_t has_work, is_left;
+    atomic_size_t sleepers; /* of the other threads */
+    atomic_bool is_waiting; /* the opening thread sleeps */
     atomic_bool is_closing;
-    struct failure failure; /* the first of the other threads' */
+    struct failure failure; /* the first of the other threads', under the mutex */
 };
 
 static void take_items(struct workers *workers)
@@ -67,35 +70,37 @@ static void hand_over(void *self, const struct failure *failure)
     }
 }
 
-/* Wait for a work after number `round` and join it; false when there will be none. */
-static bool join_next(struct workers *workers, size_t *round)
+/* Is there something to do for a thread that has seen `round` works? */
+static bool has_news(struct workers *workers, size_t round)
 {
-    for (size_t i = 0; i < ASK_BEFORE_SLEEP && atomic_load(&workers->round) == *round &&
-                       !atomic_load(&workers->is_closing);
-         i++) {
+    return atomic_load(&workers->is_closing) ||
+           (atomic_load(&workers->is_open) && atomic_load(&workers->round) != round);
+}
+
+static void wait_for_news(struct workers *workers, size_t round)
+{
+    for (size_t i = 0; i < ASK_BEFORE_SLEEP; i++) {
+        if (has_news(workers, round)) {
+            return;
+        }
         sched_yield();
     }
     pthread_mutex_lock(&workers->mutex);
-    while (!atomic_load(&workers->is_closing) &&
-           (!workers->is_open || atomic_load(&workers->round) == *round)) {
+    atomic_fetch_add(&workers->sleepers, 1);
+    while (!has_news(workers, round)) {
         pthread_cond_wait(&workers->has_work, &workers->mutex);
     }
-    bool goes_on = !atomic_load(&workers->is_closing);
-    if (goes_on) {
-        *round = atomic_load(&workers->round);
-        atomic_fetch_add(&workers->inside, 1);
-    }
+    atomic_fetch_sub(&workers->sleepers, 1);
     pthread_mutex_unlock(&workers->mutex);
-    return goes_on;
 }
 
 static void leave(struct workers *workers)
 {
-    pthread_mutex_lock(&workers->mutex);
-    if (atomic_fetch_sub(&workers->inside, 1) == 1) {
+    if (atomic_fetch_sub(&workers->inside, 1) == 1 && atomic_load(&workers->is_waiting)) {
+        pthread_mutex_lock(&workers->mutex);
         pthread_cond_signal(&workers->is_left);
+        pthread_mutex_unlock(&workers->mutex);
     }
-    pthread_mutex_unlock(&workers->mutex);
 }
 
 static void *serve(void *self)
@@ -103,11 +108,18 @@ static void *serve(void *self)
     struct workers *workers = self;
     size_t round = 0;
     fatal_set_hand_over(hand_over, workers);
-    while (join_next(workers, &round)) {
-        take_items(workers);
+    for (;;) {
+        wait_for_news(workers, round);
+        if (atomic_load(&workers->is_closing)) {
+            return NULL;
+        }
+        atomic_fetch_add(&workers->inside, 1);
+        if (atomic_load(&workers->is_open)) {
+            round = atomic_load(&workers->round);
+            take_items(workers);
+        }
         leave(workers);
     }
-    return NULL;
 }
 
 /* --- The opening thread ----------------------------------------------------------------------- */
@@ -168,26 +180,31 @@ void workers_close(struct workers *workers)
 
 static void open_work(struct workers *workers)
 {
-    pthread_mutex_lock(&workers->mutex);
-    workers->is_open = true;
     atomic_fetch_add(&workers->round, 1);
-    pthread_cond_broadcast(&workers->has_work);
-    pthread_mutex_unlock(&workers->mutex);
+    atomic_store(&workers->is_open, true);
+    if (atomic_load(&workers->sleepers) > 0) {
+        pthread_mutex_lock(&workers->mutex);
+        pthread_cond_broadcast(&workers->has_work);
+        pthread_mutex_unlock(&workers->mutex);
+    }
 }
 
 /* All items are taken: nobody joins any more, and those inside finish what they have. */
 static void end_work(struct workers *workers)
 {
-    pthread_mutex_lock(&workers->mutex);
-    workers->is_open = false;
-    pthread_mutex_unlock(&workers->mutex);
-    for (size_t i = 0; i < ASK_BEFORE_SLEEP && atomic_load(&workers->inside) > 0; i++) {
+    atomic_store(&workers->is_open, false);
+    for (size_t i = 0; i < ASK_BEFORE_SLEEP; i++) {
+        if (atomic_load(&workers->inside) == 0) {
+            return;
+        }
         sched_yield();
     }
     pthread_mutex_lock(&workers->mutex);
+    atomic_store(&workers->is_waiting, true);
     while (atomic_load(&workers->inside) > 0 && workers->failure.code == EXIT_CODE_DONE) {
         pthread_cond_wait(&workers->is_left, &workers->mutex);
     }
+    atomic_store(&workers->is_waiting, false);
     pthread_mutex_unlock(&workers->mutex);
     fatal_if_failed(&workers->failure);
 }
