@@ -14,18 +14,23 @@
  * spares it, and each time others are let go first. */
 enum { ASK_BEFORE_SLEEP = 64 };
 
-/* Each thread comes back for items about this often, so that none waits long for the last one. */
-enum { HELPINGS = 32 };
+/* A thread and its own share of the items. Work after work it begins with the same ones, whose
+ * memory its core still holds; then it helps the others with theirs. */
+struct lane {
+    struct workers *workers;
+    pthread_t thread;
+    atomic_size_t next; /* of the share, not taken yet */
+    size_t end;
+    char apart[64]; /* lanes do not disturb one another's cache lines */
+};
 
 struct workers {
     size_t count;       /* threads that run, the opening one included */
-    pthread_t *threads; /* (count - 1): the others */
+    struct lane *lanes; /* (count): the opening thread's first */
 
     /* The work at hand; it stays as it is while it is open or any thread is inside. */
     void (*work)(void *self, size_t item);
     void *self;
-    size_t items, helping; /* items that a thread takes at a time */
-    atomic_size_t taken;
     atomic_size_t round;  /* how many works have begun */
     atomic_bool is_open;  /* may be joined: a thread that wakes too late is not waited for */
     atomic_size_t inside; /* other threads that are at it, or are finding out that it is over */
@@ -40,17 +45,13 @@ struct workers {
     struct failure failure; /* the first of the other threads', under the mutex */
 };
 
-static void take_items(struct workers *workers)
+static void take_items(struct workers *workers, size_t own)
 {
-    for (;;) {
-        size_t begin = atomic_fetch_add(&workers->taken, workers->helping);
-        if (begin >= workers->items) {
-            return;
-        }
-        size_t left = workers->items - begin;
-        size_t count = left < workers->helping ? left : workers->helping;
-        for (size_t i = 0; i < count; i++) {
-            workers->work(workers->self, begin + i);
+    for (size_t i = 0; i < workers->count; i++) {
+        struct lane *lane = &workers->lanes[(own + i) % workers->count];
+        size_t item;
+        while ((item = atomic_fetch_add(&lane->next, 1)) < lane->end) {
+            workers->work(workers->self, item);
         }
     }
 }
@@ -105,7 +106,8 @@ static void leave(struct workers *workers)
 
 static void *serve(void *self)
 {
-    struct workers *workers = self;
+    const struct lane *lane = self;
+    struct workers *workers = lane->workers;
     size_t round = 0;
     fatal_set_hand_over(hand_over, workers);
     for (;;) {
@@ -116,7 +118,7 @@ static void *serve(void *self)
         atomic_fetch_add(&workers->inside, 1);
         if (atomic_load(&workers->is_open)) {
             round = atomic_load(&workers->round);
-            take_items(workers);
+            take_items(workers, (size_t)(lane - workers->lanes));
         }
         leave(workers);
     }
@@ -132,7 +134,9 @@ static bool start(struct workers *workers, size_t count, struct failure *failure
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     for (workers->count = 1; workers->count < count; workers->count++) {
-        error = pthread_create(&workers->threads[workers->count - 1], NULL, serve, workers);
+        struct lane *lane = &workers->lanes[workers->count];
+        lane->workers = workers;
+        error = pthread_create(&lane->thread, NULL, serve, lane);
         if (error != 0) {
             break;
         }
@@ -148,7 +152,7 @@ struct workers *workers_open(size_t count, struct failure *failure)
 {
     invariant(count > 0);
     struct workers *workers = memory_take(1, sizeof *workers);
-    workers->threads = memory_take(count - 1, sizeof *workers->threads);
+    workers->lanes = memory_take(count, sizeof *workers->lanes);
     pthread_mutex_init(&workers->mutex, NULL);
     pthread_cond_init(&workers->has_work, NULL);
     pthread_cond_init(&workers->is_left, NULL);
@@ -168,13 +172,13 @@ void workers_close(struct workers *workers)
     atomic_store(&workers->is_closing, true);
     pthread_cond_broadcast(&workers->has_work);
     pthread_mutex_unlock(&workers->mutex);
-    for (size_t i = 0; i + 1 < workers->count; i++) {
-        pthread_join(workers->threads[i], NULL);
+    for (size_t i = 1; i < workers->count; i++) {
+        pthread_join(workers->lanes[i].thread, NULL);
     }
     pthread_cond_destroy(&workers->is_left);
     pthread_cond_destroy(&workers->has_work);
     pthread_mutex_destroy(&workers->mutex);
-    memory_free(workers->threads);
+    memory_free(workers->lanes);
     memory_free(workers);
 }
 
@@ -212,17 +216,18 @@ static void end_work(struct workers *workers)
 void workers_run(struct workers *workers, size_t items, void (*work)(void *self, size_t item),
                  void *self)
 {
-    size_t helping = items / (HELPINGS * workers->count);
+    bool is_shared = workers->count > 1 && items > 1;
+    size_t sharers = is_shared ? workers->count : 1;
     workers->work = work;
     workers->self = self;
-    workers->items = items;
-    workers->helping = helping > 0 ? helping : 1;
-    atomic_store(&workers->taken, 0);
-    bool is_shared = workers->count > 1 && items > 1;
+    for (size_t i = 0; i < sharers; i++) {
+        atomic_store(&workers->lanes[i].next, items * i / sharers);
+        workers->lanes[i].end = items * (i + 1) / sharers;
+    }
     if (is_shared) {
         open_work(workers);
     }
-    take_items(workers);
+    take_items(workers, 0);
     if (is_shared) {
         end_work(workers);
     }
