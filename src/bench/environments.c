@@ -13,7 +13,7 @@
 #include "envs/registry.h"
 
 /* STEPS divides every episode's length, so that none ends within a turn. */
-enum { ENVS_PER_THREAD = 16, STEPS = 20, ACTIONS = 16 * STEPS, NAME_MAX_SIZE = 64 };
+enum { ENVS_PER_THREAD = 16, STEPS = 20, ACTIONS = 16 * STEPS, NAME_SIZE = 64 };
 static const double seconds_per_repeat = 0.1;
 
 /* The same environments in a batch, on one thread or on all. */
@@ -151,7 +151,7 @@ static void subject_close(struct subject *subject)
 
 /* --- Measuring -------------------------------------------------------------------------------- */
 
-/* Where the actions of all copies begin for the step after the next `step`. */
+/* Where the actions of all copies begin for a turn's step number `step`. */
 static size_t offset_of(const struct subject *subject, size_t step)
 {
     return (subject->taken + step) % ACTIONS * subject->count * subject->spec->action_dim;
@@ -285,12 +285,16 @@ static bool list_tasks(struct bench_environments *result, const char *names,
             return false;
         }
     }
-    for (size_t length; names[0]; names += length + (names[length] == ',' && names[length + 1])) {
-        char name[NAME_MAX_SIZE];
-        length = strcspn(names, ",");
-        (void)snprintf(name, sizeof name, "%.*s", (int)length, names);
+    for (const char *at = names; names[0]; at++) {
+        char name[NAME_SIZE];
+        size_t length = strcspn(at, ",");
+        (void)snprintf(name, sizeof name, "%.*s", (int)length, at);
         if (!add_task(result, name, failure)) {
             return false;
+        }
+        at += length;
+        if (*at == '\0') {
+            break;
         }
     }
     return true;

@@ -41,6 +41,7 @@ static const struct evaluation_options standard = {
     .task = "",
     .contexts = CONTEXTS,
     .batch = 3,
+    .threads = 1,
     .target_scale = 1.05,
     .explore = {0.5, 0.1},
     .key_block = 32,
@@ -200,6 +201,27 @@ static void test_same_evaluation_gives_the_same_bits(void **state)
     fixture_close(&fixture);
 }
 
+static void test_number_of_threads_changes_no_bit(void **state)
+{
+    (void)state;
+    static const size_t threads[] = {0, 2, 5}; /* 0: the rank's share of the cores */
+    struct fixture fixture;
+    fixture_open(&fixture, &point_mass);
+    struct evaluation_result one, other;
+    evaluation_run(&fixture.options, &one);
+    for (size_t i = 0; i < sizeof threads / sizeof threads[0]; i++) {
+        fixture.options.threads = threads[i];
+        evaluation_run(&fixture.options, &other);
+        for (size_t row = 0; row < EVALUATION_BEHAVIOURS; row++) {
+            assert_memory_equal(one.rows[row].score.returns, other.rows[row].score.returns,
+                                RETURNS * sizeof(double));
+        }
+        evaluation_close(&other);
+    }
+    evaluation_close(&one);
+    fixture_close(&fixture);
+}
+
 static void test_control_has_the_policy_s_first_trial_and_other_goals_after_it(void **state)
 {
     (void)state;
@@ -316,6 +338,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_single_contexts_play_to_the_bit_as_on_one_rank),
         cmocka_unit_test(test_results_do_not_depend_on_the_batch),
         cmocka_unit_test(test_same_evaluation_gives_the_same_bits),
+        cmocka_unit_test(test_number_of_threads_changes_no_bit),
         cmocka_unit_test(test_control_has_the_policy_s_first_trial_and_other_goals_after_it),
         cmocka_unit_test(test_expert_beats_the_untrained),
         cmocka_unit_test(test_task_that_hides_nothing_has_no_control),

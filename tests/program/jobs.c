@@ -120,10 +120,15 @@ static void test_bench_attention_prints_its_ratios(void **state)
                  "\"ring_efficiency_forward\"");
 }
 
-static void test_bench_envs_measures_every_task(void **state)
+static void test_bench_envs_measures_the_named_tasks_or_all(void **state)
 {
     expect_print(*state, 1, "bench envs --repeats=1", "point_mass_hidden");
-    expect_print(*state, 1, "bench envs --repeats=1 --format=json", "\"steps_per_second\"");
+    const char *some = "bench envs --repeats=1 --threads=3 --tasks=finger_spin,walker_walk "
+                       "--format=json";
+    expect_print(*state, 1, some, "\"threads\": 3");
+    expect_print(*state, 2, some, "\"speed_up\"");
+    struct support_outcome unknown = program_run(*state, 1, "bench envs --tasks=walker_wlk");
+    support_expect_line(&unknown, EXIT_CODE_CONFIG, "chainring: ", "\"walker_walk\"");
     struct support_outcome outcome = program_run(*state, 0, "bench nothing");
     support_expect_line(&outcome, EXIT_CODE_USAGE, "chainring: ", "expected attention or envs");
 }
@@ -141,7 +146,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_prestate(test_mesh_of_groups_and_rings_learns_the_same, &program),
         cmocka_unit_test_prestate(test_help_and_version_print, &program),
         cmocka_unit_test_prestate(test_bench_attention_prints_its_ratios, &program),
-        cmocka_unit_test_prestate(test_bench_envs_measures_every_task, &program),
+        cmocka_unit_test_prestate(test_bench_envs_measures_the_named_tasks_or_all, &program),
     };
     program_open(&program, argc, argv);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
