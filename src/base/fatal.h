@@ -47,8 +47,8 @@ void fatal_set_terminate(void (*terminate)(int code));
 void fatal_set_rank(int rank);
 
 /* Let the calling thread hand its last words to whoever waits for it, instead of ending the rank:
- * `hand_over` gets `self` and them, and must not return. For the life of the thread. */
-void fatal_set_hand_over(void (*hand_over)(void *self, const struct failure *failure), void *self);
+ * `call` gets `self` and them, and must not return. For the life of the thread. */
+void fatal_set_hand_over(void (*call)(void *self, const struct failure *failure), void *self);
 
 _Noreturn void fatal_invariant(const char *expression, const char *file, int line);
 

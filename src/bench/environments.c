@@ -101,7 +101,7 @@ static void stepper_close(struct stepper *stepper)
 static void open_bare(struct subject *subject, const struct registry_entry *entry,
                       struct random *random)
 {
-    subject->bare = memory_take(subject->count, sizeof *subject->bare);
+    subject->bare = memory_take(subject->count, sizeof(struct simulation *));
     for (size_t i = 0; i < subject->count; i++) {
         double hidden[DOMAIN_HIDDEN_MAX];
         subject->bare[i] = simulation_open(subject->model);
