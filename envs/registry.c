@@ -12,6 +12,7 @@
     X(cheetah)                                                                                     \
     X(finger)                                                                                      \
     X(hopper)                                                                                      \
+    X(jaco)                                                                                        \
     X(pendulum)                                                                                    \
     X(point_mass)                                                                                  \
     X(point_mass_maze)                                                                             \

@@ -374,6 +374,47 @@ static size_t probed(const struct simulation *simulation, size_t probe,
     return (size_t)shared->probes[probe];
 }
 
+static const char *geom_name(const mjModel *model, int geom)
+{
+    const char *name = mj_id2name(model, mjOBJ_GEOM, geom);
+    return name ? name : "";
+}
+
+struct simulation_contact simulation_contact(const struct simulation *simulation, size_t index)
+{
+    const mjModel *model = simulation->model;
+    invariant(index < simulation_contact_count(simulation));
+    const mjContact *contact = &simulation->data->contact[index];
+    return (struct simulation_contact){
+        .geoms = {geom_name(model, contact->geom1), geom_name(model, contact->geom2)},
+        .distance = contact->dist,
+    };
+}
+
+void simulation_follow(struct simulation *simulation)
+{
+    mj_kinematics(simulation->model, simulation->data);
+    mj_comPos(simulation->model, simulation->data);
+}
+
+void simulation_site_jacobian(const struct simulation *simulation, size_t probe, double *jacobian)
+{
+    const mjModel *model = simulation->model;
+    mj_jacSite(model, simulation->data, jacobian, jacobian + (size_t)3 * (size_t)model->nv,
+               (int)probed(simulation, probe, SIMULATION_SITE_POSITION));
+}
+
+void simulation_site_turn(const struct simulation *simulation, size_t probe,
+                          const double orientation[4], double turn[3])
+{
+    size_t site = probed(simulation, probe, SIMULATION_SITE_POSITION);
+    mjtNum found[4], missing[4];
+    mju_mat2Quat(found, simulation->data->site_xmat + 9 * site);
+    mju_negQuat(found, found);
+    mju_mulQuat(missing, orientation, found);
+    mju_quat2Vel(turn, missing, 1.0);
+}
+
 void simulation_move_geom(struct simulation *simulation, size_t probe, const double position[3])
 {
     size_t geom = probed(simulation, probe, SIMULATION_GEOM_POSITION);

@@ -88,6 +88,12 @@ struct simulation_joint {
     size_t position;  /* of its first number in qpos */
 };
 
+/* Two geoms that touch. */
+struct simulation_contact {
+    const char *geoms[2]; /* their names in the model, "" without one; valid as the view is */
+    double distance;      /* metres; negative: how deep one is in the other */
+};
+
 /* "MuJoCo 2.2.2", as linked. */
 const char *simulation_engine(void);
 
@@ -119,6 +125,22 @@ struct simulation_joint simulation_joint(const struct simulation *simulation, si
 
 /* How many contacts the state has, as of the last refresh or step. */
 size_t simulation_contact_count(const struct simulation *simulation);
+
+/* Contact `index` (below the count): which geoms, by name, and how far apart. */
+struct simulation_contact simulation_contact(const struct simulation *simulation, size_t index);
+
+/* Where bodies, geoms and sites are, for the positions that are placed; faster than a refresh, and
+ * all that the two below need. */
+void simulation_follow(struct simulation *simulation);
+
+/* How the site of a probe (SIMULATION_SITE_POSITION) moves and turns in the world with each number
+ * of qvel: jacobian (6, nv), first three rows of metres, then three of radians. */
+void simulation_site_jacobian(const struct simulation *simulation, size_t probe, double *jacobian);
+
+/* The turn in the world, about its direction by its length in radians (at most pi), that brings
+ * the site of a probe (SIMULATION_SITE_POSITION) into an orientation: a quaternion, w first. */
+void simulation_site_turn(const struct simulation *simulation, size_t probe,
+                          const double orientation[4], double turn[3]);
 
 /* Move the geom of a probe (SIMULATION_GEOM_POSITION) within its body, in this simulation only;
  * stays until it is moved again, a reset keeps it. Needs a refresh. */

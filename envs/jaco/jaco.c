@@ -1,0 +1,289 @@
+/* A six-jointed arm with a three-fingered hand that must be brought to a place on the floor, which
+ * a task names or which must be found by trial; after the reach tasks of ExoRL (arXiv 2201.13425)
+ * and of the unsupervised benchmark (arXiv 2110.15191). Top is where y is positive, left where x is
+ * negative. */
+#include <math.h>
+#include <string.h>
+
+#include "base/fatal.h"
+#include "envs/domain.h"
+#include "envs/inverse_kinematics.h"
+#include "envs/tolerance.h"
+
+extern const char jaco_xml[]; /* jaco.xml, embedded by the build */
+
+/* Joints are the arm's six and then one for each finger. */
+enum { AXES = 3, ARM_JOINTS = 6, FINGERS = 3, JOINTS = ARM_JOINTS + FINGERS, OBSERVED = 42 };
+enum { TASK_SUBSTEPS = 20, TASK_STEPS = 250, POSE_ATTEMPTS = 10 };
+enum goal { TOP_LEFT, TOP_RIGHT, BOTTOM_LEFT, BOTTOM_RIGHT, GOALS };
+
+static const double goals[GOALS][AXES] = {
+    [TOP_LEFT] = {-0.09, 0.09, 0.001},
+    [TOP_RIGHT] = {0.09, 0.09, 0.001},
+    [BOTTOM_LEFT] = {-0.09, -0.09, 0.001},
+    [BOTTOM_RIGHT] = {0.09, -0.09, 0.001},
+};
+
+enum { PINCH, PINCH_ROTATION, TORQUES, PROBES = TORQUES + ARM_JOINTS };
+
+static const struct simulation_probe probes[PROBES] = {
+    [PINCH] = {SIMULATION_SITE_POSITION, "jaco_arm/jaco_hand/pinchsite"},
+    [PINCH_ROTATION] = {SIMULATION_SITE_ROTATION, "jaco_arm/jaco_hand/pinchsite"},
+    [TORQUES] = {SIMULATION_SENSOR, "jaco_arm/joint_1_torque"},
+    {SIMULATION_SENSOR, "jaco_arm/joint_2_torque"},
+    {SIMULATION_SENSOR, "jaco_arm/joint_3_torque"},
+    {SIMULATION_SENSOR, "jaco_arm/joint_4_torque"},
+    {SIMULATION_SENSOR, "jaco_arm/joint_5_torque"},
+    {SIMULATION_SENSOR, "jaco_arm/joint_6_torque"},
+};
+
+/* --- Initial states --------------------------------------------------------------------------- */
+
+struct angles {
+    double low, high;
+};
+
+/* Where the arm's joint `index` begins an episode: within its limits, or one full turn. */
+static struct angles arm_angles(const struct simulation *simulation, size_t index)
+{
+    struct simulation_joint joint = simulation_joint(simulation, index);
+    return joint.is_limited ? (struct angles){joint.low, joint.high}
+                            : (struct angles){0.0, 2.0 * M_PI};
+}
+
+static void draw_arm(const struct simulation *simulation, double *position, struct random *random)
+{
+    for (size_t i = 0; i < ARM_JOINTS; i++) {
+        struct angles angles = arm_angles(simulation, i);
+        position[i] = random_between(random, angles.low, angles.high);
+    }
+}
+
+/* By full turns into the angles where an episode may begin; false where no number of turns does. */
+static bool unwind_arm(const struct simulation *simulation, double *position)
+{
+    for (size_t i = 0; i < ARM_JOINTS; i++) {
+        struct angles angles = arm_angles(simulation, i);
+        while (position[i] >= angles.high) {
+            position[i] -= 2.0 * M_PI;
+        }
+        while (position[i] < angles.low) {
+            position[i] += 2.0 * M_PI;
+        }
+        if (position[i] > angles.high) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_of_hand(const char *geom)
+{
+    static const char prefix[] = "jaco_arm/jaco_hand/";
+    return strncmp(geom, prefix, sizeof prefix - 1) == 0;
+}
+
+/* Fingers may touch each other and the palm; nothing else may touch. */
+static bool is_free(const struct simulation *simulation)
+{
+    for (size_t i = 0; i < simulation_contact_count(simulation); i++) {
+        struct simulation_contact contact = simulation_contact(simulation, i);
+        if (contact.distance <= 0.0 &&
+            !(is_of_hand(contact.geoms[0]) && is_of_hand(contact.geoms[1]))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* From where the arm is, then from angles drawn anew. */
+static bool pose_arm(struct simulation *simulation, double *position,
+                     const struct inverse_kinematics_target *target, struct random *random)
+{
+    for (size_t attempt = 0; attempt < POSE_ATTEMPTS; attempt++) {
+        if (inverse_kinematics_reach(simulation, target, ARM_JOINTS) &&
+            unwind_arm(simulation, position)) {
+            simulation_refresh(simulation);
+            return is_free(simulation);
+        }
+        draw_arm(simulation, position, random);
+    }
+    return false;
+}
+
+/* In the box above the floor where episodes begin, fingers down. */
+static struct inverse_kinematics_target draw_target(struct random *random)
+{
+    struct inverse_kinematics_target target = {
+        .site = PINCH, .orientation = {0.0, 0.70710678118, 0.70710678118, 0.0}};
+    target.position[0] = random_between(random, -0.2, 0.2);
+    target.position[1] = random_between(random, -0.2, 0.2);
+    target.position[2] = random_between(random, 0.02, 0.4);
+    return target;
+}
+
+/* The hand anywhere in the box, its fingers closed by the same angle. */
+static void reset(struct simulation *simulation, const double *hidden, struct random *random)
+{
+    struct inverse_kinematics_target target;
+    double *position, *velocity, pose[JOINTS];
+    (void)hidden;
+    simulation_place(simulation, &position, &velocity);
+    double grasp = random_between(random, 0.15, 1.35);
+    for (size_t i = ARM_JOINTS; i < JOINTS; i++) {
+        position[i] = grasp;
+    }
+    do {
+        memset(position, 0, ARM_JOINTS * sizeof *position);
+        target = draw_target(random);
+    } while (!pose_arm(simulation, position, &target, random));
+    memcpy(pose, position, sizeof pose);
+    simulation_reset(simulation); /* so that no trace of the search stays in the solver */
+    memcpy(position, pose, sizeof pose);
+}
+
+/* --- Observation ------------------------------------------------------------------------------ */
+
+/* All return where the next numbers go. */
+static float *append(float *observation, const double *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        observation[i] = (float)values[i];
+    }
+    return observation + count;
+}
+
+static float *append_angles(float *observation, const double *angles, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        observation[2 * i] = (float)sin(angles[i]);
+        observation[2 * i + 1] = (float)cos(angles[i]);
+    }
+    return observation + 2 * count;
+}
+
+/* About the joints' own axes; torques span orders of magnitude. */
+static float *append_torques(float *observation, const struct simulation_view *view)
+{
+    for (size_t i = 0; i < ARM_JOINTS; i++) {
+        double torque = view->probe[TORQUES + i][2];
+        observation[i] = (float)copysign(log1p(fabs(torque)), torque);
+    }
+    return observation + ARM_JOINTS;
+}
+
+static void observe(float *observation, const struct simulation_view *view)
+{
+    float *at = observation;
+    at = append_angles(at, view->position, ARM_JOINTS);
+    at = append_torques(at, view);
+    at = append(at, view->velocity, ARM_JOINTS);
+    at = append(at, view->position + ARM_JOINTS, FINGERS);
+    at = append(at, view->velocity + ARM_JOINTS, FINGERS);
+    at = append(at, view->probe[PINCH], AXES);
+    at = append(at, view->probe[PINCH_ROTATION], (size_t)AXES * AXES);
+    invariant(at == observation + OBSERVED);
+}
+
+/* --- Reward ----------------------------------------------------------------------------------- */
+
+/* For the distance of the place between the fingers' tips. */
+static double reward_goal(enum goal goal, const struct simulation_view *view)
+{
+    static const struct tolerance near_goal = {
+        .upper = 0.05, .margin = 0.05, .value_at_margin = 0.1};
+    double squares = 0.0;
+    for (size_t i = 0; i < AXES; i++) {
+        double away = view->probe[PINCH][i] - goals[goal][i];
+        squares += away * away;
+    }
+    return tolerance_gaussian(sqrt(squares), &near_goal);
+}
+
+static double reward_top_left(const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    return reward_goal(TOP_LEFT, view);
+}
+
+static double reward_top_right(const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    return reward_goal(TOP_RIGHT, view);
+}
+
+static double reward_bottom_left(const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    return reward_goal(BOTTOM_LEFT, view);
+}
+
+static double reward_bottom_right(const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    return reward_goal(BOTTOM_RIGHT, view);
+}
+
+/* --- The goal is hidden ----------------------------------------------------------------------- */
+
+/* The goal's number, 0 to 3 in the order of the tasks. */
+static void draw_goal(double *hidden, struct random *random)
+{
+    hidden[0] = (double)random_below(random, GOALS);
+}
+
+static double reward_hidden(const struct simulation_view *view, const double *hidden)
+{
+    invariant(hidden[0] >= 0.0 && hidden[0] < GOALS);
+    return reward_goal((enum goal)hidden[0], view);
+}
+
+/* --- The table -------------------------------------------------------------------------------- */
+
+static const struct domain_hidden hidden_goal = {.dim = 1, .draw = draw_goal};
+
+static const struct domain_task tasks[] = {
+    {.name = "jaco_reach_top_left",
+     .observation_dim = OBSERVED,
+     .substeps = TASK_SUBSTEPS,
+     .steps_max = TASK_STEPS,
+     .reset = reset,
+     .observe = observe,
+     .reward = reward_top_left},
+    {.name = "jaco_reach_top_right",
+     .observation_dim = OBSERVED,
+     .substeps = TASK_SUBSTEPS,
+     .steps_max = TASK_STEPS,
+     .reset = reset,
+     .observe = observe,
+     .reward = reward_top_right},
+    {.name = "jaco_reach_bottom_left",
+     .observation_dim = OBSERVED,
+     .substeps = TASK_SUBSTEPS,
+     .steps_max = TASK_STEPS,
+     .reset = reset,
+     .observe = observe,
+     .reward = reward_bottom_left},
+    {.name = "jaco_reach_bottom_right",
+     .observation_dim = OBSERVED,
+     .substeps = TASK_SUBSTEPS,
+     .steps_max = TASK_STEPS,
+     .reset = reset,
+     .observe = observe,
+     .reward = reward_bottom_right},
+    {.name = "jaco_hidden",
+     .observation_dim = OBSERVED,
+     .substeps = TASK_SUBSTEPS,
+     .steps_max = TASK_STEPS,
+     .reset = reset,
+     .observe = observe,
+     .reward = reward_hidden,
+     .hidden = &hidden_goal},
+};
+
+extern const struct domain jaco_domain;
+const struct domain jaco_domain = {
+    .source = {.name = "jaco", .xml = jaco_xml, .probes = probes, .probe_count = PROBES},
+    .tasks = tasks,
+    .task_count = sizeof tasks / sizeof tasks[0],
+};
