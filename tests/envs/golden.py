@@ -31,6 +31,12 @@ TASKS = {
         "walker_flip": "flip",
     },
     "hopper": {"hopper_stand": "stand", "hopper_hop": "hop"},
+    "jaco": {
+        "jaco_reach_top_left": "reach_top_left",
+        "jaco_reach_top_right": "reach_top_right",
+        "jaco_reach_bottom_left": "reach_bottom_left",
+        "jaco_reach_bottom_right": "reach_bottom_right",
+    },
     "quadruped": {
         "quadruped_stand": "stand",
         "quadruped_walk": "walk",
@@ -65,6 +71,11 @@ ARRAYS = """
 NAMES = {"body_names": "body", "jnt_names": "joint", "geom_names": "geom",
          "tendon_names": "tendon", "actuator_names": "actuator"}
 
+# The original jaco has meshes, ours two capsules for each: its geoms are its own, and its trace is
+# that of the original with such capsules.
+WITHOUT_MESHES = {"jaco": ("compiled_mesh_model", "golden_2capsule_model")}
+
+
 def flat(value):
     if isinstance(value, list):
         return [x for item in value for x in flat(item)]
@@ -92,8 +103,21 @@ def array_row(name, values):
     return f'"{name}", {len(flat(values))}, (const double[]){numbers(values if flat(values) else [0])}'
 
 
+def without_geoms(compiled):
+    kept = {key: value for key, value in compiled.items() if not key.startswith("geom_")}
+    kept["sizes"] = {key: value for key, value in compiled["sizes"].items() if key != "ngeom"}
+    return kept
+
+
+def model_and_trace(domain, name):
+    if name not in WITHOUT_MESHES:
+        return domain["compiled"], domain["golden"]
+    compiled, golden = (domain[key] for key in WITHOUT_MESHES[name])
+    return without_geoms(compiled), golden
+
+
 def model_rows(compiled):
-    for name in SIZES:
+    for name in (name for name in SIZES if name in compiled["sizes"]):
         yield array_row(name, [compiled["sizes"][name]])
     for name in OPTIONS:
         yield array_row("opt." + name, [compiled["opt"][name]])
@@ -104,7 +128,7 @@ def model_rows(compiled):
 
 
 def names_rows(compiled):
-    for key, kind in NAMES.items():
+    for key, kind in ((key, kind) for key, kind in NAMES.items() if key in compiled):
         yield f'"{kind}", (const char *const[]){strings(compiled[key])}'
 
 
@@ -121,12 +145,13 @@ def main():
         domain = json.load(file)["domains"][sys.argv[2]]
     name = sys.argv[2]
     tasks = TASKS[name]
+    compiled, golden = model_and_trace(domain, name)
     guard = f"CHAINRING_TESTS_ENVS_GOLDEN_{name.upper()}_H"
     print(f"/* The {name} of the original; written by golden.py, change that instead. */")
     print(f'#ifndef {guard}\n#define {guard}\n\n#include "tests/envs/golden.h"')
-    table("golden_array", f"{name}_arrays", model_rows(domain["compiled"]))
-    table("golden_names", f"{name}_names", names_rows(domain["compiled"]))
-    table("golden_moment", f"{name}_moments", moment_rows(domain["golden"], tasks))
+    table("golden_array", f"{name}_arrays", model_rows(compiled))
+    table("golden_names", f"{name}_names", names_rows(compiled))
+    table("golden_moment", f"{name}_moments", moment_rows(golden, tasks))
     print(f"\nstatic const char *const {name}_tasks[] = {strings(tasks)};")
     print(f"\nstatic const struct golden_domain golden_{name} = {{.name = \"{name}\",")
     for field, plural in (("array", "arrays"), ("names", "names"), ("moment", "moments")):
