@@ -38,6 +38,7 @@ static void rotate(struct eigen *eigen, size_t p, size_t q)
     double cosine = 1.0 / hypot(tangent, 1.0), sine = tangent * cosine;
     turn(&eigen->values[0][p], &eigen->values[0][q], SIZE, eigen->size, cosine, sine);
     turn(eigen->values[p], eigen->values[q], 1, eigen->size, cosine, sine);
+    eigen->values[p][q] = eigen->values[q][p] = 0.0; /* what rounding left of it */
     turn(&eigen->vectors[0][p], &eigen->vectors[0][q], SIZE, eigen->size, cosine, sine);
 }
 
