@@ -99,6 +99,8 @@ static void test_specs_are_as_published(void **state)
         {"quadruped_roll_fast", 78, 12, 57, 0, 1000, 0.02, false},
         {"reacher_hard", 6, 2, 4, 0, 1000, 0.02, false},
         {"reacher_hidden", 7, 2, 4, 2, 20, 0.1, true},
+        {"jaco_reach_top_left", 42, 9, 18, 0, 250, 0.04, false},
+        {"jaco_hidden", 42, 9, 18, 1, 250, 0.04, false},
         {"point_mass_easy", 4, 2, 4, 0, 1000, 0.02, false},
         {"point_mass_hidden", 4, 2, 4, 2, 20, 0.2, true},
     };

@@ -143,7 +143,7 @@ static void test_geom_and_site_move_in_one_simulation_only(void **state)
     simulation_close(other);
 }
 
-static void test_contacts_are_counted(void **state)
+static void test_contacts_are_counted_and_named(void **state)
 {
     struct fixture *fixture = *state;
     const double apart[3] = {1.0, 2.0, 3.0};
@@ -154,6 +154,28 @@ static void test_contacts_are_counted(void **state)
     simulation_move_geom(fixture->simulation, MARK, inside_the_cart);
     simulation_refresh(fixture->simulation);
     assert_int_equal(simulation_contact_count(fixture->simulation), 1);
+    struct simulation_contact contact = simulation_contact(fixture->simulation, 0);
+    assert_string_equal(contact.geoms[0], "mark");
+    assert_string_equal(contact.geoms[1], "box");
+    support_expect_near(contact.distance, -0.3, 1e-15);
+}
+
+/* The tip is a metre from the hinge, which is 0.3 away from upright and turns about y. */
+static void test_sites_tell_how_they_move_and_turn(void **state)
+{
+    struct fixture *fixture = *state;
+    const double physics[] = {0.5, -0.25, 0.3, 0.0, 0.0, 0.0}, upright[] = {1.0, 0.0, 0.0, 0.0};
+    const double wanted[6][3] = {{1.0, 0.0, cos(0.3)}, {0.0, 1.0, 0.0}, {0.0, 0.0, -sin(0.3)},
+                                 {0.0, 0.0, 0.0},      {0.0, 0.0, 1.0}, {0.0, 0.0, 0.0}};
+    const double missing[3] = {0.0, -0.3, 0.0};
+    double jacobian[6][3], turn[3];
+    simulation_reset(fixture->simulation);
+    simulation_put_physics(fixture->simulation, physics);
+    simulation_follow(fixture->simulation);
+    simulation_site_jacobian(fixture->simulation, TIP, jacobian[0]);
+    simulation_site_turn(fixture->simulation, TIP, upright, turn);
+    assert_true(support_error_double(jacobian[0], wanted[0], 18) <= 1e-15);
+    assert_true(support_error_double(turn, missing, 3) <= 1e-15);
 }
 
 int main(void)
@@ -164,6 +186,9 @@ int main(void)
         cmocka_unit_test(test_random_poses_fill_the_limits),
         cmocka_unit_test(test_geom_and_site_move_in_one_simulation_only),
         cmocka_unit_test(test_contacts_are_counted),
+        cmocka_unit_test(test_geom_moves_in_one_simulation_only),
+        cmocka_unit_test(test_contacts_are_counted_and_named),
+        cmocka_unit_test(test_sites_tell_how_they_move_and_turn),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

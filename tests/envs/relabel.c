@@ -176,6 +176,8 @@ static void test_a_record_is_its_physics_where_that_is_all(void **state)
     assert_memory_equal(found, physics, sizeof found);
     env_close(env);
     env_task_close(task);
+    check_task("jaco_reach_top_left");
+    check_task("jaco_hidden");
 }
 
 /* cartpole_balance pays for small controls, by the factor (4 + quadratic(control)) / 5. */
