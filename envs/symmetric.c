@@ -16,7 +16,7 @@ struct eigen {
     double vectors[SIZE][SIZE];
 };
 
-/* Rows a and b, so that the column pair of a rotation is one call as well. */
+/* Rotate the rows or columns a and b of a matrix, whose numbers lie `stride` apart. */
 static void turn(double *a, double *b, size_t stride, size_t size, double cosine, double sine)
 {
     for (size_t i = 0; i < size; i++) {
