@@ -185,8 +185,6 @@ int main(void)
         cmocka_unit_test(test_joints_are_described),
         cmocka_unit_test(test_random_poses_fill_the_limits),
         cmocka_unit_test(test_geom_and_site_move_in_one_simulation_only),
-        cmocka_unit_test(test_contacts_are_counted),
-        cmocka_unit_test(test_geom_moves_in_one_simulation_only),
         cmocka_unit_test(test_contacts_are_counted_and_named),
         cmocka_unit_test(test_sites_tell_how_they_move_and_turn),
     };

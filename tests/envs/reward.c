@@ -39,6 +39,8 @@ struct reward_case {
 /* Of an upward axis with the vertical. */
 #define COSINE(body, amount) PROBE(BODY_ROTATION, body, 8, amount)
 #define SPEED(amount) PROBE(SENSOR, "torso_subtreelinvel", 0, amount)
+#define PINCH(number, amount)                                                                      \
+    PROBE(SITE_POSITION, "jaco_arm/jaco_hand/pinchsite", number, amount)
 #define MOMENTUM(amount) PROBE(BODY_MOMENTUM, "torso", 1, amount)
 
 static const struct reward_case cases[] = {
@@ -159,6 +161,18 @@ static const struct reward_case cases[] = {
     {"point_mass_maze_reach_bottom_right", 0.1, {POSITION(0, 0.18), POSITION(1, -0.15)}},
     {"point_mass_maze_hidden", 1.0, {HIDDEN(0, 2.0), POSITION(0, -0.15), POSITION(1, -0.15)}},
     {"point_mass_maze_hidden", 0.0, {HIDDEN(0, 3.0), POSITION(0, -0.15), POSITION(1, -0.15)}},
+
+    /* from the pinch to a place on the floor: 5 cm are near, 5 cm more the margin */
+    {"jaco_reach_top_left", 1.0, {PINCH(0, -0.09), PINCH(1, 0.09), PINCH(2, 0.0509999)}},
+    {"jaco_reach_top_left", 0.1, {PINCH(0, -0.19), PINCH(1, 0.09), PINCH(2, 0.001)}},
+    {"jaco_reach_top_right", 1.0, {PINCH(0, 0.1399999), PINCH(1, 0.09), PINCH(2, 0.001)}},
+    {"jaco_reach_top_right", 0.1, {PINCH(0, 0.09), PINCH(1, 0.19), PINCH(2, 0.001)}},
+    {"jaco_reach_bottom_left", 1.0, {PINCH(0, -0.09), PINCH(1, -0.09), PINCH(2, 0.001)}},
+    {"jaco_reach_bottom_left", 0.1, {PINCH(0, -0.09), PINCH(1, -0.09), PINCH(2, 0.101)}},
+    {"jaco_reach_bottom_right", 1.0, {PINCH(0, 0.09), PINCH(1, -0.0400001), PINCH(2, 0.001)}},
+    {"jaco_reach_bottom_right", 0.1, {PINCH(0, 0.09), PINCH(1, -0.09), PINCH(2, -0.099)}},
+    {"jaco_hidden", 1.0, {HIDDEN(0, 2.0), PINCH(0, -0.09), PINCH(1, -0.09), PINCH(2, 0.001)}},
+    {"jaco_hidden", 0.1, {HIDDEN(0, 3.0), PINCH(0, 0.19), PINCH(1, -0.09), PINCH(2, 0.001)}},
 
     {"reacher_easy", 1.0, {PROBE(GEOM_POSITION, "target", 0, 0.0599999)}},
     {"reacher_easy", 0.0, {PROBE(GEOM_POSITION, "target", 1, -0.0600001)}},
