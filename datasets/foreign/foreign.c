@@ -5,7 +5,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "datasets/foreign/formats.h"
+
 const struct foreign_format *const foreign_formats[] = {
+    &foreign_exorl,
     NULL,
 };
 

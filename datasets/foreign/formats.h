@@ -1,0 +1,9 @@
+/* The formats that foreign.c lists, each defined in its own file (private to this folder). */
+#ifndef CHAINRING_DATASETS_FOREIGN_FORMATS_H
+#define CHAINRING_DATASETS_FOREIGN_FORMATS_H
+
+#include "datasets/foreign/foreign.h"
+
+extern const struct foreign_format foreign_exorl;
+
+#endif
