@@ -97,6 +97,11 @@ void *arena_take(struct arena *arena, size_t count, size_t item_size)
     return block;
 }
 
+void arena_count_elsewhere(struct arena *arena, size_t count, size_t item_size)
+{
+    arena->elsewhere += round_up(product(count, item_size), ALIGNMENT);
+}
+
 size_t arena_mark(const struct arena *arena)
 {
     return arena->used;

@@ -22,10 +22,11 @@ void *memory_grow(void *block, size_t old_count, size_t count, size_t item_size)
 char *memory_copy_text(const char *text);
 
 struct arena {
-    char *base;      /* NULL: measuring, arena_take returns NULL and only counts */
-    size_t used;     /* bytes */
-    size_t peak;     /* largest `used` so far */
-    size_t capacity; /* bytes at `base`; unlimited while measuring */
+    char *base;       /* NULL: measuring, arena_take returns NULL and only counts */
+    size_t used;      /* bytes */
+    size_t peak;      /* largest `used` so far */
+    size_t capacity;  /* bytes at `base`; unlimited while measuring */
+    size_t elsewhere; /* bytes that a binding takes from other sources */
 };
 
 /* Take `bytes` from the system, zeroed; the arena owns them until arena_close. */
@@ -35,6 +36,9 @@ void arena_close(struct arena *arena);
 /* Zeroed at open (not again after a release), 64-byte aligned; NULL while measuring. Running out
  * is a bug: the measuring pass asked for less. */
 void *arena_take(struct arena *arena, size_t count, size_t item_size);
+
+/* Memory that a binding takes from somewhere else, so that what it needs in all is known. */
+void arena_count_elsewhere(struct arena *arena, size_t count, size_t item_size);
 
 /* Whatever was taken after a mark is given back by releasing to it. */
 size_t arena_mark(const struct arena *arena);

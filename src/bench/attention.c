@@ -18,7 +18,6 @@ struct subject {
     struct ring_attention attention;
     size_t rows;
     real *query, *output, *d_output, *d_query; /* (rows x width) */
-    real *key_value, *d_key_value;             /* (rows x 2 width) */
     real *log_sum;                             /* (rows x heads) */
 };
 
@@ -42,8 +41,6 @@ static void subject_bind(struct subject *subject, const struct bench_attention_o
     subject->output = arena_take(arena, rows * width, sizeof(real));
     subject->d_output = arena_take(arena, rows * width, sizeof(real));
     subject->d_query = arena_take(arena, rows * width, sizeof(real));
-    subject->key_value = arena_take(arena, rows * 2 * width, sizeof(real));
-    subject->d_key_value = arena_take(arena, rows * 2 * width, sizeof(real));
     subject->log_sum = arena_take(arena, rows * options->heads, sizeof(real));
     ring_attention_bind(&subject->attention, arena, &attention, ring);
     subject->rows = rows;
@@ -66,13 +63,14 @@ static void subject_open(struct subject *subject, const struct bench_attention_o
     subject_bind(subject, options, ring);
     partition_cut(&subject->batch.partition, &options->length, 1);
     draw(subject->query, subject->rows * options->width, 0);
-    draw(subject->key_value, subject->rows * 2 * options->width, 1);
+    draw(subject->attention.key_value, subject->rows * 2 * options->width, 1);
     draw(subject->d_output, subject->rows * options->width, 2);
     ring_attention_begin(&subject->attention, &subject->batch);
 }
 
 static void subject_close(struct subject *subject)
 {
+    ring_attention_close(&subject->attention);
     batch_close(&subject->batch);
     arena_close(&subject->arena);
 }
@@ -80,14 +78,13 @@ static void subject_close(struct subject *subject)
 static void run_forward(struct subject *subject)
 {
     ring_attention_forward(subject->output, subject->log_sum, &subject->attention, subject->query,
-                           subject->key_value, &subject->batch);
+                           &subject->batch);
 }
 
 static void run_backward(struct subject *subject)
 {
-    ring_attention_backward(subject->d_query, subject->d_key_value, &subject->attention,
-                            subject->d_output, subject->output, subject->log_sum, subject->query,
-                            subject->key_value, &subject->batch);
+    ring_attention_backward(subject->d_query, &subject->attention, subject->d_output,
+                            subject->output, subject->log_sum, subject->query, &subject->batch);
 }
 
 /* All ranks begin together; a repeat takes as long as its slowest rank. The first one warms up. */
@@ -112,7 +109,7 @@ static struct bench_timing time_repeats(void (*run)(struct subject *subject),
 static void time_ring(struct bench_timing *forward, struct bench_timing *backward,
                       const struct bench_attention_options *options, size_t ranks)
 {
-    struct ring *ring = ring_open(ranks);
+    struct ring *ring = ring_open(ranks, options->neighbours);
     struct subject subject;
     subject_open(&subject, options, ring);
     *forward = time_repeats(run_forward, &subject, options->repeats);

@@ -15,6 +15,7 @@ struct bench_attention_options {
     size_t width, heads;
     size_t query_block, key_block;
     enum partition_rule rule;
+    size_t neighbours; /* ranks that share memory at most; 0: those of a node */
     size_t repeats;
 };
 

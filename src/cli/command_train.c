@@ -85,6 +85,7 @@ enum exit_code command_train(const struct config *config, const char *subject)
                    .seed = config->run.seed},
         .learner = learner_options_of(config),
         .ring = config->mesh.ring,
+        .neighbours = config->mesh.neighbours,
         .steps = config->train.steps,
         .until = config->train.until,
         .log_every = config->train.log_every,

@@ -1,10 +1,13 @@
 #include "comm/ring.h"
 
+#include <stdint.h>
+
 #include "base/clock.h"
 #include "base/fatal.h"
 #include "base/memory.h"
 #include "comm/collective.h"
 #include "comm/comm.h"
+#include "comm/ring_private.h"
 
 enum { PENDING_MAX = 64, TAG_BITS = 20 };
 
@@ -23,6 +26,8 @@ struct ring {
     size_t place;
     size_t group;
     size_t group_count;
+    size_t *neighbourhood; /* (size): the first place of each place's neighbourhood */
+    MPI_Comm neighbours;   /* the ranks of this one's */
     struct pending pending[RING_CHANNELS][DIRECTIONS];
 };
 
@@ -55,7 +60,38 @@ static void check_tags(void)
     comm_agree(&failure);
 }
 
-struct ring *ring_open(size_t size)
+/* A node goes by the lowest place on it. */
+static void name_nodes(uint64_t *names, const struct ring *ring)
+{
+    MPI_Comm node;
+    uint64_t name = ring->place;
+    MPI_Comm_split_type(ring->communicator, MPI_COMM_TYPE_SHARED, (int)ring->place, MPI_INFO_NULL,
+                        &node);
+    MPI_Bcast(&name, 1, MPI_UINT64_T, 0, node);
+    MPI_Allgather(&name, 1, MPI_UINT64_T, names, 1, MPI_UINT64_T, ring->communicator);
+    MPI_Comm_free(&node);
+}
+
+/* Runs of places on one node: then a shard leaves its neighbourhood at one place only. */
+static void find_neighbourhoods(struct ring *ring, size_t neighbours_max)
+{
+    size_t most = neighbours_max > 0 ? neighbours_max : ring->size;
+    uint64_t *nodes = memory_take(ring->size, sizeof *nodes);
+    name_nodes(nodes, ring);
+    ring->neighbourhood = memory_take(ring->size, sizeof *ring->neighbourhood);
+    size_t first = 0;
+    for (size_t place = 0; place < ring->size; place++) {
+        if (nodes[place] != nodes[first] || place - first == most) {
+            first = place;
+        }
+        ring->neighbourhood[place] = first;
+    }
+    memory_free(nodes);
+    MPI_Comm_split(ring->communicator, (int)ring->neighbourhood[ring->place], (int)ring->place,
+                   &ring->neighbours);
+}
+
+struct ring *ring_open(size_t size, size_t neighbours_max)
 {
     check_size(size);
     check_tags();
@@ -65,6 +101,7 @@ struct ring *ring_open(size_t size)
     ring->group = comm_rank() / size;
     ring->group_count = comm_size() / size;
     MPI_Comm_split(MPI_COMM_WORLD, (int)ring->group, (int)ring->place, &ring->communicator);
+    find_neighbourhoods(ring, neighbours_max);
     return ring;
 }
 
@@ -74,7 +111,9 @@ void ring_close(struct ring *ring)
         invariant(ring->pending[channel][SENDS].count == 0);
         invariant(ring->pending[channel][RECEIVES].count == 0);
     }
+    MPI_Comm_free(&ring->neighbours);
     MPI_Comm_free(&ring->communicator);
+    memory_free(ring->neighbourhood);
     memory_free(ring);
 }
 
@@ -96,6 +135,16 @@ size_t ring_group(const struct ring *ring)
 size_t ring_group_count(const struct ring *ring)
 {
     return ring->group_count;
+}
+
+bool ring_joins(const struct ring *ring, size_t place, size_t other)
+{
+    return ring->neighbourhood[place] == ring->neighbourhood[other];
+}
+
+MPI_Comm ring_neighbours(const struct ring *ring)
+{
+    return ring->neighbours;
 }
 
 /* --- Messages --------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #ifndef CHAINRING_COMM_RING_H
 #define CHAINRING_COMM_RING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/real.h"
@@ -17,14 +18,19 @@ struct ring;
 enum ring_channel { RING_KEYS_VALUES, RING_GRADIENTS, RING_HOMEWARD, RING_CHANNELS };
 
 /* Split the job into groups of ring_size ranks; ring_size must divide the job's size (fatal
- * EXIT_CODE_CONFIG). The caller closes it. Collective over the job. */
-struct ring *ring_open(size_t ring_size);
+ * EXIT_CODE_CONFIG). Neighbouring places on one node form neighbourhoods of at most
+ * neighbours_max ranks (0: as many as there are), which may share memory (window.h). The caller
+ * closes it. Collective over the job. */
+struct ring *ring_open(size_t ring_size, size_t neighbours_max);
 void ring_close(struct ring *ring);
 
 size_t ring_size(const struct ring *ring);
 size_t ring_place(const struct ring *ring); /* of this rank, 0 .. size-1 */
 size_t ring_group(const struct ring *ring); /* of this rank, 0 .. groups-1 */
 size_t ring_group_count(const struct ring *ring);
+
+/* Are two places of one neighbourhood? The same answer on every rank. */
+bool ring_joins(const struct ring *ring, size_t place, size_t other);
 
 /* Begin to send to, or to receive from, a place of this ring (not this rank's own). `data` stays
  * the caller's and must not be touched before ring_wait. `tag` (0 .. 2^20-1) tells messages on one

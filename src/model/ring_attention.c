@@ -2,9 +2,6 @@
 
 #include <string.h>
 
-#include "base/fatal.h"
-#include "math/accumulate.h"
-
 static size_t width_of(const struct ring_attention *attention)
 {
     return attention->options.heads * attention->options.head_width;
@@ -13,16 +10,12 @@ static size_t width_of(const struct ring_attention *attention)
 void ring_attention_bind(struct ring_attention *attention, struct arena *arena,
                          const struct ring_attention_options *options, struct ring *ring)
 {
-    *attention = (struct ring_attention){.options = *options, .ring = ring};
+    *attention = (struct ring_attention){.options = *options};
     size_t width = width_of(attention);
     size_t rows = options->rows_max;
-    size_t travelling = ring_size(ring) > 1 ? rows * 2 * width : 0;
-    attention->journey = arena_take(arena, ring_size(ring), sizeof(size_t));
-    for (size_t i = 0; i < 2; i++) {
-        attention->visiting[i] = arena_take(arena, travelling, sizeof(real));
-        attention->outgoing[i] = arena_take(arena, travelling, sizeof(real));
-    }
-    attention->incoming = arena_take(arena, travelling, sizeof(real));
+    ring_journey_bind(&attention->journey, arena, ring, rows * 2 * width);
+    attention->key_value = ring_journey_own(&attention->journey);
+    attention->d_key_value = ring_journey_own_gradient(&attention->journey);
     attention->output = arena_take(arena, rows * width, sizeof(real));
     attention->maximum = arena_take(arena, rows * options->heads, sizeof(real));
     attention->sum = arena_take(arena, rows * options->heads, sizeof(real));
@@ -35,17 +28,15 @@ void ring_attention_bind(struct ring_attention *attention, struct arena *arena,
     }
 }
 
+void ring_attention_close(struct ring_attention *attention)
+{
+    ring_journey_close(&attention->journey);
+}
+
 void ring_attention_begin(struct ring_attention *attention, const struct batch *batch)
 {
-    size_t places = ring_size(attention->ring);
-    for (size_t home = 0; home < places; home++) {
-        size_t hop = places - 1;
-        while (hop > 0 && !partition_needs(&batch->partition, (home + hop) % places, home)) {
-            hop--;
-        }
-        attention->journey[home] = hop;
-    }
-    attention->waited = 0.0;
+    size_t reals = attention->options.tokens_per_step * 2 * width_of(attention);
+    ring_journey_plan(&attention->journey, batch, reals);
 }
 
 /* --- One rank's share: its queries meet the keys of one shard --------------------------------- */
@@ -84,7 +75,7 @@ static void for_each_tile(struct ring_attention *attention, const real *query,
                 tile.queries.query = query + tile.row * width + tile.head * options->head_width;
                 act(attention, &tile, detail);
             }
-            ring_progress(attention->ring);
+            ring_progress(attention->journey.ring);
         }
     }
 }
@@ -166,53 +157,6 @@ static size_t output_offset(const struct ring_attention *attention, const struct
     return tile->row * width_of(attention) + tile->head * attention->options.head_width;
 }
 
-/* --- The journey of shards -------------------------------------------------------------------- */
-
-/* Whose shard is here at a hop. */
-static size_t home_at(const struct ring_attention *attention, size_t hop)
-{
-    size_t places = ring_size(attention->ring);
-    return (ring_place(attention->ring) + places - hop) % places;
-}
-
-static size_t next_place(const struct ring_attention *attention)
-{
-    return (ring_place(attention->ring) + 1) % ring_size(attention->ring);
-}
-
-static size_t shard_reals(const struct ring_attention *attention, const struct batch *batch,
-                          size_t home)
-{
-    return batch->partition.shards[home].row_count * attention->options.tokens_per_step * 2 *
-           width_of(attention);
-}
-
-static struct visitor visitor_at(const struct ring_attention *attention, const real *own,
-                                 const struct batch *batch, size_t hop)
-{
-    return (struct visitor){
-        .key_value = hop == 0 ? own : attention->visiting[hop % 2],
-        .shard = &batch->partition.shards[home_at(attention, hop)],
-    };
-}
-
-/* While the visitor of this hop is met, it goes on to the next place and its follower comes in. */
-static void begin_exchange(struct ring_attention *attention, const struct visitor *visitor,
-                           const struct batch *batch, size_t hop)
-{
-    size_t places = ring_size(attention->ring);
-    size_t home = home_at(attention, hop);
-    if (hop < attention->journey[home]) {
-        ring_send(attention->ring, RING_KEYS_VALUES, next_place(attention), home,
-                  visitor->key_value, shard_reals(attention, batch, home));
-    }
-    size_t follower = home_at(attention, hop + 1);
-    if (hop + 1 < places && hop + 1 <= attention->journey[follower]) {
-        ring_receive(attention->ring, RING_KEYS_VALUES, home_at(attention, 1), follower,
-                     attention->visiting[(hop + 1) % 2], shard_reals(attention, batch, follower));
-    }
-}
-
 /* --- Forward ---------------------------------------------------------------------------------- */
 
 static void begin_tile(struct ring_attention *attention, const struct tile *tile, void *detail)
@@ -248,19 +192,29 @@ static void finish_tile(struct ring_attention *attention, const struct tile *til
                      result->log_sum + log_sum_offset(attention, tile), &state, &tile->queries);
 }
 
-void ring_attention_forward(real *output, real *log_sum, struct ring_attention *attention,
-                            const real *query, const real *key_value, const struct batch *batch)
+static struct visitor visitor_at(const struct ring_attention *attention, const real *shard,
+                                 const struct batch *batch, size_t hop)
 {
+    size_t home = ring_journey_home(&attention->journey, hop);
+    return (struct visitor){.key_value = shard, .shard = &batch->partition.shards[home]};
+}
+
+void ring_attention_forward(real *output, real *log_sum, struct ring_attention *attention,
+                            const real *query, const struct batch *batch)
+{
+    struct ring_journey *journey = &attention->journey;
     struct result result = {output, log_sum};
     for_each_tile(attention, query, batch, begin_tile, NULL);
-    for (size_t hop = 0; hop < ring_size(attention->ring); hop++) {
-        struct visitor visitor = visitor_at(attention, key_value, batch, hop);
-        begin_exchange(attention, &visitor, batch, hop);
-        if (hop <= attention->journey[home_at(attention, hop)]) {
+    ring_journey_begin(journey, false);
+    for (size_t hop = 0; hop < ring_size(journey->ring); hop++) {
+        const real *shard = ring_journey_meet(journey, hop);
+        if (shard) {
+            struct visitor visitor = visitor_at(attention, shard, batch, hop);
             for_each_tile(attention, query, batch, absorb_visitor, &visitor);
         }
-        attention->waited += ring_wait(attention->ring, RING_KEYS_VALUES);
+        ring_journey_leave(journey, hop);
     }
+    ring_journey_end(journey, false);
     for_each_tile(attention, query, batch, finish_tile, &result);
 }
 
@@ -303,81 +257,25 @@ static void absorb_visitor_backward(struct ring_attention *attention, const stru
     for_each_key_block(attention, tile, &adjoint->visitor, absorb_block_backward, detail);
 }
 
-/* Add what earlier places had to say on a visitor's gradient and hand it on: to the next place
- * that the visitor sees, or home. */
-static void pass_gradient_on(struct ring_attention *attention, real *d_key_value, size_t reals,
-                             size_t hop)
+void ring_attention_backward(real *d_query, struct ring_attention *attention, const real *d_output,
+                             const real *output, const real *log_sum, const real *query,
+                             const struct batch *batch)
 {
-    size_t home = home_at(attention, hop);
-    if (hop > 0) {
-        attention->waited += ring_wait_receives(attention->ring, RING_GRADIENTS);
-        accumulate(d_key_value, attention->incoming, reals);
-    }
-    if (hop < attention->journey[home]) {
-        ring_send(attention->ring, RING_GRADIENTS, next_place(attention), home, d_key_value, reals);
-    } else if (hop > 0) {
-        ring_send(attention->ring, RING_HOMEWARD, home, home, d_key_value, reals);
-    }
-}
-
-/* This rank's gradient comes home from the last place that its shard visits. */
-static void expect_homecoming(struct ring_attention *attention, real *d_key_value,
-                              const struct batch *batch)
-{
-    size_t place = ring_place(attention->ring);
-    size_t journey = attention->journey[place];
-    if (journey > 0) {
-        ring_receive(attention->ring, RING_HOMEWARD, (place + journey) % ring_size(attention->ring),
-                     place, d_key_value, shard_reals(attention, batch, place));
-    }
-}
-
-/* Where this rank's share for the visitor of a hop is added up. */
-static real *share_at(struct ring_attention *attention, real *d_key_value, size_t hop)
-{
-    bool stays_home = hop == 0 && attention->journey[ring_place(attention->ring)] == 0;
-    if (stays_home) {
-        return d_key_value;
-    }
-    /* The buffer was sent from two hops ago. */
-    attention->waited += ring_wait_sends(attention->ring, RING_GRADIENTS);
-    attention->waited += ring_wait_sends(attention->ring, RING_HOMEWARD);
-    return attention->outgoing[hop % 2];
-}
-
-static void meet_visitor_backward(struct ring_attention *attention, struct adjoint *adjoint,
-                                  real *d_key_value, const real *query, const struct batch *batch,
-                                  size_t hop)
-{
-    size_t home = home_at(attention, hop);
-    size_t reals = shard_reals(attention, batch, home);
-    if (hop > 0) {
-        ring_receive(attention->ring, RING_GRADIENTS, home_at(attention, 1), home,
-                     attention->incoming, reals);
-    }
-    adjoint->d_key_value = share_at(attention, d_key_value, hop);
-    memset(adjoint->d_key_value, 0, reals * sizeof *adjoint->d_key_value);
-    for_each_tile(attention, query, batch, absorb_visitor_backward, adjoint);
-    pass_gradient_on(attention, adjoint->d_key_value, reals, hop);
-}
-
-void ring_attention_backward(real *d_query, real *d_key_value, struct ring_attention *attention,
-                             const real *d_output, const real *output, const real *log_sum,
-                             const real *query, const real *key_value, const struct batch *batch)
-{
+    struct ring_journey *journey = &attention->journey;
     struct adjoint adjoint = {
         .d_output = d_output, .output = output, .log_sum = log_sum, .d_query = d_query};
     size_t rows = batch_shard(batch)->row_count * attention->options.tokens_per_step;
     memset(d_query, 0, rows * width_of(attention) * sizeof *d_query);
-    expect_homecoming(attention, d_key_value, batch);
-    for (size_t hop = 0; hop < ring_size(attention->ring); hop++) {
-        adjoint.visitor = visitor_at(attention, key_value, batch, hop);
-        begin_exchange(attention, &adjoint.visitor, batch, hop);
-        if (hop <= attention->journey[home_at(attention, hop)]) {
-            meet_visitor_backward(attention, &adjoint, d_key_value, query, batch, hop);
+    ring_journey_begin(journey, true);
+    for (size_t hop = 0; hop < ring_size(journey->ring); hop++) {
+        const real *shard = ring_journey_meet(journey, hop);
+        if (shard) {
+            adjoint.visitor = visitor_at(attention, shard, batch, hop);
+            adjoint.d_key_value = ring_journey_take_gradient(journey, hop);
+            for_each_tile(attention, query, batch, absorb_visitor_backward, &adjoint);
+            ring_journey_hand_gradient(journey, hop);
         }
-        attention->waited += ring_wait(attention->ring, RING_KEYS_VALUES);
+        ring_journey_leave(journey, hop);
     }
-    attention->waited += ring_wait(attention->ring, RING_GRADIENTS);
-    attention->waited += ring_wait(attention->ring, RING_HOMEWARD);
+    ring_journey_end(journey, true);
 }

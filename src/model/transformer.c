@@ -21,8 +21,6 @@ void transformer_bind(struct transformer *transformer, struct arena *arena,
     head_scratch_bind(&t->head, arena, shape);
     t->query = arena_take(arena, count, sizeof(real));
     t->d_query = arena_take(arena, count, sizeof(real));
-    t->key_value = arena_take(arena, 2 * count, sizeof(real));
-    t->d_key_value = arena_take(arena, 2 * count, sizeof(real));
     t->d_attention = arena_take(arena, count, sizeof(real));
     t->d_residual = arena_take(arena, count, sizeof(real));
     t->predicted = arena_take(arena, actions, sizeof(real));
@@ -36,6 +34,11 @@ void transformer_bind(struct transformer *transformer, struct arena *arena,
         .rows_max = tokens,
     };
     ring_attention_bind(&t->attention, arena, &attention, ring);
+}
+
+void transformer_close(struct transformer *transformer)
+{
+    ring_attention_close(&transformer->attention);
 }
 
 struct token_dropout transformer_dropout(const struct transformer *transformer,
@@ -85,9 +88,9 @@ void transformer_forward(struct transformer *transformer, const struct parameter
     for (size_t layer = 0; layer < shape->layers; layer++) {
         const struct layer_parameters *p = &parameters->layers[layer];
         const real *x = t->tape.residual[layer];
-        block_project(t->query, t->key_value, x, p, &t->block, shape, tokens);
+        block_project(t->query, t->attention.key_value, x, p, &t->block, shape, tokens);
         ring_attention_forward(t->tape.attention[layer], t->tape.log_sum[layer], &t->attention,
-                               t->query, t->key_value, batch);
+                               t->query, batch);
         block_finish(t->tape.residual[layer + 1], x, t->tape.attention[layer], p, &t->block, shape,
                      tokens, dropout, layer);
     }
@@ -138,12 +141,11 @@ void transformer_backward(struct transformer *transformer, struct parameters *gr
         const real *x = t->tape.residual[layer];
         block_finish_backward(t->d_residual, t->d_attention, g, x, t->tape.attention[layer], p,
                               &t->block, shape, tokens, dropout, layer);
-        block_project(t->query, t->key_value, x, p, &t->block, shape, tokens);
-        ring_attention_backward(t->d_query, t->d_key_value, &t->attention, t->d_attention,
-                                t->tape.attention[layer], t->tape.log_sum[layer], t->query,
-                                t->key_value, batch);
-        block_project_backward(t->d_residual, g, t->d_query, t->d_key_value, x, p, &t->block, shape,
-                               tokens);
+        block_project(t->query, t->attention.key_value, x, p, &t->block, shape, tokens);
+        ring_attention_backward(t->d_query, &t->attention, t->d_attention, t->tape.attention[layer],
+                                t->tape.log_sum[layer], t->query, batch);
+        block_project_backward(t->d_residual, g, t->d_query, t->attention.d_key_value, x, p,
+                               &t->block, shape, tokens);
     }
     embed_backward(t, gradients, parameters, batch, steps, dropout);
 }

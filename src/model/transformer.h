@@ -32,18 +32,19 @@ struct transformer {
     struct tape tape;
     struct block_scratch block;
     struct head_scratch head;
-    real *query, *d_query;         /* (tokens x width) */
-    real *key_value, *d_key_value; /* (tokens x 2 width) */
-    real *d_attention;             /* (tokens x width) */
-    real *d_residual;              /* (tokens x width) */
-    real *predicted;               /* (steps x action_dim), in [-1, 1], after forward */
-    real *d_predicted;             /* (steps x action_dim), after loss */
+    real *query, *d_query; /* (tokens x width) */
+    real *d_attention;     /* (tokens x width) */
+    real *d_residual;      /* (tokens x width) */
+    real *predicted;       /* (steps x action_dim), in [-1, 1], after forward */
+    real *d_predicted;     /* (steps x action_dim), after loss */
 };
 
-/* Out of the arena, which may only be measuring; `ring` is borrowed. Local. */
+/* Out of the arena. While it is measuring nothing else happens; otherwise collective over the job,
+ * and the caller closes the transformer. `ring` is borrowed. */
 void transformer_bind(struct transformer *transformer, struct arena *arena,
                       const struct model_shape *shape, const struct transformer_options *options,
                       struct ring *ring);
+void transformer_close(struct transformer *transformer);
 
 /* The dropout of one optimizer step on a batch (borrowed), at the shape's rate. Local. */
 struct token_dropout transformer_dropout(const struct transformer *transformer,

@@ -29,21 +29,29 @@ static void bind_all(struct learner *learner)
     transformer_bind(&learner->transformer, &learner->arena, shape, &transformer, learner->ring);
 }
 
-size_t learner_measure(const struct learner_options *options, struct loader *loader,
-                       struct ring *ring)
+/* An arena that has only measured. */
+static struct arena measure(const struct learner_options *options, struct loader *loader,
+                            struct ring *ring)
 {
     struct learner *learner = memory_take(1, sizeof *learner);
     *learner = (struct learner){.options = *options, .ring = ring, .loader = loader};
     bind_all(learner);
-    size_t bytes = learner->arena.peak;
+    struct arena measured = learner->arena;
     memory_free(learner);
-    return bytes;
+    return measured;
+}
+
+size_t learner_measure(const struct learner_options *options, struct loader *loader,
+                       struct ring *ring)
+{
+    struct arena measured = measure(options, loader, ring);
+    return measured.peak + measured.elsewhere;
 }
 
 void learner_open(struct learner *learner, const struct learner_options *options,
                   struct loader *loader, struct ring *ring)
 {
-    size_t bytes = learner_measure(options, loader, ring);
+    size_t bytes = measure(options, loader, ring).peak;
     *learner = (struct learner){.options = *options, .ring = ring, .loader = loader};
     arena_open(&learner->arena, bytes);
     bind_all(learner);
@@ -52,6 +60,7 @@ void learner_open(struct learner *learner, const struct learner_options *options
 
 void learner_close(struct learner *learner)
 {
+    transformer_close(&learner->transformer);
     batch_close(&learner->batch);
     arena_close(&learner->arena);
 }
@@ -106,7 +115,7 @@ static double learn_pass(struct learner *learner, double totals[TOTALS], uint64_
     totals[TOTAL_PREDICTED] += batch->predicted;
     transformer_backward(transformer, &learner->gradients, &learner->weights, batch, &dropout);
     count_work(totals, learner);
-    return transformer->attention.waited;
+    return transformer->attention.journey.waited;
 }
 
 /* Bytes that this process has taken at most. */

@@ -323,7 +323,7 @@ enum exit_code trainer_run(const struct trainer_options *options)
 {
     struct trainer *trainer = memory_take(1, sizeof *trainer);
     trainer->options = options;
-    trainer->ring = ring_open(options->ring > 0 ? options->ring : comm_size());
+    trainer->ring = ring_open(options->ring > 0 ? options->ring : comm_size(), options->neighbours);
     open_store(trainer);
     describe_policy(trainer);
     open_loader(trainer);

@@ -180,6 +180,16 @@ static void open_impossible_arena(void *argument)
     arena_open(&arena, (size_t)1 << 60);
 }
 
+static void test_memory_from_elsewhere_is_counted_apart(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    arena_take(&arena, 10, 1);
+    arena_count_elsewhere(&arena, 3, 64);
+    assert_int_equal(arena.elsewhere, 3 * 64);
+    assert_int_equal(arena.peak, 64);
+}
+
 static void test_arena_misuse_ends_the_process(void **state)
 {
     (void)state;
@@ -203,6 +213,7 @@ int main(void)
         cmocka_unit_test(test_measuring_counts_what_binding_uses),
         cmocka_unit_test(test_arena_blocks_are_zeroed_aligned_and_apart),
         cmocka_unit_test(test_released_memory_is_taken_again),
+        cmocka_unit_test(test_memory_from_elsewhere_is_counted_apart),
         cmocka_unit_test(test_arena_misuse_ends_the_process),
     };
     return cmocka_run_group_tests_name("memory", tests, NULL, NULL);

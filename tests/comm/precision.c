@@ -11,7 +11,7 @@ static const double fine = 0x1p-45; /* 1 + fine is no float */
 static void test_double_build_sums_doubles(void **state)
 {
     (void)state;
-    struct ring *ring = ring_open(comm_size());
+    struct ring *ring = ring_open(comm_size(), 0);
     double size = (double)comm_size();
     real of_job[2] = {1.0 + fine, 2.0};
     real of_ring[2] = {1.0 + fine, 2.0};
@@ -25,7 +25,7 @@ static void test_double_build_sums_doubles(void **state)
 static void test_double_build_sends_doubles(void **state)
 {
     (void)state;
-    struct ring *ring = ring_open(comm_size());
+    struct ring *ring = ring_open(comm_size(), 0);
     size_t size = ring_size(ring);
     real sent[2] = {1.0 + fine * (double)ring_place(ring), 3.0};
     real received[2];

@@ -56,11 +56,25 @@ static void test_mesh_is_groups_of_neighbouring_ranks(void **state)
         if (comm_size() % size != 0) {
             continue;
         }
-        struct ring *ring = ring_open(size);
+        struct ring *ring = ring_open(size, 0);
         assert_int_equal(ring_size(ring), size);
         assert_int_equal(ring_group_count(ring), comm_size() / size);
         assert_true(ring_place(ring) < size);
         assert_int_equal(ring_group(ring) * size + ring_place(ring), comm_rank());
+        ring_close(ring);
+    }
+}
+
+static void test_neighbourhoods_are_runs_of_places(void **state)
+{
+    (void)state;
+    for (size_t most = 0; most <= comm_size(); most++) {
+        struct ring *ring = ring_open(comm_size(), most);
+        for (size_t i = 0; i < ring_size(ring); i++) {
+            for (size_t j = 0; j < ring_size(ring); j++) {
+                assert_int_equal(ring_joins(ring, i, j), most == 0 || i / most == j / most);
+            }
+        }
         ring_close(ring);
     }
 }
@@ -72,7 +86,7 @@ static void test_ring_sum_stays_in_its_group(void **state)
         if (comm_size() % size != 0) {
             continue;
         }
-        struct ring *ring = ring_open(size);
+        struct ring *ring = ring_open(size, 0);
         size_t first = ring_group(ring) * size;
         size_t wanted = 0;
         for (size_t rank = first; rank < first + size; rank++) {
@@ -90,7 +104,7 @@ static void test_groups_do_not_hear_each_other(void **state)
 {
     (void)state;
     size_t size = comm_size() % 2 == 0 ? 2 : comm_size();
-    struct ring *ring = ring_open(size);
+    struct ring *ring = ring_open(size, 0);
     real sent[SMALL];
     real received[SMALL];
     write_marks(sent, SMALL, comm_rank(), 0, 0);
@@ -109,7 +123,7 @@ static void test_groups_do_not_hear_each_other(void **state)
 static void test_shift_on_all_channels_at_once(void **state)
 {
     (void)state;
-    struct ring *ring = ring_open(comm_size());
+    struct ring *ring = ring_open(comm_size(), 0);
     real *sent = memory_take((size_t)RING_CHANNELS * LARGE, sizeof *sent);
     real *received = memory_take((size_t)RING_CHANNELS * LARGE, sizeof *received);
     for (size_t channel = 0; ring_size(ring) > 1 && channel < RING_CHANNELS; channel++) {
@@ -138,7 +152,7 @@ static void test_tags_find_their_receives_in_any_order(void **state)
     (void)state;
     static const size_t tags[] = {7, 0, (1u << 20) - 1, 3};
     enum { TAGS = sizeof tags / sizeof tags[0] };
-    struct ring *ring = ring_open(comm_size());
+    struct ring *ring = ring_open(comm_size(), 0);
     static real sent[TAGS][SMALL];
     static real received[TAGS][SMALL];
     for (size_t i = 0; ring_size(ring) > 1 && i < TAGS; i++) {
@@ -158,7 +172,7 @@ static void test_tags_find_their_receives_in_any_order(void **state)
 static void test_every_place_reaches_every_other(void **state)
 {
     (void)state;
-    struct ring *ring = ring_open(comm_size());
+    struct ring *ring = ring_open(comm_size(), 0);
     size_t own = ring_place(ring);
     real *sent = memory_take(ring_size(ring) * SMALL, sizeof *sent);
     real *received = memory_take(ring_size(ring) * SMALL, sizeof *received);
@@ -184,7 +198,7 @@ static void test_every_place_reaches_every_other(void **state)
 static void test_empty_message_sends_nothing(void **state)
 {
     (void)state;
-    struct ring *ring = ring_open(comm_size());
+    struct ring *ring = ring_open(comm_size(), 0);
     real sent[SMALL];
     real received[SMALL];
     if (ring_size(ring) > 1) {
@@ -204,7 +218,7 @@ static void test_empty_message_sends_nothing(void **state)
 static void test_wait_accepts_what_progress_has_completed(void **state)
 {
     (void)state;
-    struct ring *ring = ring_open(comm_size());
+    struct ring *ring = ring_open(comm_size(), 0);
     real sent[SMALL];
     real received[SMALL];
     for (size_t round = 0; ring_size(ring) > 1 && round < 50; round++) {
@@ -241,7 +255,7 @@ static void receive_from_outside(void *argument)
 static void test_places_must_be_others_of_the_ring(void **state)
 {
     (void)state;
-    struct ring *ring = ring_open(comm_size());
+    struct ring *ring = ring_open(comm_size(), 0);
     support_expect_exit(send_to_itself, ring, EXIT_CODE_BUG, "place != ring->place");
     support_expect_exit(receive_from_outside, ring, EXIT_CODE_BUG, "place < ring->size");
     ring_close(ring);
@@ -251,6 +265,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mesh_is_groups_of_neighbouring_ranks),
+        cmocka_unit_test(test_neighbourhoods_are_runs_of_places),
         cmocka_unit_test(test_ring_sum_stays_in_its_group),
         cmocka_unit_test(test_groups_do_not_hear_each_other),
         cmocka_unit_test(test_shift_on_all_channels_at_once),

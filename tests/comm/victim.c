@@ -55,7 +55,7 @@ static void differ_on_rank_two(void)
 static void exchange(size_t sent, size_t received)
 {
     static real values[COUNT];
-    struct ring *ring = ring_open(comm_size());
+    struct ring *ring = ring_open(comm_size(), 0);
     if (ring_place(ring) == 0) {
         ring_send(ring, RING_GRADIENTS, 1, 0, values, sent);
     }
@@ -78,12 +78,12 @@ static void send_too_little(void)
 
 static void open_a_ring_of_three(void)
 {
-    ring_close(ring_open(3));
+    ring_close(ring_open(3, 0));
 }
 
 static void open_a_ring_of_none(void)
 {
-    ring_close(ring_open(0));
+    ring_close(ring_open(0, 0));
 }
 
 static void speak(void)

@@ -166,7 +166,7 @@ static void expect_policy_acts_as_trained(const char *tokens, const double *expl
 {
     static struct fixture fixture;
     fixture_open(&fixture, tokens, explore);
-    fixture.ring = ring_open(1);
+    fixture.ring = ring_open(1, 0);
     bind_model(&fixture);
     arena_open(&fixture.arena, fixture.arena.peak);
     bind_model(&fixture);
@@ -180,6 +180,7 @@ static void expect_policy_acts_as_trained(const char *tokens, const double *expl
                             shard->segments[c].row * MADE_UP_ACTION_DIM);
     }
     batch_close(&fixture.batch);
+    transformer_close(&fixture.transformer);
     arena_close(&fixture.arena);
     ring_close(fixture.ring);
     untrained_close(&fixture.untrained);

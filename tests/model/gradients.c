@@ -16,7 +16,7 @@ static double loss_of(void *problem)
 /* Every tensor of the model, at up to 6 elements each. */
 static void check_all_tensors(const struct problem_options *options)
 {
-    struct ring *ring = ring_open(comm_size());
+    struct ring *ring = ring_open(comm_size(), 0);
     struct problem problem;
     problem_open(&problem, options, ring);
     problem_gradients(&problem);

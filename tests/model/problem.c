@@ -111,6 +111,7 @@ void problem_open(struct problem *problem, const struct problem_options *options
 void problem_close(struct problem *problem)
 {
     batch_close(&problem->batch);
+    transformer_close(&problem->transformer);
     arena_close(&problem->arena);
 }
 

@@ -130,7 +130,6 @@ struct sharded {
     struct batch batch;
     struct ring_attention attention;
     real *query, *output, *d_output, *d_query; /* (rows x width) */
-    real *key_value, *d_key_value;             /* (rows x 2 width) */
     real *log_sum;                             /* (rows x heads) */
 };
 
@@ -153,8 +152,6 @@ static void sharded_bind(struct sharded *s, const struct dense *dense, enum part
     s->output = arena_take(&s->arena, rows * width, sizeof(real));
     s->d_output = arena_take(&s->arena, rows * width, sizeof(real));
     s->d_query = arena_take(&s->arena, rows * width, sizeof(real));
-    s->key_value = arena_take(&s->arena, rows * 2 * width, sizeof(real));
-    s->d_key_value = arena_take(&s->arena, rows * 2 * width, sizeof(real));
     s->log_sum = arena_take(&s->arena, rows * dense->heads, sizeof(real));
     ring_attention_bind(&s->attention, &s->arena, &options, ring);
 }
@@ -171,6 +168,7 @@ static void sharded_open(struct sharded *s, const struct dense *dense, enum part
 
 static void sharded_close(struct sharded *s)
 {
+    ring_attention_close(&s->attention);
     batch_close(&s->batch);
     arena_close(&s->arena);
 }
@@ -229,25 +227,26 @@ static void compare(size_t length, size_t heads, enum partition_rule rule, struc
     sharded_open(&s, &dense, rule, ring);
     size_t width = width_of(&dense);
     exchange(s.query, width, dense.query, width, &s.batch, TAKE);
-    exchange(s.key_value, 2 * width, dense.key, width, &s.batch, TAKE);
-    exchange(s.key_value + width, 2 * width, dense.value, width, &s.batch, TAKE);
+    exchange(s.attention.key_value, 2 * width, dense.key, width, &s.batch, TAKE);
+    exchange(s.attention.key_value + width, 2 * width, dense.value, width, &s.batch, TAKE);
     exchange(s.d_output, width, dense.d_output, width, &s.batch, TAKE);
     ring_attention_begin(&s.attention, &s.batch);
-    ring_attention_forward(s.output, s.log_sum, &s.attention, s.query, s.key_value, &s.batch);
-    ring_attention_backward(s.d_query, s.d_key_value, &s.attention, s.d_output, s.output, s.log_sum,
-                            s.query, s.key_value, &s.batch);
+    ring_attention_forward(s.output, s.log_sum, &s.attention, s.query, &s.batch);
+    ring_attention_backward(s.d_query, &s.attention, s.d_output, s.output, s.log_sum, s.query,
+                            &s.batch);
     expect_close(s.output, width, dense.output, &dense, &s.batch, "output");
     expect_close(s.d_query, width, dense.d_query, &dense, &s.batch, "d_query");
-    expect_close(s.d_key_value, 2 * width, dense.d_key, &dense, &s.batch, "d_key");
-    expect_close(s.d_key_value + width, 2 * width, dense.d_value, &dense, &s.batch, "d_value");
+    expect_close(s.attention.d_key_value, 2 * width, dense.d_key, &dense, &s.batch, "d_key");
+    expect_close(s.attention.d_key_value + width, 2 * width, dense.d_value, &dense, &s.batch,
+                 "d_value");
     sharded_close(&s);
     dense_close(&dense);
 }
 
-static void compare_lengths(enum partition_rule rule)
+static void compare_lengths(enum partition_rule rule, size_t neighbours_max)
 {
     static const size_t lengths[] = {1, 7, 64, 1000, 1001};
-    struct ring *ring = ring_open(comm_size());
+    struct ring *ring = ring_open(comm_size(), neighbours_max);
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
         compare(lengths[i], 1, rule, ring);
         compare(lengths[i], 4, rule, ring);
@@ -255,23 +254,34 @@ static void compare_lengths(enum partition_rule rule)
     ring_close(ring);
 }
 
-static void test_ring_attention_equals_dense_zigzag(void **state)
+static void test_ring_attention_equals_dense_in_one_neighbourhood(void **state)
 {
     (void)state;
-    compare_lengths(PARTITION_ZIGZAG);
+    compare_lengths(PARTITION_ZIGZAG, 0);
+    compare_lengths(PARTITION_CONTIGUOUS, 0);
 }
 
-static void test_ring_attention_equals_dense_contiguous(void **state)
+static void test_ring_attention_equals_dense_by_messages(void **state)
 {
     (void)state;
-    compare_lengths(PARTITION_CONTIGUOUS);
+    compare_lengths(PARTITION_ZIGZAG, 1);
+    compare_lengths(PARTITION_CONTIGUOUS, 1);
+}
+
+/* As on two machines: in place inside each, by messages between them. */
+static void test_ring_attention_equals_dense_across_neighbourhoods(void **state)
+{
+    (void)state;
+    compare_lengths(PARTITION_ZIGZAG, 2);
+    compare_lengths(PARTITION_CONTIGUOUS, 2);
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ring_attention_equals_dense_zigzag),
-        cmocka_unit_test(test_ring_attention_equals_dense_contiguous),
+        cmocka_unit_test(test_ring_attention_equals_dense_in_one_neighbourhood),
+        cmocka_unit_test(test_ring_attention_equals_dense_by_messages),
+        cmocka_unit_test(test_ring_attention_equals_dense_across_neighbourhoods),
     };
     return support_mpi_run(argc, argv, "ring_attention", tests, sizeof tests / sizeof tests[0]);
 }

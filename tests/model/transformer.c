@@ -55,8 +55,8 @@ static void expect_gradients_equal(const struct problem *found, const struct pro
 /* This ring against a ring of one rank, which each rank computes on its own. */
 static void expect_equal_to_single_rank(const struct problem_options *options)
 {
-    struct ring *ring = ring_open(comm_size());
-    struct ring *single = ring_open(1);
+    struct ring *ring = ring_open(comm_size(), 0);
+    struct ring *single = ring_open(1, 0);
     struct problem found;
     struct problem wanted;
     problem_open(&found, options, ring);
@@ -132,7 +132,7 @@ static void disturb(struct problem *problem, size_t step)
 static void test_transformer_past_does_not_see_the_future(void **state)
 {
     (void)state;
-    struct ring *ring = ring_open(comm_size());
+    struct ring *ring = ring_open(comm_size(), 0);
     struct problem problem;
     problem_open(&problem, &standard, ring);
     size_t steps = problem_steps(&standard, 0);
@@ -163,7 +163,7 @@ static void test_transformer_past_does_not_see_the_future(void **state)
 static void test_transformer_state_does_not_see_its_own_action(void **state)
 {
     (void)state;
-    struct ring *ring = ring_open(comm_size());
+    struct ring *ring = ring_open(comm_size(), 0);
     struct problem problem;
     problem_open(&problem, &standard, ring);
     struct steps *rows = &problem.batch.steps;
@@ -189,7 +189,7 @@ static void test_transformer_state_does_not_see_its_own_action(void **state)
 static void test_transformer_same_call_gives_the_same_bits(void **state)
 {
     (void)state;
-    struct ring *ring = ring_open(comm_size());
+    struct ring *ring = ring_open(comm_size(), 0);
     struct problem problem;
     problem_open(&problem, &standard, ring);
     size_t bytes = problem.gradients.count * sizeof(real);

@@ -48,7 +48,7 @@ static void bind_all(struct fixture *fixture)
 
 static void fixture_open(struct fixture *fixture, const struct problem_options *options)
 {
-    *fixture = (struct fixture){.ring = ring_open(1)};
+    *fixture = (struct fixture){.ring = ring_open(1, 0)};
     problem_open(&fixture->problem, options, fixture->ring);
     problem_loss(&fixture->problem);
     bind_all(fixture);

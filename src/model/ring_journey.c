@@ -1,0 +1,258 @@
+#include "model/ring_journey.h"
+
+#include <string.h>
+
+#include "base/fatal.h"
+#include "math/accumulate.h"
+
+/* --- Places -------------------------------------------------------------------------------------
+ */
+
+static size_t place_after(const struct ring_journey *journey, size_t place, size_t hops)
+{
+    return (place + hops) % ring_size(journey->ring);
+}
+
+size_t ring_journey_home(const struct ring_journey *journey, size_t hop)
+{
+    size_t places = ring_size(journey->ring);
+    return place_after(journey, ring_place(journey->ring), places - hop % places);
+}
+
+static size_t next_place(const struct ring_journey *journey)
+{
+    return place_after(journey, ring_place(journey->ring), 1);
+}
+
+static size_t previous_place(const struct ring_journey *journey)
+{
+    return ring_journey_home(journey, 1);
+}
+
+static bool is_met(const struct ring_journey *journey, size_t hop)
+{
+    return hop <= journey->last_hop[ring_journey_home(journey, hop)];
+}
+
+/* Does the shard lie in this rank's reach? */
+static bool is_near(const struct ring_journey *journey, size_t home)
+{
+    return ring_joins(journey->ring, home, ring_place(journey->ring));
+}
+
+/* --- Memory -------------------------------------------------------------------------------------
+ */
+
+void ring_journey_bind(struct ring_journey *journey, struct arena *arena, struct ring *ring,
+                       size_t reals_max)
+{
+    size_t places = ring_size(ring);
+    bool all_near = ring_joins(ring, 0, places - 1);
+    size_t travelling = all_near ? 0 : reals_max;
+    *journey = (struct ring_journey){.ring = ring, .reals_max = reals_max};
+    journey->last_hop = arena_take(arena, places, sizeof(size_t));
+    journey->reals = arena_take(arena, places, sizeof(size_t));
+    for (size_t i = 0; i < 2; i++) {
+        journey->visiting[i] = arena_take(arena, travelling, sizeof(real));
+        journey->outgoing[i] = arena_take(arena, travelling, sizeof(real));
+    }
+    journey->incoming = arena_take(arena, travelling, sizeof(real));
+    journey->homecoming = arena_take(arena, travelling, sizeof(real));
+    arena_count_elsewhere(arena, 2 * reals_max, sizeof(real));
+    if (journey->last_hop) {
+        journey->window = window_open(ring, 2 * reals_max);
+    }
+}
+
+void ring_journey_close(struct ring_journey *journey)
+{
+    window_close(journey->window);
+}
+
+void ring_journey_plan(struct ring_journey *journey, const struct batch *batch,
+                       size_t reals_per_row)
+{
+    size_t places = ring_size(journey->ring);
+    for (size_t home = 0; home < places; home++) {
+        size_t hop = places - 1;
+        while (hop > 0 &&
+               !partition_needs(&batch->partition, place_after(journey, home, hop), home)) {
+            hop--;
+        }
+        journey->last_hop[home] = hop;
+        journey->reals[home] = batch->partition.shards[home].row_count * reals_per_row;
+        invariant(journey->reals[home] <= journey->reals_max);
+    }
+    journey->waited = 0.0;
+}
+
+real *ring_journey_own(const struct ring_journey *journey)
+{
+    return journey->window ? window_at(journey->window, ring_place(journey->ring)) : NULL;
+}
+
+static real *gradient_at(const struct ring_journey *journey, size_t place)
+{
+    return window_at(journey->window, place) + journey->reals_max;
+}
+
+real *ring_journey_own_gradient(const struct ring_journey *journey)
+{
+    return journey->window ? gradient_at(journey, ring_place(journey->ring)) : NULL;
+}
+
+/* --- Progress: a rank's number says how many hops of which journey it has behind it --------------
+ */
+
+static uint64_t progress_after(const struct ring_journey *journey, size_t hops)
+{
+    return journey->calls * (ring_size(journey->ring) + 1) + hops;
+}
+
+static void wait_until(struct ring_journey *journey, size_t place, size_t hops)
+{
+    journey->waited += window_await(journey->window, place, progress_after(journey, hops));
+}
+
+/* The last hop that takes this rank's shard out of its neighbourhood; 0: none does. */
+static size_t last_hop_away(const struct ring_journey *journey)
+{
+    size_t place = ring_place(journey->ring);
+    size_t hop = journey->last_hop[place];
+    while (hop > 0 && is_near(journey, place_after(journey, place, hop))) {
+        hop--;
+    }
+    return hop;
+}
+
+void ring_journey_begin(struct ring_journey *journey, bool gradients)
+{
+    size_t place = ring_place(journey->ring);
+    size_t away = gradients ? last_hop_away(journey) : 0;
+    journey->calls++;
+    if (gradients) {
+        memset(gradient_at(journey, place), 0, journey->reals[place] * sizeof(real));
+    }
+    if (away > 0) {
+        ring_receive(journey->ring, RING_HOMEWARD, place_after(journey, place, away), place,
+                     journey->homecoming, journey->reals[place]);
+    }
+    window_advance(journey->window, progress_after(journey, 0));
+}
+
+/* What this rank owns is its own again when no neighbour is busy with it any more. */
+void ring_journey_end(struct ring_journey *journey, bool gradients)
+{
+    size_t place = ring_place(journey->ring);
+    for (size_t hop = 1; hop <= journey->last_hop[place]; hop++) {
+        size_t visited = place_after(journey, place, hop);
+        if (is_near(journey, visited)) {
+            wait_until(journey, visited, hop + 1);
+        }
+    }
+    if (gradients) {
+        journey->waited += ring_wait(journey->ring, RING_GRADIENTS);
+        journey->waited += ring_wait(journey->ring, RING_HOMEWARD);
+        if (last_hop_away(journey) > 0) {
+            accumulate(gradient_at(journey, place), journey->homecoming, journey->reals[place]);
+        }
+    }
+}
+
+/* --- Keys and values ----------------------------------------------------------------------------
+ */
+
+/* While a shard is met, it goes on to the next place unless that reaches it in place, and its
+ * follower comes in. */
+static void begin_exchange(struct ring_journey *journey, const real *shard, size_t hop)
+{
+    size_t home = ring_journey_home(journey, hop);
+    size_t follower = ring_journey_home(journey, hop + 1);
+    if (hop < journey->last_hop[home] && !ring_joins(journey->ring, home, next_place(journey))) {
+        ring_send(journey->ring, RING_KEYS_VALUES, next_place(journey), home, shard,
+                  journey->reals[home]);
+    }
+    if (hop + 1 < ring_size(journey->ring) && is_met(journey, hop + 1) &&
+        !is_near(journey, follower)) {
+        ring_receive(journey->ring, RING_KEYS_VALUES, previous_place(journey), follower,
+                     journey->visiting[(hop + 1) % 2], journey->reals[follower]);
+    }
+}
+
+const real *ring_journey_meet(struct ring_journey *journey, size_t hop)
+{
+    size_t home = ring_journey_home(journey, hop);
+    const real *shard = NULL;
+    if (is_met(journey, hop) && is_near(journey, home)) {
+        wait_until(journey, home, 0);
+        shard = window_at(journey->window, home);
+    } else if (is_met(journey, hop)) {
+        shard = journey->visiting[hop % 2];
+    }
+    begin_exchange(journey, shard, hop);
+    return shard;
+}
+
+void ring_journey_leave(struct ring_journey *journey, size_t hop)
+{
+    journey->waited += ring_wait(journey->ring, RING_KEYS_VALUES);
+    window_advance(journey->window, progress_after(journey, hop + 1));
+}
+
+/* --- Gradients ----------------------------------------------------------------------------------
+ */
+
+/* In a neighbourhood shares are added in the order of hops: wait for the one before. */
+static void wait_for_turn(struct ring_journey *journey, size_t home, size_t hop)
+{
+    while (hop-- > 0) {
+        size_t before = place_after(journey, home, hop);
+        if (is_near(journey, before)) {
+            wait_until(journey, before, hop + 1);
+            return;
+        }
+    }
+}
+
+/* Does the gradient of a shard from beyond come from the previous place, or begin here? */
+static bool comes_in(const struct ring_journey *journey, size_t home)
+{
+    return !ring_joins(journey->ring, home, previous_place(journey));
+}
+
+real *ring_journey_take_gradient(struct ring_journey *journey, size_t hop)
+{
+    size_t home = ring_journey_home(journey, hop);
+    if (is_near(journey, home)) {
+        wait_for_turn(journey, home, hop);
+        return gradient_at(journey, home);
+    }
+    if (comes_in(journey, home)) {
+        ring_receive(journey->ring, RING_GRADIENTS, previous_place(journey), home,
+                     journey->incoming, journey->reals[home]);
+    }
+    /* The buffer was sent from two hops ago. */
+    journey->waited += ring_wait_sends(journey->ring, RING_GRADIENTS);
+    journey->waited += ring_wait_sends(journey->ring, RING_HOMEWARD);
+    memset(journey->outgoing[hop % 2], 0, journey->reals[home] * sizeof(real));
+    return journey->outgoing[hop % 2];
+}
+
+void ring_journey_hand_gradient(struct ring_journey *journey, size_t hop)
+{
+    size_t home = ring_journey_home(journey, hop);
+    real *gradient = journey->outgoing[hop % 2];
+    size_t reals = journey->reals[home];
+    if (is_near(journey, home)) {
+        return;
+    }
+    if (comes_in(journey, home)) {
+        journey->waited += ring_wait_receives(journey->ring, RING_GRADIENTS);
+        accumulate(gradient, journey->incoming, reals);
+    }
+    if (hop < journey->last_hop[home] && !ring_joins(journey->ring, home, next_place(journey))) {
+        ring_send(journey->ring, RING_GRADIENTS, next_place(journey), home, gradient, reals);
+    } else {
+        ring_send(journey->ring, RING_HOMEWARD, home, home, gradient, reals);
+    }
+}

@@ -1,0 +1,72 @@
+/* How keys and values come by every rank of a ring, and how their gradients come home.
+ *
+ * At hop h a rank meets the shard whose home is h places before it (Liu, Zaharia, Abbeel, arXiv
+ * 2310.01889, algorithm 1). In the home's neighbourhood (comm/window.h) the shard is read where it
+ * lies, and its gradient is added up where it lies, each rank in its turn: nothing moves. Beyond,
+ * the shard travels by messages from place to place while blocks are computed, each rank adding
+ * its share to a gradient that goes home from the last place. A shard travels no further than the
+ * last rank whose queries see any of its keys. This module knows no attention: it hands out
+ * pointers. */
+#ifndef CHAINRING_MODEL_RING_JOURNEY_H
+#define CHAINRING_MODEL_RING_JOURNEY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/memory.h"
+#include "base/real.h"
+#include "comm/ring.h"
+#include "comm/window.h"
+#include "context/batch.h"
+
+struct ring_journey {
+    struct ring *ring;     /* borrowed */
+    struct window *window; /* every rank's keys and values, then their gradients */
+    size_t reals_max;      /* keys and values of the largest shard */
+    size_t *last_hop;      /* (places): how far the shard of each home goes in this batch */
+    size_t *reals;         /* (places): its keys and values */
+    real *visiting[2];     /* (reals_max): shards from beyond the neighbourhood */
+    real *outgoing[2];     /* (reals_max): their gradients, with this rank's share added */
+    real *incoming;        /* (reals_max): the same before that */
+    real *homecoming;      /* (reals_max): what was added to this rank's gradient beyond */
+    uint64_t calls;        /* journeys begun */
+    double waited;         /* seconds spent waiting for other ranks since ring_journey_plan */
+};
+
+/* Room for shards of at most reals_max reals, the same number on every rank. The arena may only be
+ * measuring; where it is not, the window is opened, which is collective over the job, and the
+ * caller closes the journey. `ring` is borrowed. */
+void ring_journey_bind(struct ring_journey *journey, struct arena *arena, struct ring *ring,
+                       size_t reals_max);
+void ring_journey_close(struct ring_journey *journey);
+
+/* Before the first layer of each batch, whose tokens hold `reals_per_row` reals of keys and values
+ * for every row of a shard: how far each shard must go. Local. */
+void ring_journey_plan(struct ring_journey *journey, const struct batch *batch,
+                       size_t reals_per_row);
+
+/* This rank's own shard and its gradient: to be written before a journey begins, and read after it
+ * has ended. */
+real *ring_journey_own(const struct ring_journey *journey);
+real *ring_journey_own_gradient(const struct ring_journey *journey);
+
+/* A journey: begin, then for each hop from 0 to the number of places: meet, leave; then end. All of
+ * them are collective over the ring. `gradients`: backward; own gradients begin at zero. */
+void ring_journey_begin(struct ring_journey *journey, bool gradients);
+void ring_journey_end(struct ring_journey *journey, bool gradients);
+
+/* Whose shard a hop meets. */
+size_t ring_journey_home(const struct ring_journey *journey, size_t hop);
+
+/* The shard that is met at a hop; NULL where it does not come this far. It stays until
+ * ring_journey_leave. */
+const real *ring_journey_meet(struct ring_journey *journey, size_t hop);
+void ring_journey_leave(struct ring_journey *journey, size_t hop);
+
+/* Where this rank adds its share of the gradient of the shard that it meets, between meet and
+ * leave; then hand on what has been added. */
+real *ring_journey_take_gradient(struct ring_journey *journey, size_t hop);
+void ring_journey_hand_gradient(struct ring_journey *journey, size_t hop);
+
+#endif
