@@ -7,9 +7,11 @@
 #ifndef CHAINRING_DATASETS_CHAIN_H
 #define CHAINRING_DATASETS_CHAIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/fatal.h"
 #include "datasets/store.h"
 
 enum { CHAIN_TRIALS_MAX = 1024 };
@@ -22,6 +24,24 @@ struct chain_catalog {
     size_t group_count;
     size_t *starts;   /* (group_count + 1) */
     size_t *episodes; /* (episodes of the store) */
+};
+
+/* Which n of a group's m episodes make a chain. */
+enum chain_sampling {
+    CHAIN_UNIFORM, /* any: all sets alike */
+    CHAIN_RETURN,  /* one after the other, each the better of two drawn alike from the whole group,
+                      and drawn again where it is in the chain already: among the m an episode's
+                      chance rises linearly with its place by return, 2 place - 1 to m^2, the worst
+                      at place 1 and equals at the mean of theirs */
+    CHAIN_HISTORY, /* n that follow each other in the store, as a learner made them (algorithm
+                      distillation, arXiv 2210.14215): all windows alike */
+    CHAIN_BEST,    /* the best n of max(n, draws) drawn as by CHAIN_UNIFORM; of equals the later */
+};
+
+struct chain_law {
+    enum chain_sampling sampling;
+    size_t trials_min, trials; /* trajectories of a chain; 1 <= min <= trials <= CHAIN_TRIALS_MAX */
+    size_t draws;              /* of CHAIN_BEST, at most CHAIN_TRIALS_MAX */
 };
 
 struct chain {
@@ -39,10 +59,14 @@ void chain_catalog_close(struct chain_catalog *catalog);
 /* The mean over groups of their best returns in `task`: what a policy may be asked for. */
 double chain_catalog_best(const struct chain_catalog *catalog, size_t task);
 
-/* Draw the chain (seed, step, sample): a group, all groups alike; a number of trajectories from 1
- * to `trials` (1 .. CHAIN_TRIALS_MAX) or to what the group has, all numbers alike; and that many
- * different episodes, all sets alike. `task` says whose returns count. Allocates nothing. */
+/* False and a failure (EXIT_CODE_CONFIG) where a law's numbers are out of their ranges. */
+bool chain_law_check(const struct chain_law *law, struct failure *failure);
+
+/* Draw the chain (seed, step, sample): a group, all groups alike; a number of trajectories from
+ * trials_min to `trials`, each bounded by what the group has, all numbers alike; and that many
+ * different episodes of the group by the law's sampling. `task` says whose returns count. The same
+ * for any number of ranks. Allocates nothing. */
 void chain_draw(struct chain *chain, const struct chain_catalog *catalog, size_t task,
-                size_t trials, uint64_t seed, uint64_t step, uint64_t sample);
+                const struct chain_law *law, uint64_t seed, uint64_t step, uint64_t sample);
 
 #endif

@@ -1,7 +1,5 @@
 #include "datasets/loader.h"
 
-#include "datasets/chain.h"
-
 /* Rows that are read at once: enough for long reads, little beside any batch. */
 enum { PIECE_ROWS = 1024 };
 
@@ -30,11 +28,8 @@ struct stretch {
 static bool check(const struct store *store, const struct scaling *scaling,
                   const struct loader_options *options, struct failure *failure)
 {
-    if (options->trials == 0 || options->trials > CHAIN_TRIALS_MAX) {
-        return failure_set(failure, EXIT_CODE_CONFIG,
-                           "found chains of up to %zu trajectories, expected 1 to %d; change the "
-                           "number of trials of a context",
-                           options->trials, CHAIN_TRIALS_MAX);
+    if (!chain_law_check(&options->chain, failure)) {
+        return false;
     }
     if (options->contexts == 0 || options->contexts > UINT32_MAX) {
         return failure_set(failure, EXIT_CODE_CONFIG,
@@ -135,7 +130,7 @@ bool loader_batch_bind(const struct loader *loader, struct batch *batch, struct 
         return false;
     }
     const struct store_spec *spec = store_spec(loader->store);
-    size_t steps_max = loader->options.trials * store_length_max(loader->store);
+    size_t steps_max = loader->options.chain.trials * store_length_max(loader->store);
     batch_bind(batch, arena, rule, places, place, pass_of(loader, groups), steps_max,
                spec->observation_dim, spec->action_dim);
     return true;
@@ -152,7 +147,7 @@ static void draw(struct loader *loader, struct batch *batch, uint64_t step,
         if (sample >= loader->options.contexts) {
             break;
         }
-        chain_draw(&loader->chains[count], &loader->catalog, loader->task, loader->options.trials,
+        chain_draw(&loader->chains[count], &loader->catalog, loader->task, &loader->options.chain,
                    loader->options.seed, step, sample);
         loader->steps[count] = loader->chains[count].steps;
         batch->samples[count] = sample;

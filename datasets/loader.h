@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "context/batch.h"
 #include "context/scaling.h"
+#include "datasets/chain.h"
 #include "datasets/store.h"
 
 struct loader;
@@ -26,7 +27,7 @@ enum loader_loss {
 };
 
 struct loader_options {
-    size_t trials;   /* most trajectories of a chain, at most CHAIN_TRIALS_MAX */
+    struct chain_law chain;
     size_t contexts; /* of one optimizer step, over the whole job */
     size_t pass;     /* contexts of a group that a batch holds; 0: all its share of a step */
     enum loader_loss loss;

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "cli/config_chain.h"
 #include "comm/comm.h"
 #include "train/trainer.h"
 
@@ -78,7 +79,7 @@ enum exit_code command_train(const struct config *config, const char *subject)
                                                              : TRAINER_OBSERVATIONS_RAW,
         .return_scale = config->data.return_scale,
         .reward_scale = config->data.reward_scale,
-        .loader = {.trials = config->chain.trials,
+        .loader = {.chain = config_chain_law(config),
                    .contexts = config->train.contexts,
                    .pass = config->train.pass,
                    .loss = (enum loader_loss)config->chain.loss,

@@ -100,7 +100,7 @@ static void describe_policy(struct trainer *trainer)
     snapshot->shape.observation_dim = spec->observation_dim;
     snapshot->shape.action_dim = spec->action_dim;
     snapshot->shape.time_max = store_length_max(trainer->store);
-    snapshot->shape.trial_max = trainer->options->loader.trials;
+    snapshot->shape.trial_max = trainer->options->loader.chain.trials;
     choose_scaling(&snapshot->scaling, trainer);
     snprintf(snapshot->domain, sizeof snapshot->domain, "%s", spec->domain);
     snprintf(snapshot->task, sizeof snapshot->task, "%s", spec->tasks[trainer->task]);

@@ -76,6 +76,14 @@ static int tear_down(void **state)
     return unlink(fixture->path);
 }
 
+/* By the law of any 1 to `trials`. */
+static void draw(struct chain *chain, const struct fixture *fixture, size_t task, size_t trials,
+                 uint64_t seed, uint64_t step, uint64_t sample)
+{
+    const struct chain_law law = {.trials_min = 1, .trials = trials};
+    chain_draw(chain, &fixture->catalog, task, &law, seed, step, sample);
+}
+
 static void test_chain_catalog_holds_each_episode_once_in_its_group(void **state)
 {
     const struct fixture *fixture = *state;
@@ -100,7 +108,7 @@ static void test_chain_ascends_by_return_and_ties_by_episode(void **state)
     size_t ties = 0;
     for (uint64_t sample = 0; sample < 500; sample++) {
         struct chain chain;
-        chain_draw(&chain, &fixture->catalog, 0, 10, SEED, 0, sample);
+        draw(&chain, fixture, 0, 10, SEED, 0, sample);
         for (size_t i = 1; i < chain.count; i++) {
             float before = returns[chain.episodes[i - 1]];
             float after = returns[chain.episodes[i]];
@@ -119,7 +127,7 @@ static void test_chain_is_of_different_episodes_of_one_group(void **state)
     const struct fixture *fixture = *state;
     for (uint64_t sample = 0; sample < 500; sample++) {
         struct chain chain;
-        chain_draw(&chain, &fixture->catalog, 0, 10, SEED, 1, sample);
+        draw(&chain, fixture, 0, 10, SEED, 1, sample);
         bool taken[EPISODES] = {false};
         for (size_t i = 0; i < chain.count; i++) {
             assert_int_equal(groups[chain.episodes[i]], groups[chain.episodes[0]]);
@@ -135,7 +143,7 @@ static void test_chain_target_is_its_largest_return_of_the_task(void **state)
     for (uint64_t sample = 0; sample < 200; sample++) {
         for (size_t task = 0; task < 2; task++) {
             struct chain chain;
-            chain_draw(&chain, &fixture->catalog, task, 10, SEED, 0, sample);
+            draw(&chain, fixture, task, 10, SEED, 0, sample);
             double sign = task == 0 ? 1.0 : -1.0;
             double largest = -100.0;
             size_t steps = 0;
@@ -171,7 +179,7 @@ static void test_chain_numbers_of_trajectories_are_alike_from_1_to_trials(void *
     size_t total = 0;
     for (uint64_t sample = 0; sample < 6000; sample++) {
         struct chain chain;
-        chain_draw(&chain, &fixture->catalog, 0, 6, SEED, 2, sample);
+        draw(&chain, fixture, 0, 6, SEED, 2, sample);
         assert_in_range(chain.count, 1, 6);
         if (groups[chain.episodes[0]] != 9) {
             counts[chain.count - 1]++;
@@ -188,7 +196,7 @@ static void test_chain_is_no_longer_than_its_group(void **state)
     size_t total = 0;
     for (uint64_t sample = 0; sample < 3000; sample++) {
         struct chain chain;
-        chain_draw(&chain, &fixture->catalog, 0, CHAIN_TRIALS_MAX, SEED, 3, sample);
+        draw(&chain, fixture, 0, CHAIN_TRIALS_MAX, SEED, 3, sample);
         if (groups[chain.episodes[0]] == 9) {
             assert_in_range(chain.count, 1, 2);
             counts[chain.count - 1]++;
@@ -204,7 +212,7 @@ static void test_chain_groups_are_alike_whatever_their_size(void **state)
     size_t counts[3] = {0};
     for (uint64_t sample = 0; sample < 3000; sample++) {
         struct chain chain;
-        chain_draw(&chain, &fixture->catalog, 0, 4, SEED, 4, sample);
+        draw(&chain, fixture, 0, 4, SEED, 4, sample);
         int64_t group = groups[chain.episodes[0]];
         counts[group == 4 ? 0 : group == 9 ? 1 : 2]++;
     }
@@ -219,7 +227,7 @@ static void test_chain_sets_of_episodes_are_alike(void **state)
     size_t total = 0;
     for (uint64_t sample = 0; sample < 12000; sample++) {
         struct chain chain;
-        chain_draw(&chain, &fixture->catalog, 0, 3, SEED, 5, sample);
+        draw(&chain, fixture, 0, 3, SEED, 5, sample);
         if (groups[chain.episodes[0]] != 4 || chain.count != 2) {
             continue;
         }
@@ -251,15 +259,15 @@ static void test_chain_depends_on_seed_step_and_sample_alone(void **state)
     size_t differing[3] = {0};
     for (uint64_t i = 0; i < 50; i++) {
         struct chain chain, other;
-        chain_draw(&chain, &fixture->catalog, 0, 10, SEED, 100 + i, i);
+        draw(&chain, fixture, 0, 10, SEED, 100 + i, i);
         memset(&other, 0xff, sizeof other);
-        chain_draw(&other, &fixture->catalog, 0, 10, SEED, 100 + i, i);
+        draw(&other, fixture, 0, 10, SEED, 100 + i, i);
         assert_true(is_same(&chain, &other));
-        chain_draw(&other, &fixture->catalog, 0, 10, SEED + 1, 100 + i, i);
+        draw(&other, fixture, 0, 10, SEED + 1, 100 + i, i);
         differing[0] += !is_same(&chain, &other);
-        chain_draw(&other, &fixture->catalog, 0, 10, SEED, 500 + i, i);
+        draw(&other, fixture, 0, 10, SEED, 500 + i, i);
         differing[1] += !is_same(&chain, &other);
-        chain_draw(&other, &fixture->catalog, 0, 10, SEED, 100 + i, 60 + i);
+        draw(&other, fixture, 0, 10, SEED, 100 + i, 60 + i);
         differing[2] += !is_same(&chain, &other);
     }
     for (size_t i = 0; i < 3; i++) {

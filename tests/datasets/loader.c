@@ -22,6 +22,7 @@ static void expect_same_row(const struct steps *left, size_t a, const struct ste
     assert_int_equal(left->trial[a], right->trial[b]);
     assert_memory_equal(&left->weight[a], &right->weight[b], sizeof(real));
 }
+
 /* --- Rules ------------------------------------------------------------------------------------ */
 
 struct fixture {
@@ -88,7 +89,7 @@ static void test_loader_rows_are_the_chains_trajectories_one_after_the_other(voi
         assert_int_equal(shard->segment_count, CONTEXTS);
         for (size_t context = 0; context < CONTEXTS; context++) {
             struct chain chain;
-            chain_draw(&chain, &catalog, 0, TRIALS, SEED, step, context);
+            chain_draw(&chain, &catalog, 0, &loader_sample_law, SEED, step, context);
             assert_int_equal(shard->segments[context].count, chain.steps);
             check_context(&whole.batch, context, &chain);
         }
@@ -135,16 +136,24 @@ static void check_shards(struct loader *loader, enum partition_rule rule, size_t
     loader_sample_unbind(&whole);
 }
 
+/* Whatever the sampling: chains do not know how many ranks there are. */
 static void test_loader_shards_together_are_the_whole_batch_bit_for_bit(void **state)
 {
     const struct fixture *fixture = *state;
-    struct loader *loader =
-        loader_sample_open(fixture->store, &fixture->identity, LOADER_LOSS_BEST);
-    for (size_t places = 1; places <= 4; places++) {
-        check_shards(loader, PARTITION_ZIGZAG, places);
-        check_shards(loader, PARTITION_CONTIGUOUS, places);
+    for (int sampling = CHAIN_UNIFORM; sampling <= CHAIN_BEST; sampling++) {
+        struct loader_options options = {
+            .chain = loader_sample_law, .contexts = CONTEXTS, .seed = SEED};
+        options.chain.sampling = (enum chain_sampling)sampling;
+        struct failure failure = {0};
+        struct loader *loader =
+            loader_open(fixture->store, 0, &fixture->identity, &options, &failure);
+        assert_non_null(loader);
+        for (size_t places = 1; places <= 4; places++) {
+            check_shards(loader, PARTITION_ZIGZAG, places);
+            check_shards(loader, PARTITION_CONTIGUOUS, places);
+        }
+        loader_close(loader);
     }
-    loader_close(loader);
 }
 
 static void test_loader_groups_share_the_samples_of_a_step(void **state)
@@ -186,8 +195,11 @@ static void test_loader_groups_share_the_samples_of_a_step(void **state)
 static void test_loader_passes_together_are_the_groups_share(void **state)
 {
     const struct fixture *fixture = *state;
-    struct loader_options options = {
-        .trials = TRIALS, .contexts = CONTEXTS, .pass = 2, .loss = LOADER_LOSS_BEST, .seed = SEED};
+    struct loader_options options = {.chain = loader_sample_law,
+                                     .contexts = CONTEXTS,
+                                     .pass = 2,
+                                     .loss = LOADER_LOSS_BEST,
+                                     .seed = SEED};
     struct failure failure = {0};
     struct loader *loader = loader_open(fixture->store, 0, &fixture->identity, &options, &failure);
     assert_non_null(loader);
@@ -233,9 +245,7 @@ static void test_loader_gives_other_contexts_at_other_steps(void **state)
     loader_close(loader);
 }
 
-/* A context that holds both trajectories of a pair. */ /* --- Refusals
-                                                           ---------------------------------------------------------------------------------
-                                                         */
+/* --- Refusals --------------------------------------------------------------------------------- */
 
 static void test_loader_refuses_fewer_contexts_than_groups(void **state)
 {
@@ -270,12 +280,22 @@ static void refuse_options(const struct fixture *fixture, struct loader_options 
 static void test_loader_refuses_options_that_make_no_sense(void **state)
 {
     const struct fixture *fixture = *state;
-    refuse_options(fixture, (struct loader_options){.trials = 0, .contexts = 1}, OBSERVATION_DIM);
-    refuse_options(fixture, (struct loader_options){.trials = CHAIN_TRIALS_MAX + 1, .contexts = 1},
-                   OBSERVATION_DIM);
-    refuse_options(fixture, (struct loader_options){.trials = 1, .contexts = 0}, OBSERVATION_DIM);
-    refuse_options(fixture, (struct loader_options){.trials = 1, .contexts = 1},
-                   OBSERVATION_DIM + 1);
+    const struct chain_law laws[] = {
+        {.trials_min = 1, .trials = 0},
+        {.trials_min = 1, .trials = CHAIN_TRIALS_MAX + 1},
+        {.trials_min = 0, .trials = 2},
+        {.trials_min = 3, .trials = 2},
+        {.sampling = CHAIN_BEST, .trials_min = 1, .trials = 2, .draws = 0},
+        {.sampling = CHAIN_BEST, .trials_min = 1, .trials = 2, .draws = CHAIN_TRIALS_MAX + 1},
+    };
+    for (size_t i = 0; i < sizeof laws / sizeof laws[0]; i++) {
+        struct loader_options options = {.chain = laws[i], .contexts = 1};
+        refuse_options(fixture, options, OBSERVATION_DIM);
+    }
+    struct loader_options none = {.chain = loader_sample_law, .contexts = 0};
+    refuse_options(fixture, none, OBSERVATION_DIM);
+    struct loader_options one = {.chain = loader_sample_law, .contexts = 1};
+    refuse_options(fixture, one, OBSERVATION_DIM + 1);
 }
 
 static void test_loader_hands_up_the_failure_of_a_store_cut_short(void **state)

@@ -12,6 +12,8 @@ enum { LENGTH_MAX = 2600 };
 static const size_t mixed_lengths[] = {1, 5, 17, 8, 3, 30, 2, 9, 14, 4, 1500, 20, 2600, 1024, 7};
 const struct loader_sample_content loader_sample_mixed = {3, 5, mixed_lengths};
 
+const struct chain_law loader_sample_law = {.trials_min = 1, .trials = TRIALS, .draws = TRIALS};
+
 /* A number that belongs to one place in the store, of no special value. */
 float loader_sample_number(size_t kind, size_t episode, size_t step, size_t item)
 {
@@ -113,7 +115,7 @@ struct loader *loader_sample_open(const struct store *store, const struct scalin
                                   enum loader_loss loss)
 {
     struct loader_options options = {
-        .trials = TRIALS, .contexts = CONTEXTS, .loss = loss, .seed = SEED};
+        .chain = loader_sample_law, .contexts = CONTEXTS, .loss = loss, .seed = SEED};
     struct failure failure = {0};
     struct loader *loader = loader_open(store, 0, scaling, &options, &failure);
     assert_non_null(loader);

@@ -23,6 +23,9 @@ struct loader_sample_content {
 /* Three groups of five; the last group's are longer than one piece of reading. */
 extern const struct loader_sample_content loader_sample_mixed;
 
+/* Any 1 to TRIALS trajectories. */
+extern const struct chain_law loader_sample_law;
+
 /* A number that belongs to one place in the store, of no special value: kind 0 is the observation,
  * 1 the action, 2 the reward. */
 float loader_sample_number(size_t kind, size_t episode, size_t step, size_t item);

@@ -1,0 +1,11 @@
+#include "cli/config_chain.h"
+
+struct chain_law config_chain_law(const struct config *config)
+{
+    return (struct chain_law){
+        .sampling = (enum chain_sampling)config->chain.sampling,
+        .trials_min = config->chain.trials_min,
+        .trials = config->chain.trials,
+        .draws = config->chain.draws,
+    };
+}
