@@ -1,14 +1,13 @@
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "base/workers.h"
 
-#include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/thread.h"
 
 /* Waking a thread takes tens of microseconds; where work follows work, asking a while for the next
  * spares it, and each time others are let go first. */
@@ -126,22 +125,17 @@ static void *serve(void *self)
 
 /* --- The opening thread ----------------------------------------------------------------------- */
 
-/* Signals are for the thread that started the program: the others are started with all blocked. */
 static bool start(struct workers *workers, size_t count, struct failure *failure)
 {
-    sigset_t all, before;
     int error = 0;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     for (workers->count = 1; workers->count < count; workers->count++) {
         struct lane *lane = &workers->lanes[workers->count];
         lane->workers = workers;
-        error = pthread_create(&lane->thread, NULL, serve, lane);
+        error = thread_start(&lane->thread, serve, lane);
         if (error != 0) {
             break;
         }
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return error == 0 || failure_set(failure, EXIT_CODE_SYSTEM,
                                      "threads: found that the system starts %zu, expected %zu (%s);"
                                      " ask for fewer",

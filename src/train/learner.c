@@ -14,12 +14,14 @@ static void bind_all(struct learner *learner)
     const struct learner_options *options = &learner->options;
     const struct model_shape *shape = &options->shape;
     struct failure failure = {0};
-    loader_batch_bind(learner->loader, &learner->batch, &learner->arena, options->rule,
-                      ring_size(learner->ring), ring_place(learner->ring),
-                      ring_group_count(learner->ring), &failure);
+    for (size_t i = 0; i < PREFETCH_BATCHES; i++) {
+        loader_batch_bind(learner->loader, &learner->batches[i], &learner->arena, options->rule,
+                          ring_size(learner->ring), ring_place(learner->ring),
+                          ring_group_count(learner->ring), &failure);
+    }
     comm_agree(&failure);
     struct transformer_options transformer = {
-        .rows_max = learner->batch.steps.row_max,
+        .rows_max = learner->batches[0].steps.row_max,
         .query_block = options->query_block,
         .key_block = options->key_block,
     };
@@ -56,12 +58,19 @@ void learner_open(struct learner *learner, const struct learner_options *options
     arena_open(&learner->arena, bytes);
     bind_all(learner);
     parameters_initialise(&learner->weights, &options->shape, options->seed);
+    struct failure failure = {0};
+    learner->prefetch =
+        prefetch_open(loader, learner->batches, ring_group(ring), ring_group_count(ring), &failure);
+    comm_agree(&failure);
 }
 
 void learner_close(struct learner *learner)
 {
     transformer_close(&learner->transformer);
-    batch_close(&learner->batch);
+    prefetch_close(learner->prefetch);
+    for (size_t i = 0; i < PREFETCH_BATCHES; i++) {
+        batch_close(&learner->batches[i]);
+    }
     arena_close(&learner->arena);
 }
 
@@ -77,12 +86,12 @@ void learner_broadcast(struct learner *learner)
 enum total { TOTAL_LOSS, TOTAL_PREDICTED, TOTAL_TOKENS, TOTAL_FLOPS, TOTAL_STOPPING, TOTALS };
 
 /* And of what they take the largest. */
-enum most { MOST_WAITED, MOST_MEMORY, MOSTS };
+enum most { MOST_WAITED, MOST_DATA_WAIT, MOST_MEMORY, MOSTS };
 
 /* Tokens and operations of a batch, counted once for each ring. */
-static void count_work(double totals[TOTALS], const struct learner *learner)
+static void count_work(double totals[TOTALS], const struct learner *learner,
+                       const struct batch *batch)
 {
-    const struct batch *batch = &learner->batch;
     if (batch->place != 0) {
         return;
     }
@@ -95,18 +104,13 @@ static void count_work(double totals[TOTALS], const struct learner *learner)
 }
 
 /* Forward, loss and backward of the contexts of one pass. */
-static double learn_pass(struct learner *learner, double totals[TOTALS], uint64_t number,
-                         size_t pass)
+static void learn_pass(struct learner *learner, double totals[TOTALS], double most[MOSTS],
+                       uint64_t number, size_t pass)
 {
     struct failure failure = {0};
-    struct batch *batch = &learner->batch;
     struct transformer *transformer = &learner->transformer;
-    struct loader_slice slice = {
-        .group = ring_group(learner->ring),
-        .groups = ring_group_count(learner->ring),
-        .pass = pass,
-    };
-    loader_fill(learner->loader, batch, number, slice, &failure);
+    const struct batch *batch =
+        prefetch_take(learner->prefetch, number, pass, &most[MOST_DATA_WAIT], &failure);
     comm_agree(&failure);
     struct token_dropout dropout =
         transformer_dropout(transformer, batch, learner->options.seed, number);
@@ -114,8 +118,8 @@ static double learn_pass(struct learner *learner, double totals[TOTALS], uint64_
     totals[TOTAL_LOSS] += transformer_loss(transformer, batch);
     totals[TOTAL_PREDICTED] += batch->predicted;
     transformer_backward(transformer, &learner->gradients, &learner->weights, batch, &dropout);
-    count_work(totals, learner);
-    return transformer->attention.journey.waited;
+    count_work(totals, learner, batch);
+    most[MOST_WAITED] += transformer->attention.journey.waited;
 }
 
 /* Bytes that this process has taken at most. */
@@ -147,7 +151,7 @@ struct learner_step learner_step(struct learner *learner, uint64_t number)
     memset(gradients->flat, 0, gradients->count * sizeof *gradients->flat);
     size_t passes = loader_pass_count(learner->loader, ring_group_count(learner->ring));
     for (size_t pass = 0; pass < passes; pass++) {
-        most[MOST_WAITED] += learn_pass(learner, totals, number, pass);
+        learn_pass(learner, totals, most, number, pass);
     }
     totals[TOTAL_STOPPING] = stop_wanted() ? 1.0 : 0.0;
     comm_sum_real(gradients->flat, gradients->count);
@@ -162,6 +166,7 @@ struct learner_step learner_step(struct learner *learner, uint64_t number)
         .tokens = totals[TOTAL_TOKENS],
         .flops = totals[TOTAL_FLOPS],
         .waited = most[MOST_WAITED],
+        .data_wait = most[MOST_DATA_WAIT],
         .memory = most[MOST_MEMORY],
         .is_stopping = totals[TOTAL_STOPPING] > 0.0,
     };

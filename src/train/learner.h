@@ -13,6 +13,7 @@
 #include "comm/ring.h"
 #include "context/batch.h"
 #include "datasets/loader.h"
+#include "datasets/prefetch.h"
 #include "model/transformer.h"
 #include "optim/adamw.h"
 #include "optim/schedule.h"
@@ -32,7 +33,8 @@ struct learner {
     struct ring *ring;     /* borrowed */
     struct loader *loader; /* borrowed */
     struct arena arena;
-    struct batch batch;
+    struct batch batches[PREFETCH_BATCHES];
+    struct prefetch *prefetch; /* fills one batch while the other is computed with */
     struct transformer transformer;
     struct parameters weights, gradients;
     struct adamw adamw;
@@ -46,6 +48,7 @@ struct learner_step {
     double tokens;    /* of all contexts */
     double flops;     /* of the model, nothing counted twice that is computed again */
     double waited;    /* seconds, the longest that a rank waited for its ring */
+    double data_wait; /* seconds, the longest that a rank waited for its data */
     double memory;    /* bytes, the most that a rank has taken so far */
     bool is_stopping; /* a rank has been asked to stop */
 };

@@ -301,6 +301,7 @@ static enum exit_code train(struct trainer *trainer)
     write_status(trainer, RUN_STATE_RUNNING, (double)NAN);
     enum exit_code code = take_steps(trainer);
     if (comm_rank() == 0) {
+        report_summary(&trainer->report, trainer->place.step);
         report_close(&trainer->report);
     }
     return code;
