@@ -1,7 +1,9 @@
 /* Matrix products, all row-major: the only place that knows a BLAS.
  *
- * Three forms, named by which factor is transposed. The t-t form does not exist because nobody
- * needs it. Nothing here allocates or uses more than one thread. */
+ * Two forms, named by which factor is transposed. Those with b transposed do not exist: they are
+ * slow in OpenBLAS, and whoever needs one transposes b once. Products of narrow matrices are done
+ * in pieces of the size that OpenBLAS is fast at. Nothing here allocates or uses more than one
+ * thread. */
 #ifndef CHAINRING_MATH_GEMM_H
 #define CHAINRING_MATH_GEMM_H
 
@@ -18,10 +20,6 @@ void gemm_nn(real *c, size_t c_stride, enum gemm_store store, const real *a, siz
 
 /* The same with a stored (k x m). */
 void gemm_tn(real *c, size_t c_stride, enum gemm_store store, const real *a, size_t a_stride,
-             const real *b, size_t b_stride, size_t m, size_t n, size_t k);
-
-/* The same with b stored (n x k). */
-void gemm_nt(real *c, size_t c_stride, enum gemm_store store, const real *a, size_t a_stride,
              const real *b, size_t b_stride, size_t m, size_t n, size_t k);
 
 /* The kernels that the BLAS has chosen for this processor ("SkylakeX"). */

@@ -18,6 +18,11 @@ void block_scratch_bind(struct block_scratch *scratch, struct arena *arena,
         .expanded = arena_take(arena, wide, sizeof(real)),
         .activated = arena_take(arena, wide, sizeof(real)),
         .d_expanded = arena_take(arena, wide, sizeof(real)),
+        .query = arena_take(arena, shape->width * shape->width, sizeof(real)),
+        .key_value = arena_take(arena, 2 * shape->width * shape->width, sizeof(real)),
+        .output = arena_take(arena, shape->width * shape->width, sizeof(real)),
+        .expand = arena_take(arena, shape->width * shape->hidden, sizeof(real)),
+        .contract = arena_take(arena, shape->width * shape->hidden, sizeof(real)),
     };
 }
 
@@ -60,6 +65,12 @@ void block_project(real *query, real *key_value, const real *x,
     }
 }
 
+static void transpose(real *transposed, const real *weight, size_t in, size_t out)
+{
+    struct linear_dims dims = dense(0, in, out);
+    linear_transpose(transposed, weight, &dims);
+}
+
 void block_project_backward(real *d_x, struct layer_parameters *gradients, const real *d_query,
                             const real *d_key_value, const real *x,
                             const struct layer_parameters *parameters,
@@ -69,6 +80,8 @@ void block_project_backward(real *d_x, struct layer_parameters *gradients, const
     const struct layer_parameters *p = parameters;
     struct layer_parameters *g = gradients;
     size_t width = shape->width;
+    transpose(scratch->query, p->query_weight, width, width);
+    transpose(scratch->key_value, p->key_value_weight, width, 2 * width);
     for (size_t first = 0; first < rows; first += BLOCK_CHUNK) {
         struct chunk chunk = chunk_from(first, rows);
         struct linear_dims query_dims = dense(chunk.count, width, width);
@@ -76,9 +89,9 @@ void block_project_backward(real *d_x, struct layer_parameters *gradients, const
         norm_forward(scratch->normed, width, x + first * width, width, p->attention_norm_gain,
                      p->attention_norm_bias, chunk.count, width);
         linear_backward(scratch->d_width, GEMM_SET, g->query_weight, g->query_bias,
-                        d_query + first * width, scratch->normed, p->query_weight, &query_dims);
+                        d_query + first * width, scratch->normed, scratch->query, &query_dims);
         linear_backward(scratch->d_width, GEMM_ADD, g->key_value_weight, g->key_value_bias,
-                        d_key_value + first * 2 * width, scratch->normed, p->key_value_weight,
+                        d_key_value + first * 2 * width, scratch->normed, scratch->key_value,
                         &key_value_dims);
         norm_backward(d_x + first * width, g->attention_norm_gain, g->attention_norm_bias,
                       scratch->d_width, x + first * width, width, p->attention_norm_gain,
@@ -140,11 +153,11 @@ static void feed_forward_backward(real *d_y, struct block_scratch *scratch,
     token_dropout_apply(scratch->d_width, width, chunk.first, chunk.count, dropout, layer,
                         DROPOUT_FORWARD);
     linear_backward(scratch->d_expanded, GEMM_SET, g->contract_weight, g->contract_bias,
-                    scratch->d_width, scratch->activated, p->contract_weight, &contract_dims);
+                    scratch->d_width, scratch->activated, scratch->contract, &contract_dims);
     activation_backward(scratch->d_expanded, scratch->d_expanded, scratch->expanded,
                         shape->activation, chunk.count * shape->hidden);
     linear_backward(scratch->d_width, GEMM_SET, g->expand_weight, g->expand_bias,
-                    scratch->d_expanded, scratch->normed, p->expand_weight, &expand_dims);
+                    scratch->d_expanded, scratch->normed, scratch->expand, &expand_dims);
     norm_backward(d_y, g->forward_norm_gain, g->forward_norm_bias, scratch->d_width,
                   scratch->middle, width, p->forward_norm_gain, chunk.count, width);
 }
@@ -156,6 +169,9 @@ void block_finish_backward(real *d_y, real *d_attention, struct layer_parameters
                            const struct token_dropout *dropout, size_t layer)
 {
     size_t width = shape->width;
+    transpose(scratch->output, parameters->output_weight, width, width);
+    transpose(scratch->expand, parameters->expand_weight, width, shape->hidden);
+    transpose(scratch->contract, parameters->contract_weight, shape->hidden, width);
     for (size_t first = 0; first < rows; first += BLOCK_CHUNK) {
         struct chunk chunk = chunk_from(first, rows);
         struct linear_dims output_dims = dense(chunk.count, width, width);
@@ -168,6 +184,6 @@ void block_finish_backward(real *d_y, real *d_attention, struct layer_parameters
                             DROPOUT_ATTENTION);
         linear_backward(d_attention + first * width, GEMM_SET, gradients->output_weight,
                         gradients->output_bias, scratch->d_width, attention + first * width,
-                        parameters->output_weight, &output_dims);
+                        scratch->output, &output_dims);
     }
 }

@@ -28,6 +28,10 @@ struct block_scratch {
     real *expanded;   /* (chunk x hidden), before the activation */
     real *activated;  /* (chunk x hidden) */
     real *d_expanded; /* (chunk x hidden) */
+    /* A layer's weights transposed (linear_transpose), for one call of a backward half. */
+    real *query, *key_value; /* (width x width), (2 width x width) */
+    real *output;            /* (width x width) */
+    real *expand, *contract; /* (hidden x width), (width x hidden) */
 };
 
 /* Out of the arena, which may only be measuring. Local, like all of this file. */

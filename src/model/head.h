@@ -14,6 +14,7 @@ enum { HEAD_CHUNK = 256 }; /* rows computed at once */
 struct head_scratch {
     real *normed;   /* (chunk x width) */
     real *d_normed; /* (chunk x width) */
+    real *weight;   /* (action_dim x width), transposed */
 };
 
 /* Out of the arena, which may only be measuring. Local, like all of this file. */

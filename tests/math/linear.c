@@ -7,7 +7,7 @@
 /* y = x W + b inside wider arrays, and the loss sum(d_y y). */
 struct map {
     struct linear_dims dims;
-    real *x, *weight, *bias, *y, *d_y;
+    real *x, *weight, *transposed, *bias, *y, *d_y;
     const real *bias_or_null;
 };
 
@@ -16,6 +16,8 @@ static struct map map_of(const struct linear_dims *dims)
     struct map map = {.dims = *dims};
     map.x = reals_normal(dims->rows * dims->x_stride, 1);
     map.weight = reals_normal(dims->in * dims->weight_stride, 2);
+    map.transposed = reals_zero(dims->in * dims->out);
+    linear_transpose(map.transposed, map.weight, dims);
     map.bias = reals_normal(dims->out, 3);
     map.y = reals_filled(dims->rows * dims->y_stride, (real)NAN);
     map.d_y = reals_normal(dims->rows * dims->y_stride, 4);
@@ -27,6 +29,7 @@ static void release(struct map *map)
 {
     memory_free(map->x);
     memory_free(map->weight);
+    memory_free(map->transposed);
     memory_free(map->bias);
     memory_free(map->y);
     memory_free(map->d_y);
@@ -89,7 +92,7 @@ static void test_backward_equals_differences(void **state)
         real *d_x = reals_zero(x_count);
         real *d_weight = reals_zero(weight_count);
         real *d_bias = reals_zero(dims->out);
-        linear_backward(d_x, GEMM_SET, d_weight, d_bias, map.d_y, map.x, map.weight, dims);
+        linear_backward(d_x, GEMM_SET, d_weight, d_bias, map.d_y, map.x, map.transposed, dims);
         support_check_gradient(loss, &map, map.x, d_x, x_count,
                                &(struct support_gradient_check){.name = "x"});
         support_check_gradient(loss, &map, map.weight, d_weight, weight_count,
@@ -115,10 +118,10 @@ static void test_backward_adds_or_sets_or_leaves_out(void **state)
     real *d_weight = reals_zero(weight_count);
     real *d_weight_thrice = reals_zero(weight_count);
     real *d_bias = reals_zero(dims->out);
-    linear_backward(once, GEMM_SET, d_weight, NULL, map.d_y, map.x, map.weight, dims);
-    linear_backward(twice, GEMM_SET, d_weight_thrice, d_bias, map.d_y, map.x, map.weight, dims);
-    linear_backward(twice, GEMM_ADD, d_weight_thrice, NULL, map.d_y, map.x, map.weight, dims);
-    linear_backward(NULL, GEMM_SET, d_weight_thrice, d_bias, map.d_y, map.x, map.weight, dims);
+    linear_backward(once, GEMM_SET, d_weight, NULL, map.d_y, map.x, map.transposed, dims);
+    linear_backward(twice, GEMM_SET, d_weight_thrice, d_bias, map.d_y, map.x, map.transposed, dims);
+    linear_backward(twice, GEMM_ADD, d_weight_thrice, NULL, map.d_y, map.x, map.transposed, dims);
+    linear_backward(NULL, GEMM_SET, d_weight_thrice, d_bias, map.d_y, map.x, NULL, dims);
     for (size_t i = 0; i < x_count; i++) {
         double wanted = 2.0 * (double)once[i];
         reals_expect("d_x added", &twice[i], &wanted, 1, rounding);
