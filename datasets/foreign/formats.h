@@ -5,5 +5,6 @@
 #include "datasets/foreign/foreign.h"
 
 extern const struct foreign_format foreign_exorl;
+extern const struct foreign_format foreign_d4rl;
 
 #endif
