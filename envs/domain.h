@@ -23,6 +23,7 @@ struct domain_script {
 /* What a task may not observe. */
 struct domain_hidden {
     size_t dim;
+    size_t count; /* of hidden tasks, numbered 0, 1, ... by the one number; 0: a continuum */
     void (*draw)(double *hidden, struct random *random);
 };
 

@@ -53,6 +53,7 @@ static struct env_spec spec_of(const struct registry_entry *entry,
         .velocity_dim = sizes->velocity,
         .physics_dim = sizes->position + sizes->velocity + sizes->activation,
         .hidden_dim = task->hidden ? task->hidden->dim : 0,
+        .hidden_count = task->hidden ? task->hidden->count : 0,
         .steps_max = task->steps_max,
         .control_timestep = sizes->timestep * (double)task->substeps,
         .return_max = (double)task->steps_max, /* a reward is at most 1 */

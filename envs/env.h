@@ -24,6 +24,7 @@ struct env_spec {
     size_t action_dim;       /* every action lies in [-1, 1] */
     size_t physics_dim;      /* qpos, qvel, act */
     size_t hidden_dim;       /* numbers that say which hidden task holds; 0: nothing is hidden */
+    size_t hidden_count;     /* of hidden tasks: 0 to count - 1 in the one number; 0: a continuum */
     size_t steps_max;        /* control steps of an episode */
     double control_timestep; /* seconds */
     double return_max;       /* no episode's return is larger */

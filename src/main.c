@@ -38,6 +38,8 @@ static enum exit_code run(const struct wish *wish)
         return command_eval(&wish->config, subject);
     case COMMAND_COLLECT:
         return command_collect(&wish->config, subject);
+    case COMMAND_CONVERT:
+        return command_convert(&wish->config, subject);
     case COMMAND_INSPECT:
         return command_inspect(&wish->config, subject);
     case COMMAND_BENCH:

@@ -1,4 +1,5 @@
-/* The formats that foreign.c lists, each defined in its own file (private to this folder). */
+/* The formats and writers that foreign.c lists, each defined in its own file (private to this
+ * folder). */
 #ifndef CHAINRING_DATASETS_FOREIGN_FORMATS_H
 #define CHAINRING_DATASETS_FOREIGN_FORMATS_H
 
@@ -6,5 +7,7 @@
 
 extern const struct foreign_format foreign_exorl;
 extern const struct foreign_format foreign_d4rl;
+
+extern const struct foreign_writer foreign_exorl_writer;
 
 #endif

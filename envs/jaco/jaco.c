@@ -240,7 +240,7 @@ static double reward_hidden(const struct simulation_view *view, const double *hi
 
 /* --- The table -------------------------------------------------------------------------------- */
 
-static const struct domain_hidden hidden_goal = {.dim = 1, .draw = draw_goal};
+static const struct domain_hidden hidden_goal = {.dim = 1, .count = GOALS, .draw = draw_goal};
 
 static const struct domain_task tasks[] = {
     {.name = "jaco_reach_top_left",

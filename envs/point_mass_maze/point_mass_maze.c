@@ -99,7 +99,7 @@ static double reward_hidden(const struct simulation_view *view, const double *hi
 
 /* --- The table -------------------------------------------------------------------------------- */
 
-static const struct domain_hidden hidden_room = {.dim = 1, .draw = draw_room};
+static const struct domain_hidden hidden_room = {.dim = 1, .count = ROOMS, .draw = draw_room};
 
 static const struct domain_task tasks[] = {
     {.name = "point_mass_maze_reach_top_left",

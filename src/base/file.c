@@ -267,6 +267,22 @@ bool file_make_folder(const char *path, struct failure *failure)
                        path);
 }
 
+bool file_make_parent(const char *path, struct failure *failure)
+{
+    char folder[FILE_PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t length = slash ? (size_t)(slash - path) : 0;
+    if (length == 0) {
+        return true;
+    }
+    if (length >= sizeof folder) {
+        return refuse_length(path, failure);
+    }
+    memcpy(folder, path, length);
+    folder[length] = '\0';
+    return file_make_folder(folder, failure);
+}
+
 /* Let two folders change names in steps, for file systems that cannot do it in one. */
 static bool exchange_in_steps(const char *from, const char *to, struct failure *failure)
 {

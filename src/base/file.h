@@ -70,6 +70,9 @@ char *file_read(const char *path, size_t size_max, size_t *size, struct failure 
 /* Make a folder and those above it; one that exists is fine. */
 bool file_make_folder(const char *path, struct failure *failure);
 
+/* The same for the folder that a file called `path` will stand in. */
+bool file_make_parent(const char *path, struct failure *failure);
+
 /* Bring a folder's list of names to the disk. */
 bool file_sync_folder(const char *path, struct failure *failure);
 

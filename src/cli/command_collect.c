@@ -2,25 +2,11 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "comm/comm.h"
 #include "datasets/collector.h"
-
-/* The folder that the store will stand in. */
-static bool make_folder_of(const char *path, struct failure *failure)
-{
-    char folder[CONFIG_TEXT_SIZE];
-    snprintf(folder, sizeof folder, "%s", path);
-    char *slash = strrchr(folder, '/');
-    if (!slash || slash == folder) {
-        return true;
-    }
-    *slash = '\0';
-    return file_make_folder(folder, failure);
-}
 
 static void print_summary(const struct collector_summary *summary, const char *path)
 {
@@ -52,7 +38,7 @@ enum exit_code command_collect(const struct config *config, const char *subject)
         .seed = config->collect.seed,
         .path = config->collect.output,
     };
-    if (comm_rank() == 0 && make_folder_of(options.path, &failure) &&
+    if (comm_rank() == 0 && file_make_parent(options.path, &failure) &&
         collector_run(&options, &summary, &failure)) {
         print_summary(&summary, options.path);
     }

@@ -11,6 +11,7 @@
 enum exit_code command_train(const struct config *config, const char *subject);
 enum exit_code command_eval(const struct config *config, const char *subject);
 enum exit_code command_collect(const struct config *config, const char *subject);
+enum exit_code command_convert(const struct config *config, const char *subject);
 enum exit_code command_inspect(const struct config *config, const char *subject);
 enum exit_code command_bench(const struct config *config, const char *subject);
 

@@ -8,6 +8,7 @@
 #include "context/partition.h"
 #include "datasets/chain.h"
 #include "datasets/collector.h"
+#include "datasets/foreign/convert.h"
 #include "datasets/loader.h"
 #include "envs/inertia.h"
 #include "math/activation.h"

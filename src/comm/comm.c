@@ -171,6 +171,29 @@ void comm_same(uint64_t value, const char *what)
     comm_agree(&failure);
 }
 
+void comm_send(size_t rank, const void *bytes, size_t size)
+{
+    invariant(is_running() && rank < job.size && rank != job.rank);
+    const char *at = bytes;
+    for (size_t done = 0; done < size;) {
+        int piece = collective_piece(size - done);
+        MPI_Send(at + done, piece, MPI_BYTE, (int)rank, 0, MPI_COMM_WORLD);
+        done += (size_t)piece;
+    }
+}
+
+void comm_receive(size_t rank, void *bytes, size_t size)
+{
+    invariant(is_running() && rank < job.size && rank != job.rank);
+    char *at = bytes;
+    for (size_t done = 0; done < size;) {
+        int piece = collective_piece(size - done);
+        MPI_Recv(at + done, piece, MPI_BYTE, (int)rank, 0, MPI_COMM_WORLD,
+                 MPI_STATUS_IGNORE);
+        done += (size_t)piece;
+    }
+}
+
 void comm_barrier(void)
 {
     MPI_Barrier(MPI_COMM_WORLD);

@@ -1,0 +1,107 @@
+#include "datasets/foreign/parcel.h"
+
+#include "base/memory.h"
+#include "comm/comm.h"
+
+void parcel_open(struct parcel *parcel, const struct store_spec *spec)
+{
+    *parcel = (struct parcel){.spec = *spec};
+}
+
+void parcel_close(struct parcel *parcel)
+{
+    memory_free(parcel->bytes);
+    *parcel = (struct parcel){0};
+}
+
+static size_t aligned(size_t bytes)
+{
+    enum { ALIGNMENT = 64 };
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+/* Bytes of each array, in the order in which they lie. */
+enum { OBSERVATION, ACTION, REWARD, PHYSICS, HIDDEN, ARRAYS };
+
+static void measure(size_t bytes[ARRAYS], const struct parcel *parcel)
+{
+    const struct parcel_note *note = &parcel->note;
+    const struct store_spec *spec = &parcel->spec;
+    bytes[OBSERVATION] = (note->length + 1) * spec->observation_dim * sizeof(float);
+    bytes[ACTION] = note->length * spec->action_dim * sizeof(float);
+    bytes[REWARD] = note->variants * spec->task_count * note->length * sizeof(float);
+    bytes[PHYSICS] = (note->length + 1) * spec->physics_dim * sizeof(double);
+    bytes[HIDDEN] = note->variants * spec->hidden_dim * sizeof(double);
+}
+
+static void grow(struct parcel *parcel)
+{
+    if (parcel->note.bytes > parcel->room) {
+        memory_free(parcel->bytes);
+        parcel->bytes = memory_take(parcel->note.bytes, 1);
+        parcel->room = parcel->note.bytes;
+    }
+}
+
+void parcel_make_room(struct parcel *parcel)
+{
+    size_t bytes[ARRAYS];
+    measure(bytes, parcel);
+    parcel->note.bytes = 0;
+    for (size_t i = 0; i < ARRAYS; i++) {
+        parcel->note.bytes += aligned(bytes[i]);
+    }
+    grow(parcel);
+}
+
+struct parcel_arrays parcel_arrays(const struct parcel *parcel)
+{
+    size_t bytes[ARRAYS];
+    void *places[ARRAYS];
+    measure(bytes, parcel);
+    unsigned char *at = parcel->bytes;
+    for (size_t i = 0; i < ARRAYS; i++) {
+        places[i] = bytes[i] > 0 ? at : NULL;
+        at += aligned(bytes[i]);
+    }
+    return (struct parcel_arrays){
+        .observation = places[OBSERVATION],
+        .action = places[ACTION],
+        .reward = places[REWARD],
+        .physics = places[PHYSICS],
+        .hidden = places[HIDDEN],
+    };
+}
+
+struct store_episode parcel_episode(const struct parcel *parcel, size_t variant)
+{
+    const struct parcel_note *note = &parcel->note;
+    const struct store_spec *spec = &parcel->spec;
+    struct parcel_arrays arrays = parcel_arrays(parcel);
+    struct store_episode episode = {
+        .length = note->length,
+        .observation = arrays.observation,
+        .action = arrays.action,
+        .physics = arrays.physics,
+        .hidden = arrays.hidden ? arrays.hidden + variant * spec->hidden_dim : NULL,
+        .group = note->variants > 1 ? (int64_t)variant : note->group,
+        .end = note->end,
+    };
+    for (size_t k = 0; k < spec->task_count; k++) {
+        episode.reward[k] = arrays.reward + (variant * spec->task_count + k) * note->length;
+    }
+    return episode;
+}
+
+void parcel_send(const struct parcel *parcel, size_t rank)
+{
+    comm_send(rank, &parcel->note, sizeof parcel->note);
+    comm_send(rank, parcel->bytes, parcel->note.bytes);
+}
+
+void parcel_receive(struct parcel *parcel, size_t rank)
+{
+    comm_receive(rank, &parcel->note, sizeof parcel->note);
+    grow(parcel);
+    comm_receive(rank, parcel->bytes, parcel->note.bytes);
+}

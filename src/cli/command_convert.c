@@ -1,0 +1,98 @@
+#include "cli/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "comm/comm.h"
+#include "datasets/foreign/convert.h"
+
+static void print_counts(const struct convert_summary *summary, const char *output)
+{
+    const struct store_spec *spec = &summary->spec;
+    printf("%s: %zu episodes, %zu steps of %s from %s, %.0f MB in %.1f s\n", output,
+           summary->episodes, summary->steps, spec->domain, summary->format,
+           1e-6 * (double)summary->bytes, summary->seconds);
+    printf("rewards:");
+    for (size_t k = 0; k < spec->task_count; k++) {
+        printf("%s %s (%s)", k > 0 ? "," : "", spec->tasks[k], spec->reward_source[k]);
+    }
+    printf("\n");
+}
+
+/* What is not as it came: said even where nobody asked. */
+static void print_changes(const struct convert_summary *summary, enum convert_partial partial)
+{
+    if (summary->clipped > 0) {
+        printf("actions: %zu of %zu numbers lay outside [-1, 1] and were clipped\n",
+               summary->clipped, summary->numbers);
+    }
+    if (summary->partial > 0) {
+        printf("partial: %zu episodes that the input cuts off were %s\n", summary->partial,
+               partial == CONVERT_KEEP_PARTIAL ? "kept" : "dropped");
+    }
+    if (summary->bad > 0) {
+        printf("bad: %zu episodes were dropped, the first because: %s\n", summary->bad,
+               summary->first_bad);
+    }
+}
+
+static void to_store(const struct config *config, const char *input)
+{
+    struct convert_options options = {
+        .input = input,
+        .format = config->convert.from,
+        .output = config->convert.output,
+        .relabel = config->convert.relabel,
+        .convention = (enum relabel_convention)config->convert.convention,
+        .inertia = (enum inertia_rule)config->convert.inertia,
+        .tasks = config->convert.task,
+        .domain = config->convert.domain,
+        .source = config->convert.source,
+        .control_timestep = config->convert.timestep,
+        .reading = {.episode_steps_max = config->convert.episode_steps},
+        .partial = (enum convert_partial)config->convert.partial,
+        .bad = config->convert.skip_bad == CONFIG_YES ? CONVERT_SKIP_BAD : CONVERT_REFUSE_BAD,
+    };
+    struct convert_summary summary;
+    convert_run(&summary, &options);
+    if (comm_rank() == 0) {
+        print_counts(&summary, options.output);
+        print_changes(&summary, options.partial);
+    }
+}
+
+static void from_store(const struct config *config, const char *input, struct failure *failure)
+{
+    const struct foreign_writer *writer = foreign_find_writer(config->convert.to, failure);
+    struct store *store = writer ? store_open(input, failure) : NULL;
+    if (!store) {
+        return;
+    }
+    if (writer->write(config->convert.output, store, failure)) {
+        printf("%s: %zu episodes, %zu steps of %s for %s\n", config->convert.output,
+               store_episode_count(store), store_step_count(store), store_spec(store)->domain,
+               writer->name);
+    }
+    store_close(store);
+}
+
+enum exit_code command_convert(const struct config *config, const char *subject)
+{
+    struct failure failure = {0};
+    if (config->convert.output[0] == '\0') {
+        failure_set(&failure, EXIT_CODE_USAGE,
+                    "convert: found no --convert.output, expected the path of what to write");
+    } else if (comm_rank() == 0) {
+        file_make_parent(config->convert.output, &failure);
+    }
+    comm_agree(&failure);
+    if (config->convert.to[0] == '\0') {
+        to_store(config, subject);
+    } else if (comm_rank() == 0) {
+        from_store(config, subject, &failure);
+    }
+    comm_agree(&failure);
+    return EXIT_CODE_DONE;
+}
