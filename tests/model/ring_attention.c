@@ -243,37 +243,46 @@ static void compare(size_t length, size_t heads, enum partition_rule rule, struc
     dense_close(&dense);
 }
 
-static void compare_lengths(enum partition_rule rule, size_t neighbours_max)
+static void compare_lengths(enum partition_rule rule, size_t neighbours_max, const size_t *lengths,
+                            size_t count)
 {
-    static const size_t lengths[] = {1, 7, 64, 1000, 1001};
     struct ring *ring = ring_open(comm_size(), neighbours_max);
-    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+    for (size_t i = 0; i < count; i++) {
         compare(lengths[i], 1, rule, ring);
         compare(lengths[i], 4, rule, ring);
     }
     ring_close(ring);
 }
 
+/* What travels where depends on the neighbourhoods, not on the length. */
+static void compare_few_lengths(size_t neighbours_max)
+{
+    static const size_t lengths[] = {1, 7, 301};
+    compare_lengths(PARTITION_ZIGZAG, neighbours_max, lengths, sizeof lengths / sizeof lengths[0]);
+    compare_lengths(PARTITION_CONTIGUOUS, neighbours_max, lengths,
+                    sizeof lengths / sizeof lengths[0]);
+}
+
 static void test_ring_attention_equals_dense_in_one_neighbourhood(void **state)
 {
     (void)state;
-    compare_lengths(PARTITION_ZIGZAG, 0);
-    compare_lengths(PARTITION_CONTIGUOUS, 0);
+    static const size_t lengths[] = {1, 7, 64, 1000, 1001};
+    size_t count = sizeof lengths / sizeof lengths[0];
+    compare_lengths(PARTITION_ZIGZAG, 0, lengths, count);
+    compare_lengths(PARTITION_CONTIGUOUS, 0, lengths, count);
 }
 
 static void test_ring_attention_equals_dense_by_messages(void **state)
 {
     (void)state;
-    compare_lengths(PARTITION_ZIGZAG, 1);
-    compare_lengths(PARTITION_CONTIGUOUS, 1);
+    compare_few_lengths(1);
 }
 
 /* As on two machines: in place inside each, by messages between them. */
 static void test_ring_attention_equals_dense_across_neighbourhoods(void **state)
 {
     (void)state;
-    compare_lengths(PARTITION_ZIGZAG, 2);
-    compare_lengths(PARTITION_CONTIGUOUS, 2);
+    compare_few_lengths(2);
 }
 
 int main(int argc, char **argv)
