@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/memory.h"
 #include "base/thread.h"
 
@@ -156,10 +155,9 @@ static struct order following(const struct prefetch *prefetch, const struct orde
     };
 }
 
-struct batch *prefetch_take(struct prefetch *prefetch, uint64_t step, size_t pass, double *waited,
+struct batch *prefetch_take(struct prefetch *prefetch, uint64_t step, size_t pass,
                             struct failure *failure)
 {
-    double begun = clock_seconds();
     await_thread(prefetch);
     struct order order = prefetch->order;
     if (prefetch->stage == STAGE_IDLE || order.step != step || order.pass != pass) {
@@ -167,7 +165,6 @@ struct batch *prefetch_take(struct prefetch *prefetch, uint64_t step, size_t pas
         place_order(prefetch, order);
         await_thread(prefetch);
     }
-    *waited += clock_seconds() - begun;
     if (prefetch->failure.code != EXIT_CODE_DONE) {
         failure_set(failure, prefetch->failure.code, "%s", prefetch->failure.text);
         return NULL;

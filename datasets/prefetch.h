@@ -28,9 +28,8 @@ void prefetch_close(struct prefetch *prefetch);
 /* The batch of a pass of an optimizer step, valid until the next call, and begin to fill the one
  * that follows it: the step's next pass, or the next step's first. What the call before
  * began is waited for if need be; whatever else is asked for, as at first, is filled from the
- * beginning. *waited grows by the seconds spent waiting. NULL and the loader's failure where this
- * very batch cannot be filled. */
-struct batch *prefetch_take(struct prefetch *prefetch, uint64_t step, size_t pass, double *waited,
+ * beginning. NULL and the loader's failure where this very batch cannot be filled. */
+struct batch *prefetch_take(struct prefetch *prefetch, uint64_t step, size_t pass,
                             struct failure *failure);
 
 #endif

@@ -83,7 +83,7 @@ void ring_journey_plan(struct ring_journey *journey, const struct batch *batch,
         journey->reals[home] = batch->partition.shards[home].row_count * reals_per_row;
         invariant(journey->reals[home] <= journey->reals_max);
     }
-    journey->waited = 0.0;
+    journey->message_wait = journey->rank_wait = 0.0;
 }
 
 real *ring_journey_own(const struct ring_journey *journey)
@@ -111,7 +111,7 @@ static uint64_t progress_after(const struct ring_journey *journey, size_t hops)
 
 static void wait_until(struct ring_journey *journey, size_t place, size_t hops)
 {
-    journey->waited += window_await(journey->window, place, progress_after(journey, hops));
+    journey->rank_wait += window_await(journey->window, place, progress_after(journey, hops));
 }
 
 /* The last hop that takes this rank's shard out of its neighbourhood; 0: none does. */
@@ -151,8 +151,8 @@ void ring_journey_end(struct ring_journey *journey, bool gradients)
         }
     }
     if (gradients) {
-        journey->waited += ring_wait(journey->ring, RING_GRADIENTS);
-        journey->waited += ring_wait(journey->ring, RING_HOMEWARD);
+        journey->message_wait += ring_wait(journey->ring, RING_GRADIENTS);
+        journey->message_wait += ring_wait(journey->ring, RING_HOMEWARD);
         if (last_hop_away(journey) > 0) {
             accumulate(gradient_at(journey, place), journey->homecoming, journey->reals[place]);
         }
@@ -195,7 +195,7 @@ const real *ring_journey_meet(struct ring_journey *journey, size_t hop)
 
 void ring_journey_leave(struct ring_journey *journey, size_t hop)
 {
-    journey->waited += ring_wait(journey->ring, RING_KEYS_VALUES);
+    journey->message_wait += ring_wait(journey->ring, RING_KEYS_VALUES);
     window_advance(journey->window, progress_after(journey, hop + 1));
 }
 
@@ -232,8 +232,8 @@ real *ring_journey_take_gradient(struct ring_journey *journey, size_t hop)
                      journey->incoming, journey->reals[home]);
     }
     /* The buffer was sent from two hops ago. */
-    journey->waited += ring_wait_sends(journey->ring, RING_GRADIENTS);
-    journey->waited += ring_wait_sends(journey->ring, RING_HOMEWARD);
+    journey->message_wait += ring_wait_sends(journey->ring, RING_GRADIENTS);
+    journey->message_wait += ring_wait_sends(journey->ring, RING_HOMEWARD);
     memset(journey->outgoing[hop % 2], 0, journey->reals[home] * sizeof(real));
     return journey->outgoing[hop % 2];
 }
@@ -247,7 +247,7 @@ void ring_journey_hand_gradient(struct ring_journey *journey, size_t hop)
         return;
     }
     if (comes_in(journey, home)) {
-        journey->waited += ring_wait_receives(journey->ring, RING_GRADIENTS);
+        journey->message_wait += ring_wait_receives(journey->ring, RING_GRADIENTS);
         accumulate(gradient, journey->incoming, reals);
     }
     if (hop < journey->last_hop[home] && !ring_joins(journey->ring, home, next_place(journey))) {

@@ -31,7 +31,8 @@ struct ring_journey {
     real *incoming;        /* (reals_max): the same before that */
     real *homecoming;      /* (reals_max): what was added to this rank's gradient beyond */
     uint64_t calls;        /* journeys begun */
-    double waited;         /* seconds spent waiting for other ranks since ring_journey_plan */
+    double message_wait;   /* seconds spent waiting for messages since ring_journey_plan */
+    double rank_wait;      /* and for neighbours that are not as far */
 };
 
 /* Room for shards of at most reals_max reals, the same number on every rank. The arena may only be

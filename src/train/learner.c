@@ -85,9 +85,6 @@ void learner_broadcast(struct learner *learner)
 /* What the ranks add up at the end of a step. */
 enum total { TOTAL_LOSS, TOTAL_PREDICTED, TOTAL_TOKENS, TOTAL_FLOPS, TOTAL_STOPPING, TOTALS };
 
-/* And of what they take the largest. */
-enum most { MOST_WAITED, MOST_DATA_WAIT, MOST_MEMORY, MOSTS };
-
 /* Tokens and operations of a batch, counted once for each ring. */
 static void count_work(double totals[TOTALS], const struct learner *learner,
                        const struct batch *batch)
@@ -104,14 +101,16 @@ static void count_work(double totals[TOTALS], const struct learner *learner,
 }
 
 /* Forward, loss and backward of the contexts of one pass. */
-static void learn_pass(struct learner *learner, double totals[TOTALS], double most[MOSTS],
+static void learn_pass(struct learner *learner, double totals[TOTALS], struct ledger *ledger,
                        uint64_t number, size_t pass)
 {
     struct failure failure = {0};
     struct transformer *transformer = &learner->transformer;
-    const struct batch *batch =
-        prefetch_take(learner->prefetch, number, pass, &most[MOST_DATA_WAIT], &failure);
+    const struct ring_journey *journey = &transformer->attention.journey;
+    const struct batch *batch = prefetch_take(learner->prefetch, number, pass, &failure);
+    ledger_charge(ledger, LEDGER_DATA);
     comm_agree(&failure);
+    ledger_charge(ledger, LEDGER_RANKS);
     struct token_dropout dropout =
         transformer_dropout(transformer, batch, learner->options.seed, number);
     transformer_forward(transformer, &learner->weights, batch, &dropout);
@@ -119,7 +118,9 @@ static void learn_pass(struct learner *learner, double totals[TOTALS], double mo
     totals[TOTAL_PREDICTED] += batch->predicted;
     transformer_backward(transformer, &learner->gradients, &learner->weights, batch, &dropout);
     count_work(totals, learner, batch);
-    most[MOST_WAITED] += transformer->attention.journey.waited;
+    ledger_charge(ledger, LEDGER_COMPUTE);
+    ledger_move(ledger, LEDGER_COMPUTE, LEDGER_MESSAGES, journey->message_wait);
+    ledger_move(ledger, LEDGER_COMPUTE, LEDGER_RANKS, journey->rank_wait);
 }
 
 /* Bytes that this process has taken at most. */
@@ -143,20 +144,36 @@ static void check_finite(const struct learner_step *step, uint64_t number)
     }
 }
 
+/* Gradients and totals over all ranks; what the ledger says becomes the mean over them. */
+static void reduce(struct learner *learner, double totals[TOTALS], double *memory,
+                   struct ledger *ledger)
+{
+    comm_barrier();
+    ledger_charge(ledger, LEDGER_RANKS);
+    comm_sum_real(learner->gradients.flat, learner->gradients.count);
+    comm_sum_double(totals, TOTALS);
+    comm_max_double(memory, 1);
+    comm_sum_double(ledger->seconds, LEDGER_PARTS);
+    for (size_t part = 0; part < LEDGER_PARTS; part++) {
+        ledger->seconds[part] /= (double)comm_size();
+    }
+    ledger_charge(ledger, LEDGER_MESSAGES);
+}
+
 struct learner_step learner_step(struct learner *learner, uint64_t number)
 {
     double totals[TOTALS] = {0};
-    double most[MOSTS] = {[MOST_MEMORY] = memory_peak()};
+    double memory = memory_peak();
+    struct ledger ledger;
     struct parameters *gradients = &learner->gradients;
+    ledger_begin(&ledger);
     memset(gradients->flat, 0, gradients->count * sizeof *gradients->flat);
     size_t passes = loader_pass_count(learner->loader, ring_group_count(learner->ring));
     for (size_t pass = 0; pass < passes; pass++) {
-        learn_pass(learner, totals, most, number, pass);
+        learn_pass(learner, totals, &ledger, number, pass);
     }
     totals[TOTAL_STOPPING] = stop_wanted() ? 1.0 : 0.0;
-    comm_sum_real(gradients->flat, gradients->count);
-    comm_sum_double(totals, TOTALS);
-    comm_max_double(most, MOSTS);
+    reduce(learner, totals, &memory, &ledger);
 
     double mean = 1.0 / totals[TOTAL_PREDICTED];
     struct learner_step step = {
@@ -165,14 +182,14 @@ struct learner_step learner_step(struct learner *learner, uint64_t number)
         .rate = schedule_rate(&learner->options.schedule, number),
         .tokens = totals[TOTAL_TOKENS],
         .flops = totals[TOTAL_FLOPS],
-        .waited = most[MOST_WAITED],
-        .data_wait = most[MOST_DATA_WAIT],
-        .memory = most[MOST_MEMORY],
+        .memory = memory,
         .is_stopping = totals[TOTAL_STOPPING] > 0.0,
     };
     check_finite(&step, number);
     double clip = learner->options.clip;
     double shrink = clip > 0.0 && step.gradient_norm > clip ? clip / step.gradient_norm : 1.0;
     adamw_step(&learner->weights, &learner->adamw, gradients, mean * shrink, step.rate, number);
+    ledger_charge(&ledger, LEDGER_OPTIMIZER);
+    step.ledger = ledger;
     return step;
 }

@@ -10,7 +10,7 @@ static void begin_interval(struct report *report)
 {
     report->begun = clock_seconds();
     report->loss_sum = report->tokens = report->flops = 0.0;
-    report->waited = report->data_wait = 0.0;
+    report->ledger = (struct ledger){0};
     report->steps = 0;
 }
 
@@ -29,20 +29,39 @@ void report_close(struct report *report)
     metrics_close(&report->metrics);
 }
 
+/* What the steps' own ledgers do not hold lies between the steps. */
+static struct ledger complete(const struct ledger *ledger, double seconds)
+{
+    struct ledger whole = *ledger;
+    whole.seconds[LEDGER_OTHER] += seconds - ledger_total(ledger);
+    return whole;
+}
+
+/* `, "compute_share": 0.93, ...` */
+static void write_shares(char *text, size_t size, const struct ledger *ledger, double seconds)
+{
+    size_t used = 0;
+    for (enum ledger_part part = 0; part < LEDGER_PARTS && used < size; part++) {
+        used += (size_t)snprintf(text + used, size - used, ", \"%s_share\": %.4g", ledger_key(part),
+                                 ledger->seconds[part] / seconds);
+    }
+}
+
 /* The loss and the norm are this step's own, so that a resumed run writes the same numbers. */
 static void write_metrics(struct report *report, uint64_t number, const struct learner_step *step,
                           double tokens_seen, double seconds)
 {
-    char line[512];
+    char line[1024];
+    char shares[512];
+    struct ledger ledger = complete(&report->ledger, seconds);
+    write_shares(shares, sizeof shares, &ledger, seconds);
     snprintf(line, sizeof line,
              "{\"step\": %llu, \"loss\": %.17g, \"gradient_norm\": %.17g, \"rate\": %.9g, "
              "\"tokens\": %.0f, \"tokens_per_second\": %.6g, \"gemm_share\": %.4g, "
-             "\"ring_wait_share\": %.4g, \"data_wait_seconds\": %.4g, \"data_wait_share\": %.4g, "
-             "\"seconds_per_step\": %.4g, \"memory_mib\": %.1f}",
+             "\"seconds_per_step\": %.4g, \"memory_mib\": %.1f%s}",
              (unsigned long long)number, step->loss, step->gradient_norm, step->rate, tokens_seen,
              report->tokens / seconds, report->flops / seconds / report->peak,
-             report->waited / seconds, report->data_wait, report->data_wait / seconds,
-             seconds / (double)report->steps, step->memory / mebibyte);
+             seconds / (double)report->steps, step->memory / mebibyte, shares);
     metrics_append(&report->metrics, line);
 }
 
@@ -52,18 +71,16 @@ void report_step(struct report *report, uint64_t number, const struct learner_st
     report->loss_sum += step->loss;
     report->tokens += step->tokens;
     report->flops += step->flops;
-    report->waited += step->waited;
-    report->data_wait += step->data_wait;
-    report->data_wait_sum += step->data_wait;
+    ledger_add(&report->ledger, &step->ledger);
+    ledger_add(&report->ledger_sum, &step->ledger);
     report->steps++;
     double seconds = clock_seconds() - report->begun;
     char detail[256];
     snprintf(detail, sizeof detail,
-             "loss %.5f, gradient %.3f, %.0f tokens/s, %.1f%% of GEMM peak, %.1f%% waiting for "
-             "data, %.0f MiB",
+             "loss %.5f, gradient %.3f, %.0f tokens/s, %.1f%% of GEMM peak, %.0f MiB",
              report->loss_sum / (double)report->steps, step->gradient_norm,
              report->tokens / seconds, 100.0 * report->flops / seconds / report->peak,
-             100.0 * report->data_wait / seconds, step->memory / mebibyte);
+             step->memory / mebibyte);
     progress_show(&report->progress, number, detail);
     if (number % report->log_every == 0 || number == report->progress.total) {
         write_metrics(report, number, step, tokens_seen, seconds);
@@ -75,6 +92,13 @@ void report_summary(const struct report *report, uint64_t done)
 {
     double seconds = clock_seconds() - report->opened;
     size_t steps = done - report->progress.done_before;
-    log_line("%zu steps in %.1f s, of which %.3g s (%.2g%%) waiting for data", steps, seconds,
-             report->data_wait_sum, 100.0 * report->data_wait_sum / seconds);
+    struct ledger ledger = complete(&report->ledger_sum, seconds);
+    char text[512];
+    size_t used = 0;
+    for (enum ledger_part part = 0; part < LEDGER_PARTS && used < sizeof text; part++) {
+        used +=
+            (size_t)snprintf(text + used, sizeof text - used, "%s%s %.1f%%", part > 0 ? ", " : "",
+                             ledger_words(part), 100.0 * ledger.seconds[part] / seconds);
+    }
+    log_line("%zu steps in %.1f s: %s", steps, seconds, text);
 }

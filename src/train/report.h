@@ -18,10 +18,12 @@ struct report {
     size_t log_every; /* steps between lines of metrics */
     /* Since the last line of metrics: */
     double begun;
-    double loss_sum, tokens, flops, waited, data_wait;
+    double loss_sum, tokens, flops;
+    struct ledger ledger;
     size_t steps;
     /* Since the report was opened: */
-    double opened, data_wait_sum;
+    double opened;
+    struct ledger ledger_sum;
 };
 
 /* Go on after step `done` of `total`; the metrics of later steps are dropped. Local, like all of
@@ -30,7 +32,7 @@ void report_open(struct report *report, const char *metrics_path, uint64_t done,
                  size_t log_every, double peak);
 void report_close(struct report *report);
 
-/* One line on how long the steps took since it was opened, and what they waited for data. */
+/* One line on how long the steps took since it was opened, and where the time went. */
 void report_summary(const struct report *report, uint64_t done);
 
 /* Step `number` is done. tokens_seen: of the whole run. */

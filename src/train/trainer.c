@@ -13,6 +13,7 @@
 #include "math/gemm.h"
 #include "math/peak.h"
 #include "train/keeper.h"
+#include "train/overlap.h"
 #include "train/report.h"
 #include "train/stop.h"
 
@@ -149,7 +150,8 @@ static void say_what_learns(const struct trainer *trainer)
 {
     const struct model_shape *shape = &trainer->snapshot.shape;
     size_t groups = ring_group_count(trainer->ring);
-    double largest = (double)trainer->learner.arena.capacity;
+    const struct arena *arena = &trainer->learner.arena;
+    double largest = (double)(arena->capacity + arena->elsewhere);
     comm_max_double(&largest, 1);
     log_line("model: %zu parameters, %zu layers of width %zu; %zu rank%s in %zu ring%s; %.0f MiB "
              "on a rank",
@@ -167,6 +169,16 @@ static void measure_peak(struct trainer *trainer)
     comm_sum_double(&trainer->peak, 1);
     log_line("processor: OpenBLAS kernels for %s, %.0f GFLOP/s on all ranks together",
              gemm_core_name(), 1e-9 * trainer->peak);
+}
+
+static void predict_overlap(const struct trainer *trainer)
+{
+    const struct trainer_options *options = trainer->options;
+    size_t steps = options->loader.chain.trials * store_length_max(trainer->store);
+    size_t tokens = steps * options->learner.shape.layout.count;
+    struct overlap overlap =
+        overlap_predict(trainer->ring, options->learner.rule, trainer->peak / (double)comm_size());
+    overlap_say(&overlap, (double)tokens / (double)ring_size(trainer->ring));
 }
 
 /* --- The run's folder ------------------------------------------------------------------------- */
@@ -296,6 +308,7 @@ static enum exit_code train(struct trainer *trainer)
     }
     say_what_learns(trainer);
     measure_peak(trainer);
+    predict_overlap(trainer);
     open_report(trainer);
     stop_listen();
     write_status(trainer, RUN_STATE_RUNNING, (double)NAN);

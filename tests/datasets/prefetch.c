@@ -96,10 +96,8 @@ static void expect_pass(struct fixture *fixture, uint64_t step, size_t pass)
 {
     struct failure failure = {0};
     const struct loader_slice slice = {.group = 1, .groups = GROUPS, .pass = pass};
-    double waited = 0.0;
-    struct batch *batch = prefetch_take(fixture->prefetch, step, pass, &waited, &failure);
+    struct batch *batch = prefetch_take(fixture->prefetch, step, pass, &failure);
     assert_non_null(batch);
-    assert_true(waited >= 0.0);
     assert_true(loader_fill(fixture->direct, &fixture->wanted.batch, step, slice, &failure));
     expect_same_batch(batch, &fixture->wanted.batch);
 }
@@ -128,10 +126,9 @@ static void test_prefetch_fails_where_the_data_are_needed(void **state)
 {
     struct fixture *fixture = *state;
     struct failure failure = {0};
-    double waited = 0.0;
     assert_int_equal(truncate(fixture->path, 256), 0);
     for (size_t i = 0; i < 2; i++) {
-        assert_null(prefetch_take(fixture->prefetch, 2, 0, &waited, &failure));
+        assert_null(prefetch_take(fixture->prefetch, 2, 0, &failure));
         assert_int_equal(failure.code, EXIT_CODE_IO);
         assert_non_null(strstr(failure.text, fixture->path));
         failure = (struct failure){0};
@@ -144,12 +141,11 @@ static void test_prefetch_keeps_a_failure_to_itself_until_then(void **state)
 {
     struct fixture *fixture = *state;
     struct failure failure = {0};
-    double waited = 0.0;
     expect_pass(fixture, 1, 0);
     assert_int_equal(truncate(fixture->path, 256), 0);
-    (void)prefetch_take(fixture->prefetch, 1, 1, &waited, &failure);
+    (void)prefetch_take(fixture->prefetch, 1, 1, &failure);
     failure = (struct failure){0};
-    assert_null(prefetch_take(fixture->prefetch, 2, 0, &waited, &failure));
+    assert_null(prefetch_take(fixture->prefetch, 2, 0, &failure));
     assert_int_equal(failure.code, EXIT_CODE_IO);
 }
 

@@ -1,0 +1,36 @@
+#include "train/overlap.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "comm/ring_speed.h"
+
+enum { REALS = 1 << 20, REPEATS = 5 };
+
+struct overlap overlap_predict(struct ring *ring, enum partition_rule rule, double rate)
+{
+    struct overlap overlap = {0};
+    if (ring_joins(ring, 0, ring_size(ring) - 1)) {
+        return overlap;
+    }
+    real *memory = memory_take(2 * REALS, sizeof *memory);
+    overlap.bandwidth = ring_bandwidth(ring, memory, REALS, REPEATS);
+    memory_free(memory);
+    double factor = rule == PARTITION_ZIGZAG ? 4.0 : 2.0;
+    overlap.tokens_needed = factor * rate / overlap.bandwidth;
+    return overlap;
+}
+
+void overlap_say(const struct overlap *overlap, double tokens)
+{
+    if (overlap->tokens_needed == 0.0) {
+        log_line("ring: keys and values are read in place, none travel");
+        return;
+    }
+    log_line("ring: messages at %.2f GB/s are hidden from %.0f tokens a rank and context on; the "
+             "longest context has %.0f",
+             1e-9 * overlap->bandwidth, overlap->tokens_needed, tokens);
+    if (tokens < overlap->tokens_needed) {
+        log_warning("ranks will wait for messages: use longer contexts, fewer ranks in a ring "
+                    "(mesh.ring) or a faster network");
+    }
+}
