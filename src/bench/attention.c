@@ -34,6 +34,7 @@ static void subject_bind(struct subject *subject, const struct bench_attention_o
         .query_block = options->query_block,
         .key_block = options->key_block,
         .rows_max = rows,
+        .wire = options->wire,
     };
     batch_bind(&subject->batch, arena, options->rule, ring_size(ring), ring_place(ring), 1,
                options->length, 1, 1);

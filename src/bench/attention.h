@@ -9,12 +9,14 @@
 #include <stdio.h>
 
 #include "context/partition.h"
+#include "model/ring_journey.h"
 
 struct bench_attention_options {
     size_t length; /* tokens of the one context */
     size_t width, heads;
     size_t query_block, key_block;
     enum partition_rule rule;
+    enum ring_wire wire;
     size_t neighbours; /* ranks that share memory at most; 0: those of a node */
     size_t repeats;
 };

@@ -16,6 +16,7 @@ static void bench_attention(const struct config *config)
         .query_block = config->attention.query_block,
         .key_block = config->attention.key_block,
         .rule = (enum partition_rule)config->mesh.shard,
+        .wire = (enum ring_wire)config->mesh.wire,
         .neighbours = config->mesh.neighbours,
         .repeats = config->bench.repeats,
     };

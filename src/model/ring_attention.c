@@ -13,7 +13,7 @@ void ring_attention_bind(struct ring_attention *attention, struct arena *arena,
     *attention = (struct ring_attention){.options = *options};
     size_t width = width_of(attention);
     size_t rows = options->rows_max;
-    ring_journey_bind(&attention->journey, arena, ring, rows * 2 * width);
+    ring_journey_bind(&attention->journey, arena, ring, rows * 2 * width, options->wire);
     attention->key_value = ring_journey_own(&attention->journey);
     attention->d_key_value = ring_journey_own_gradient(&attention->journey);
     attention->output = arena_take(arena, rows * width, sizeof(real));

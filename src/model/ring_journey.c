@@ -4,6 +4,7 @@
 
 #include "base/fatal.h"
 #include "math/accumulate.h"
+#include "math/bfloat16.h"
 
 /* --- Places -------------------------------------------------------------------------------------
  */
@@ -43,17 +44,25 @@ static bool is_near(const struct ring_journey *journey, size_t home)
 /* --- Memory -------------------------------------------------------------------------------------
  */
 
+/* Room of `count` packed numbers, as a message of reals. */
+static size_t packed_reals(size_t count)
+{
+    return (count * sizeof(uint16_t) + sizeof(real) - 1) / sizeof(real);
+}
+
 void ring_journey_bind(struct ring_journey *journey, struct arena *arena, struct ring *ring,
-                       size_t reals_max)
+                       size_t reals_max, enum ring_wire wire)
 {
     size_t places = ring_size(ring);
     bool all_near = ring_joins(ring, 0, places - 1);
     size_t travelling = all_near ? 0 : reals_max;
-    *journey = (struct ring_journey){.ring = ring, .reals_max = reals_max};
+    size_t packed = wire == RING_WIRE_BF16 ? packed_reals(travelling) : 0;
+    *journey = (struct ring_journey){.ring = ring, .wire = wire, .reals_max = reals_max};
     journey->last_hop = arena_take(arena, places, sizeof(size_t));
     journey->reals = arena_take(arena, places, sizeof(size_t));
     for (size_t i = 0; i < 2; i++) {
         journey->visiting[i] = arena_take(arena, travelling, sizeof(real));
+        journey->packed[i] = arena_take(arena, packed, sizeof(real));
         journey->outgoing[i] = arena_take(arena, travelling, sizeof(real));
     }
     journey->incoming = arena_take(arena, travelling, sizeof(real));
@@ -162,20 +171,47 @@ void ring_journey_end(struct ring_journey *journey, bool gradients)
 /* --- Keys and values ----------------------------------------------------------------------------
  */
 
+enum { LEAVING, COMING };
+
+static void send_on(struct ring_journey *journey, size_t home, const real *shard)
+{
+    size_t count = journey->reals[home];
+    if (journey->wire == RING_WIRE_BF16) {
+        bfloat16_pack((uint16_t *)journey->packed[LEAVING], shard, count);
+        shard = journey->packed[LEAVING];
+        count = packed_reals(count);
+    }
+    ring_send(journey->ring, RING_KEYS_VALUES, next_place(journey), home, shard, count);
+}
+
+static void expect(struct ring_journey *journey, size_t home, size_t hop)
+{
+    size_t count = journey->reals[home];
+    real *shard = journey->visiting[hop % 2];
+    if (journey->wire == RING_WIRE_BF16) {
+        shard = journey->packed[COMING];
+        count = packed_reals(count);
+    }
+    ring_receive(journey->ring, RING_KEYS_VALUES, previous_place(journey), home, shard, count);
+}
+
+/* Does a hop meet a shard that comes by a message? */
+static bool is_expected(const struct ring_journey *journey, size_t hop)
+{
+    return hop < ring_size(journey->ring) && is_met(journey, hop) &&
+           !is_near(journey, ring_journey_home(journey, hop));
+}
+
 /* While a shard is met, it goes on to the next place unless that reaches it in place, and its
  * follower comes in. */
 static void begin_exchange(struct ring_journey *journey, const real *shard, size_t hop)
 {
     size_t home = ring_journey_home(journey, hop);
-    size_t follower = ring_journey_home(journey, hop + 1);
     if (hop < journey->last_hop[home] && !ring_joins(journey->ring, home, next_place(journey))) {
-        ring_send(journey->ring, RING_KEYS_VALUES, next_place(journey), home, shard,
-                  journey->reals[home]);
+        send_on(journey, home, shard);
     }
-    if (hop + 1 < ring_size(journey->ring) && is_met(journey, hop + 1) &&
-        !is_near(journey, follower)) {
-        ring_receive(journey->ring, RING_KEYS_VALUES, previous_place(journey), follower,
-                     journey->visiting[(hop + 1) % 2], journey->reals[follower]);
+    if (is_expected(journey, hop + 1)) {
+        expect(journey, ring_journey_home(journey, hop + 1), hop + 1);
     }
 }
 
@@ -196,6 +232,10 @@ const real *ring_journey_meet(struct ring_journey *journey, size_t hop)
 void ring_journey_leave(struct ring_journey *journey, size_t hop)
 {
     journey->message_wait += ring_wait(journey->ring, RING_KEYS_VALUES);
+    if (journey->wire == RING_WIRE_BF16 && is_expected(journey, hop + 1)) {
+        bfloat16_unpack(journey->visiting[(hop + 1) % 2], (const uint16_t *)journey->packed[COMING],
+                        journey->reals[ring_journey_home(journey, hop + 1)]);
+    }
     window_advance(journey->window, progress_after(journey, hop + 1));
 }
 

@@ -20,13 +20,19 @@
 #include "comm/window.h"
 #include "context/batch.h"
 
+/* How keys and values are written in messages; in place they are never rounded, and gradients
+ * always travel as they are. */
+enum ring_wire { RING_WIRE_F32, RING_WIRE_BF16 };
+
 struct ring_journey {
-    struct ring *ring;     /* borrowed */
+    struct ring *ring; /* borrowed */
+    enum ring_wire wire;
     struct window *window; /* every rank's keys and values, then their gradients */
     size_t reals_max;      /* keys and values of the largest shard */
     size_t *last_hop;      /* (places): how far the shard of each home goes in this batch */
     size_t *reals;         /* (places): its keys and values */
     real *visiting[2];     /* (reals_max): shards from beyond the neighbourhood */
+    real *packed[2];       /* a shard that leaves and one that comes, as on the wire */
     real *outgoing[2];     /* (reals_max): their gradients, with this rank's share added */
     real *incoming;        /* (reals_max): the same before that */
     real *homecoming;      /* (reals_max): what was added to this rank's gradient beyond */
@@ -39,7 +45,7 @@ struct ring_journey {
  * measuring; where it is not, the window is opened, which is collective over the job, and the
  * caller closes the journey. `ring` is borrowed. */
 void ring_journey_bind(struct ring_journey *journey, struct arena *arena, struct ring *ring,
-                       size_t reals_max);
+                       size_t reals_max, enum ring_wire wire);
 void ring_journey_close(struct ring_journey *journey);
 
 /* Before the first layer of each batch, whose tokens hold `reals_per_row` reals of keys and values

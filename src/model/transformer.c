@@ -32,6 +32,7 @@ void transformer_bind(struct transformer *transformer, struct arena *arena,
         .query_block = options->query_block,
         .key_block = options->key_block,
         .rows_max = tokens,
+        .wire = options->wire,
     };
     ring_attention_bind(&t->attention, arena, &attention, ring);
 }

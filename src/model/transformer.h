@@ -24,6 +24,7 @@
 struct transformer_options {
     size_t rows_max;               /* steps of the largest shard of any rank */
     size_t query_block, key_block; /* tokens of a tile of attention */
+    enum ring_wire wire;
 };
 
 struct transformer {

@@ -24,6 +24,7 @@ static void bind_all(struct learner *learner)
         .rows_max = learner->batches[0].steps.row_max,
         .query_block = options->query_block,
         .key_block = options->key_block,
+        .wire = options->wire,
     };
     parameters_bind(&learner->weights, &learner->arena, shape);
     parameters_bind(&learner->gradients, &learner->arena, shape);

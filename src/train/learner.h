@@ -23,6 +23,7 @@ struct learner_options {
     struct model_shape shape;
     enum partition_rule rule;
     size_t query_block, key_block;
+    enum ring_wire wire;
     struct adamw_options adamw;
     struct schedule schedule;
     double clip; /* largest norm of the gradient; 0: any */
