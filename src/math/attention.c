@@ -3,62 +3,226 @@
 #include <math.h>
 #include <string.h>
 
-#include "math/exponential.h"
-#include "math/gemm.h"
+#include "base/fatal.h"
+#include "math/attention_kernel.h"
 
 static const double log2_e = 1.4426950408889634074;
-
-/* A masked score lies far below the least maximum, so that it counts 2^-huge = 0 even for a query
- * that has seen nothing yet. */
-static const real masked_score = (real)-1e30;
-static const real least_maximum = (real)-5e29;
 static const real unseen_log_sum = (real)1e30;
+
+/* --- Who computes ----------------------------------------------------------------------------- */
+
+static const struct attention_kernel *kernel_avx512(void)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl")) {
+        return attention_kernel_avx512();
+    }
+#endif
+    return NULL;
+}
+
+static const struct attention_kernel *kernel_avx2(void)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+        __builtin_cpu_supports("bmi2")) {
+        return attention_kernel_avx2();
+    }
+#endif
+    return NULL;
+}
+
+const struct attention_kernel *attention_kernel_find(enum attention_choice choice)
+{
+    const struct attention_kernel *kernel = NULL;
+    switch (choice) {
+    case ATTENTION_AUTO:
+        kernel = kernel_avx512();
+        kernel = kernel ? kernel : kernel_avx2();
+        return kernel ? kernel : attention_kernel_portable();
+    case ATTENTION_AVX512:
+        return kernel_avx512();
+    case ATTENTION_AVX2:
+        return kernel_avx2();
+    case ATTENTION_PORTABLE:
+        return attention_kernel_portable();
+    case ATTENTION_BLAS:
+        return attention_kernel_blas();
+    case ATTENTION_CHOICES:
+        break;
+    }
+    return NULL;
+}
+
+bool attention_runs(enum attention_choice choice)
+{
+    return attention_kernel_find(choice) != NULL;
+}
+
+static const struct attention_kernel *kernel_of(enum attention_choice choice)
+{
+    const struct attention_kernel *kernel = attention_kernel_find(choice);
+    invariant(kernel != NULL);
+    return kernel;
+}
+
+const char *attention_kernel_name(enum attention_choice choice)
+{
+    return kernel_of(choice)->name;
+}
+
+/* --- Scratch ---------------------------------------------------------------------------------- */
 
 static const size_t reals_per_line = 64 / sizeof(real);
 
-static size_t whole_lines(size_t count)
+static size_t multiple(size_t count, size_t of)
 {
-    return (count + reals_per_line - 1) / reals_per_line * reals_per_line;
+    return (count + of - 1) / of * of;
 }
 
-size_t attention_scratch_size(size_t query_block, size_t key_block, size_t width)
+/* Take `count` reals from the memory, from a whole cache line on; NULL only counts them. */
+static real *take(real *memory, size_t *taken, size_t count)
 {
-    return 2 * whole_lines(width * query_block) + 2 * whole_lines(key_block * query_block) +
-           2 * whole_lines(query_block);
+    real *part = memory ? memory + *taken : NULL;
+    *taken += multiple(count, reals_per_line);
+    return part;
 }
 
-void attention_scratch_bind(struct attention_scratch *scratch, real *memory, size_t query_block,
-                            size_t key_block, size_t width)
+/* Returns the reals that it takes; without memory only that. */
+static size_t bind(struct attention_scratch *scratch, real *memory,
+                   const struct attention_options *options)
 {
-    scratch->query_transposed = memory;
-    scratch->gradient_transposed = scratch->query_transposed + whole_lines(width * query_block);
-    scratch->scores = scratch->gradient_transposed + whole_lines(width * query_block);
-    scratch->score_gradients = scratch->scores + whole_lines(key_block * query_block);
-    scratch->correction = scratch->score_gradients + whole_lines(key_block * query_block);
-    scratch->delta = scratch->correction + whole_lines(query_block);
+    const struct attention_kernel *kernel = kernel_of(options->kernel);
+    size_t lanes = kernel->lanes;
+    size_t groups = multiple(options->query_block, lanes) / lanes;
+    size_t row_stride = multiple(options->width, kernel->vector);
+    size_t transposed = groups * options->width * lanes;
+    size_t taken = 0;
+    *scratch = (struct attention_scratch){.kernel = kernel,
+                                          .options = *options,
+                                          .lanes = lanes,
+                                          .row_stride = row_stride,
+                                          .groups = groups};
+    scratch->query = take(memory, &taken, transposed);
+    scratch->output = take(memory, &taken, transposed);
+    scratch->d_output = take(memory, &taken, transposed);
+    scratch->d_query = take(memory, &taken, transposed);
+    scratch->maximum = take(memory, &taken, groups * lanes);
+    scratch->sum = take(memory, &taken, groups * lanes);
+    scratch->log_sum = take(memory, &taken, groups * lanes);
+    scratch->delta = take(memory, &taken, groups * lanes);
+    scratch->query_rows = take(memory, &taken, options->query_block * row_stride);
+    scratch->d_output_rows = take(memory, &taken, options->query_block * row_stride);
+    scratch->scores = take(memory, &taken, options->key_block * lanes);
+    scratch->score_gradients = take(memory, &taken, options->key_block * lanes);
+    scratch->correction = take(memory, &taken, lanes);
+    scratch->d_key = take(memory, &taken, options->key_block * row_stride);
+    scratch->d_value = take(memory, &taken, options->key_block * row_stride);
+    return taken;
 }
 
-/* 1/sqrt(width), and into base 2. */
-static real score_scale(size_t width)
+size_t attention_scratch_size(const struct attention_options *options)
 {
-    return (real)(log2_e / sqrt((double)width));
+    struct attention_scratch scratch;
+    return bind(&scratch, NULL, options);
 }
 
-static void transpose(real *restrict out, const real *restrict in, size_t rows, size_t columns,
-                      size_t in_stride, real scale)
+void attention_scratch_bind(struct attention_scratch *scratch, real *memory,
+                            const struct attention_options *options)
 {
-    for (size_t row = 0; row < rows; row++) {
-        for (size_t column = 0; column < columns; column++) {
-            out[column * rows + row] = scale * in[row * in_stride + column];
+    bind(scratch, memory, options);
+}
+
+/* --- Into groups and back ----------------------------------------------------------------------
+ */
+
+static size_t group_count(const struct attention_scratch *scratch, size_t queries)
+{
+    return multiple(queries, scratch->lanes) / scratch->lanes;
+}
+
+/* How many of `queries` queries are in a group. */
+static size_t group_queries(const struct attention_scratch *scratch, size_t group, size_t queries)
+{
+    size_t left = queries - group * scratch->lanes;
+    return left < scratch->lanes ? left : scratch->lanes;
+}
+
+/* out (groups x width x lanes) = scale * in (queries x width, row stride `stride`). */
+static void transpose(real *restrict out, const real *restrict in, size_t stride, real scale,
+                      const struct attention_scratch *scratch, size_t queries)
+{
+    size_t lanes = scratch->lanes;
+    size_t width = scratch->options.width;
+    for (size_t group = 0; group < group_count(scratch, queries); group++) {
+        size_t count = group_queries(scratch, group, queries);
+        const real *rows = in + group * lanes * stride;
+        for (size_t column = 0; column < width; column++) {
+            real *line = out + (group * width + column) * lanes;
+            for (size_t i = 0; i < count; i++) {
+                line[i] = scale * rows[i * stride + column];
+            }
+            memset(line + count, 0, (lanes - count) * sizeof *line);
         }
     }
 }
 
+/* out (groups x lanes) = in (queries), and `rest` in the lanes that are left. */
+static void load_lanes(real *out, const real *in, real rest,
+                       const struct attention_scratch *scratch, size_t queries)
+{
+    size_t lanes = group_count(scratch, queries) * scratch->lanes;
+    memcpy(out, in, queries * sizeof *out);
+    for (size_t i = queries; i < lanes; i++) {
+        out[i] = rest;
+    }
+}
+
+static void load_state(struct attention_scratch *scratch, const struct attention_state *state,
+                       size_t queries)
+{
+    size_t lanes = scratch->lanes;
+    size_t width = scratch->options.width;
+    load_lanes(scratch->maximum, state->maximum, ATTENTION_LEAST_MAXIMUM, scratch, queries);
+    load_lanes(scratch->sum, state->sum, 0, scratch, queries);
+    for (size_t group = 0; group < group_count(scratch, queries); group++) {
+        size_t count = group_queries(scratch, group, queries);
+        for (size_t column = 0; column < width; column++) {
+            real *line = scratch->output + (group * width + column) * lanes;
+            memcpy(line, state->output + column * queries + group * lanes, count * sizeof *line);
+            memset(line + count, 0, (lanes - count) * sizeof *line);
+        }
+    }
+}
+
+static void store_state(struct attention_state *state, const struct attention_scratch *scratch,
+                        size_t queries)
+{
+    size_t lanes = scratch->lanes;
+    size_t width = scratch->options.width;
+    memcpy(state->maximum, scratch->maximum, queries * sizeof *state->maximum);
+    memcpy(state->sum, scratch->sum, queries * sizeof *state->sum);
+    for (size_t group = 0; group < group_count(scratch, queries); group++) {
+        size_t count = group_queries(scratch, group, queries);
+        for (size_t column = 0; column < width; column++) {
+            memcpy(state->output + column * queries + group * lanes,
+                   scratch->output + (group * width + column) * lanes,
+                   count * sizeof *state->output);
+        }
+    }
+}
+
+/* --- Forward ---------------------------------------------------------------------------------- */
+
 void attention_load_queries(struct attention_scratch *scratch,
                             const struct attention_queries *queries)
 {
-    transpose(scratch->query_transposed, queries->query, queries->count, queries->width,
-              queries->stride, score_scale(queries->width));
+    invariant(queries->count <= scratch->options.query_block);
+    invariant(queries->width == scratch->options.width);
+    real scale = (real)(log2_e / sqrt((double)queries->width)); /* and into base 2 */
+    transpose(scratch->query, queries->query, queries->stride, scale, scratch, queries->count);
 }
 
 void attention_begin(struct attention_state *state, const struct attention_queries *queries)
@@ -66,87 +230,101 @@ void attention_begin(struct attention_state *state, const struct attention_queri
     memset(state->output, 0, queries->width * queries->count * sizeof *state->output);
     memset(state->sum, 0, queries->count * sizeof *state->sum);
     for (size_t i = 0; i < queries->count; i++) {
-        state->maximum[i] = least_maximum;
+        state->maximum[i] = ATTENTION_LEAST_MAXIMUM;
     }
 }
 
-/* scores (keys x queries) in base 2, with those of keys later than the query masked. */
-static void compute_scores(real *scores, const struct attention_scratch *scratch,
-                           const struct attention_queries *queries,
-                           const struct attention_keys *keys)
+static struct attention_group group_at(const struct attention_scratch *scratch,
+                                       const struct attention_queries *queries, size_t group)
 {
-    gemm_nn(scores, queries->count, GEMM_SET, keys->key, keys->stride, scratch->query_transposed,
-            queries->count, keys->count, queries->count, queries->width);
-    for (size_t j = 0; j < keys->count; j++) {
-        size_t key_position = keys->position + j;
-        if (key_position <= queries->position) {
-            continue;
-        }
-        size_t masked = key_position - queries->position;
-        masked = masked < queries->count ? masked : queries->count;
-        for (size_t i = 0; i < masked; i++) {
-            scores[j * queries->count + i] = masked_score;
+    size_t lane = group * scratch->lanes;
+    size_t transposed = lane * queries->width;
+    size_t row = lane * scratch->row_stride;
+    return (struct attention_group){
+        .count = group_queries(scratch, group, queries->count),
+        .position = queries->position + lane,
+        .width = queries->width,
+        .lanes = scratch->lanes,
+        .row_stride = scratch->row_stride,
+        .query = scratch->query + transposed,
+        .output = scratch->output + transposed,
+        .maximum = scratch->maximum + lane,
+        .sum = scratch->sum + lane,
+        .d_output = scratch->d_output + transposed,
+        .d_query = scratch->d_query + transposed,
+        .log_sum = scratch->log_sum + lane,
+        .delta = scratch->delta + lane,
+        .query_rows = scratch->query_rows + row,
+        .d_output_rows = scratch->d_output_rows + row,
+    };
+}
+
+static struct attention_work work_of(const struct attention_scratch *scratch)
+{
+    return (struct attention_work){
+        .scores = scratch->scores,
+        .score_gradients = scratch->score_gradients,
+        .correction = scratch->correction,
+        .d_key = scratch->d_key,
+        .d_value = scratch->d_value,
+    };
+}
+
+/* Some of the keys, from `start` on: at most `most`, and none that only later queries see than the
+ * one at `position`. */
+static struct attention_keys keys_seen(const struct attention_keys *keys, size_t start, size_t most,
+                                       size_t position)
+{
+    size_t first = keys->position + start;
+    size_t count = keys->count - start;
+    size_t seen = position < first ? 0 : position - first + 1;
+    count = count < most ? count : most;
+    return (struct attention_keys){
+        .key = keys->key + start * keys->stride,
+        .value = keys->value + start * keys->stride,
+        .count = count < seen ? count : seen,
+        .stride = keys->stride,
+        .position = first,
+    };
+}
+
+/* All groups of queries meet one block of keys, which stays near the processor meanwhile. */
+static void meet_block(struct attention_scratch *scratch, const struct attention_queries *queries,
+                       const struct attention_keys *block,
+                       void (*meet)(const struct attention_group *group,
+                                    const struct attention_work *work,
+                                    const struct attention_keys *keys))
+{
+    struct attention_work work = work_of(scratch);
+    for (size_t i = 0; i < group_count(scratch, queries->count); i++) {
+        struct attention_group group = group_at(scratch, queries, i);
+        size_t last = group.position + group.count - 1;
+        struct attention_keys keys = keys_seen(block, 0, block->count, last);
+        if (keys.count > 0) {
+            meet(&group, &work, &keys);
         }
     }
 }
 
-/* Raise the maxima to cover a new block; correction = 2^(old - new). Returns whether any rose. */
-static int raise_maximum(real *restrict maximum, real *restrict correction,
-                         const real *restrict scores, size_t key_count, size_t query_count)
+/* The next block of keys from `start` on that the last query sees any of; count 0: there is none.
+ */
+static struct attention_keys block_at(const struct attention_scratch *scratch,
+                                      const struct attention_queries *queries,
+                                      const struct attention_keys *keys, size_t start)
 {
-    memcpy(correction, maximum, query_count * sizeof *correction);
-    for (size_t j = 0; j < key_count; j++) {
-        const real *row = scores + j * query_count;
-        for (size_t i = 0; i < query_count; i++) {
-            maximum[i] = row[i] > maximum[i] ? row[i] : maximum[i];
-        }
-    }
-    int rose = 0;
-    for (size_t i = 0; i < query_count; i++) {
-        rose |= maximum[i] > correction[i];
-        correction[i] = exponential_base2(correction[i] - maximum[i]);
-    }
-    return rose;
-}
-
-static void rescale(struct attention_state *state, const real *restrict correction, size_t width,
-                    size_t query_count)
-{
-    for (size_t i = 0; i < query_count; i++) {
-        state->sum[i] *= correction[i];
-    }
-    for (size_t column = 0; column < width; column++) {
-        real *restrict row = state->output + column * query_count;
-        for (size_t i = 0; i < query_count; i++) {
-            row[i] *= correction[i];
-        }
-    }
-}
-
-/* scores become 2^(score - maximum), and are added up for each query. */
-static void exponentiate(real *restrict scores, real *restrict sum, const real *restrict maximum,
-                         size_t key_count, size_t query_count)
-{
-    for (size_t j = 0; j < key_count; j++) {
-        real *restrict row = scores + j * query_count;
-        for (size_t i = 0; i < query_count; i++) {
-            row[i] = exponential_base2(row[i] - maximum[i]);
-            sum[i] += row[i];
-        }
-    }
+    return keys_seen(keys, start, scratch->options.key_block,
+                     queries->position + queries->count - 1);
 }
 
 void attention_absorb(struct attention_state *state, struct attention_scratch *scratch,
                       const struct attention_queries *queries, const struct attention_keys *keys)
 {
-    compute_scores(scratch->scores, scratch, queries, keys);
-    if (raise_maximum(state->maximum, scratch->correction, scratch->scores, keys->count,
-                      queries->count)) {
-        rescale(state, scratch->correction, queries->width, queries->count);
+    load_state(scratch, state, queries->count);
+    for (size_t start = 0; start < keys->count; start += scratch->options.key_block) {
+        struct attention_keys block = block_at(scratch, queries, keys, start);
+        meet_block(scratch, queries, &block, scratch->kernel->absorb);
     }
-    exponentiate(scratch->scores, state->sum, state->maximum, keys->count, queries->count);
-    gemm_tn(state->output, queries->count, GEMM_ADD, keys->value, keys->stride, scratch->scores,
-            queries->count, queries->width, queries->count, keys->count);
+    store_state(state, scratch, queries->count);
 }
 
 void attention_finish(real *output, size_t output_stride, real *log_sum,
@@ -163,54 +341,112 @@ void attention_finish(real *output, size_t output_stride, real *log_sum,
     }
 }
 
-void attention_load_gradients(struct attention_scratch *scratch, const real *d_output,
-                              const real *output, size_t output_stride,
-                              const struct attention_queries *queries)
+/* --- Backward --------------------------------------------------------------------------------- */
+
+/* out (queries x row_stride) = scale * in, with zeros behind each row. */
+static void copy_rows(real *restrict out, const real *restrict in, size_t stride, real scale,
+                      const struct attention_scratch *scratch, size_t queries)
 {
-    transpose(scratch->gradient_transposed, d_output, queries->count, queries->width, output_stride,
-              1);
-    for (size_t i = 0; i < queries->count; i++) {
-        real dot = 0;
-        for (size_t column = 0; column < queries->width; column++) {
-            dot += d_output[i * output_stride + column] * output[i * output_stride + column];
+    size_t width = scratch->options.width;
+    for (size_t i = 0; i < queries; i++) {
+        real *row = out + i * scratch->row_stride;
+        for (size_t column = 0; column < width; column++) {
+            row[column] = scale * in[i * stride + column];
         }
-        scratch->delta[i] = dot;
+        memset(row + width, 0, (scratch->row_stride - width) * sizeof *row);
     }
 }
 
-/* scores become probabilities P; score_gradients, which hold dP, become P (dP - delta) / sqrt. */
-static void differentiate_softmax(real *restrict scores, real *restrict score_gradients,
-                                  const real *restrict log_sum, const real *restrict delta,
-                                  real scale, size_t key_count, size_t query_count)
+/* In 16 sums, so that it is done in vectors. */
+static real dot(const real *restrict a, const real *restrict b, size_t count)
 {
-    for (size_t j = 0; j < key_count; j++) {
-        real *restrict row = scores + j * query_count;
-        real *restrict gradient_row = score_gradients + j * query_count;
-        for (size_t i = 0; i < query_count; i++) {
-            real probability = exponential_base2(row[i] - log_sum[i]);
-            row[i] = probability;
-            gradient_row[i] = scale * probability * (gradient_row[i] - delta[i]);
+    enum { SUMS = 16 };
+    real sums[SUMS] = {0};
+    size_t i = 0;
+    for (; i + SUMS <= count; i += SUMS) {
+        for (size_t j = 0; j < SUMS; j++) {
+            sums[j] += a[i + j] * b[i + j];
+        }
+    }
+    for (; i < count; i++) {
+        sums[i % SUMS] += a[i] * b[i];
+    }
+    for (size_t half = SUMS / 2; half > 0; half /= 2) {
+        for (size_t j = 0; j < half; j++) {
+            sums[j] += sums[j + half];
+        }
+    }
+    return sums[0];
+}
+
+static real inverse_root(size_t width)
+{
+    return (real)(1.0 / sqrt((double)width));
+}
+
+void attention_load_result(struct attention_scratch *scratch,
+                           const struct attention_queries *queries,
+                           const struct attention_result *result)
+{
+    size_t count = queries->count;
+    size_t lanes = group_count(scratch, count) * scratch->lanes;
+    transpose(scratch->d_output, result->d_output, result->stride, 1, scratch, count);
+    copy_rows(scratch->d_output_rows, result->d_output, result->stride, 1, scratch, count);
+    copy_rows(scratch->query_rows, queries->query, queries->stride, inverse_root(queries->width),
+              scratch, count);
+    load_lanes(scratch->log_sum, result->log_sum, unseen_log_sum, scratch, count);
+    memset(scratch->delta, 0, lanes * sizeof *scratch->delta);
+    for (size_t i = 0; i < count; i++) {
+        scratch->delta[i] = dot(result->d_output + i * result->stride,
+                                result->output + i * result->stride, queries->width);
+    }
+}
+
+static void add_rows(real *restrict out, size_t out_stride, const real *restrict in,
+                     size_t in_stride, size_t rows, size_t width)
+{
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t column = 0; column < width; column++) {
+            out[i * out_stride + column] += in[i * in_stride + column];
+        }
+    }
+}
+
+/* d_query (queries x width) += what the groups have gathered. */
+static void add_query_gradients(const struct attention_gradients *gradients,
+                                const struct attention_scratch *scratch,
+                                const struct attention_queries *queries)
+{
+    size_t width = queries->width;
+    real scale = inverse_root(width);
+    for (size_t i = 0; i < queries->count; i++) {
+        size_t group = i / scratch->lanes;
+        const real *lane = scratch->d_query + group * width * scratch->lanes + i % scratch->lanes;
+        real *restrict row = gradients->d_query + i * gradients->d_query_stride;
+        for (size_t column = 0; column < width; column++) {
+            row[column] += scale * lane[column * scratch->lanes];
         }
     }
 }
 
 void attention_absorb_backward(const struct attention_gradients *gradients,
-                               struct attention_scratch *scratch, const real *d_output,
-                               size_t output_stride, const real *log_sum,
+                               struct attention_scratch *scratch,
                                const struct attention_queries *queries,
                                const struct attention_keys *keys)
 {
-    size_t query_count = queries->count;
-    size_t width = queries->width;
-    compute_scores(scratch->scores, scratch, queries, keys);
-    gemm_nn(scratch->score_gradients, query_count, GEMM_SET, keys->value, keys->stride,
-            scratch->gradient_transposed, query_count, keys->count, query_count, width);
-    differentiate_softmax(scratch->scores, scratch->score_gradients, log_sum, scratch->delta,
-                          (real)(1.0 / sqrt((double)width)), keys->count, query_count);
-    gemm_nn(gradients->d_value, gradients->d_key_stride, GEMM_ADD, scratch->scores, query_count,
-            d_output, output_stride, keys->count, width, query_count);
-    gemm_nn(gradients->d_key, gradients->d_key_stride, GEMM_ADD, scratch->score_gradients,
-            query_count, queries->query, queries->stride, keys->count, width, query_count);
-    gemm_tn(gradients->d_query, gradients->d_query_stride, GEMM_ADD, scratch->score_gradients,
-            query_count, keys->key, keys->stride, query_count, width, keys->count);
+    size_t stride = gradients->d_key_stride;
+    size_t row_stride = scratch->row_stride;
+    memset(scratch->d_query, 0,
+           group_count(scratch, queries->count) * queries->width * scratch->lanes * sizeof(real));
+    for (size_t start = 0; start < keys->count; start += scratch->options.key_block) {
+        struct attention_keys block = block_at(scratch, queries, keys, start);
+        memset(scratch->d_key, 0, block.count * row_stride * sizeof(real));
+        memset(scratch->d_value, 0, block.count * row_stride * sizeof(real));
+        meet_block(scratch, queries, &block, scratch->kernel->absorb_backward);
+        add_rows(gradients->d_key + start * stride, stride, scratch->d_key, row_stride, block.count,
+                 queries->width);
+        add_rows(gradients->d_value + start * stride, stride, scratch->d_value, row_stride,
+                 block.count, queries->width);
+    }
+    add_query_gradients(gradients, scratch, queries);
 }

@@ -8,6 +8,7 @@
 #ifndef CHAINRING_MATH_ATTENTION_H
 #define CHAINRING_MATH_ATTENTION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/real.h"
@@ -35,19 +36,47 @@ struct attention_state {
     real *sum;     /* (query count) of 2^(score - maximum) */
 };
 
-/* Room for one block at a time; attention_scratch_size reals, made by attention_scratch_bind. */
-struct attention_scratch {
-    real *query_transposed;    /* (width x query count), scaled */
-    real *gradient_transposed; /* (width x query count) */
-    real *scores;              /* (key count x query count) */
-    real *score_gradients;     /* (key count x query count) */
-    real *correction;          /* (query count) */
-    real *delta;               /* (query count) */
+/* Who computes: the widest vectors that this processor has, or what the user names. */
+enum attention_choice {
+    ATTENTION_AUTO,
+    ATTENTION_AVX512,
+    ATTENTION_AVX2,
+    ATTENTION_PORTABLE, /* vectors of 128 bits, which every processor has */
+    ATTENTION_BLAS,     /* products of the BLAS: slower, the reference */
+    ATTENTION_CHOICES
 };
 
-size_t attention_scratch_size(size_t query_block, size_t key_block, size_t width);
-void attention_scratch_bind(struct attention_scratch *scratch, real *memory, size_t query_block,
-                            size_t key_block, size_t width);
+struct attention_options {
+    enum attention_choice kernel;
+    size_t query_block; /* most queries that are loaded at once */
+    size_t key_block;   /* keys that they meet at once */
+    size_t width;       /* of the head */
+};
+
+/* Can this processor run it? Local, like all of this file. */
+bool attention_runs(enum attention_choice choice);
+
+/* "avx512", "avx2", "portable" or "blas": what a choice comes to. */
+const char *attention_kernel_name(enum attention_choice choice);
+
+/* Room for one block of queries; attention_scratch_size reals, made by attention_scratch_bind. */
+struct attention_scratch {
+    const struct attention_kernel *kernel;
+    struct attention_options options;
+    size_t lanes;      /* of a group of queries, which is computed side by side */
+    size_t row_stride; /* of rows: the width in whole vectors */
+    size_t groups;     /* of a query block */
+    real *query, *output, *d_output, *d_query;   /* (groups x width x lanes) */
+    real *maximum, *sum, *log_sum, *delta;       /* (groups x lanes) */
+    real *query_rows, *d_output_rows;            /* (query block x row_stride) */
+    real *scores, *score_gradients, *correction; /* (key block x lanes), (lanes) */
+    real *d_key, *d_value;                       /* (key block x row_stride) */
+};
+
+/* A kernel that this processor cannot run is an invariant. */
+size_t attention_scratch_size(const struct attention_options *options);
+void attention_scratch_bind(struct attention_scratch *scratch, real *memory,
+                            const struct attention_options *options);
 
 /* Transpose and scale a block's queries into scratch; before the first absorb of that block. */
 void attention_load_queries(struct attention_scratch *scratch,
@@ -56,8 +85,9 @@ void attention_load_queries(struct attention_scratch *scratch,
 /* Nothing has been seen yet. */
 void attention_begin(struct attention_state *state, const struct attention_queries *queries);
 
-/* Let the loaded queries see a block of keys: each query sees the keys whose position is not
- * greater than its own. Local. Cost 4 * queries * keys * width flops. */
+/* Let the loaded queries see any number of keys: each query sees the keys whose position is not
+ * greater than its own. Keys are used as they lie. Cost 4 * queries * keys * width flops, but for
+ * pairs that are masked. */
 void attention_absorb(struct attention_state *state, struct attention_scratch *scratch,
                       const struct attention_queries *queries, const struct attention_keys *keys);
 
@@ -67,11 +97,17 @@ void attention_absorb(struct attention_state *state, struct attention_scratch *s
 void attention_finish(real *output, size_t output_stride, real *log_sum,
                       const struct attention_state *state, const struct attention_queries *queries);
 
-/* The gradient that reaches a block's output, loaded beside its queries: output and d_output
- * (count x width) as attention_finish left them and as they come back, with one row stride. */
-void attention_load_gradients(struct attention_scratch *scratch, const real *d_output,
-                              const real *output, size_t output_stride,
-                              const struct attention_queries *queries);
+/* What forward left of a block of queries, and the gradient that comes back. */
+struct attention_result {
+    const real *output, *d_output; /* (count x width), row stride `stride` */
+    const real *log_sum;           /* (count) */
+    size_t stride;
+};
+
+/* Load it beside the block's queries. */
+void attention_load_result(struct attention_scratch *scratch,
+                           const struct attention_queries *queries,
+                           const struct attention_result *result);
 
 struct attention_gradients {
     real *d_query;         /* (query count x width), += , row stride d_query_stride */
@@ -80,11 +116,10 @@ struct attention_gradients {
 };
 
 /* The adjoint of one absorb, for loaded queries and gradients; probabilities are computed again
- * from log_sum (Dao et al., arXiv 2205.14135, algorithm 4). Local.
- * Cost 10 * queries * keys * width flops. */
+ * from log_sum (Dao et al., arXiv 2205.14135, algorithm 4).
+ * Cost 10 * queries * keys * width flops, but for pairs that are masked. */
 void attention_absorb_backward(const struct attention_gradients *gradients,
-                               struct attention_scratch *scratch, const real *d_output,
-                               size_t output_stride, const real *log_sum,
+                               struct attention_scratch *scratch,
                                const struct attention_queries *queries,
                                const struct attention_keys *keys);
 

@@ -27,23 +27,31 @@ static inline float exponential_multiply_add(float a, float b, float c)
 #endif
 }
 
+/* 2^f for |f| <= 1/2: the polynomial of degree 5 with p(0) = 1 whose largest relative error is
+ * least (9.2e-8; the rest is rounding). */
+static const float exponential_coefficients[] = {
+    1.0F, 6.93146978e-1F, 2.40222421e-1F, 5.55073374e-2F, 9.67151269e-3F, 1.32647272e-3F,
+};
+
+/* Below this the result is 0: the exponent's bits are. */
+static const float exponential_least = -127.0F;
+
 /* Relative error below 2e-7 for x in [-126, 127]; 0 below -126.5 and subnormal on the way there;
  * not for NaN or above 127.
- * x = n + f with |f| <= 1/2 by adding and taking away 1.5 * 2^23. 2^f is the polynomial of degree
- * 5 with p(0) = 1 whose largest relative error is least (9.2e-8; the rest is rounding). n goes
- * into the exponent bits, where -127 makes a zero. */
+ * x = n + f with |f| <= 1/2 by adding and taking away 1.5 * 2^23. n goes into the exponent bits,
+ * where -127 makes a zero. */
 static inline real exponential_base2(real x)
 {
     const float rounder = 12582912.0F;
-    float clamped = x < -127.0F ? -127.0F : x;
+    float clamped = x < exponential_least ? exponential_least : x;
     float shifted = clamped + rounder;
     float f = clamped - (shifted - rounder);
-    float p = 1.32647272e-3F;
-    p = exponential_multiply_add(p, f, 9.67151269e-3F);
-    p = exponential_multiply_add(p, f, 5.55073374e-2F);
-    p = exponential_multiply_add(p, f, 2.40222421e-1F);
-    p = exponential_multiply_add(p, f, 6.93146978e-1F);
-    p = exponential_multiply_add(p, f, 1.0F);
+    float p = exponential_coefficients[5];
+    p = exponential_multiply_add(p, f, exponential_coefficients[4]);
+    p = exponential_multiply_add(p, f, exponential_coefficients[3]);
+    p = exponential_multiply_add(p, f, exponential_coefficients[2]);
+    p = exponential_multiply_add(p, f, exponential_coefficients[1]);
+    p = exponential_multiply_add(p, f, exponential_coefficients[0]);
     uint32_t shifted_bits;
     memcpy(&shifted_bits, &shifted, sizeof shifted_bits);
     uint32_t scale_bits = (shifted_bits << 23) + 0x3F800000U;

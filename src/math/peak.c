@@ -1,6 +1,7 @@
 #include "math/peak.h"
 
 #include "base/clock.h"
+#include "math/attention_kernel.h"
 #include "math/gemm.h"
 
 double peak_gemm(real *memory, size_t repeats)
@@ -17,6 +18,20 @@ double peak_gemm(real *memory, size_t repeats)
         double begun = clock_seconds();
         gemm_nn(c, extent, GEMM_SET, a, extent, b, extent, extent, extent, extent);
         double rate = 2.0 * (double)(extent * extent * extent) / (clock_seconds() - begun);
+        best = rate > best ? rate : best;
+    }
+    return best;
+}
+
+double peak_multiply_add(size_t repeats)
+{
+    enum { ROUNDS = 400000 };
+    const struct attention_kernel *kernel = attention_kernel_find(ATTENTION_AUTO);
+    double best = 0.0;
+    for (size_t i = 0; i < repeats; i++) {
+        double begun = clock_seconds();
+        double flops = kernel->multiply_adds(ROUNDS);
+        double rate = flops / (clock_seconds() - begun);
         best = rate > best ? rate : best;
     }
     return best;

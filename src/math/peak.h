@@ -1,4 +1,4 @@
-/* How fast this processor multiplies matrices at best: what speeds are measured against. */
+/* How fast this processor computes at best: what speeds are measured against. */
 #ifndef CHAINRING_MATH_PEAK_H
 #define CHAINRING_MATH_PEAK_H
 
@@ -11,5 +11,9 @@ enum { PEAK_EXTENT = 512, PEAK_REALS = 3 * PEAK_EXTENT * PEAK_EXTENT };
 /* Floating-point operations per second of the best of `repeats` products of two PEAK_EXTENT-sized
  * square matrices on one thread. memory (PEAK_REALS) is overwritten. Local. */
 double peak_gemm(real *memory, size_t repeats);
+
+/* The same of the best of `repeats` loops of multiply-adds in registers, with the widest vectors:
+ * nothing is faster. A repeat takes about a millisecond. */
+double peak_multiply_add(size_t repeats);
 
 #endif

@@ -19,12 +19,15 @@ void ring_attention_bind(struct ring_attention *attention, struct arena *arena,
     attention->output = arena_take(arena, rows * width, sizeof(real));
     attention->maximum = arena_take(arena, rows * options->heads, sizeof(real));
     attention->sum = arena_take(arena, rows * options->heads, sizeof(real));
-    size_t scratch =
-        attention_scratch_size(options->query_block, options->key_block, options->head_width);
-    real *memory = arena_take(arena, scratch, sizeof(real));
+    struct attention_options tiles = {
+        .kernel = options->kernel,
+        .query_block = options->query_block,
+        .key_block = options->key_block,
+        .width = options->head_width,
+    };
+    real *memory = arena_take(arena, attention_scratch_size(&tiles), sizeof(real));
     if (memory) {
-        attention_scratch_bind(&attention->scratch, memory, options->query_block,
-                               options->key_block, options->head_width);
+        attention_scratch_bind(&attention->scratch, memory, &tiles);
     }
 }
 
@@ -86,52 +89,38 @@ struct visitor {
     const struct shard *shard;
 };
 
-/* A block of keys that a tile sees, and where it begins in the visitor's rows. */
-struct key_block {
+/* The keys of one of a visitor's segments, and where it begins in the visitor's rows. */
+struct key_range {
     struct attention_keys keys;
     size_t row;
 };
 
-typedef void key_block_action(struct ring_attention *attention, const struct tile *tile,
-                              const struct key_block *block, void *detail);
+typedef void key_range_action(struct ring_attention *attention, const struct tile *tile,
+                              const struct key_range *range, void *detail);
 
-static void for_each_block_of(struct ring_attention *attention, const struct tile *tile,
-                              const struct visitor *visitor, const struct segment *segment,
-                              key_block_action *act, void *detail)
+/* The visitor's keys of the tile's context of which the tile's last query sees any. */
+static void for_each_key_range(struct ring_attention *attention, const struct tile *tile,
+                               const struct visitor *visitor, key_range_action *act, void *detail)
 {
-    const struct ring_attention_options *options = &attention->options;
+    size_t tokens = attention->options.tokens_per_step;
     size_t width = width_of(attention);
-    size_t first = segment->first * options->tokens_per_step;
     size_t seen = tile->queries.position + tile->queries.count;
-    size_t count = segment->count * options->tokens_per_step;
-    if (seen <= first) {
-        return;
-    }
-    count = count < seen - first ? count : seen - first;
-    for (size_t start = 0; start < count; start += options->key_block) {
-        struct key_block block = {.row = segment->row * options->tokens_per_step + start};
+    for (size_t i = 0; i < visitor->shard->segment_count; i++) {
+        const struct segment *segment = &visitor->shard->segments[i];
+        if (segment->context != tile->context || segment->first * tokens >= seen) {
+            continue;
+        }
+        struct key_range range = {.row = segment->row * tokens};
         const real *key =
-            visitor->key_value + block.row * 2 * width + tile->head * options->head_width;
-        block.keys = (struct attention_keys){
+            visitor->key_value + range.row * 2 * width + tile->head * attention->options.head_width;
+        range.keys = (struct attention_keys){
             .key = key,
             .value = key + width,
-            .count = count - start < options->key_block ? count - start : options->key_block,
+            .count = segment->count * tokens,
             .stride = 2 * width,
-            .position = first + start,
+            .position = segment->first * tokens,
         };
-        act(attention, tile, &block, detail);
-    }
-}
-
-/* The visitor's blocks of the tile's context that the tile's last query sees. */
-static void for_each_key_block(struct ring_attention *attention, const struct tile *tile,
-                               const struct visitor *visitor, key_block_action *act, void *detail)
-{
-    const struct shard *shard = visitor->shard;
-    for (size_t i = 0; i < shard->segment_count; i++) {
-        if (shard->segments[i].context == tile->context) {
-            for_each_block_of(attention, tile, visitor, &shard->segments[i], act, detail);
-        }
+        act(attention, tile, &range, detail);
     }
 }
 
@@ -166,17 +155,17 @@ static void begin_tile(struct ring_attention *attention, const struct tile *tile
     attention_begin(&state, &tile->queries);
 }
 
-static void absorb_block(struct ring_attention *attention, const struct tile *tile,
-                         const struct key_block *block, void *detail)
+static void absorb_range(struct ring_attention *attention, const struct tile *tile,
+                         const struct key_range *range, void *detail)
 {
-    attention_absorb(detail, &attention->scratch, &tile->queries, &block->keys);
+    attention_absorb(detail, &attention->scratch, &tile->queries, &range->keys);
 }
 
 static void absorb_visitor(struct ring_attention *attention, const struct tile *tile, void *detail)
 {
     struct attention_state state = state_of(attention, tile);
     attention_load_queries(&attention->scratch, &tile->queries);
-    for_each_key_block(attention, tile, detail, absorb_block, &state);
+    for_each_key_range(attention, tile, detail, absorb_range, &state);
 }
 
 struct result {
@@ -227,13 +216,13 @@ struct adjoint {
     real *d_key_value;                       /* of the visitor, += */
 };
 
-static void absorb_block_backward(struct ring_attention *attention, const struct tile *tile,
-                                  const struct key_block *block, void *detail)
+static void absorb_range_backward(struct ring_attention *attention, const struct tile *tile,
+                                  const struct key_range *range, void *detail)
 {
     const struct adjoint *adjoint = detail;
     size_t width = width_of(attention);
     real *d_key =
-        adjoint->d_key_value + block->row * 2 * width + tile->head * attention->options.head_width;
+        adjoint->d_key_value + range->row * 2 * width + tile->head * attention->options.head_width;
     struct attention_gradients gradients = {
         .d_query = adjoint->d_query + output_offset(attention, tile),
         .d_query_stride = width,
@@ -241,9 +230,7 @@ static void absorb_block_backward(struct ring_attention *attention, const struct
         .d_value = d_key + width,
         .d_key_stride = 2 * width,
     };
-    attention_absorb_backward(
-        &gradients, &attention->scratch, adjoint->d_output + output_offset(attention, tile), width,
-        adjoint->log_sum + log_sum_offset(attention, tile), &tile->queries, &block->keys);
+    attention_absorb_backward(&gradients, &attention->scratch, &tile->queries, &range->keys);
 }
 
 static void absorb_visitor_backward(struct ring_attention *attention, const struct tile *tile,
@@ -251,10 +238,15 @@ static void absorb_visitor_backward(struct ring_attention *attention, const stru
 {
     const struct adjoint *adjoint = detail;
     size_t offset = output_offset(attention, tile);
+    struct attention_result result = {
+        .output = adjoint->output + offset,
+        .d_output = adjoint->d_output + offset,
+        .log_sum = adjoint->log_sum + log_sum_offset(attention, tile),
+        .stride = width_of(attention),
+    };
     attention_load_queries(&attention->scratch, &tile->queries);
-    attention_load_gradients(&attention->scratch, adjoint->d_output + offset,
-                             adjoint->output + offset, width_of(attention), &tile->queries);
-    for_each_key_block(attention, tile, &adjoint->visitor, absorb_block_backward, detail);
+    attention_load_result(&attention->scratch, &tile->queries, &result);
+    for_each_key_range(attention, tile, &adjoint->visitor, absorb_range_backward, detail);
 }
 
 void ring_attention_backward(real *d_query, struct ring_attention *attention, const real *d_output,

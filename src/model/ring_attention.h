@@ -17,6 +17,7 @@
 struct ring_attention_options {
     size_t heads, head_width;
     size_t tokens_per_step;
+    enum attention_choice kernel;
     size_t query_block, key_block; /* tokens of a tile */
     size_t rows_max;               /* tokens of the largest shard of any rank */
     enum ring_wire wire;

@@ -33,15 +33,19 @@ static void bind_attention(struct decoder *decoder, struct arena *arena)
 {
     size_t kinds = decoder->shape->layout.count;
     size_t head_width = model_head_width(decoder->shape);
-    size_t key_block = decoder->options.key_block;
+    struct attention_options tiles = {
+        .kernel = decoder->options.kernel,
+        .query_block = kinds,
+        .key_block = decoder->options.key_block,
+        .width = head_width,
+    };
     decoder->output = arena_take(arena, kinds * head_width, sizeof(real));
     decoder->maximum = arena_take(arena, kinds, sizeof(real));
     decoder->sum = arena_take(arena, kinds, sizeof(real));
     decoder->log_sum = arena_take(arena, kinds, sizeof(real));
-    real *memory =
-        arena_take(arena, attention_scratch_size(kinds, key_block, head_width), sizeof(real));
+    real *memory = arena_take(arena, attention_scratch_size(&tiles), sizeof(real));
     if (memory) {
-        attention_scratch_bind(&decoder->attention_scratch, memory, kinds, key_block, head_width);
+        attention_scratch_bind(&decoder->attention_scratch, memory, &tiles);
     }
 }
 
@@ -138,19 +142,14 @@ static void attend(struct decoder *decoder, const real *cache, size_t first, siz
     struct attention_state state = {decoder->output, decoder->maximum, decoder->sum};
     attention_load_queries(&decoder->attention_scratch, &queries);
     attention_begin(&state, &queries);
-    size_t held = decoder->tokens + count;
-    for (size_t start = 0; start < held; start += decoder->options.key_block) {
-        const real *key = cache + start * 2 * width + head * head_width;
-        size_t left = held - start;
-        struct attention_keys keys = {
-            .key = key,
-            .value = key + width,
-            .count = left < decoder->options.key_block ? left : decoder->options.key_block,
-            .stride = 2 * width,
-            .position = start,
-        };
-        attention_absorb(&state, &decoder->attention_scratch, &queries, &keys);
-    }
+    const real *key = cache + head * head_width;
+    struct attention_keys keys = {
+        .key = key,
+        .value = key + width,
+        .count = decoder->tokens + count,
+        .stride = 2 * width,
+    };
+    attention_absorb(&state, &decoder->attention_scratch, &queries, &keys);
     attention_finish(decoder->attention + first * width + head * head_width, width,
                      decoder->log_sum, &state, &queries);
 }

@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/real.h"
 #include "context/steps.h"
+#include "math/attention.h"
 #include "model/parameters.h"
 #include "model/shape.h"
 
@@ -20,6 +21,7 @@ struct decoder_options {
     size_t context_max; /* that grow together */
     size_t steps_max;   /* of each context */
     size_t key_block;   /* tokens of a tile of keys */
+    enum attention_choice kernel;
 };
 
 struct decoder;

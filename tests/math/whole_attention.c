@@ -19,10 +19,14 @@ struct blocks {
 static struct blocks blocks_of(const struct whole_attention *whole)
 {
     struct blocks blocks;
-    blocks.memory = memory_take(
-        attention_scratch_size(whole->query_block, whole->key_block, whole->width), sizeof(real));
-    attention_scratch_bind(&blocks.scratch, blocks.memory, whole->query_block, whole->key_block,
-                           whole->width);
+    struct attention_options options = {
+        .kernel = whole->kernel,
+        .query_block = whole->query_block,
+        .key_block = whole->key_block,
+        .width = whole->width,
+    };
+    blocks.memory = memory_take(attention_scratch_size(&options), sizeof(real));
+    attention_scratch_bind(&blocks.scratch, blocks.memory, &options);
     blocks.count = (whole->key_count + whole->key_block - 1) / whole->key_block;
     blocks.order = memory_take(blocks.count, sizeof *blocks.order);
     struct random random = random_stream(whole->shuffle, RANDOM_TEST, 0, 0);
@@ -97,8 +101,13 @@ void whole_attention_blockwise_backward(real *d_query, real *d_key, real *d_valu
         struct attention_queries queries = queries_from(whole, start);
         size_t row = start * whole->query_stride;
         attention_load_queries(&blocks.scratch, &queries);
-        attention_load_gradients(&blocks.scratch, d_output + row, output + row, whole->query_stride,
-                                 &queries);
+        struct attention_result result = {
+            .output = output + row,
+            .d_output = d_output + row,
+            .log_sum = log_sum + start,
+            .stride = whole->query_stride,
+        };
+        attention_load_result(&blocks.scratch, &queries, &result);
         for (size_t i = 0; i < blocks.count; i++) {
             size_t key_start = blocks.order[i] * whole->key_block;
             struct attention_keys keys = keys_from(whole, key_start);
@@ -109,8 +118,7 @@ void whole_attention_blockwise_backward(real *d_query, real *d_key, real *d_valu
                 .d_query_stride = whole->query_stride,
                 .d_key_stride = whole->key_stride,
             };
-            attention_absorb_backward(&gradients, &blocks.scratch, d_output + row,
-                                      whole->query_stride, log_sum + start, &queries, &keys);
+            attention_absorb_backward(&gradients, &blocks.scratch, &queries, &keys);
         }
     }
     blocks_release(&blocks);

@@ -7,8 +7,10 @@
 #include <stdint.h>
 
 #include "base/real.h"
+#include "math/attention.h"
 
 struct whole_attention {
+    enum attention_choice kernel;
     size_t query_count, key_count, width;
     size_t first_query, first_key; /* positions in the context */
     size_t query_block, key_block;

@@ -1,0 +1,119 @@
+/* The attention kernel whose products are those of the BLAS: what the others are measured against.
+ */
+#include <string.h>
+
+#include "math/attention_kernel.h"
+#include "math/exponential.h"
+#include "math/gemm.h"
+
+/* Raise the maxima to cover a new block; correction = 2^(old - new). Returns whether any rose. */
+static int raise_maximum(real *restrict maximum, real *restrict correction,
+                         const real *restrict scores, size_t key_count, size_t query_count,
+                         size_t lanes)
+{
+    memcpy(correction, maximum, query_count * sizeof *correction);
+    for (size_t j = 0; j < key_count; j++) {
+        const real *row = scores + j * lanes;
+        for (size_t i = 0; i < query_count; i++) {
+            maximum[i] = row[i] > maximum[i] ? row[i] : maximum[i];
+        }
+    }
+    int rose = 0;
+    for (size_t i = 0; i < query_count; i++) {
+        rose |= maximum[i] > correction[i];
+        correction[i] = exponential_base2(correction[i] - maximum[i]);
+    }
+    return rose;
+}
+
+static void rescale(const struct attention_group *group, const real *restrict correction)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        group->sum[i] *= correction[i];
+    }
+    for (size_t column = 0; column < group->width; column++) {
+        real *restrict row = group->output + column * group->lanes;
+        for (size_t i = 0; i < group->count; i++) {
+            row[i] *= correction[i];
+        }
+    }
+}
+
+/* scores become 2^(score - maximum), and are added up for each query. */
+static void exponentiate(real *restrict scores, real *restrict sum, const real *restrict maximum,
+                         size_t key_count, size_t query_count, size_t lanes)
+{
+    for (size_t j = 0; j < key_count; j++) {
+        real *restrict row = scores + j * lanes;
+        for (size_t i = 0; i < query_count; i++) {
+            row[i] = exponential_base2(row[i] - maximum[i]);
+            sum[i] += row[i];
+        }
+    }
+}
+
+static void compute_scores(const struct attention_group *group, const struct attention_work *work,
+                           const struct attention_keys *keys)
+{
+    gemm_nn(work->scores, group->lanes, GEMM_SET, keys->key, keys->stride, group->query,
+            group->lanes, keys->count, group->count, group->width);
+    attention_mask(work->scores, group, keys);
+}
+
+static void absorb(const struct attention_group *group, const struct attention_work *work,
+                   const struct attention_keys *keys)
+{
+    compute_scores(group, work, keys);
+    if (raise_maximum(group->maximum, work->correction, work->scores, keys->count, group->count,
+                      group->lanes)) {
+        rescale(group, work->correction);
+    }
+    exponentiate(work->scores, group->sum, group->maximum, keys->count, group->count, group->lanes);
+    gemm_tn(group->output, group->lanes, GEMM_ADD, keys->value, keys->stride, work->scores,
+            group->lanes, group->width, group->count, keys->count);
+}
+
+/* scores become probabilities P; score_gradients, which hold dP, become P (dP - delta). */
+static void differentiate_softmax(const struct attention_group *group,
+                                  const struct attention_work *work, size_t key_count)
+{
+    const real *restrict log_sum = group->log_sum;
+    const real *restrict delta = group->delta;
+    for (size_t j = 0; j < key_count; j++) {
+        real *restrict row = work->scores + j * group->lanes;
+        real *restrict gradient_row = work->score_gradients + j * group->lanes;
+        for (size_t i = 0; i < group->count; i++) {
+            real probability = exponential_base2(row[i] - log_sum[i]);
+            row[i] = probability;
+            gradient_row[i] = probability * (gradient_row[i] - delta[i]);
+        }
+    }
+}
+
+static void absorb_backward(const struct attention_group *group, const struct attention_work *work,
+                            const struct attention_keys *keys)
+{
+    size_t lanes = group->lanes;
+    compute_scores(group, work, keys);
+    gemm_nn(work->score_gradients, lanes, GEMM_SET, keys->value, keys->stride, group->d_output,
+            lanes, keys->count, group->count, group->width);
+    differentiate_softmax(group, work, keys->count);
+    gemm_nn(work->d_value, group->row_stride, GEMM_ADD, work->scores, lanes, group->d_output_rows,
+            group->row_stride, keys->count, group->width, group->count);
+    gemm_nn(work->d_key, group->row_stride, GEMM_ADD, work->score_gradients, lanes,
+            group->query_rows, group->row_stride, keys->count, group->width, group->count);
+    gemm_tn(group->d_query, lanes, GEMM_ADD, keys->key, keys->stride, work->score_gradients, lanes,
+            group->width, group->count, keys->count);
+}
+
+const struct attention_kernel *attention_kernel_blas(void)
+{
+    static const struct attention_kernel kernel = {
+        .name = "blas",
+        .lanes = 48, /* products below the size from which OpenBLAS packs */
+        .vector = 1,
+        .absorb = absorb,
+        .absorb_backward = absorb_backward,
+    };
+    return &kernel;
+}

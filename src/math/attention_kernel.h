@@ -1,0 +1,80 @@
+/* What a kernel of blockwise attention must do; math/attention.c does the rest.
+ *
+ * A block of queries is computed in groups, whose queries lie side by side along the vector lanes.
+ * All memory but the keys and values is scratch of math/attention.c, padded to whole vectors. */
+#ifndef CHAINRING_MATH_ATTENTION_KERNEL_H
+#define CHAINRING_MATH_ATTENTION_KERNEL_H
+
+#include <stddef.h>
+
+#include "base/real.h"
+#include "math/attention.h"
+
+/* A masked score lies far below the least maximum, so that it counts 2^-huge = 0 even for a query
+ * that has seen nothing yet. */
+#define ATTENTION_MASKED_SCORE  ((real)-1e30)
+#define ATTENTION_LEAST_MAXIMUM ((real)-5e29)
+
+/* Some queries side by side: one lane each; lanes from count on are zero and of no meaning. */
+struct attention_group {
+    size_t count;
+    size_t position;           /* of the first query */
+    size_t width;              /* of the head */
+    size_t lanes;              /* stride of what is transposed */
+    size_t row_stride;         /* of rows, at least width */
+    const real *query;         /* (width x lanes), scaled to base 2 */
+    real *output;              /* (width x lanes), += */
+    real *maximum, *sum;       /* (lanes) */
+    const real *d_output;      /* (width x lanes) */
+    real *d_query;             /* (width x lanes), += , not yet divided by sqrt(width) */
+    const real *log_sum;       /* (lanes) */
+    const real *delta;         /* (lanes): d_output . output */
+    const real *query_rows;    /* (count x row_stride), divided by sqrt(width) */
+    const real *d_output_rows; /* (count x row_stride) */
+};
+
+/* Room for one group and one block of keys. */
+struct attention_work {
+    real *scores;          /* (key count x lanes) */
+    real *score_gradients; /* (key count x lanes) */
+    real *correction;      /* (lanes) */
+    real *d_key, *d_value; /* (key count x row_stride), += */
+};
+
+struct attention_kernel {
+    const char *name;
+    size_t lanes;  /* of a group */
+    size_t vector; /* rows and lanes are padded to multiples of this */
+    void (*absorb)(const struct attention_group *group, const struct attention_work *work,
+                   const struct attention_keys *keys);
+    void (*absorb_backward)(const struct attention_group *group, const struct attention_work *work,
+                            const struct attention_keys *keys);
+    /* The most operations that these instructions do in a second: `rounds` of them in registers
+     * only. Returns how many floating-point operations these were. */
+    double (*multiply_adds)(size_t rounds);
+};
+
+/* NULL where the compiler or the processor's family does not know the instructions. */
+const struct attention_kernel *attention_kernel_avx512(void);
+const struct attention_kernel *attention_kernel_avx2(void);
+const struct attention_kernel *attention_kernel_portable(void);
+const struct attention_kernel *attention_kernel_blas(void);
+
+/* What a choice comes to; NULL where this processor cannot run it. */
+const struct attention_kernel *attention_kernel_find(enum attention_choice choice);
+
+/* scores (key count x lanes): those of keys later than the query become ATTENTION_MASKED_SCORE. */
+static inline void attention_mask(real *scores, const struct attention_group *group,
+                                  const struct attention_keys *keys)
+{
+    size_t j = group->position < keys->position ? 0 : group->position - keys->position + 1;
+    for (; j < keys->count; j++) {
+        size_t masked = keys->position + j - group->position;
+        masked = masked < group->count ? masked : group->count;
+        for (size_t i = 0; i < masked; i++) {
+            scores[j * group->lanes + i] = ATTENTION_MASKED_SCORE;
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,7 @@
+/* The attention kernel of vectors that every processor has. */
+#include "math/attention_tiles.h"
+
+const struct attention_kernel *attention_kernel_portable(void)
+{
+    return &kernel;
+}
