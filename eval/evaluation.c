@@ -137,7 +137,8 @@ static void bind_all(struct evaluation *evaluation, size_t batch)
         .explore = evaluation->result->explore,
         .decoder = {.context_max = batch,
                     .steps_max = evaluation->result->trials * evaluation->spec->steps_max,
-                    .key_block = evaluation->options->key_block},
+                    .key_block = evaluation->options->key_block,
+                    .kernel = evaluation->options->kernel},
     };
     parameters_bind(&evaluation->parameters, &evaluation->arena, &snapshot->shape);
     policy_actor_bind(&evaluation->policy, &evaluation->arena, &options);

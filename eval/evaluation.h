@@ -17,6 +17,7 @@
 #include "checkpoint/snapshot.h"
 #include "envs/inertia.h"
 #include "eval/score.h"
+#include "math/attention.h"
 
 enum { EVALUATION_TRIALS_MAX = 1024 };
 
@@ -32,8 +33,9 @@ struct evaluation_options {
     double target;          /* wanted return; 0: the training data's best */
     double target_scale;    /* multiplies it */
     double explore[EVALUATION_TRIALS_MAX]; /* deviation of the action noise, trial by trial */
-    size_t key_block;                      /* tokens of a tile of attention keys */
-    uint64_t seed;                         /* below 2^63 */
+    enum attention_choice kernel;
+    size_t key_block; /* tokens of a tile of attention keys */
+    uint64_t seed;    /* below 2^63 */
 
     enum inertia_rule inertia; /* of the task's capsules */
 };

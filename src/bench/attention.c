@@ -1,5 +1,7 @@
 #include "bench/attention.h"
 
+#include <math.h>
+
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -8,8 +10,6 @@
 #include "math/gemm.h"
 #include "math/peak.h"
 #include "model/ring_attention.h"
-
-enum { PEAK_REPEATS = 30 };
 
 /* One context over one ring, and everything that attention reads and writes. */
 struct subject {
@@ -31,6 +31,7 @@ static void subject_bind(struct subject *subject, const struct bench_attention_o
         .heads = options->heads,
         .head_width = width / options->heads,
         .tokens_per_step = 1,
+        .kernel = options->kernel,
         .query_block = options->query_block,
         .key_block = options->key_block,
         .rows_max = rows,
@@ -88,46 +89,60 @@ static void run_backward(struct subject *subject)
                             subject->output, subject->log_sum, subject->query, &subject->batch);
 }
 
-/* All ranks begin together; a repeat takes as long as its slowest rank. The first one warms up. */
-static struct bench_timing time_repeats(void (*run)(struct subject *subject),
-                                        struct subject *subject, size_t repeats)
+/* What one rank does at best while all of them do the same. */
+struct peaks {
+    double multiply_add, gemm;
+};
+
+static void raise_peaks(struct peaks *peaks, real *memory)
 {
-    double *seconds = memory_take(repeats, sizeof *seconds);
-    run(subject);
-    for (size_t i = 0; i < repeats; i++) {
-        comm_barrier();
-        double begun = clock_seconds();
-        run(subject);
-        seconds[i] = clock_seconds() - begun;
-    }
-    comm_max_double(seconds, repeats);
-    double median = median_sort(seconds, repeats);
-    struct bench_timing timing = {.best = seconds[0], .median = median};
-    memory_free(seconds);
-    return timing;
+    double multiply_add = peak_multiply_add(1);
+    double gemm = peak_gemm(memory, 1);
+    peaks->multiply_add = fmax(peaks->multiply_add, multiply_add);
+    peaks->gemm = fmax(peaks->gemm, gemm);
 }
 
+/* Seconds of a run that all ranks begin together. */
+static double seconds_of(void (*run)(struct subject *subject), struct subject *subject)
+{
+    comm_barrier();
+    double begun = clock_seconds();
+    run(subject);
+    return clock_seconds() - begun;
+}
+
+/* A repeat takes as long as its slowest rank. */
+static struct bench_timing timing_of(double *seconds, size_t repeats)
+{
+    comm_max_double(seconds, repeats);
+    double median = median_sort(seconds, repeats);
+    return (struct bench_timing){.best = seconds[0], .median = median};
+}
+
+/* Both directions and both peaks by turns, so that all meet the same moods of the machine. The
+ * first turn warms up. */
 static void time_ring(struct bench_timing *forward, struct bench_timing *backward,
-                      const struct bench_attention_options *options, size_t ranks)
+                      struct peaks *peaks, const struct bench_attention_options *options,
+                      size_t ranks)
 {
     struct ring *ring = ring_open(ranks, options->neighbours);
     struct subject subject;
-    subject_open(&subject, options, ring);
-    *forward = time_repeats(run_forward, &subject, options->repeats);
-    *backward = time_repeats(run_backward, &subject, options->repeats);
-    subject_close(&subject);
-    ring_close(ring);
-}
-
-/* What one rank does at best while all of them do the same. */
-static double measure_gemm(void)
-{
+    double *seconds = memory_take(2 * options->repeats, sizeof *seconds);
     real *memory = memory_take(PEAK_REALS, sizeof *memory);
-    comm_barrier();
-    double rate = peak_gemm(memory, PEAK_REPEATS);
+    subject_open(&subject, options, ring);
+    run_forward(&subject);
+    run_backward(&subject);
+    for (size_t i = 0; i < options->repeats; i++) {
+        raise_peaks(peaks, memory);
+        seconds[i] = seconds_of(run_forward, &subject);
+        seconds[options->repeats + i] = seconds_of(run_backward, &subject);
+    }
+    *forward = timing_of(seconds, options->repeats);
+    *backward = timing_of(seconds + options->repeats, options->repeats);
+    subject_close(&subject);
     memory_free(memory);
-    comm_sum_double(&rate, 1);
-    return rate / (double)comm_size();
+    memory_free(seconds);
+    ring_close(ring);
 }
 
 struct bench_attention bench_attention_run(const struct bench_attention_options *options)
@@ -137,23 +152,29 @@ struct bench_attention bench_attention_run(const struct bench_attention_options 
     struct bench_attention result = {
         .options = *options,
         .ranks = comm_size(),
-        .gemm = measure_gemm(),
         .forward_flops = 4.0 * pairs * (double)options->width,
         .backward_flops = 10.0 * pairs * (double)options->width,
     };
-    time_ring(&result.alone_forward, &result.alone_backward, options, 1);
-    time_ring(&result.ring_forward, &result.ring_backward, options, comm_size());
+    struct peaks peaks = {0};
+    time_ring(&result.alone_forward, &result.alone_backward, &peaks, options, 1);
+    time_ring(&result.ring_forward, &result.ring_backward, &peaks, options, comm_size());
+    double sums[] = {peaks.multiply_add, peaks.gemm};
+    comm_sum_double(sums, 2);
+    result.multiply_add = sums[0] / (double)result.ranks;
+    result.gemm = sums[1] / (double)result.ranks;
     return result;
 }
 
-/* One line of the table: `share` is what each rank does of the whole context. */
-static void print_line(FILE *stream, const char *what, double flops, double share, double gemm,
-                       const struct bench_timing *timing)
+/* One line of the table: `flops` are those of each rank. */
+static void print_line(FILE *stream, const char *what, const struct bench_attention *result,
+                       double flops, const struct bench_timing *timing)
 {
-    double best = share * flops / timing->best;
-    double median = share * flops / timing->median;
-    fprintf(stream, "%-26s %10.2f %10.2f %12.1f %11.0f%% %11.0f%%\n", what, 1e3 * timing->best,
-            1e3 * timing->median, 1e-9 * best, 100.0 * best / gemm, 100.0 * median / gemm);
+    double best = flops / timing->best;
+    double median = flops / timing->median;
+    fprintf(stream, "%-22s %10.2f %10.2f %13.1f %9.0f%% %10.0f%% %10.0f%%\n", what,
+            1e3 * timing->best, 1e3 * timing->median, 1e-9 * best,
+            100.0 * best / result->multiply_add, 100.0 * median / result->multiply_add,
+            100.0 * best / result->gemm);
 }
 
 /* How much of P ranks' work is left when they share one context: 1 is a ring that costs nothing. */
@@ -167,25 +188,27 @@ void bench_attention_print_text(FILE *stream, const struct bench_attention *resu
 {
     const struct bench_attention_options *options = &result->options;
     double share = 1.0 / (double)result->ranks;
-    fprintf(stream,
-            "attention, causal, %zu tokens, width %zu, %zu heads; tiles of %zu queries x %zu keys\n"
-            "SGEMM in this run (OpenBLAS for %s): %.1f GFLOP/s on each rank\n\n",
-            options->length, options->width, options->heads, options->query_block,
-            options->key_block, gemm_core_name(), 1e-9 * result->gemm);
-    fprintf(stream, "%-26s %10s %10s %12s %12s %12s\n", "", "best ms", "median ms", "GFLOP/s/rank",
-            "best/SGEMM", "median/SGEMM");
-    print_line(stream, "one rank, forward", result->forward_flops, 1.0, result->gemm,
-               &result->alone_forward);
-    print_line(stream, "one rank, backward", result->backward_flops, 1.0, result->gemm,
+    fprintf(
+        stream,
+        "attention, causal, %zu tokens, width %zu, %zu heads; kernels for %s, tiles of %zu "
+        "queries x %zu keys\n"
+        "in this run on each rank: multiply-adds %.1f GFLOP/s, SGEMM (OpenBLAS for %s) %.1f\n\n",
+        options->length, options->width, options->heads, attention_kernel_name(options->kernel),
+        options->query_block, options->key_block, 1e-9 * result->multiply_add, gemm_core_name(),
+        1e-9 * result->gemm);
+    fprintf(stream, "%-22s %10s %10s %13s %10s %11s %11s\n", "", "best ms", "median ms",
+            "GFLOP/s/rank", "best/peak", "median/peak", "best/SGEMM");
+    print_line(stream, "one rank, forward", result, result->forward_flops, &result->alone_forward);
+    print_line(stream, "one rank, backward", result, result->backward_flops,
                &result->alone_backward);
     if (result->ranks == 1) {
         return;
     }
     char what[64];
     snprintf(what, sizeof what, "ring of %zu, forward", result->ranks);
-    print_line(stream, what, result->forward_flops, share, result->gemm, &result->ring_forward);
+    print_line(stream, what, result, share * result->forward_flops, &result->ring_forward);
     snprintf(what, sizeof what, "ring of %zu, backward", result->ranks);
-    print_line(stream, what, result->backward_flops, share, result->gemm, &result->ring_backward);
+    print_line(stream, what, result, share * result->backward_flops, &result->ring_backward);
     fprintf(stream,
             "\nefficiency of the ring against one rank (medians): forward %.2f, backward "
             "%.2f\n",
@@ -204,18 +227,20 @@ void bench_attention_print_json(FILE *stream, const struct bench_attention *resu
     const struct bench_attention_options *options = &result->options;
     fprintf(stream,
             "{\"bench\": \"attention\", \"ranks\": %zu, \"length\": %zu, \"width\": %zu, "
-            "\"heads\": %zu, \"query_block\": %zu, \"key_block\": %zu, \"repeats\": %zu, "
-            "\"openblas_core\": \"%s\", ",
-            result->ranks, options->length, options->width, options->heads, options->query_block,
-            options->key_block, options->repeats, gemm_core_name());
+            "\"heads\": %zu, \"kernel\": \"%s\", \"query_block\": %zu, \"key_block\": %zu, "
+            "\"repeats\": %zu, \"openblas_core\": \"%s\", ",
+            result->ranks, options->length, options->width, options->heads,
+            attention_kernel_name(options->kernel), options->query_block, options->key_block,
+            options->repeats, gemm_core_name());
     print_json_timing(stream, "alone_forward", &result->alone_forward);
     print_json_timing(stream, "alone_backward", &result->alone_backward);
     print_json_timing(stream, "ring_forward", &result->ring_forward);
     print_json_timing(stream, "ring_backward", &result->ring_backward);
     fprintf(stream,
-            "\"forward_flops\": %.9g, \"backward_flops\": %.9g, \"gemm_flops_per_second\": %.9g, "
+            "\"forward_flops\": %.9g, \"backward_flops\": %.9g, "
+            "\"multiply_add_flops_per_second\": %.9g, \"gemm_flops_per_second\": %.9g, "
             "\"ring_efficiency_forward\": %.4g, \"ring_efficiency_backward\": %.4g}\n",
-            result->forward_flops, result->backward_flops, result->gemm,
+            result->forward_flops, result->backward_flops, result->multiply_add, result->gemm,
             efficiency(&result->alone_forward, &result->ring_forward, result->ranks),
             efficiency(&result->alone_backward, &result->ring_backward, result->ranks));
 }

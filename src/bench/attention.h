@@ -1,7 +1,7 @@
 /* How fast attention is on this machine: alone on each rank, and over the ring of all ranks.
  *
- * Both are measured in one run, beside the matrix product that nothing can be faster than, so that
- * the ratios hold on a noisy machine. */
+ * Both are measured in one run, in turns with the loop of multiply-adds that nothing can be faster
+ * than and with a matrix product, so that the ratios hold on a noisy machine. */
 #ifndef CHAINRING_BENCH_ATTENTION_H
 #define CHAINRING_BENCH_ATTENTION_H
 
@@ -9,11 +9,13 @@
 #include <stdio.h>
 
 #include "context/partition.h"
+#include "math/attention.h"
 #include "model/ring_journey.h"
 
 struct bench_attention_options {
     size_t length; /* tokens of the one context */
     size_t width, heads;
+    enum attention_choice kernel;
     size_t query_block, key_block;
     enum partition_rule rule;
     enum ring_wire wire;
@@ -29,7 +31,7 @@ struct bench_timing {
 struct bench_attention {
     struct bench_attention_options options;
     size_t ranks;
-    double gemm;                          /* floating-point operations per second of one rank */
+    double multiply_add, gemm;            /* floating-point operations per second of one rank */
     double forward_flops, backward_flops; /* of the whole context */
     struct bench_timing alone_forward, alone_backward; /* every rank the whole context */
     struct bench_timing ring_forward, ring_backward;   /* the ranks together */

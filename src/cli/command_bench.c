@@ -13,6 +13,7 @@ static void bench_attention(const struct config *config)
         .length = config->bench.length,
         .width = config->bench.width,
         .heads = config->bench.heads,
+        .kernel = (enum attention_choice)config->attention.kernel,
         .query_block = config->attention.query_block,
         .key_block = config->attention.key_block,
         .rule = (enum partition_rule)config->mesh.shard,

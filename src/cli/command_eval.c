@@ -43,6 +43,7 @@ enum exit_code command_eval(const struct config *config, const char *subject)
         .threads = config->eval.threads,
         .target = config->eval.target,
         .target_scale = config->eval.target_scale,
+        .kernel = (enum attention_choice)config->attention.kernel,
         .key_block = config->attention.key_block,
         .seed = config->eval.seed,
     };

@@ -47,6 +47,7 @@ static struct learner_options learner_options_of(const struct config *config)
         .shape = shape_of(config),
         .rule = (enum partition_rule)config->mesh.shard,
         .wire = (enum ring_wire)config->mesh.wire,
+        .kernel = (enum attention_choice)config->attention.kernel,
         .query_block = config->attention.query_block,
         .key_block = config->attention.key_block,
         .adamw = {.beta1 = config->train.beta1,

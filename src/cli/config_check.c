@@ -7,6 +7,7 @@
 #include "cli/config_place.h"
 #include "cli/config_value.h"
 #include "context/layout.h"
+#include "math/attention.h"
 
 static const double explore_max = 10.0;
 
@@ -92,6 +93,12 @@ bool config_check(const struct config *config, const struct config_origins *orig
     double first_deviation;
     if (!config_explore(&first_deviation, 1, config->eval.explore, &reason)) {
         return refuse(origins, CONFIG_OPTION_eval_explore, reason.text, failure);
+    }
+    if (!attention_runs((enum attention_choice)config->attention.kernel)) {
+        return refuse(origins, CONFIG_OPTION_attention_kernel,
+                      "attention.kernel: found instructions that this processor lacks, expected "
+                      "auto, portable or blas",
+                      failure);
     }
     return check_heads(config, origins, CONFIG_OPTION_model_heads, CONFIG_OPTION_model_width,
                        config->model.width % config->model.heads, failure) &&

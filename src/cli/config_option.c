@@ -12,6 +12,7 @@
 #include "datasets/loader.h"
 #include "envs/inertia.h"
 #include "math/activation.h"
+#include "math/attention.h"
 #include "model/ring_journey.h"
 #include "model/shape.h"
 #include "optim/schedule.h"

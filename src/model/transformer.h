@@ -23,6 +23,7 @@
 
 struct transformer_options {
     size_t rows_max;               /* steps of the largest shard of any rank */
+    enum attention_choice kernel;  /* of attention */
     size_t query_block, key_block; /* tokens of a tile of attention */
     enum ring_wire wire;
 };

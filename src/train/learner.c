@@ -22,6 +22,7 @@ static void bind_all(struct learner *learner)
     comm_agree(&failure);
     struct transformer_options transformer = {
         .rows_max = learner->batches[0].steps.row_max,
+        .kernel = options->kernel,
         .query_block = options->query_block,
         .key_block = options->key_block,
         .wire = options->wire,

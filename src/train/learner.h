@@ -22,6 +22,7 @@
 struct learner_options {
     struct model_shape shape;
     enum partition_rule rule;
+    enum attention_choice kernel;
     size_t query_block, key_block;
     enum ring_wire wire;
     struct adamw_options adamw;

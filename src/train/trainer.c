@@ -167,8 +167,10 @@ static void measure_peak(struct trainer *trainer)
     trainer->peak = peak_gemm(memory, PEAK_REPEATS);
     memory_free(memory);
     comm_sum_double(&trainer->peak, 1);
-    log_line("processor: OpenBLAS kernels for %s, %.0f GFLOP/s on all ranks together",
-             gemm_core_name(), 1e-9 * trainer->peak);
+    log_line("processor: attention kernels for %s, OpenBLAS's for %s, %.0f GFLOP/s on all ranks "
+             "together",
+             attention_kernel_name(trainer->options->learner.kernel), gemm_core_name(),
+             1e-9 * trainer->peak);
 }
 
 static void predict_overlap(const struct trainer *trainer)
