@@ -338,6 +338,8 @@ void simulation_refresh(struct simulation *simulation)
     simulation->model->opt.disableflags = flags | mjDSBL_ACTUATION;
     mj_forward(simulation->model, simulation->data);
     simulation->model->opt.disableflags = flags;
+    /* MuJoCo 3 leaves the actuators' velocities, which servos act on, at 0 where they are off. */
+    mj_fwdVelocity(simulation->model, simulation->data);
 }
 
 struct simulation_joint simulation_joint(const struct simulation *simulation, size_t index)

@@ -12,6 +12,7 @@
 #include "datasets/collector.h"
 #include "datasets/replay.h"
 #include "tests/datasets/sample.h"
+#include "tests/envs/engine.h"
 
 struct scene {
     char folder[64];
@@ -69,6 +70,14 @@ static struct replay run(const struct store *store, size_t steps)
     return replay;
 }
 
+/* With MuJoCo 2.2.2 the largest residual is 4e-13. Since 3.3.6 a state that is set starts its
+ * solver from another guess than one that is reached: up to 2.4e-7 with 3.17.0, for the cart-pole
+ * at the ends of its rail, which is the solver's tolerance and none where that is 1e-15. */
+static double largest_residual(void)
+{
+    return engine_is_golden() ? 1e-9 : 1e-6;
+}
+
 /* Physics and reward of every step follow, and the other rule is far off. */
 static void test_data_of_each_rule_get_its_verdict(void **state)
 {
@@ -85,7 +94,7 @@ static void test_data_of_each_rule_get_its_verdict(void **state)
             assert_int_equal(replay.fits[rule].nearer, replay.telling);
             assert_int_equal(replay.fits[rule].failed, 0);
             for (size_t q = REPLAY_POSITION; q <= REPLAY_REWARD; q++) {
-                assert_true(replay.fits[rule].residuals[q].maximum < 1e-9);
+                assert_true(replay.fits[rule].residuals[q].maximum < largest_residual());
             }
             const struct replay_fit *other = &replay.fits[1 - rule];
             assert_true(other->residuals[REPLAY_VELOCITY].median > 1e-5);

@@ -258,6 +258,13 @@ static void test_actions_out_of_range_are_clipped(void **state)
     for_each_task(check_clipping);
 }
 
+/* MuJoCo makes a rotation of length 1 out of huge numbers, 2 at once and 3 with the next step:
+ * nothing is wrong with it. */
+static bool is_rotation(const struct env_spec *spec, size_t place)
+{
+    return strcmp(spec->domain, "quadruped") == 0 && place >= 3 && place < 7;
+}
+
 static void check_instability(const struct env_task *task)
 {
     const struct env_spec *spec = env_task_spec(task);
@@ -270,15 +277,14 @@ static void check_instability(const struct env_task *task)
             env_get_physics(env, physics);
             physics[place] = bad[i];
             env_set_physics(env, physics);
-            env_get_physics(env, physics);
-            /* MuJoCo makes a rotation of length 1 out of huge numbers: nothing is wrong with it. */
-            if (isfinite(bad[i]) && fabs(physics[place]) <= 1.0) {
-                env_close(env);
-                continue;
-            }
             struct record record = step(env, spec, &random);
-            assert_int_equal(record.outcome.end, ENV_FAILED);
-            assert_true(record.outcome.reward == 0.0f);
+            if (isfinite(bad[i]) && is_rotation(spec, place)) {
+                assert_int_equal(record.outcome.end, ENV_RUNNING);
+                assert_true(fabs(record.physics[place]) <= 1.0);
+            } else {
+                assert_int_equal(record.outcome.end, ENV_FAILED);
+                assert_true(record.outcome.reward == 0.0f);
+            }
             env_close(env);
         }
     }

@@ -208,18 +208,33 @@ static void test_the_rules_move_apart_where_capsules_weigh(void **state)
 static void test_bodies_that_are_not_written_out_have_no_legacy_rule(void **state)
 {
     (void)state;
-    static const char *const others[] = {
-        "<mujoco><compiler coordinate='global'/><worldbody/></mujoco>",
-        "<mujoco><worldbody><body><composite type='grid' count='2 2 1' spacing='.5'>"
-        "<geom size='.1'/></composite></body></worldbody></mujoco>"};
+    static const struct {
+        const char *xml, *refused;
+    } others[] = {{"<mujoco><compiler coordinate='global'/><worldbody/></mujoco>", "<compiler>"},
+                  {"<mujoco><worldbody><body><composite type='grid' count='2 2 1' spacing='.5'>"
+                   "<geom size='.1'/></composite></body></worldbody></mujoco>",
+                   "<composite>"},
+                  {"<mujoco><worldbody><replicate count='2' offset='1 0 0'><body>"
+                   "<geom size='.1'/></body></replicate></worldbody></mujoco>",
+                   "<replicate>"},
+                  {"<mujoco><worldbody><body><frame pos='1 0 0'><geom type='capsule' "
+                   "size='.1 .2'/></frame></body></worldbody></mujoco>",
+                   "<frame>"}};
+    size_t compiled = 0;
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        struct failure failure = {0};
-        struct simulation_source source = {
-            .name = "other", .xml = others[i], .inertia = INERTIA_LEGACY};
+        struct failure ignored = {0}, failure = {0};
+        struct simulation_source source = {.name = "other", .xml = others[i].xml};
+        struct simulation_model *exact = simulation_compile(&source, &ignored);
+        bool compiles = exact != NULL;
+        simulation_model_close(exact);
+        source.inertia = INERTIA_LEGACY;
         assert_null(simulation_compile(&source, &failure));
         assert_int_equal(failure.code, EXIT_CODE_DATA);
-        assert_non_null(strstr(failure.text, "other.xml: found <co"));
+        /* Which of them MuJoCo compiles at all depends on its version. */
+        assert_true(!compiles || strstr(failure.text, others[i].refused));
+        compiled += compiles ? 1 : 0;
     }
+    assert_true(compiled >= 2);
 }
 
 int main(void)

@@ -6,6 +6,7 @@
 #include <mujoco/mujoco.h>
 
 #include "envs/registry.h"
+#include "tests/envs/engine.h"
 #include "tests/envs/golden_domains.h"
 
 enum { VALUES_MAX = 256 };
@@ -64,6 +65,48 @@ static void read_field(double *values, size_t count, const mjModel *model, const
     fail_msg("the test does not know the field %s", name);
 }
 
+/* The flags of the golden numbers, which later versions have moved to other bits. */
+static double flags_of(double golden)
+{
+    static const struct {
+        int golden, found;
+    } bits[] = {{1 << 4, mjDSBL_CONTACT}, {1 << 6, mjDSBL_GRAVITY}};
+    int left = (int)golden, flags = 0;
+    for (size_t i = 0; i < sizeof bits / sizeof bits[0]; i++) {
+        flags |= left & bits[i].golden ? bits[i].found : 0;
+        left &= ~bits[i].golden;
+    }
+    assert_int_equal(left, 0);
+    return (double)flags;
+}
+
+/* MuJoCo 3 sorts the axes of inertia of a body otherwise (the quadruped's torso); the tensor is the
+ * same, which tests/envs/inertia.c sees to. */
+static bool depends_on_axes(const char *field)
+{
+    return strcmp(field, "body_iquat") == 0 || strcmp(field, "body_inertia") == 0;
+}
+
+static void compare_field(const char *domain, const mjModel *model,
+                          const struct golden_array *golden)
+{
+    double found[VALUES_MAX], flags;
+    const double *wanted = golden->values;
+    if (!engine_is_golden() && depends_on_axes(golden->name)) {
+        return;
+    }
+    if (strcmp(golden->name, "opt.disableflags") == 0) {
+        flags = flags_of(wanted[0]);
+        wanted = &flags;
+    }
+    read_field(found, golden->count, model, golden->name);
+    double error = support_error_double(found, wanted, golden->count);
+    /* Another version rounds otherwise: 8e-15 with 3.17.0, in the walker's actuator_acc0. */
+    if (!(error <= (engine_is_golden() ? 1e-15 : 1e-14))) {
+        fail_msg("%s: %s differs by %g", domain, golden->name, error);
+    }
+}
+
 static void test_compiled_models_equal_the_originals(void **state)
 {
     (void)state;
@@ -71,13 +114,7 @@ static void test_compiled_models_equal_the_originals(void **state)
         const struct golden_domain *golden = golden_domains[d];
         struct simulation_model *model = compile_domain(golden->name);
         for (size_t i = 0; i < golden->array_count; i++) {
-            const struct golden_array *wanted = &golden->arrays[i];
-            double found[VALUES_MAX];
-            read_field(found, wanted->count, simulation_model_engine(model), wanted->name);
-            double error = support_error_double(found, wanted->values, wanted->count);
-            if (!(error <= 1e-15)) {
-                fail_msg("%s: %s differs by %g", golden->name, wanted->name, error);
-            }
+            compare_field(golden->name, simulation_model_engine(model), &golden->arrays[i]);
         }
         simulation_model_close(model);
     }

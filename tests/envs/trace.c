@@ -6,6 +6,7 @@
 
 #include "envs/env.h"
 #include "envs/registry.h"
+#include "tests/envs/engine.h"
 #include "tests/envs/golden_domains.h"
 
 enum { DIM_MAX = 96 };
@@ -29,6 +30,29 @@ static void golden_control(double *control, size_t dim, size_t step)
     }
 }
 
+/* Since MuJoCo 3.3.6 the solver of contacts starts from another guess and stops elsewhere within
+ * its tolerance of 1e-8: the jaco, on the floor between steps 20 and 50, ends 9.8e-8 away
+ * with 3.17.0 (4e-13 where both solve to 1e-14), every other domain less than 1e-10. */
+static bool may_part(const struct env_spec *spec)
+{
+    return !engine_is_golden() && strcmp(spec->domain, "jaco") == 0;
+}
+
+static void compare_observation(const float *found, const float *wanted,
+                                const struct env_spec *spec)
+{
+    if (may_part(spec)) {
+        assert_true(support_error_float(found, wanted, spec->observation_dim) <= 1e-6);
+        return;
+    }
+    for (size_t i = 0; i < spec->observation_dim; i++) {
+        /* What is 0 but for rounding (sensors in free fall) keeps the rounding of earlier calls. */
+        if (fabsf(found[i]) > 1e-12f || fabsf(wanted[i]) > 1e-12f) {
+            assert_memory_equal(found + i, wanted + i, sizeof *found);
+        }
+    }
+}
+
 static void compare(const struct env *env, const struct env_spec *spec,
                     const struct golden_moment *wanted, size_t task)
 {
@@ -37,16 +61,10 @@ static void compare(const struct env *env, const struct env_spec *spec,
     env_get_physics(env, physics);
     env_observe(env, observation);
     double error = support_error_double(physics, wanted->physics, spec->physics_dim);
-    if (!(error <= 1e-9)) {
+    if (!(error <= (may_part(spec) ? 2e-7 : 1e-9))) {
         fail_msg("%s: physics differs by %g at step %zu", spec->task, error, wanted->step);
     }
-    for (size_t i = 0; i < spec->observation_dim; i++) {
-        /* What is 0 but for rounding (sensors in free fall) keeps the rounding of earlier calls. */
-        float found = observation[i], expected = wanted->observation[i];
-        if (fabsf(found) > 1e-12f || fabsf(expected) > 1e-12f) {
-            assert_memory_equal(&found, &expected, sizeof found);
-        }
-    }
+    compare_observation(observation, wanted->observation, spec);
     support_expect_near((double)env_reward(env), wanted->reward[task], 1e-6);
 }
 
