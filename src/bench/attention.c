@@ -2,92 +2,11 @@
 
 #include <math.h>
 
-#include "base/clock.h"
 #include "base/memory.h"
-#include "base/random.h"
-#include "bench/median.h"
+#include "bench/subject.h"
 #include "comm/comm.h"
 #include "math/gemm.h"
 #include "math/peak.h"
-#include "model/ring_attention.h"
-
-/* One context over one ring, and everything that attention reads and writes. */
-struct subject {
-    struct arena arena;
-    struct batch batch;
-    struct ring_attention attention;
-    size_t rows;
-    real *query, *output, *d_output, *d_query; /* (rows x width) */
-    real *log_sum;                             /* (rows x heads) */
-};
-
-static void subject_bind(struct subject *subject, const struct bench_attention_options *options,
-                         struct ring *ring)
-{
-    struct arena *arena = &subject->arena;
-    size_t rows = partition_rows_max(options->rule, ring_size(ring), 1, options->length);
-    size_t width = options->width;
-    struct ring_attention_options attention = {
-        .heads = options->heads,
-        .head_width = width / options->heads,
-        .tokens_per_step = 1,
-        .kernel = options->kernel,
-        .query_block = options->query_block,
-        .key_block = options->key_block,
-        .rows_max = rows,
-        .wire = options->wire,
-    };
-    batch_bind(&subject->batch, arena, options->rule, ring_size(ring), ring_place(ring), 1,
-               options->length, 1, 1);
-    subject->query = arena_take(arena, rows * width, sizeof(real));
-    subject->output = arena_take(arena, rows * width, sizeof(real));
-    subject->d_output = arena_take(arena, rows * width, sizeof(real));
-    subject->d_query = arena_take(arena, rows * width, sizeof(real));
-    subject->log_sum = arena_take(arena, rows * options->heads, sizeof(real));
-    ring_attention_bind(&subject->attention, arena, &attention, ring);
-    subject->rows = rows;
-}
-
-static void draw(real *values, size_t count, uint64_t which)
-{
-    struct random random = random_stream(1, RANDOM_BENCH, which, comm_rank());
-    for (size_t i = 0; i < count; i++) {
-        values[i] = (real)random_normal(&random);
-    }
-}
-
-static void subject_open(struct subject *subject, const struct bench_attention_options *options,
-                         struct ring *ring)
-{
-    *subject = (struct subject){0};
-    subject_bind(subject, options, ring);
-    arena_open(&subject->arena, subject->arena.peak);
-    subject_bind(subject, options, ring);
-    partition_cut(&subject->batch.partition, &options->length, 1);
-    draw(subject->query, subject->rows * options->width, 0);
-    draw(subject->attention.key_value, subject->rows * 2 * options->width, 1);
-    draw(subject->d_output, subject->rows * options->width, 2);
-    ring_attention_begin(&subject->attention, &subject->batch);
-}
-
-static void subject_close(struct subject *subject)
-{
-    ring_attention_close(&subject->attention);
-    batch_close(&subject->batch);
-    arena_close(&subject->arena);
-}
-
-static void run_forward(struct subject *subject)
-{
-    ring_attention_forward(subject->output, subject->log_sum, &subject->attention, subject->query,
-                           &subject->batch);
-}
-
-static void run_backward(struct subject *subject)
-{
-    ring_attention_backward(subject->d_query, &subject->attention, subject->d_output,
-                            subject->output, subject->log_sum, subject->query, &subject->batch);
-}
 
 /* What one rank does at best while all of them do the same. */
 struct peaks {
@@ -102,23 +21,6 @@ static void raise_peaks(struct peaks *peaks, real *memory)
     peaks->gemm = fmax(peaks->gemm, gemm);
 }
 
-/* Seconds of a run that all ranks begin together. */
-static double seconds_of(void (*run)(struct subject *subject), struct subject *subject)
-{
-    comm_barrier();
-    double begun = clock_seconds();
-    run(subject);
-    return clock_seconds() - begun;
-}
-
-/* A repeat takes as long as its slowest rank. */
-static struct bench_timing timing_of(double *seconds, size_t repeats)
-{
-    comm_max_double(seconds, repeats);
-    double median = median_sort(seconds, repeats);
-    return (struct bench_timing){.best = seconds[0], .median = median};
-}
-
 /* Both directions and both peaks by turns, so that all meet the same moods of the machine. The
  * first turn warms up. */
 static void time_ring(struct bench_timing *forward, struct bench_timing *backward,
@@ -126,20 +28,20 @@ static void time_ring(struct bench_timing *forward, struct bench_timing *backwar
                       size_t ranks)
 {
     struct ring *ring = ring_open(ranks, options->neighbours);
-    struct subject subject;
+    struct bench_subject subject;
     double *seconds = memory_take(2 * options->repeats, sizeof *seconds);
     real *memory = memory_take(PEAK_REALS, sizeof *memory);
-    subject_open(&subject, options, ring);
-    run_forward(&subject);
-    run_backward(&subject);
+    bench_subject_open(&subject, options, ring);
+    bench_subject_forward(&subject);
+    bench_subject_backward(&subject);
     for (size_t i = 0; i < options->repeats; i++) {
         raise_peaks(peaks, memory);
-        seconds[i] = seconds_of(run_forward, &subject);
-        seconds[options->repeats + i] = seconds_of(run_backward, &subject);
+        seconds[i] = bench_subject_seconds(bench_subject_forward, &subject);
+        seconds[options->repeats + i] = bench_subject_seconds(bench_subject_backward, &subject);
     }
-    *forward = timing_of(seconds, options->repeats);
-    *backward = timing_of(seconds + options->repeats, options->repeats);
-    subject_close(&subject);
+    *forward = bench_timing_of(seconds, options->repeats);
+    *backward = bench_timing_of(seconds + options->repeats, options->repeats);
+    bench_subject_close(&subject);
     memory_free(memory);
     memory_free(seconds);
     ring_close(ring);

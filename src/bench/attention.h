@@ -5,9 +5,11 @@
 #ifndef CHAINRING_BENCH_ATTENTION_H
 #define CHAINRING_BENCH_ATTENTION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
+#include "base/fatal.h"
 #include "context/partition.h"
 #include "math/attention.h"
 #include "model/ring_journey.h"
@@ -39,6 +41,12 @@ struct bench_attention {
 
 /* Measure. Collective over the job. */
 struct bench_attention bench_attention_run(const struct bench_attention_options *options);
+
+/* Write what one rank's attention reads and gives, as safetensors: query, key, value, d_output;
+ * output, d_query, d_key, d_value, each (length x width). For peers that compute the same. False
+ * and a failure where it cannot be written. Collective over the job, each rank its own. */
+bool bench_attention_save(const char *path, const struct bench_attention_options *options,
+                          struct failure *failure);
 
 /* A table for people; one JSON object for programs. Local. */
 void bench_attention_print_text(FILE *stream, const struct bench_attention *result);

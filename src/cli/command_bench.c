@@ -5,11 +5,12 @@
 
 #include "bench/attention.h"
 #include "bench/environments.h"
+#include "bench/ring.h"
 #include "comm/comm.h"
 
-static void bench_attention(const struct config *config)
+static struct bench_attention_options attention_options(const struct config *config)
 {
-    struct bench_attention_options options = {
+    return (struct bench_attention_options){
         .length = config->bench.length,
         .width = config->bench.width,
         .heads = config->bench.heads,
@@ -21,6 +22,19 @@ static void bench_attention(const struct config *config)
         .neighbours = config->mesh.neighbours,
         .repeats = config->bench.repeats,
     };
+}
+
+static void bench_attention(const struct config *config, struct failure *failure)
+{
+    struct bench_attention_options options = attention_options(config);
+    if (config->bench.save[0] != '\0' && comm_size() > 1) {
+        failure_set(failure, EXIT_CODE_USAGE,
+                    "bench.save: found %zu ranks, expected one; leave scripts/mpi out",
+                    comm_size());
+    } else if (config->bench.save[0] != '\0') {
+        bench_attention_save(config->bench.save, &options, failure);
+    }
+    comm_agree(failure);
     struct bench_attention result = bench_attention_run(&options);
     if (comm_rank() > 0) {
         return;
@@ -29,6 +43,20 @@ static void bench_attention(const struct config *config)
         bench_attention_print_json(stdout, &result);
     } else {
         bench_attention_print_text(stdout, &result);
+    }
+}
+
+static void bench_ring(const struct config *config)
+{
+    struct bench_attention_options options = attention_options(config);
+    struct bench_ring result = bench_ring_run(&options);
+    if (comm_rank() > 0) {
+        return;
+    }
+    if (config->bench.format == CONFIG_FORMAT_JSON) {
+        bench_ring_print_json(stdout, &result);
+    } else {
+        bench_ring_print_text(stdout, &result);
     }
 }
 
@@ -54,12 +82,14 @@ enum exit_code command_bench(const struct config *config, const char *subject)
 {
     struct failure failure = {0};
     if (strcmp(subject, "attention") == 0) {
-        bench_attention(config);
+        bench_attention(config, &failure);
+    } else if (strcmp(subject, "ring") == 0) {
+        bench_ring(config);
     } else if (strcmp(subject, "envs") == 0) {
         bench_environments(config, &failure);
     } else {
-        failure_set(&failure, EXIT_CODE_USAGE, "bench: found \"%s\", expected attention or envs",
-                    subject);
+        failure_set(&failure, EXIT_CODE_USAGE,
+                    "bench: found \"%s\", expected attention, ring or envs", subject);
     }
     comm_agree(&failure);
     return EXIT_CODE_DONE;

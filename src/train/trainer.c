@@ -12,8 +12,8 @@
 #include "datasets/chain.h"
 #include "math/gemm.h"
 #include "math/peak.h"
+#include "model/ring_overlap.h"
 #include "train/keeper.h"
-#include "train/overlap.h"
 #include "train/report.h"
 #include "train/stop.h"
 
@@ -178,9 +178,9 @@ static void predict_overlap(const struct trainer *trainer)
     const struct trainer_options *options = trainer->options;
     size_t steps = options->loader.chain.trials * store_length_max(trainer->store);
     size_t tokens = steps * options->learner.shape.layout.count;
-    struct overlap overlap =
-        overlap_predict(trainer->ring, options->learner.rule, trainer->peak / (double)comm_size());
-    overlap_say(&overlap, (double)tokens / (double)ring_size(trainer->ring));
+    struct ring_overlap overlap = ring_overlap_predict(trainer->ring, options->learner.rule,
+                                                       trainer->peak / (double)comm_size());
+    ring_overlap_say(&overlap, (double)tokens / (double)ring_size(trainer->ring));
 }
 
 /* --- The run's folder ------------------------------------------------------------------------- */

@@ -130,7 +130,7 @@ static void test_bench_envs_measures_the_named_tasks_or_all(void **state)
     struct support_outcome unknown = program_run(*state, 1, "bench envs --tasks=walker_wlk");
     support_expect_line(&unknown, EXIT_CODE_CONFIG, "chainring: ", "\"walker_walk\"");
     struct support_outcome outcome = program_run(*state, 0, "bench nothing");
-    support_expect_line(&outcome, EXIT_CODE_USAGE, "chainring: ", "expected attention or envs");
+    support_expect_line(&outcome, EXIT_CODE_USAGE, "chainring: ", "expected attention, ring or envs");
 }
 
 int main(int argc, char **argv)

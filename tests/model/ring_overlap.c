@@ -1,4 +1,4 @@
-#include "train/overlap.h"
+#include "model/ring_overlap.h"
 
 #include "tests/support/support.h"
 
@@ -13,7 +13,7 @@ static void test_a_neighbourhood_sends_nothing(void **state)
 {
     (void)state;
     struct ring *ring = ring_open(comm_size(), 0);
-    struct overlap overlap = overlap_predict(ring, PARTITION_ZIGZAG, operations);
+    struct ring_overlap overlap = ring_overlap_predict(ring, PARTITION_ZIGZAG, operations);
     assert_true(overlap.bandwidth == 0.0);
     assert_true(overlap.tokens_needed == 0.0);
     ring_close(ring);
@@ -22,7 +22,7 @@ static void test_a_neighbourhood_sends_nothing(void **state)
 static void expect_needed(enum partition_rule rule, double factor)
 {
     struct ring *ring = ring_open(comm_size(), 1);
-    struct overlap overlap = overlap_predict(ring, rule, operations);
+    struct ring_overlap overlap = ring_overlap_predict(ring, rule, operations);
     double most = overlap.tokens_needed;
     comm_max_double(&most, 1);
     assert_true(most == overlap.tokens_needed);
@@ -47,5 +47,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_neighbourhood_sends_nothing),
         cmocka_unit_test(test_messages_ask_for_tokens_in_proportion),
     };
-    return support_mpi_run(argc, argv, "overlap", tests, sizeof tests / sizeof tests[0]);
+    return support_mpi_run(argc, argv, "ring_overlap", tests, sizeof tests / sizeof tests[0]);
 }

@@ -1,4 +1,4 @@
-#include "train/overlap.h"
+#include "model/ring_overlap.h"
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -6,9 +6,9 @@
 
 enum { REALS = 1 << 20, REPEATS = 5 };
 
-struct overlap overlap_predict(struct ring *ring, enum partition_rule rule, double rate)
+struct ring_overlap ring_overlap_predict(struct ring *ring, enum partition_rule rule, double rate)
 {
-    struct overlap overlap = {0};
+    struct ring_overlap overlap = {0};
     if (ring_joins(ring, 0, ring_size(ring) - 1)) {
         return overlap;
     }
@@ -20,7 +20,7 @@ struct overlap overlap_predict(struct ring *ring, enum partition_rule rule, doub
     return overlap;
 }
 
-void overlap_say(const struct overlap *overlap, double tokens)
+void ring_overlap_say(const struct ring_overlap *overlap, double tokens)
 {
     if (overlap->tokens_needed == 0.0) {
         log_line("ring: keys and values are read in place, none travel");

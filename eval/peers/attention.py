@@ -1,0 +1,136 @@
+"""Causal attention of PyTorch on the processor beside Chainring's: the same arrays, the same threads.
+
+usage: attention.py CHAINRING [--length N] [--width D] [--heads H] [--rounds R] [--repeats K]
+
+First `chainring bench attention --save` writes its inputs and results, and PyTorch's
+scaled_dot_product_attention must give the same output and gradients. Then both are timed in turns,
+R rounds of K repeats, on one thread. Prints the times and their ratio; exit status 1 where the
+results differ.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy
+import torch
+
+AGREEMENT = 1e-4  # of the largest element: both round in single precision
+
+
+def read_tensors(path):
+    with open(path, "rb") as file:
+        blob = file.read()
+    length = int.from_bytes(blob[:8], "little")
+    header = json.loads(blob[8:8 + length])
+    tensors = {}
+    for name, entry in header.items():
+        if name != "__metadata__":
+            begin, end = (8 + length + offset for offset in entry["data_offsets"])
+            numbers = numpy.frombuffer(blob[begin:end], "<f4").reshape(entry["shape"])
+            tensors[name] = torch.from_numpy(numbers.copy())
+    return tensors
+
+
+def bench(arguments, *extra):
+    command = [arguments.chainring, "bench", "attention", "--format=json",
+               f"--length={arguments.length}", f"--width={arguments.width}",
+               f"--heads={arguments.heads}", f"--repeats={arguments.repeats}", *extra]
+    surroundings = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1",
+                    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=surroundings)
+    return json.loads(done.stdout)
+
+
+class Peer:
+    """The same attention in PyTorch; arrays are (tokens x width), heads side by side."""
+
+    def __init__(self, tensors, heads):
+        self.heads = heads
+        self.inputs = [self.split(tensors[name]).requires_grad_()
+                       for name in ("query", "key", "value")]
+        self.d_output = self.split(tensors["d_output"])
+
+    def split(self, tokens):
+        length, width = tokens.shape
+        heads = tokens.reshape(length, self.heads, width // self.heads)
+        return heads.transpose(0, 1).unsqueeze(0).contiguous()
+
+    def join(self, heads):
+        return heads.squeeze(0).transpose(0, 1).reshape(heads.shape[2], -1)
+
+    def forward(self):
+        return torch.nn.functional.scaled_dot_product_attention(*self.inputs, is_causal=True)
+
+    def run(self):
+        """Output, gradients, and the seconds of both directions."""
+        begun = time.perf_counter()
+        output = self.forward()
+        middle = time.perf_counter()
+        gradients = torch.autograd.grad(output, self.inputs, self.d_output)
+        ended = time.perf_counter()
+        return output.detach(), gradients, (middle - begun, ended - middle)
+
+
+def expect_agreement(peer, tensors):
+    output, gradients, _ = peer.run()
+    found = dict(zip(("output", "d_query", "d_key", "d_value"), (output, *gradients)))
+    agree = True
+    for name, heads in found.items():
+        wanted = tensors[name]
+        error = (peer.join(heads) - wanted).abs().max() / wanted.abs().max()
+        agree &= bool(error < AGREEMENT)
+        print(f"{name}: largest difference {error:.1e} of the largest element")
+    return agree
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("chainring")
+    parser.add_argument("--length", type=int, default=16384)
+    parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--heads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=4)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "attention.safetensors")
+        bench(arguments, f"--save={path}", "--repeats=1")
+        tensors = read_tensors(path)
+    peer = Peer(tensors, arguments.heads)
+    if not expect_agreement(peer, tensors):
+        sys.exit("the results differ: no times")
+
+    ours, theirs = {"forward": [], "backward": []}, {"forward": [], "backward": []}
+    for _ in range(arguments.rounds):
+        result = bench(arguments)
+        for name in ours:
+            ours[name].append((result[f"alone_{name}"]["best_seconds"],
+                               result[f"alone_{name}"]["median_seconds"]))
+        for _ in range(arguments.repeats):
+            seconds = peer.run()[2]
+            for name, value in zip(theirs, seconds):
+                theirs[name].append(value)
+
+    print(f"\n{arguments.length} tokens, width {arguments.width}, {arguments.heads} heads, 1 thread;"
+          f" chainring {result['kernel']}, PyTorch {torch.__version__}"
+          f" ({torch.backends.cpu.get_cpu_capability()})")
+    print(f"{'':10}{'chainring ms':>26}{'PyTorch ms':>26}{'PyTorch / chainring':>26}")
+    print(f"{'':10}{'best':>13}{'median':>13}{'best':>13}{'median':>13}{'best':>13}{'median':>13}")
+    for name in ours:
+        best = min(best for best, _ in ours[name])
+        median = statistics.median(median for _, median in ours[name])
+        peer_best, peer_median = min(theirs[name]), statistics.median(theirs[name])
+        print(f"{name:10}{1e3 * best:13.1f}{1e3 * median:13.1f}{1e3 * peer_best:13.1f}"
+              f"{1e3 * peer_median:13.1f}{peer_best / best:13.2f}{peer_median / median:13.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+/* What a ring's messages cost beside its computing: both alone, then both together.
+ *
+ * Alone, computing is one rank's attention on the whole context, shared out over the ranks; the
+ * wire is the same journey of keys, values and gradients with nothing computed. What both together
+ * take longer than computing alone is exposed communication; the rest of the wire's time is hidden.
+ * Beside it stands what the predicted bound (train/overlap.h, by the same formula) says. */
+#ifndef CHAINRING_BENCH_RING_H
+#define CHAINRING_BENCH_RING_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "bench/attention.h"
+
+/* Medians in seconds, as the slowest rank took them. */
+struct bench_ring_direction {
+    double compute, wire, together;
+};
+
+struct bench_ring {
+    struct bench_attention_options options;
+    size_t ranks;
+    double rate;          /* floating-point operations per second of one rank's forward attention */
+    double bandwidth;     /* bytes per second around the ring; 0: nothing travels */
+    double tokens;        /* of a rank */
+    double tokens_needed; /* for full overlap in forward; 0: nothing travels */
+    struct bench_ring_direction forward, backward;
+};
+
+/* Measure. Collective over the job. */
+struct bench_ring bench_ring_run(const struct bench_attention_options *options);
+
+/* A table for people; one JSON object for programs. Local. */
+void bench_ring_print_text(FILE *stream, const struct bench_ring *result);
+void bench_ring_print_json(FILE *stream, const struct bench_ring *result);
+
+#endif
