@@ -72,13 +72,9 @@ static bool load(struct npy *npy, struct reading *reading, const char *key, bool
     snprintf(member_name, sizeof member_name, "%s.npy", key);
     snprintf(place, sizeof place, "%s: %s", reading->place, key);
     struct exorl *exorl = reading->exorl;
-    struct failure doubled = {0};
     size_t member, size;
     *npy = (struct npy){0};
-    if (!npz_find(&member, reading->npz, member_name, &doubled)) {
-        if (doubled.code != EXIT_CODE_DONE) {
-            return failure_set(failure, doubled.code, "%s", doubled.text);
-        }
+    if (!npz_find(&member, reading->npz, member_name)) {
         return !is_needed || refuse(reading, key, "no such array", "one", failure);
     }
     if (!npz_size(&size, reading->npz, member, failure)) {

@@ -147,19 +147,14 @@ const char *npz_name(const struct npz *npz, size_t member)
     return zip_get_name(npz->archive, member, 0);
 }
 
-bool npz_find(size_t *member, const struct npz *npz, const char *name, struct failure *failure)
+bool npz_find(size_t *member, const struct npz *npz, const char *name)
 {
-    *member = npz->count;
-    for (size_t i = 0; i < npz->count; i++) {
-        if (strcmp(npz_name(npz, i), name) != 0) {
-            continue;
-        }
-        if (*member != npz->count) {
-            return refuse(npz, name, "two members of this name", failure);
-        }
-        *member = i;
+    size_t i = 0;
+    while (i < npz->count && strcmp(npz_name(npz, i), name) != 0) {
+        i++;
     }
-    return *member != npz->count;
+    *member = i;
+    return i < npz->count;
 }
 
 bool npz_size(size_t *size, struct npz *npz, size_t member, struct failure *failure)

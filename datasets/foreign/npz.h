@@ -29,9 +29,8 @@ void npz_close(struct npz *npz);
 size_t npz_count(const struct npz *npz);
 const char *npz_name(const struct npz *npz, size_t member); /* until npz_close */
 
-/* Find the member called `name`. False where there is none, with *member == npz_count, or where
- * there are two, with a failure as well. */
-bool npz_find(size_t *member, const struct npz *npz, const char *name, struct failure *failure);
+/* Find the member called `name`; false where there is none. Opening has refused files with two. */
+bool npz_find(size_t *member, const struct npz *npz, const char *name);
 
 /* What a member holds once it is inflated; refuses one that is encrypted, compressed otherwise than
  * by deflate, or larger than 64 MiB and 200 times what it takes in the file. */
