@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "base/random.h"
+#include "envs/goal.h"
 #include "envs/simulation.h"
 
 enum { DOMAIN_HIDDEN_MAX = 8, DOMAIN_SCRIPT_MAX = 8 };
@@ -44,6 +45,11 @@ struct domain_task {
     void (*recall)(struct simulation *simulation, const float *observation);
     /* In [0, 1], for the state and the control that led to it. hidden: NULL where nothing is. */
     double (*reward)(const struct simulation_view *view, const double *hidden);
+
+    /* For pictures: where the goal always is, or how to find it; both NULL: the task has no such
+     * place, or the model shows it. hidden: NULL where nothing is. */
+    const struct goal *goal;
+    void (*find_goal)(struct goal *goal, const struct simulation_view *view, const double *hidden);
 
     const struct domain_hidden *hidden; /* NULL: nothing is hidden */
     const struct domain_script *script; /* NULL: none */

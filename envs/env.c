@@ -126,6 +126,11 @@ void env_close(struct env *env)
     }
 }
 
+const struct env_spec *env_spec(const struct env *env)
+{
+    return &env->task->spec;
+}
+
 void env_draw_hidden(struct env *env, struct random *random)
 {
     const struct domain_hidden *hidden = env->task->task->hidden;
@@ -200,6 +205,23 @@ float env_reward(const struct env *env)
     const struct domain_task *task = env->task->task;
     invariant(!task->hidden || env->hidden_known);
     return (float)task->reward(env->view, task->hidden ? env->hidden : NULL);
+}
+
+bool env_goal(const struct env *env, struct goal *goal)
+{
+    const struct domain_task *task = env->task->task;
+    if (task->goal) {
+        *goal = *task->goal;
+    } else if (task->find_goal) {
+        invariant(!task->hidden || env->hidden_known);
+        task->find_goal(goal, env->view, task->hidden ? env->hidden : NULL);
+    }
+    return task->goal || task->find_goal;
+}
+
+const struct simulation *env_simulation(const struct env *env)
+{
+    return env->simulation;
 }
 
 /* From [-1, 1] to the model's range in single precision, as the recorded data was made

@@ -12,10 +12,12 @@
 
 #include "base/fatal.h"
 #include "base/random.h"
+#include "envs/goal.h"
 #include "envs/inertia.h"
 
 struct env_task;
 struct env;
+struct simulation;
 
 struct env_spec {
     const char *task;   /* "point_mass_hidden" */
@@ -64,6 +66,7 @@ const struct env_spec *env_task_spec(const struct env_task *task);
 /* An instance, not yet reset. The caller closes it. */
 struct env *env_open(const struct env_task *task);
 void env_close(struct env *env);
+const struct env_spec *env_spec(const struct env *env); /* of its task */
 
 /* Which hidden task holds, until it is drawn or set again; resets keep it. */
 void env_draw_hidden(struct env *env, struct random *random);
@@ -82,6 +85,13 @@ void env_observe(const struct env *env, float *observation); /* (observation_dim
 
 /* The reward of the state that holds now and of the control that led to it. */
 float env_reward(const struct env *env);
+
+/* Where the goal is in the state that holds, also where it is hidden from the agent. False where
+ * the task has no such place, or one that the model itself shows. */
+bool env_goal(const struct env *env, struct goal *goal);
+
+/* For those of this folder who look at the simulation itself. */
+const struct simulation *env_simulation(const struct env *env);
 
 /* The simulator's state. Setting it begins an episode there, under no control: observation and
  * reward follow at once, and what comes after depends on nothing but this state and what is no

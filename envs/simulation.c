@@ -320,6 +320,16 @@ const struct simulation_sizes *simulation_sizes(const struct simulation *simulat
     return &simulation->shared->sizes;
 }
 
+const struct mjModel_ *simulation_seen_model(const struct simulation *simulation)
+{
+    return simulation->model;
+}
+
+struct mjData_ *simulation_seen_data(const struct simulation *simulation)
+{
+    return simulation->data;
+}
+
 void simulation_reset(struct simulation *simulation)
 {
     mj_resetData(simulation->model, simulation->data);

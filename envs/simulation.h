@@ -19,6 +19,7 @@ enum { SIMULATION_PROBES_MAX = 48 };
 struct simulation_model;
 struct simulation;
 struct mjModel_; /* MuJoCo's own; only for those who must speak to the engine themselves */
+struct mjData_;
 
 /* What a task may look at by name. */
 enum simulation_quantity {
@@ -111,6 +112,11 @@ struct simulation *simulation_open(const struct simulation_model *model);
 void simulation_close(struct simulation *simulation);
 const struct simulation_view *simulation_view(const struct simulation *simulation);
 const struct simulation_sizes *simulation_sizes(const struct simulation *simulation);
+
+/* What a camera sees of it: MuJoCo's own model, as its task has changed it, and data. For looking
+ * only, though older versions ask for data that could be written. */
+const struct mjModel_ *simulation_seen_model(const struct simulation *simulation);
+struct mjData_ *simulation_seen_data(const struct simulation *simulation);
 
 /* Back to the reference pose: at rest, no control, no activation, no warnings. */
 void simulation_reset(struct simulation *simulation);

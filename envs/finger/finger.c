@@ -118,6 +118,26 @@ static void observe_turn_hard(float *observation, const struct simulation_view *
     observe_turn(observation, view, target_hard);
 }
 
+/* --- The target in pictures ------------------------------------------------------------------- */
+
+static struct goal goal_of(const struct simulation_view *view, double radius)
+{
+    const double *target = view->probe[TARGET];
+    return (struct goal){.place = {target[0], target[1], target[2]}, .radius = radius};
+}
+
+static void find_easy(struct goal *goal, const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    *goal = goal_of(view, target_easy);
+}
+
+static void find_hard(struct goal *goal, const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    *goal = goal_of(view, target_hard);
+}
+
 /* --- Rewards ---------------------------------------------------------------------------------- */
 
 static double reward_spin(const struct simulation_view *view, const double *hidden)
@@ -157,7 +177,8 @@ static const struct domain_task tasks[] = {
      .reset = reset_turn,
      .observe = observe_turn_easy,
      .recall = recall_target,
-     .reward = reward_turn_easy},
+     .reward = reward_turn_easy,
+     .find_goal = find_easy},
     {.name = "finger_turn_hard",
      .observation_dim = OBSERVED_TURN,
      .substeps = 2,
@@ -165,7 +186,8 @@ static const struct domain_task tasks[] = {
      .reset = reset_turn,
      .observe = observe_turn_hard,
      .recall = recall_target,
-     .reward = reward_turn_hard},
+     .reward = reward_turn_hard,
+     .find_goal = find_hard},
 };
 
 extern const struct domain finger_domain;

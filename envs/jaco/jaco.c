@@ -15,13 +15,13 @@ extern const char jaco_xml[]; /* jaco.xml, embedded by the build */
 /* Joints are the arm's six and then one for each finger. */
 enum { AXES = 3, ARM_JOINTS = 6, FINGERS = 3, JOINTS = ARM_JOINTS + FINGERS, OBSERVED = 42 };
 enum { TASK_SUBSTEPS = 20, TASK_STEPS = 250, POSE_ATTEMPTS = 10 };
-enum goal { TOP_LEFT, TOP_RIGHT, BOTTOM_LEFT, BOTTOM_RIGHT, GOALS };
+enum place { TOP_LEFT, TOP_RIGHT, BOTTOM_LEFT, BOTTOM_RIGHT, PLACES };
 
-static const double goals[GOALS][AXES] = {
-    [TOP_LEFT] = {-0.09, 0.09, 0.001},
-    [TOP_RIGHT] = {0.09, 0.09, 0.001},
-    [BOTTOM_LEFT] = {-0.09, -0.09, 0.001},
-    [BOTTOM_RIGHT] = {0.09, -0.09, 0.001},
+static const struct goal goals[PLACES] = {
+    [TOP_LEFT] = {.place = {-0.09, 0.09, 0.001}, .radius = 0.05},
+    [TOP_RIGHT] = {.place = {0.09, 0.09, 0.001}, .radius = 0.05},
+    [BOTTOM_LEFT] = {.place = {-0.09, -0.09, 0.001}, .radius = 0.05},
+    [BOTTOM_RIGHT] = {.place = {0.09, -0.09, 0.001}, .radius = 0.05},
 };
 
 enum { PINCH, PINCH_ROTATION, TORQUES, PROBES = TORQUES + ARM_JOINTS };
@@ -188,13 +188,13 @@ static void observe(float *observation, const struct simulation_view *view)
 /* --- Reward ----------------------------------------------------------------------------------- */
 
 /* For the distance of the place between the fingers' tips. */
-static double reward_goal(enum goal goal, const struct simulation_view *view)
+static double reward_place(enum place place, const struct simulation_view *view)
 {
     static const struct tolerance near_goal = {
         .upper = 0.05, .margin = 0.05, .value_at_margin = 0.1};
     double squares = 0.0;
     for (size_t i = 0; i < AXES; i++) {
-        double away = view->probe[PINCH][i] - goals[goal][i];
+        double away = view->probe[PINCH][i] - goals[place].place[i];
         squares += away * away;
     }
     return tolerance_gaussian(sqrt(squares), &near_goal);
@@ -203,25 +203,25 @@ static double reward_goal(enum goal goal, const struct simulation_view *view)
 static double reward_top_left(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_goal(TOP_LEFT, view);
+    return reward_place(TOP_LEFT, view);
 }
 
 static double reward_top_right(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_goal(TOP_RIGHT, view);
+    return reward_place(TOP_RIGHT, view);
 }
 
 static double reward_bottom_left(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_goal(BOTTOM_LEFT, view);
+    return reward_place(BOTTOM_LEFT, view);
 }
 
 static double reward_bottom_right(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_goal(BOTTOM_RIGHT, view);
+    return reward_place(BOTTOM_RIGHT, view);
 }
 
 /* --- The goal is hidden ----------------------------------------------------------------------- */
@@ -229,18 +229,29 @@ static double reward_bottom_right(const struct simulation_view *view, const doub
 /* The goal's number, 0 to 3 in the order of the tasks. */
 static void draw_goal(double *hidden, struct random *random)
 {
-    hidden[0] = (double)random_below(random, GOALS);
+    hidden[0] = (double)random_below(random, PLACES);
+}
+
+static enum place place_of(const double *hidden)
+{
+    invariant(hidden[0] >= 0.0 && hidden[0] < PLACES);
+    return (enum place)hidden[0];
 }
 
 static double reward_hidden(const struct simulation_view *view, const double *hidden)
 {
-    invariant(hidden[0] >= 0.0 && hidden[0] < GOALS);
-    return reward_goal((enum goal)hidden[0], view);
+    return reward_place(place_of(hidden), view);
+}
+
+static void find_hidden(struct goal *goal, const struct simulation_view *view, const double *hidden)
+{
+    (void)view;
+    *goal = goals[place_of(hidden)];
 }
 
 /* --- The table -------------------------------------------------------------------------------- */
 
-static const struct domain_hidden hidden_goal = {.dim = 1, .count = GOALS, .draw = draw_goal};
+static const struct domain_hidden hidden_goal = {.dim = 1, .count = PLACES, .draw = draw_goal};
 
 static const struct domain_task tasks[] = {
     {.name = "jaco_reach_top_left",
@@ -249,28 +260,32 @@ static const struct domain_task tasks[] = {
      .steps_max = TASK_STEPS,
      .reset = reset,
      .observe = observe,
-     .reward = reward_top_left},
+     .reward = reward_top_left,
+     .goal = &goals[TOP_LEFT]},
     {.name = "jaco_reach_top_right",
      .observation_dim = OBSERVED,
      .substeps = TASK_SUBSTEPS,
      .steps_max = TASK_STEPS,
      .reset = reset,
      .observe = observe,
-     .reward = reward_top_right},
+     .reward = reward_top_right,
+     .goal = &goals[TOP_RIGHT]},
     {.name = "jaco_reach_bottom_left",
      .observation_dim = OBSERVED,
      .substeps = TASK_SUBSTEPS,
      .steps_max = TASK_STEPS,
      .reset = reset,
      .observe = observe,
-     .reward = reward_bottom_left},
+     .reward = reward_bottom_left,
+     .goal = &goals[BOTTOM_LEFT]},
     {.name = "jaco_reach_bottom_right",
      .observation_dim = OBSERVED,
      .substeps = TASK_SUBSTEPS,
      .steps_max = TASK_STEPS,
      .reset = reset,
      .observe = observe,
-     .reward = reward_bottom_right},
+     .reward = reward_bottom_right,
+     .goal = &goals[BOTTOM_RIGHT]},
     {.name = "jaco_hidden",
      .observation_dim = OBSERVED,
      .substeps = TASK_SUBSTEPS,
@@ -278,6 +293,7 @@ static const struct domain_task tasks[] = {
      .reset = reset,
      .observe = observe,
      .reward = reward_hidden,
+     .find_goal = find_hidden,
      .hidden = &hidden_goal},
 };
 

@@ -9,7 +9,7 @@ extern const char point_mass_xml[]; /* point_mass.xml, embedded by the build */
 
 enum { X, Y, AXES };
 
-static const double target_radius = 0.015;                     /* metres */
+static const double target_radius = 0.015, height = 0.01;      /* metres */
 static const double goal_nearest = 0.12, goal_farthest = 0.22; /* metres from the centre */
 
 /* Ball and targets lie at the same height, so two coordinates tell their distance. */
@@ -17,6 +17,11 @@ static double distance_to(const double *goal, const struct simulation_view *view
 {
     double x = view->position[X] - goal[X], y = view->position[Y] - goal[Y];
     return sqrt(x * x + y * y);
+}
+
+static struct goal goal_at(const double *place)
+{
+    return (struct goal){.place = {place[X], place[Y], height}, .radius = target_radius};
 }
 
 /* --- The goal is the centre ------------------------------------------------------------------- */
@@ -41,9 +46,17 @@ static void observe_plainly(float *observation, const struct simulation_view *vi
     }
 }
 
+static const double centre[AXES] = {0.0, 0.0};
+
+static void find_centre(struct goal *goal, const struct simulation_view *view, const double *hidden)
+{
+    (void)view;
+    (void)hidden;
+    *goal = goal_at(centre);
+}
+
 static double reward_centre(const struct simulation_view *view, const double *hidden)
 {
-    static const double centre[AXES] = {0.0, 0.0};
     static const struct tolerance no_control = {.margin = 1.0, .value_at_margin = 0.0};
     const struct tolerance near_target = {
         .upper = target_radius, .margin = target_radius, .value_at_margin = 0.1};
@@ -82,6 +95,12 @@ static void observe_scaled(float *observation, const struct simulation_view *vie
         observation[i] = (float)(5.0 * view->position[i]);
         observation[AXES + i] = (float)(10.0 * view->velocity[i]);
     }
+}
+
+static void find_hidden(struct goal *goal, const struct simulation_view *view, const double *hidden)
+{
+    (void)view;
+    *goal = goal_at(hidden);
 }
 
 static double reward_goal(const struct simulation_view *view, const double *hidden)
@@ -123,7 +142,8 @@ static const struct domain_task tasks[] = {
      .steps_max = 1000,
      .reset = reset_anywhere,
      .observe = observe_plainly,
-     .reward = reward_centre},
+     .reward = reward_centre,
+     .find_goal = find_centre},
     {.name = "point_mass_hidden",
      .observation_dim = 4,
      .substeps = 10,
@@ -131,6 +151,7 @@ static const struct domain_task tasks[] = {
      .reset = reset_centre,
      .observe = observe_scaled,
      .reward = reward_goal,
+     .find_goal = find_hidden,
      .hidden = &hidden_goal,
      .script = &drive},
 };

@@ -12,11 +12,11 @@ extern const char point_mass_maze_xml[]; /* point_mass_maze.xml, embedded by the
 enum { X, Y, AXES };
 enum room { TOP_LEFT, TOP_RIGHT, BOTTOM_LEFT, BOTTOM_RIGHT, ROOMS };
 
-static const double goals[ROOMS][AXES] = {
-    [TOP_LEFT] = {-0.15, 0.15},
-    [TOP_RIGHT] = {0.15, 0.15},
-    [BOTTOM_LEFT] = {-0.15, -0.15},
-    [BOTTOM_RIGHT] = {0.15, -0.15},
+static const struct goal goals[ROOMS] = {
+    [TOP_LEFT] = {.place = {-0.15, 0.15, 0.01}, .radius = 0.015},
+    [TOP_RIGHT] = {.place = {0.15, 0.15, 0.01}, .radius = 0.015},
+    [BOTTOM_LEFT] = {.place = {-0.15, -0.15, 0.01}, .radius = 0.015},
+    [BOTTOM_RIGHT] = {.place = {0.15, -0.15, 0.01}, .radius = 0.015},
 };
 
 /* --- Initial state and observation ------------------------------------------------------------ */
@@ -44,7 +44,8 @@ static void observe(float *observation, const struct simulation_view *view)
 /* Ball and goals lie at the same height, so two coordinates tell their distance. */
 static double distance_to(enum room room, const struct simulation_view *view)
 {
-    double x = view->position[X] - goals[room][X], y = view->position[Y] - goals[room][Y];
+    const double *goal = goals[room].place;
+    double x = view->position[X] - goal[X], y = view->position[Y] - goal[Y];
     return sqrt(x * x + y * y);
 }
 
@@ -91,10 +92,21 @@ static void draw_room(double *hidden, struct random *random)
     hidden[0] = (double)random_below(random, ROOMS);
 }
 
-static double reward_hidden(const struct simulation_view *view, const double *hidden)
+static enum room room_of(const double *hidden)
 {
     invariant(hidden[0] >= 0.0 && hidden[0] < ROOMS);
-    return reward_room((enum room)hidden[0], view);
+    return (enum room)hidden[0];
+}
+
+static double reward_hidden(const struct simulation_view *view, const double *hidden)
+{
+    return reward_room(room_of(hidden), view);
+}
+
+static void find_hidden(struct goal *goal, const struct simulation_view *view, const double *hidden)
+{
+    (void)view;
+    *goal = goals[room_of(hidden)];
 }
 
 /* --- The table -------------------------------------------------------------------------------- */
@@ -108,28 +120,32 @@ static const struct domain_task tasks[] = {
      .steps_max = 1000,
      .reset = reset_top_left,
      .observe = observe,
-     .reward = reward_top_left},
+     .reward = reward_top_left,
+     .goal = &goals[TOP_LEFT]},
     {.name = "point_mass_maze_reach_top_right",
      .observation_dim = 4,
      .substeps = 1,
      .steps_max = 1000,
      .reset = reset_top_left,
      .observe = observe,
-     .reward = reward_top_right},
+     .reward = reward_top_right,
+     .goal = &goals[TOP_RIGHT]},
     {.name = "point_mass_maze_reach_bottom_left",
      .observation_dim = 4,
      .substeps = 1,
      .steps_max = 1000,
      .reset = reset_top_left,
      .observe = observe,
-     .reward = reward_bottom_left},
+     .reward = reward_bottom_left,
+     .goal = &goals[BOTTOM_LEFT]},
     {.name = "point_mass_maze_reach_bottom_right",
      .observation_dim = 4,
      .substeps = 1,
      .steps_max = 1000,
      .reset = reset_top_left,
      .observe = observe,
-     .reward = reward_bottom_right},
+     .reward = reward_bottom_right,
+     .goal = &goals[BOTTOM_RIGHT]},
     {.name = "point_mass_maze_hidden",
      .observation_dim = 4,
      .substeps = 1,
@@ -137,6 +153,7 @@ static const struct domain_task tasks[] = {
      .reset = reset_top_left,
      .observe = observe,
      .reward = reward_hidden,
+     .find_goal = find_hidden,
      .hidden = &hidden_room},
 };
 

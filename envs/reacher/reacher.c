@@ -81,6 +81,23 @@ static double reward_overlap(const struct simulation_view *view, double target_r
     return tolerance_indicator(distance_to(view->probe[TARGET], view), &near_target);
 }
 
+static struct goal goal_at(const double *target, double radius)
+{
+    return (struct goal){.place = {target[X], target[Y], table_height}, .radius = radius};
+}
+
+static void find_easy(struct goal *goal, const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    *goal = goal_at(view->probe[TARGET], target_easy);
+}
+
+static void find_hard(struct goal *goal, const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    *goal = goal_at(view->probe[TARGET], target_hard);
+}
+
 static double reward_easy(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
@@ -132,6 +149,12 @@ static double reward_hidden(const struct simulation_view *view, const double *hi
     return tolerance_gaussian(distance_to(hidden, view), &near_target);
 }
 
+static void find_hidden(struct goal *goal, const struct simulation_view *view, const double *hidden)
+{
+    (void)view;
+    *goal = goal_at(hidden, target_hard);
+}
+
 /* --- Scripted: drive to a point between the target and a guess -------------------------------- */
 
 /* The script keeps the angles that bring the finger to the point, the wrist bent to the left. */
@@ -174,7 +197,8 @@ static const struct domain_task tasks[] = {
      .reset = reset_arm_and_target,
      .observe = observe,
      .recall = recall_target,
-     .reward = reward_easy},
+     .reward = reward_easy,
+     .find_goal = find_easy},
     {.name = "reacher_hard",
      .observation_dim = 2 * JOINTS + AXES,
      .substeps = 1,
@@ -182,7 +206,8 @@ static const struct domain_task tasks[] = {
      .reset = reset_arm_and_target,
      .observe = observe,
      .recall = recall_target,
-     .reward = reward_hard},
+     .reward = reward_hard,
+     .find_goal = find_hard},
     {.name = "reacher_hidden",
      .observation_dim = OBSERVED_HIDDEN,
      .substeps = 5,
@@ -190,6 +215,7 @@ static const struct domain_task tasks[] = {
      .reset = reset_folded,
      .observe = observe_hidden,
      .reward = reward_hidden,
+     .find_goal = find_hidden,
      .hidden = &hidden_target,
      .script = &drive},
 };
