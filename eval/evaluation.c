@@ -8,7 +8,6 @@
 #include "comm/comm.h"
 #include "envs/env.h"
 #include "eval/policy_actor.h"
-#include "eval/rollout.h"
 #include "eval/trained_policy.h"
 
 /* All that lives while behaviours play. */
@@ -184,6 +183,7 @@ static void evaluation_open(struct evaluation *evaluation, const struct evaluati
         .trials = result->trials,
         .target = result->target,
         .seed = result->seed,
+        .onlooker = options->onlooker,
     };
     take_memory(evaluation);
     trained_policy_load(&evaluation->parameters, &evaluation->trained);
@@ -198,8 +198,12 @@ static void release(struct evaluation *evaluation)
 
 /* --- Playing ---------------------------------------------------------------------------------- */
 
-static bool applies(enum evaluation_behaviour behaviour, const struct env_spec *spec)
+static bool applies(enum evaluation_behaviour behaviour, const struct evaluation *evaluation)
 {
+    const struct env_spec *spec = evaluation->spec;
+    if (evaluation->options->onlooker) {
+        return behaviour == EVALUATION_POLICY;
+    }
     switch (behaviour) {
     case EVALUATION_CONTROL:
         return spec->hidden_dim > 0;
@@ -245,7 +249,7 @@ void evaluation_run(const struct evaluation_options *options, struct evaluation_
     struct evaluation *evaluation = memory_take(1, sizeof *evaluation);
     evaluation_open(evaluation, options, result);
     for (size_t behaviour = 0; behaviour < EVALUATION_BEHAVIOURS; behaviour++) {
-        if (applies((enum evaluation_behaviour)behaviour, evaluation->spec)) {
+        if (applies((enum evaluation_behaviour)behaviour, evaluation)) {
             play(evaluation, (enum evaluation_behaviour)behaviour);
         }
     }

@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "checkpoint/snapshot.h"
 #include "envs/inertia.h"
+#include "eval/rollout.h"
 #include "eval/score.h"
 #include "math/attention.h"
 
@@ -38,6 +39,8 @@ struct evaluation_options {
     uint64_t seed;    /* below 2^63 */
 
     enum inertia_rule inertia; /* of the task's capsules */
+
+    const struct rollout_onlooker *onlooker; /* of the policy, which then plays alone; or NULL */
 };
 
 enum evaluation_behaviour {

@@ -117,6 +117,14 @@ static void begin_contexts(const struct play *play, size_t played, size_t count)
     }
 }
 
+static void show(const struct play *play, const struct actor_row *row)
+{
+    const struct rollout_onlooker *onlooker = play->options->onlooker;
+    if (onlooker) {
+        onlooker->see(onlooker->self, row);
+    }
+}
+
 /* Begin the next trial of the rows that are due. */
 static void begin_trials(const struct play *play, size_t count)
 {
@@ -132,6 +140,7 @@ static void begin_trials(const struct play *play, size_t count)
                 random_stream(play->options->seed, RANDOM_EXPLORE, row->context, row->trial);
             row->time = 0;
             play->actor->begin_trial(play->actor, row);
+            show(play, row);
         }
     }
 }
@@ -180,6 +189,9 @@ static void note(struct play *play, size_t i)
     row->before = (struct actor_before){.trial = row->trial, .time = row->time, .reward = reward};
     row->time++;
     play->steps++;
+    if (rollout->end[place] != ENV_FAILED) {
+        show(play, row);
+    }
     if (rollout->end[place] != ENV_RUNNING) {
         end_trial(play, i, rollout->end[place]);
     }

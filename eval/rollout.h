@@ -23,7 +23,16 @@ enum rollout_hidden {
     ROLLOUT_HIDDEN_OF_TRIAL,   /* redrawn for every trial: earlier trials tell nothing */
 };
 
+/* Who looks on, and changes nothing: at each trial's first state and after each of its steps, but
+ * for one in which the simulation failed. row->time: the trial's steps so far; row->before: of the
+ * last of them. */
+struct rollout_onlooker {
+    void *self; /* borrowed */
+    void (*see)(void *self, const struct actor_row *row);
+};
+
 struct rollout_options {
+    const struct rollout_onlooker *onlooker; /* NULL: nobody */
     enum rollout_hidden hidden;
     size_t contexts;      /* of the whole job */
     size_t first, stride; /* play the contexts first, first + stride, ... */

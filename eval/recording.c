@@ -1,0 +1,181 @@
+#include "eval/recording.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+
+/* --- Rows ------------------------------------------------------------------------------------- */
+
+static void recording_open(struct recording *recording, const struct env_spec *spec, size_t room)
+{
+    *recording = (struct recording){
+        .room = room,
+        .physics_dim = spec->physics_dim,
+        .physics = memory_take(room * spec->physics_dim, sizeof *recording->physics),
+        .observation = memory_take(spec->observation_dim, sizeof *recording->observation),
+        .hidden = memory_take(spec->hidden_dim, sizeof *recording->hidden),
+    };
+    (void)snprintf(recording->task, sizeof recording->task, "%s", spec->task);
+}
+
+void recording_close(struct recording *recording)
+{
+    memory_free(recording->physics);
+    memory_free(recording->observation);
+    memory_free(recording->hidden);
+    *recording = (struct recording){0};
+}
+
+/* --- Looking on ------------------------------------------------------------------------------- */
+
+static void begin_trial(struct recording *recording, const struct actor_row *row)
+{
+    const struct env_spec *spec = env_spec(row->env);
+    if (!recording->physics) {
+        recording_open(recording, spec, spec->steps_max + 1);
+    }
+    recording->rows = 0;
+    recording->total = 0.0;
+    memcpy(recording->observation, row->observation,
+           spec->observation_dim * sizeof *recording->observation);
+    env_get_hidden(row->env, recording->hidden);
+}
+
+static void see(void *self, const struct actor_row *row)
+{
+    struct recording *recording = self;
+    if (row->time == 0) {
+        begin_trial(recording, row);
+    } else {
+        recording->total += (double)row->before.reward;
+    }
+    invariant(recording->rows == row->time && recording->rows < recording->room);
+    env_get_physics(row->env, recording->physics + recording->rows * recording->physics_dim);
+    recording->rows++;
+}
+
+struct rollout_onlooker recording_onlooker(struct recording *recording)
+{
+    return (struct rollout_onlooker){.self = recording, .see = see};
+}
+
+/* --- Playing ---------------------------------------------------------------------------------- */
+
+static bool play(struct recording *recording, const struct env_task *task, struct actor actor,
+                 size_t trials, uint64_t seed, struct failure *failure)
+{
+    struct rollout *rollout = rollout_open(task, 1, 1, failure);
+    if (!rollout) {
+        return false;
+    }
+    const struct rollout_onlooker onlooker = recording_onlooker(recording);
+    const struct rollout_options options = {
+        .onlooker = &onlooker, .contexts = 1, .stride = 1, .trials = trials, .seed = seed};
+    double *returns = memory_take(trials, sizeof *returns);
+    struct progress progress = progress_begin("play", 0, trials * env_task_spec(task)->steps_max);
+    rollout_run(returns, rollout, &options, &actor, &progress);
+    memory_free(returns);
+    rollout_close(rollout);
+    return true;
+}
+
+bool recording_play(struct recording *recording, const char *task, enum recording_actor actor,
+                    size_t trials, uint64_t seed, struct failure *failure)
+{
+    struct env_task *opened = env_task_open(task, failure);
+    if (!opened) {
+        return false;
+    }
+    const struct env_spec *spec = env_task_spec(opened);
+    bool is_script = actor == RECORDING_SCRIPT;
+    bool is_played =
+        is_script && !spec->has_script
+            ? failure_set(failure, EXIT_CODE_CONFIG,
+                          "task %s: found no script, expected one to act by; let chance act "
+                          "(random)",
+                          task)
+            : play(recording, opened,
+                   is_script ? actor_of_script(spec->action_dim)
+                             : actor_of_chance(spec->action_dim),
+                   trials, seed, failure);
+    env_task_close(opened);
+    return is_played;
+}
+
+/* --- Stores ----------------------------------------------------------------------------------- */
+
+static bool check_episode(const struct store *store, size_t episode, struct failure *failure)
+{
+    size_t count = store_episode_count(store);
+    if (store_spec(store)->physics_dim == 0) {
+        return failure_set(failure, EXIT_CODE_DATA,
+                           "%s: found no physics, expected positions and velocities of every step "
+                           "to show; record them with the episodes",
+                           store_path(store));
+    }
+    return episode < count ||
+           failure_set(failure, EXIT_CODE_USAGE, "%s: found no episode %zu, expected 0 to %zu",
+                       store_path(store), episode, count - 1);
+}
+
+static bool check_sizes(const struct store *store, const struct env_spec *spec,
+                        struct failure *failure)
+{
+    const struct store_spec *found = store_spec(store);
+    return (found->physics_dim == spec->physics_dim &&
+            found->observation_dim == spec->observation_dim &&
+            found->hidden_dim == spec->hidden_dim) ||
+           failure_set(failure, EXIT_CODE_DATA,
+                       "%s: found %zu numbers of physics, %zu of an observation and %zu of a "
+                       "hidden task, expected %zu, %zu and %zu as task %s has; name a task that "
+                       "its episodes are of",
+                       store_path(store), found->physics_dim, found->observation_dim,
+                       found->hidden_dim, spec->physics_dim, spec->observation_dim,
+                       spec->hidden_dim, spec->task);
+}
+
+static bool read_rows(struct recording *recording, const struct store *store, size_t task,
+                      size_t episode, struct failure *failure)
+{
+    recording->rows = recording->room;
+    recording->total = store_return(store, task, episode);
+    return store_read_physics(store, episode, 0, recording->rows, recording->physics, failure) &&
+           store_read(store, task, episode, 0, 1, recording->observation, NULL, NULL, failure) &&
+           store_read_hidden(store, episode, recording->hidden, failure);
+}
+
+static bool read_episode(struct recording *recording, const struct store *store, size_t episode,
+                         const char *name, struct failure *failure)
+{
+    size_t index = 0;
+    if (!check_episode(store, episode, failure) ||
+        (name[0] && !store_find_task(&index, store, name, failure))) {
+        return false;
+    }
+    struct env_task *task = env_task_open(store_spec(store)->tasks[index], failure);
+    if (!task) {
+        return false;
+    }
+    const struct env_spec *spec = env_task_spec(task);
+    bool is_read = check_sizes(store, spec, failure);
+    if (is_read) {
+        recording_open(recording, spec, store_length(store, episode) + 1);
+        is_read = read_rows(recording, store, index, episode, failure);
+    }
+    env_task_close(task);
+    return is_read;
+}
+
+bool recording_read(struct recording *recording, const char *path, size_t episode, const char *task,
+                    struct failure *failure)
+{
+    struct store *store = store_open(path, failure);
+    if (!store) {
+        return false;
+    }
+    bool is_read = read_episode(recording, store, episode, task, failure);
+    store_close(store);
+    return is_read;
+}
