@@ -44,6 +44,8 @@ static enum exit_code run(const struct wish *wish)
         return command_inspect(&wish->config, subject);
     case COMMAND_BENCH:
         return command_bench(&wish->config, subject);
+    case COMMAND_RENDER:
+        return command_render(&wish->config, subject);
     case COMMANDS:
         break;
     }

@@ -42,6 +42,11 @@ static const struct command_entry entries[COMMANDS] = {
                        .argument = COMMAND_ARGUMENT_OTHER,
                        .sections =
                            CONFIG_READS(mesh) | CONFIG_READS(attention) | CONFIG_READS(bench)},
+    [COMMAND_RENDER] = {.name = "render",
+                        .help = "show an episode: a film, a strip, single frames",
+                        .positional = "[RUN]",
+                        .argument = COMMAND_ARGUMENT_OPTIONAL_RUN,
+                        .sections = CONFIG_READS(render)},
 };
 
 const struct command_entry *command_line_entry(enum command command)
@@ -218,6 +223,7 @@ static bool gather(struct command_line *line, char **arguments, struct failure *
         case ITEM_END:
             return line->positional[0] != '\0' ||
                    entry->argument == COMMAND_ARGUMENT_OPTIONAL_CONFIG ||
+                   entry->argument == COMMAND_ARGUMENT_OPTIONAL_RUN ||
                    entry->argument == COMMAND_ARGUMENT_FILE || refuse_nothing(entry, failure);
         }
     }
@@ -249,6 +255,10 @@ static bool read_file(struct command_line *line, struct config *config, struct f
     case COMMAND_ARGUMENT_OPTIONAL_CONFIG:
         return line->positional[0] == '\0' ||
                config_read_file(config, &line->origins, line->positional, failure);
+    case COMMAND_ARGUMENT_OPTIONAL_RUN:
+        if (line->positional[0] == '\0') {
+            return true;
+        } /* fall through */
     case COMMAND_ARGUMENT_RUN:
         snprintf(path, sizeof path, "%s/config.yaml", line->positional);
         return config_read_file(config, &line->origins, path, failure);

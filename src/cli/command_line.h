@@ -18,6 +18,7 @@ enum command {
     COMMAND_CONVERT,
     COMMAND_INSPECT,
     COMMAND_BENCH,
+    COMMAND_RENDER,
     COMMANDS
 };
 
@@ -26,6 +27,7 @@ enum command_argument {
     COMMAND_ARGUMENT_CONFIG,          /* its file */
     COMMAND_ARGUMENT_OPTIONAL_CONFIG, /* its file, if given */
     COMMAND_ARGUMENT_RUN,             /* a folder that holds its file, config.yaml */
+    COMMAND_ARGUMENT_OPTIONAL_RUN,    /* the same, if given */
     COMMAND_ARGUMENT_OTHER,           /* nothing */
     COMMAND_ARGUMENT_FILE, /* nothing; left out where the options ask for something else */
 };

@@ -14,5 +14,6 @@ enum exit_code command_collect(const struct config *config, const char *subject)
 enum exit_code command_convert(const struct config *config, const char *subject);
 enum exit_code command_inspect(const struct config *config, const char *subject);
 enum exit_code command_bench(const struct config *config, const char *subject);
+enum exit_code command_render(const struct config *config, const char *subject);
 
 #endif

@@ -83,6 +83,10 @@ bool config_check(const struct config *config, const struct config_origins *orig
  * list is shorter. False and a failure (EXIT_CODE_CONFIG) where it is not a list of numbers. */
 bool config_explore(double *deviations, size_t trials, const char *list, struct failure *failure);
 
+/* Width and height, read from render.size. False and a failure (EXIT_CODE_CONFIG) where it is not
+ * two numbers of pixels that a camera can have. */
+bool config_size(size_t *width, size_t *height, const char *size, struct failure *failure);
+
 /* Write all options as a configuration file with comments; reading it gives the same bytes. False
  * when the stream has failed. The caller opens, flushes and closes. */
 bool config_write(FILE *stream, const struct config *config);

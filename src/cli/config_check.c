@@ -7,6 +7,7 @@
 #include "cli/config_place.h"
 #include "cli/config_value.h"
 #include "context/layout.h"
+#include "envs/camera.h"
 #include "math/attention.h"
 
 static const double explore_max = 10.0;
@@ -45,6 +46,28 @@ bool config_explore(double *deviations, size_t trials, const char *list, struct 
         at += length + 1;
     }
     return true;
+}
+
+/* Read digits up to `end`; 0 is no size. */
+static bool read_pixels(size_t *pixels, const char **at, char end)
+{
+    *pixels = 0;
+    for (; **at >= '0' && **at <= '9' && *pixels <= CAMERA_PIXELS_MAX; (*at)++) {
+        *pixels = 10 * *pixels + (size_t)(**at - '0');
+    }
+    return **at == end && *pixels > 0 && *pixels <= CAMERA_PIXELS_MAX;
+}
+
+bool config_size(size_t *width, size_t *height, const char *size, struct failure *failure)
+{
+    const char *at = size;
+    bool is_read = read_pixels(width, &at, 'x');
+    at++;
+    return (is_read && read_pixels(height, &at, '\0')) ||
+           failure_set(failure, EXIT_CODE_CONFIG,
+                       "render.size: found \"%s\", expected WIDTHxHEIGHT, such as 400x300, each "
+                       "from 1 to %d",
+                       size, CAMERA_PIXELS_MAX);
 }
 
 /* "PLACE: WHY", with the code of the place. */
@@ -99,6 +122,10 @@ bool config_check(const struct config *config, const struct config_origins *orig
                       "attention.kernel: found instructions that this processor lacks, expected "
                       "auto, portable or blas",
                       failure);
+    }
+    size_t width, height;
+    if (!config_size(&width, &height, config->render.size, &reason)) {
+        return refuse(origins, CONFIG_OPTION_render_size, reason.text, failure);
     }
     return check_heads(config, origins, CONFIG_OPTION_model_heads, CONFIG_OPTION_model_width,
                        config->model.width % config->model.heads, failure) &&

@@ -11,6 +11,8 @@
 #include "datasets/foreign/convert.h"
 #include "datasets/loader.h"
 #include "envs/inertia.h"
+#include "eval/film.h"
+#include "eval/recording.h"
 #include "math/activation.h"
 #include "math/attention.h"
 #include "model/ring_journey.h"

@@ -1,0 +1,132 @@
+#include "cli/commands.h"
+
+#include <stdio.h>
+
+#include "base/memory.h"
+#include "comm/comm.h"
+#include "envs/camera.h"
+#include "eval/evaluation.h"
+#include "eval/film.h"
+#include "eval/recording.h"
+
+/* --- What to show ----------------------------------------------------------------------------- */
+
+static bool check_subject(const struct config *config, const char *run, struct failure *failure)
+{
+    const char *store = config->render.store;
+    if (run[0] && store[0]) {
+        return failure_set(failure, EXIT_CODE_USAGE,
+                           "render: found RUN and --store, expected one of them; render twice");
+    }
+    return run[0] || store[0] || config->render.task[0] ||
+           failure_set(failure, EXIT_CODE_USAGE,
+                       "render: found no RUN, --store or --task, expected what to show; chainring "
+                       "inspect --tasks lists the tasks");
+}
+
+/* The policy of a run, in one context, with the wanted return and the exploration of eval. */
+static void record_policy(struct recording *recording, const struct config *config, const char *run)
+{
+    struct failure failure = {0};
+    const struct rollout_onlooker onlooker = recording_onlooker(recording);
+    struct evaluation_result *result = memory_take(1, sizeof *result);
+    struct evaluation_options *options = memory_take(1, sizeof *options);
+    *options = (struct evaluation_options){
+        .run = run,
+        .checkpoint = "",
+        .task = config->render.task,
+        .contexts = 1,
+        .trials = config->render.trial,
+        .batch = 1,
+        .threads = 1,
+        .target_scale = config->eval.target_scale,
+        .key_block = config->attention.key_block,
+        .seed = config->render.seed,
+        .onlooker = &onlooker,
+    };
+    config_explore(options->explore, EVALUATION_TRIALS_MAX, config->eval.explore, &failure);
+    comm_agree(&failure);
+    evaluation_run(options, result);
+    evaluation_close(result);
+    memory_free(options);
+    memory_free(result);
+}
+
+/* Rank 0 alone. */
+static bool record_other(struct recording *recording, const struct config *config,
+                         struct failure *failure)
+{
+    size_t trials = config->render.trial > 0 ? config->render.trial : 1;
+    if (config->render.store[0]) {
+        return recording_read(recording, config->render.store, config->render.episode,
+                              config->render.task, failure);
+    }
+    return recording_play(recording, config->render.task,
+                          (enum recording_actor)config->render.policy, trials, config->render.seed,
+                          failure);
+}
+
+/* --- Showing it ------------------------------------------------------------------------------- */
+
+static void print_file(const struct film_file *file, const char *kind, double seconds)
+{
+    if (file->path[0] == '\0') {
+        return;
+    }
+    printf("%s: %s of %zu frames, %zux%zu, ", file->path, kind, file->frames, file->width,
+           file->height);
+    if (seconds > 0.0) {
+        printf("%.2f s, ", seconds);
+    }
+    printf("%.1f kB\n", (double)file->bytes / 1000.0);
+}
+
+static void print_film(const struct recording *recording, const struct film *film)
+{
+    printf("%s: %zu steps, return %.2f\n", recording->task, recording->rows - 1, recording->total);
+    print_file(&film->film, "film", film->seconds_a_frame * (double)film->film.frames);
+    print_file(&film->strip, "strip", 0.0);
+    print_file(&film->frames, "folder", 0.0);
+}
+
+static void show(const struct config *config, const struct recording *recording,
+                 struct failure *failure)
+{
+    struct film_options options = {
+        .folder = config->render.output,
+        .steps = config->render.steps,
+        .every = config->render.every,
+        .fps = config->render.fps,
+        .quality = config->render.quality,
+        .strip = config->render.strip,
+        .frames = config->render.frames == CONFIG_YES ? FILM_WITH_FRAMES : FILM_WITHOUT_FRAMES,
+    };
+    struct film *film = memory_take(1, sizeof *film);
+    if (config_size(&options.width, &options.height, config->render.size, failure) &&
+        film_make(film, recording, &options, failure)) {
+        print_film(recording, film);
+    }
+    memory_free(film);
+}
+
+enum exit_code command_render(const struct config *config, const char *subject)
+{
+    struct failure failure = {0};
+    struct recording recording = {0};
+    if (comm_rank() == 0 && check_subject(config, subject, &failure)) {
+        camera_check(&failure); /* before an episode is played for nothing */
+    }
+    comm_agree(&failure);
+    if (subject[0]) {
+        record_policy(&recording, config, subject);
+    } else if (comm_rank() == 0) {
+        record_other(&recording, config, &failure);
+    }
+    comm_agree(&failure);
+    if (comm_rank() == 0) {
+        show(config, &recording, &failure);
+    }
+    comm_agree(&failure);
+    recording_close(&recording);
+    return EXIT_CODE_DONE;
+}
