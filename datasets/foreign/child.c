@@ -272,6 +272,16 @@ static int end_child(struct source *source)
     return status;
 }
 
+/* Names from the file may stand in it. */
+static void make_printable(char *text)
+{
+    for (; *text; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7f) {
+            *text = '?';
+        }
+    }
+}
+
 /* One answer, or why there is none; then there is no child any more either. */
 static bool hear(struct source *source, struct answer *answer, struct failure *failure)
 {
@@ -281,6 +291,8 @@ static bool hear(struct source *source, struct answer *answer, struct failure *f
         ready = poll(&wait, 1, (int)(1000 * WAITING_TIMES * source->limits.answer_seconds));
     } while (ready < 0 && errno == EINTR);
     if (ready > 0 && recv(source->socket, answer, sizeof *answer, 0) == (ssize_t)sizeof *answer) {
+        answer->failure.text[sizeof answer->failure.text - 1] = '\0';
+        make_printable(answer->failure.text);
         return answer->failure.code == EXIT_CODE_DONE ||
                failure_set(failure, answer->failure.code, "%s", answer->failure.text);
     }

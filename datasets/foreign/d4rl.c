@@ -174,7 +174,7 @@ static bool check_spans(const struct d4rl *data, size_t steps_max, struct failur
         return failure_set(failure, EXIT_CODE_DATA,
                            "%s: found no timeouts, and no end of an episode in terminals, expected "
                            "one of them; say after how many steps episodes end with "
-                           "--convert.episode_steps_max",
+                           "--convert.episode_steps",
                            data->path);
     }
     return true;

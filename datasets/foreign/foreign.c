@@ -9,6 +9,7 @@
 
 const struct foreign_format *const foreign_formats[] = {
     &foreign_exorl,
+    &foreign_minari,
     &foreign_d4rl,
     NULL,
 };

@@ -7,6 +7,7 @@
 
 extern const struct foreign_format foreign_exorl;
 extern const struct foreign_format foreign_d4rl;
+extern const struct foreign_format foreign_minari;
 
 extern const struct foreign_writer foreign_exorl_writer;
 

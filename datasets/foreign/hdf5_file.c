@@ -168,6 +168,38 @@ void hdf5_file_free_names(char **names, size_t count)
     memory_free(names);
 }
 
+/* --- Attributes ------------------------------------------------------------------------------- */
+
+static bool read_attribute(void *values, H5T_class_t class, size_t count, int64_t file,
+                           const char *object, const char *name)
+{
+    if (H5Aexists_by_name(file, object, name, H5P_DEFAULT) <= 0) {
+        return false;
+    }
+    hid_t attribute = H5Aopen_by_name(file, object, name, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t type = attribute < 0 ? -1 : H5Aget_type(attribute);
+    hid_t space = attribute < 0 ? -1 : H5Aget_space(attribute);
+    bool ok = type >= 0 && space >= 0 && H5Tget_class(type) == class &&
+              H5Sget_simple_extent_npoints(space) == (hssize_t)count &&
+              H5Aread(attribute, class == H5T_INTEGER ? H5T_NATIVE_INT64 : H5T_NATIVE_DOUBLE,
+                      values) >= 0;
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Aclose(attribute);
+    return ok;
+}
+
+bool hdf5_file_attribute_integer(int64_t *value, int64_t file, const char *object, const char *name)
+{
+    return read_attribute(value, H5T_INTEGER, 1, file, object, name);
+}
+
+bool hdf5_file_attribute_doubles(double *values, size_t count, int64_t file, const char *object,
+                                 const char *name)
+{
+    return read_attribute(values, H5T_FLOAT, count, file, object, name);
+}
+
 /* --- Arrays ----------------------------------------------------------------------------------- */
 
 static bool refuse(const struct hdf5_array *array, const char *found, const char *expected,

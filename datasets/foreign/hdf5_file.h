@@ -41,6 +41,13 @@ bool hdf5_file_list(int64_t file, const char *path, const char *group, char ***n
                     struct failure *failure);
 void hdf5_file_free_names(char **names, size_t count);
 
+/* An attribute of an object: one integer, or `count` numbers in floating point. False, and nothing
+ * written, where there is none of that kind. */
+bool hdf5_file_attribute_integer(int64_t *value, int64_t file, const char *object,
+                                 const char *name);
+bool hdf5_file_attribute_doubles(double *values, size_t count, int64_t file, const char *object,
+                                 const char *name);
+
 /* `where` comes before the name in messages. False and EXIT_CODE_DATA where there is no array of
  * numbers of this name (true-or-false counts as one: 0 and 1). */
 bool hdf5_array_open(struct hdf5_array *array, int64_t file, const char *where, const char *name,

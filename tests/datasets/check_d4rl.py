@@ -155,7 +155,7 @@ def check_refusals(tool, path):
     bad("found no steps", {name: array[:0] for name, array in data.items()})
     no_end = without(data, "timeouts")
     no_end["terminals"] = np.zeros(STEPS, bool)
-    expect_refusal(tool, "d4rl", write(path, no_end), "--convert.episode_steps_max")
+    expect_refusal(tool, "d4rl", write(path, no_end), "--convert.episode_steps")
 
 
 def check_bad_episodes(tool, path):

@@ -1,0 +1,192 @@
+"""Are Minari data sets read as they are meant, and bad ones refused?  check_minari.py FOREIGN_TOOL
+
+The fixtures are minari's own work (tests/producers/make)."""
+
+import json
+import os
+import shutil
+import sys
+import tarfile
+import tempfile
+
+import h5py
+import numpy as np
+
+import minari_sample as sample
+from foreign_check import expect_refusal, expect_rows, fixture, read
+
+
+def expect_sample(spec, episodes, observations, source):
+    assert spec["episodes"] == len(episodes) == len(sample.LENGTHS), spec
+    assert spec["source"] == source and spec["tasks"] == [["recorded", "recorded"]], spec
+    for number, episode in enumerate(episodes):
+        assert episode["name"] == f"episode_{number}" and episode["end"] == sample.ENDS[number]
+        assert episode["length"] == sample.LENGTHS[number] and not episode["partial"], episode
+        expect_rows(episode["observation"], observations(number))
+        expect_rows(episode["action"], sample.actions(number))
+        expect_rows(episode["recorded"], sample.rewards(number))
+
+
+def check_fixtures(tool, folder):
+    for name in ("minari_nested", "minari_flat", "d4rl"):
+        with tarfile.open(fixture(name + ".tar.xz")) as archive:
+            archive.extractall(folder)
+    nested = os.path.join(folder, "nested-v0")
+    spec, episodes = read(tool, "minari", nested)
+    assert spec["observation"] == 18 and spec["physics"] == 0, spec
+    expect_sample(spec, episodes, sample.flattened, "Minari sample/nested-v0")
+    # The folder, its data folder, its file; with or without the form's name.
+    for path in ("", "data", "data/main_data.hdf5"):
+        assert read(tool, "", os.path.join(nested, path)) == (spec, episodes), path
+    # Version 0.4 had no metadata.json.
+    os.remove(os.path.join(nested, "data/metadata.json"))
+    old, again = read(tool, "", nested)
+    assert again == episodes and old == {**spec, "source": "Minari"}, old
+
+    spec, episodes = read(tool, "", os.path.join(folder, "flat-v0"))
+    assert spec["observation"] == 3 and spec["physics"] == 5, spec
+    expect_sample(spec, episodes, sample.flat, "Minari sample/flat-v0")
+    for number, episode in enumerate(episodes):
+        states = sample.infos(number)
+        expect_rows(episode["physics"], np.hstack([states["qpos"], states["qvel"]]), np.float64)
+    check_d4rl_fixture(tool, os.path.join(folder, "d4rl.hdf5"))
+
+
+def check_d4rl_fixture(tool, path):
+    """The flat sample again, its last observations from next_observations."""
+    spec, episodes = read(tool, "", path)
+    assert spec["source"] == "a D4RL file", spec
+    for number, episode in enumerate(episodes):
+        assert episode["end"] == sample.ENDS[number] and not episode["partial"], episode
+        expect_rows(episode["observation"], sample.flat(number))
+        expect_rows(episode["action"], sample.actions(number))
+        expect_rows(episode["recorded"], sample.rewards(number))
+
+
+def write(folder, change=None, episodes=(0, 1), metadata=None):
+    """The flat sample as minari would write it, then changed."""
+    data = os.path.join(folder, "made", "data")
+    shutil.rmtree(os.path.dirname(data), ignore_errors=True)
+    os.makedirs(data)
+    with h5py.File(os.path.join(data, "main_data.hdf5"), "w") as file:
+        for place, number in enumerate(episodes):
+            group = file.create_group(f"episode_{number}")
+            terminations, truncations = sample.flags(place)
+            arrays = {"observations": sample.flat(place), "actions": sample.actions(place),
+                      "rewards": sample.rewards(place), "terminations": terminations,
+                      "truncations": truncations}
+            for name, array in arrays.items():
+                group.create_dataset(name, data=array, chunks=True,
+                                     maxshape=(None,) + array.shape[1:])
+            group["infos/text"] = np.array(["a"] * 3, h5py.string_dtype())
+        if change:
+            change(file)
+    if metadata is not None:
+        with open(os.path.join(data, "metadata.json"), "w", encoding="utf-8") as file:
+            file.write(metadata)
+    return os.path.dirname(data)
+
+
+def replace(key, array):
+    def change(file):
+        del file[key]
+        file[key] = array
+    return change
+
+
+def move_into_group(file):
+    file.move("episode_1/observations", "episode_1/other")
+    file.move("episode_1/other", "episode_1/observations/only")
+
+
+# What is done to episode 1, and a word of the line by which it must be refused.
+BAD_EPISODES = {
+    "no rewards": (lambda file: file.__delitem__("episode_1/rewards"),
+                   "episode_1/rewards: found no array"),
+    "no actions": (lambda file: file.__delitem__("episode_1/actions"),
+                   "episode_1/actions: found no array"),
+    "T observations": (replace("episode_1/observations", sample.flat(1)[1:]),
+                       "episode_1/observations: found 6 rows, expected 7"),
+    "an action too many": (replace("episode_1/actions", np.zeros((7, 2))), "found 7 rows"),
+    "wider actions": (replace("episode_1/actions", np.zeros((6, 3))), "found 3 columns"),
+    "integer actions": (replace("episode_1/actions", np.zeros((6, 2), int)), "discrete actions"),
+    "another observation": (replace("episode_1/observations", np.zeros((7, 4))), "other keys"),
+    "another key": (move_into_group, "other keys or sizes"),
+    "discrete observation": (replace("episode_1/observations", np.zeros(7, int)), "discrete"),
+    "no steps": (replace("episode_1/rewards", np.zeros(0)), "found 0 rows"),
+    "two rewards": (replace("episode_1/rewards", np.zeros((6, 2))), "found 6 rows of 2"),
+    "an early end": (replace("episode_1/terminations", np.arange(6) == 2), "in row 2 of 6"),
+    "half an end": (replace("episode_1/truncations", np.full(6, 0.5)), "found 0.5 in row 0"),
+    "texts": (replace("episode_1/rewards", np.array([b"x"] * 6)), "values of another type"),
+    "too large": (replace("episode_1/observations", np.full((7, 3), 1e40)), "in row 0, column 0"),
+}
+
+
+def check_bad_episodes(tool, folder):
+    for name, (change, words) in BAD_EPISODES.items():
+        _, episodes = read(tool, "", write(folder, change))
+        assert words in episodes[1]["bad"] and "main_data.hdf5" in episodes[1]["bad"], (
+            name, episodes[1])
+        expect_rows(episodes[0]["observation"], sample.flat(0))
+
+
+def remove_all(file):
+    for name in list(file):
+        del file[name]
+
+
+def check_refusals(tool, folder):
+    """What spoils the whole data set."""
+    def bad(words, change=None, metadata=None, episodes=(0, 1)):
+        path = write(folder, change, episodes, metadata)
+        expect_refusal(tool, "minari", path, words)
+
+    bad("found no episode_0", remove_all)
+    bad("episode_0/observations: found no array",
+        lambda file: file.__delitem__("episode_0/observations"))
+    bad("no numbers", lambda file: (file.__delitem__("episode_0/observations"),
+                                    file.create_group("episode_0/observations")))
+    bad("found no object of JSON", metadata="{")
+    bad("found no object of JSON", metadata="[" * 100000)
+    bad('in the form "arrow", expected "hdf5"', metadata='{"data_format": "arrow"}')
+    bad('in the form "a??b"', metadata='{"data_format": "a\\n\\u0001b"}')
+    # Without any HDF5 the form is still known by its metadata.
+    path = write(folder, metadata='{"data_format": "arrow"}')
+    os.remove(os.path.join(path, "data/main_data.hdf5"))
+    expect_refusal(tool, "", path, '"arrow"')
+    expect_refusal(tool, "minari", folder, "found no main_data.hdf5")
+
+
+def check_variations(tool, folder):
+    """Gaps between the numbers, an order that is not that of texts, ends that nobody marked."""
+    _, episodes = read(tool, "", write(folder, episodes=(2, 10)))
+    assert [episode["name"] for episode in episodes] == ["episode_2", "episode_10"]
+
+    def unmark(file):
+        file["episode_1/truncations"][...] = False
+        file.create_group("episode_01")
+        file.create_group("other")
+    _, episodes = read(tool, "", write(folder, unmark))
+    assert [episode["end"] for episode in episodes] == [1, 0]
+    environment = json.dumps({"id": "Hopper-v5"})
+    path = write(folder, metadata=json.dumps(
+        {"dataset_id": "a\nb", "env_spec": environment, "data_format": "hdf5", "author": ["x"]}))
+    assert read(tool, "", path)[0]["source"] == "Minari a?b, Hopper-v5"
+    # Small integers are numbers too.
+    picture = np.arange(5 * 3, dtype=np.uint8).reshape(5, 3)
+    _, episodes = read(tool, "", write(folder, replace("episode_0/observations", picture)))
+    expect_rows(episodes[0]["observation"], picture)
+
+
+def main():
+    tool = sys.argv[1]
+    with tempfile.TemporaryDirectory() as folder:
+        check_fixtures(tool, folder)
+        check_variations(tool, folder)
+        check_bad_episodes(tool, folder)
+        check_refusals(tool, folder)
+    print(f"Minari data sets are read as they are meant, {len(BAD_EPISODES)} bad episodes refused")
+
+
+if __name__ == "__main__":
+    main()
