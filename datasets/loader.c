@@ -1,6 +1,7 @@
 #include "datasets/loader.h"
 
-/* Rows that are read at once: enough for long reads, little beside any batch. */
+/* Rows that are read at once: long reads, whose numbers are still in the cache when they are
+ * scaled. */
 enum { PIECE_ROWS = 1024 };
 
 struct loader {
@@ -12,8 +13,7 @@ struct loader {
     struct chain *chains; /* (options.contexts) of the batch at hand */
     size_t *steps;        /* (options.contexts) of each of these chains */
     float *observation;   /* (PIECE_ROWS x observation_dim) as read */
-    float *action;        /* (PIECE_ROWS x action_dim) */
-    float *reward;        /* (PIECE_ROWS) */
+    float *reward;        /* (PIECE_ROWS); also of those that only count */
 };
 
 /* Steps [first, first + count) of one trajectory of a chain, which go to the rows from `row` on. */
@@ -69,7 +69,6 @@ struct loader *loader_open(const struct store *store, size_t task, const struct 
         .chains = memory_take(options->contexts, sizeof *loader->chains),
         .steps = memory_take(options->contexts, sizeof *loader->steps),
         .observation = memory_take(PIECE_ROWS * spec->observation_dim, sizeof(float)),
-        .action = memory_take(PIECE_ROWS * spec->action_dim, sizeof(float)),
         .reward = memory_take(PIECE_ROWS, sizeof(float)),
     };
     chain_catalog_open(&loader->catalog, store);
@@ -85,7 +84,6 @@ void loader_close(struct loader *loader)
     memory_free(loader->chains);
     memory_free(loader->steps);
     memory_free(loader->observation);
-    memory_free(loader->action);
     memory_free(loader->reward);
     memory_free(loader);
 }
@@ -175,37 +173,32 @@ static bool sum_rewards(struct loader *loader, size_t episode, size_t end, doubl
     return true;
 }
 
-/* One piece that has been read becomes rows; *earned is the sum of the rewards before it, and then
- * of those up to its end. */
-static void write_rows(const struct loader *loader, struct steps *steps,
+/* One piece that has been read becomes rows, its actions aside; *earned is the sum of the rewards
+ * before it, and then of those up to its end. */
+static void write_rows(const struct loader *loader, const struct steps *steps,
                        const struct stretch *piece, double *earned)
 {
-    size_t episode = piece->chain->episodes[piece->trial];
-    size_t last = store_length(loader->store, episode) - 1;
-    bool is_reached = store_return(loader->store, loader->task, episode) >= piece->chain->target;
-    bool is_best = piece->trial + 1 == piece->chain->count;
-    bool is_in_loss = is_best || loader->options.loss == LOADER_LOSS_ALL;
-    scaling_observations(steps->observation + piece->row * steps->observation_dim,
-                         loader->observation, piece->count, loader->scaling);
-    real *action = steps->action + piece->row * steps->action_dim;
-    for (size_t i = 0; i < piece->count * steps->action_dim; i++) {
-        action[i] = (real)loader->action[i];
-    }
+    const struct chain *chain = piece->chain;
+    size_t row = piece->row;
+    scaling_observations(steps->observation + row * steps->observation_dim, loader->observation,
+                         piece->count, loader->scaling);
+    scaling_rewards(steps->reward + row, loader->reward, piece->count, loader->scaling);
+    *earned = scaling_returns(steps->return_to_go + row, chain->target, *earned, loader->reward,
+                              piece->count, loader->scaling);
+    bool is_in_loss = piece->trial + 1 == chain->count || loader->options.loss == LOADER_LOSS_ALL;
     for (size_t i = 0; i < piece->count; i++) {
-        size_t row = piece->row + i;
-        size_t time = piece->first + i;
-        double reward = (double)loader->reward[i];
-        steps->return_to_go[row] = scaling_return(piece->chain->target - *earned, loader->scaling);
-        steps->reward[row] = scaling_reward(reward, loader->scaling);
-        steps->done[row] = (real)(is_reached && time == last ? 1.0 : 0.0);
-        steps->time[row] = (uint32_t)time;
-        steps->trial[row] = (uint32_t)piece->trial;
-        steps->weight[row] = (real)(is_in_loss ? 1.0 : 0.0);
-        *earned += reward;
+        steps->done[row + i] = (real)0.0;
+        steps->time[row + i] = (uint32_t)(piece->first + i);
+        steps->trial[row + i] = (uint32_t)piece->trial;
+        steps->weight[row + i] = (real)(is_in_loss ? 1.0 : 0.0);
     }
+    size_t episode = chain->episodes[piece->trial];
+    bool is_last = piece->first + piece->count == store_length(loader->store, episode);
+    bool is_reached = store_return(loader->store, loader->task, episode) >= chain->target;
+    steps->done[row + piece->count - 1] = (real)(is_last && is_reached ? 1.0 : 0.0);
 }
 
-static bool fill_stretch(struct loader *loader, struct steps *steps, struct stretch stretch,
+static bool fill_stretch(struct loader *loader, const struct steps *steps, struct stretch stretch,
                          struct failure *failure)
 {
     size_t episode = stretch.chain->episodes[stretch.trial];
@@ -216,8 +209,9 @@ static bool fill_stretch(struct loader *loader, struct steps *steps, struct stre
     while (stretch.count > 0) {
         struct stretch piece = stretch;
         piece.count = stretch.count < PIECE_ROWS ? stretch.count : PIECE_ROWS;
+        real *action = steps->action + piece.row * steps->action_dim; /* they stay as they are */
         if (!store_read(loader->store, loader->task, episode, piece.first, piece.count,
-                        loader->observation, loader->action, loader->reward, failure)) {
+                        loader->observation, action, loader->reward, failure)) {
             return false;
         }
         write_rows(loader, steps, &piece, &earned);
@@ -229,8 +223,8 @@ static bool fill_stretch(struct loader *loader, struct steps *steps, struct stre
 }
 
 /* A segment counts steps along the whole chain: visit each trajectory that it touches. */
-static bool fill_segment(struct loader *loader, struct steps *steps, const struct segment *segment,
-                         struct failure *failure)
+static bool fill_segment(struct loader *loader, const struct steps *steps,
+                         const struct segment *segment, struct failure *failure)
 {
     const struct chain *chain = &loader->chains[segment->context];
     size_t end = segment->first + segment->count;

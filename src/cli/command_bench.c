@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bench/attention.h"
+#include "bench/data.h"
 #include "bench/environments.h"
 #include "bench/ring.h"
 #include "comm/comm.h"
@@ -78,6 +79,23 @@ static void bench_environments(const struct config *config, struct failure *fail
     }
 }
 
+static void bench_data(const struct config *config, struct failure *failure)
+{
+    struct bench_data_options options = {
+        .rule = (enum partition_rule)config->mesh.shard,
+        .repeats = config->bench.repeats,
+    };
+    struct bench_data result;
+    if (!bench_data_run(&result, &options, failure) || comm_rank() > 0) {
+        return;
+    }
+    if (config->bench.format == CONFIG_FORMAT_JSON) {
+        bench_data_print_json(stdout, &result);
+    } else {
+        bench_data_print_text(stdout, &result);
+    }
+}
+
 enum exit_code command_bench(const struct config *config, const char *subject)
 {
     struct failure failure = {0};
@@ -87,9 +105,11 @@ enum exit_code command_bench(const struct config *config, const char *subject)
         bench_ring(config);
     } else if (strcmp(subject, "envs") == 0) {
         bench_environments(config, &failure);
+    } else if (strcmp(subject, "data") == 0) {
+        bench_data(config, &failure);
     } else {
         failure_set(&failure, EXIT_CODE_USAGE,
-                    "bench: found \"%s\", expected attention, ring or envs", subject);
+                    "bench: found \"%s\", expected attention, ring, data or envs", subject);
     }
     comm_agree(&failure);
     return EXIT_CODE_DONE;

@@ -37,7 +37,7 @@ static const struct command_entry entries[COMMANDS] = {
                          .argument = COMMAND_ARGUMENT_FILE,
                          .sections = CONFIG_READS(inspect)},
     [COMMAND_BENCH] = {.name = "bench",
-                       .help = "measure attention, ring or envs on this machine",
+                       .help = "measure attention, ring, data or envs on this machine",
                        .positional = "NAME",
                        .argument = COMMAND_ARGUMENT_OTHER,
                        .sections =

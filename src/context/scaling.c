@@ -13,14 +13,32 @@ struct scaling scaling_identity(size_t observation_dim)
     return scaling;
 }
 
-void scaling_observations(real *scaled, const float *raw, size_t rows,
+/* The columns' numbers as floats: a mean in two parts, so that nothing of a small difference from a
+ * large one is lost, and a factor, so that there is a division for each column only. */
+struct columns {
+    float mean[OBSERVATION_DIM_MAX], rest[OBSERVATION_DIM_MAX], factor[OBSERVATION_DIM_MAX];
+};
+
+static void set_columns(struct columns *columns, const struct scaling *scaling)
+{
+    for (size_t i = 0; i < scaling->observation_dim; i++) {
+        double mean = scaling->observation_mean[i];
+        columns->mean[i] = (float)mean;
+        columns->rest[i] = (float)(mean - (double)columns->mean[i]);
+        columns->factor[i] = (float)(1.0 / scaling->observation_deviation[i]);
+    }
+}
+
+void scaling_observations(real *restrict scaled, const float *restrict raw, size_t rows,
                           const struct scaling *scaling)
 {
+    struct columns columns;
     size_t width = scaling->observation_dim;
+    set_columns(&columns, scaling);
     for (size_t row = 0; row < rows; row++) {
         for (size_t i = 0; i < width; i++) {
-            double centred = (double)raw[row * width + i] - scaling->observation_mean[i];
-            scaled[row * width + i] = (real)(centred / scaling->observation_deviation[i]);
+            float centred = raw[row * width + i] - columns.mean[i] - columns.rest[i];
+            scaled[row * width + i] = (real)(centred * columns.factor[i]);
         }
     }
 }
@@ -48,4 +66,21 @@ real scaling_return(double raw, const struct scaling *scaling)
 real scaling_reward(double raw, const struct scaling *scaling)
 {
     return (real)(raw / scaling->reward_scale);
+}
+
+void scaling_rewards(real *scaled, const float *rewards, size_t rows, const struct scaling *scaling)
+{
+    for (size_t row = 0; row < rows; row++) {
+        scaled[row] = scaling_reward((double)rewards[row], scaling);
+    }
+}
+
+double scaling_returns(real *scaled, double target, double earned, const float *rewards,
+                       size_t rows, const struct scaling *scaling)
+{
+    for (size_t row = 0; row < rows; row++) {
+        scaled[row] = scaling_return(target - earned, scaling);
+        earned += (double)rewards[row];
+    }
+    return earned;
 }

@@ -45,6 +45,26 @@ static void test_scaling_keeps_small_differences_on_a_large_mean(void **state)
     assert_true(scaled[0] == (real)-1.0);
 }
 
+static void test_scaling_of_many_rows_is_that_of_each(void **state)
+{
+    (void)state;
+    struct scaling scaling = scaling_identity(1);
+    scaling.return_scale = 3.0;
+    scaling.reward_scale = 0.7;
+    const float rewards[4] = {0.1f, -2.5f, 7.25f, 0.3f};
+    real scaled[4];
+    real returns[4];
+    scaling_rewards(scaled, rewards, 4, &scaling);
+    double earned = scaling_returns(returns, 11.0, 0.5, rewards, 4, &scaling);
+    double sum = 0.5;
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(scaled[i] == scaling_reward((double)rewards[i], &scaling));
+        assert_true(returns[i] == scaling_return(11.0 - sum, &scaling));
+        sum += (double)rewards[i];
+    }
+    assert_true(earned == sum);
+}
+
 static void test_scaling_writes_only_the_rows_asked_for(void **state)
 {
     (void)state;
@@ -92,6 +112,7 @@ int main(void)
         cmocka_unit_test(test_scaling_identity_changes_nothing),
         cmocka_unit_test(test_scaling_takes_each_columns_own_mean_and_deviation),
         cmocka_unit_test(test_scaling_keeps_small_differences_on_a_large_mean),
+        cmocka_unit_test(test_scaling_of_many_rows_is_that_of_each),
         cmocka_unit_test(test_scaling_writes_only_the_rows_asked_for),
         cmocka_unit_test(test_scaling_divides_returns_and_rewards_by_their_own_scale),
     };

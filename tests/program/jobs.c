@@ -120,6 +120,18 @@ static void test_bench_attention_prints_its_ratios(void **state)
                  "\"ring_efficiency_forward\"");
 }
 
+static void test_bench_data_measures_and_leaves_nothing_behind(void **state)
+{
+    const struct program *program = *state;
+    struct support_outcome outcome =
+        support_run("cd %s && mkdir temporary && TMPDIR=temporary %s bench data --repeats=1 && "
+                    "rmdir temporary",
+                    program->folder, program->chainring);
+    support_expect_code(&outcome, EXIT_CODE_DONE);
+    expect_print(program, 1, "bench data --repeats=1 --format=json", "\"tokens\": 512000,");
+    expect_print(program, 2, "bench data --repeats=1", "plain read of as many bytes");
+}
+
 static void test_bench_envs_measures_the_named_tasks_or_all(void **state)
 {
     expect_print(*state, 1, "bench envs --repeats=1", "point_mass_hidden");
@@ -130,7 +142,8 @@ static void test_bench_envs_measures_the_named_tasks_or_all(void **state)
     struct support_outcome unknown = program_run(*state, 1, "bench envs --tasks=walker_wlk");
     support_expect_line(&unknown, EXIT_CODE_CONFIG, "chainring: ", "\"walker_walk\"");
     struct support_outcome outcome = program_run(*state, 0, "bench nothing");
-    support_expect_line(&outcome, EXIT_CODE_USAGE, "chainring: ", "expected attention, ring or envs");
+    support_expect_line(&outcome, EXIT_CODE_USAGE,
+                        "chainring: ", "expected attention, ring, data or envs");
 }
 
 int main(int argc, char **argv)
@@ -146,6 +159,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_prestate(test_mesh_of_groups_and_rings_learns_the_same, &program),
         cmocka_unit_test_prestate(test_help_and_version_print, &program),
         cmocka_unit_test_prestate(test_bench_attention_prints_its_ratios, &program),
+        cmocka_unit_test_prestate(test_bench_data_measures_and_leaves_nothing_behind, &program),
         cmocka_unit_test_prestate(test_bench_envs_measures_the_named_tasks_or_all, &program),
     };
     program_open(&program, argc, argv);

@@ -1,0 +1,34 @@
+#include "bench/resident.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <unistd.h>
+
+double resident_peak(void)
+{
+    char line[256];
+    unsigned long long kibibytes = 0;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status && fgets(line, sizeof line, status)) {
+        if (sscanf(line, "VmHWM: %llu kB", &kibibytes) == 1) {
+            break;
+        }
+    }
+    if (status) {
+        fclose(status);
+    }
+    return kibibytes > 0 ? 1024.0 * (double)kibibytes : (double)NAN;
+}
+
+/* proc(5): writing 5 resets the peak to the present value. */
+double resident_begin(void)
+{
+    int file = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
+    if (file < 0) {
+        return (double)NAN;
+    }
+    ssize_t written = write(file, "5", 1);
+    close(file);
+    return written == 1 ? resident_peak() : (double)NAN;
+}
