@@ -19,6 +19,7 @@ enum random_purpose {
     RANDOM_EXPLORE = 6,  /* action noise while a policy is evaluated */
     RANDOM_TEST = 7,
     RANDOM_BENCH = 8,
+    RANDOM_PLAN = 9, /* plans that a planner tries while data is collected */
 };
 
 struct random {

@@ -1,0 +1,43 @@
+#include "behaviours/chance.h"
+
+#include <stdio.h>
+
+#include "base/memory.h"
+
+void chance_draw(float *action, size_t action_dim, struct random *random)
+{
+    for (size_t i = 0; i < action_dim; i++) {
+        action[i] = (float)random_between(random, -1.0, 1.0);
+    }
+}
+
+static void begin(const struct behaviour *behaviour, struct behaviour_episode *episode)
+{
+    (void)behaviour;
+    (void)episode;
+}
+
+static void act(const struct behaviour *behaviour, struct behaviour_episode *episode, float *action)
+{
+    const size_t *action_dim = behaviour->self;
+    chance_draw(action, *action_dim, episode->random);
+}
+
+static void close_chance(const struct behaviour *behaviour)
+{
+    memory_free(behaviour->self);
+}
+
+struct behaviour chance_open(const struct env_spec *spec)
+{
+    size_t *action_dim = memory_take(1, sizeof *action_dim);
+    *action_dim = spec->action_dim;
+    return (struct behaviour){
+        .self = action_dim,
+        .name = "random",
+        .source = "random",
+        .begin = begin,
+        .act = act,
+        .close = close_chance,
+    };
+}

@@ -1,0 +1,41 @@
+/* Action noise that is correlated over time.
+ *
+ * An Ornstein-Uhlenbeck process (Phys. Rev. 36, 823) as it looks at control steps: an
+ * autoregressive process of order one for each action number on its own, begun in its stationary
+ * distribution. At a coefficient of 0.9 it pushes one way for about ten steps, long enough to carry
+ * a body somewhere instead of shaking it. */
+#ifndef CHAINRING_BEHAVIOURS_NOISE_H
+#define CHAINRING_BEHAVIOURS_NOISE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/fatal.h"
+#include "base/random.h"
+
+struct noise_options {
+    double deviation;   /* stationary, 0 or more */
+    double coefficient; /* how much of it stays from one step to the next, in [0, 1) */
+};
+
+struct noise {
+    struct noise_options options;
+    size_t width;
+    double *value; /* (width), of the step that begins */
+};
+
+/* False and a failure (EXIT_CODE_CONFIG) where the options are out of their ranges. Local, like all
+ * of this file. */
+bool noise_check(const struct noise_options *options, struct failure *failure);
+
+/* The caller closes it. */
+void noise_open(struct noise *noise, const struct noise_options *options, size_t width);
+void noise_close(struct noise *noise);
+
+/* Draw the first value. */
+void noise_begin(struct noise *noise, struct random *random);
+
+/* Add the value to an action (width), clip the sum to [-1, 1], and draw the next value. */
+void noise_add(struct noise *noise, float *action, struct random *random);
+
+#endif

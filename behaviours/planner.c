@@ -1,0 +1,256 @@
+#include "behaviours/planner.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/workers.h"
+#include "behaviours/chance.h"
+
+/* How a rung of the ladder plans. */
+struct budget {
+    size_t samples;
+    size_t steps;      /* of the horizon */
+    double knot_steps; /* from one knot to the next */
+    double share;      /* of the plan in what is executed */
+};
+
+struct planner {
+    struct planner_options options;
+    const struct env_spec *spec;
+    struct spline spline;
+    struct workers *workers;
+    size_t lanes;          /* the samples are dealt out to */
+    struct env **copies;   /* (lanes) */
+    float *lane_action;    /* (lanes, action_dim) */
+    float *plan, *later;   /* (points, action_dim): followed from step `planned` on; scratch */
+    float *candidates;     /* (samples, points, action_dim) */
+    double *returns;       /* (samples) */
+    float *chance;         /* (action_dim) */
+    double *physics;       /* (physics_dim), where the roll-outs begin */
+    double *hidden;        /* (hidden_dim) */
+    const float *observed; /* borrowed while roll-outs run */
+
+    /* The episode at hand. */
+    struct budget budget;
+    uint64_t key; /* names its random streams */
+    size_t planned;
+};
+
+/* --- One planning step ------------------------------------------------------------------------ */
+
+/* Candidate 0 is the plan itself, the others are noisy variations of it. */
+static void vary(struct planner *planner, size_t sample, size_t time)
+{
+    size_t count = planner->spline.points * planner->spline.width;
+    float *candidate = planner->candidates + sample * count;
+    memcpy(candidate, planner->plan, count * sizeof *candidate);
+    if (sample == 0) {
+        return;
+    }
+    double part = (double)sample / (double)(planner->budget.samples - 1);
+    struct random random = random_stream(planner->key, RANDOM_PLAN, time, sample);
+    for (size_t i = 0; i < count; i++) {
+        double noise = planner->options.deviation * part * random_normal(&random);
+        candidate[i] = (float)fmin(fmax((double)candidate[i] + noise, -1.0), 1.0);
+    }
+}
+
+/* The return of a candidate from the state that holds; a simulation that fails is the worst. */
+static double roll_out(const struct planner *planner, struct env *copy, float *action,
+                       const float *candidate)
+{
+    double sum = 0.0;
+    env_set_hidden(copy, planner->hidden);
+    env_set_record(copy, planner->physics, planner->observed);
+    for (size_t step = 0; step < planner->budget.steps; step++) {
+        spline_at(action, &planner->spline, candidate, (double)step / planner->budget.knot_steps);
+        struct env_outcome outcome = env_step(copy, action);
+        if (outcome.end == ENV_FAILED) {
+            return -INFINITY;
+        }
+        sum += (double)outcome.reward;
+        if (outcome.end != ENV_RUNNING) {
+            break;
+        }
+    }
+    return sum;
+}
+
+/* Every lanes-th sample, from the lane's number on. */
+static void roll_out_lane(void *self, size_t lane)
+{
+    struct planner *planner = self;
+    size_t count = planner->spline.points * planner->spline.width;
+    float *action = planner->lane_action + lane * planner->spline.width;
+    for (size_t i = lane; i < planner->budget.samples; i += planner->lanes) {
+        planner->returns[i] =
+            roll_out(planner, planner->copies[lane], action, planner->candidates + i * count);
+    }
+}
+
+static size_t best_of(const double *returns, size_t count)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < count; i++) {
+        best = returns[i] > returns[best] ? i : best;
+    }
+    return best;
+}
+
+static void plan_anew(struct planner *planner, const struct behaviour_episode *episode)
+{
+    size_t count = planner->spline.points * planner->spline.width;
+    double passed = (double)(episode->time - planner->planned) / planner->budget.knot_steps;
+    spline_shift(planner->later, &planner->spline, planner->plan, passed);
+    memcpy(planner->plan, planner->later, count * sizeof *planner->plan);
+    planner->planned = episode->time;
+    if (planner->budget.samples == 1) {
+        return; /* nothing to compare with */
+    }
+    env_get_physics(episode->env, planner->physics);
+    planner->observed = episode->observation;
+    for (size_t i = 0; i < planner->budget.samples; i++) {
+        vary(planner, i, episode->time);
+    }
+    workers_run(planner->workers, planner->lanes, roll_out_lane, planner);
+    size_t best = best_of(planner->returns, planner->budget.samples);
+    memcpy(planner->plan, planner->candidates + best * count, count * sizeof *planner->plan);
+}
+
+/* --- The behaviour ---------------------------------------------------------------------------- */
+
+static struct budget budget_of(const struct planner *planner, double skill)
+{
+    const struct planner_options *options = &planner->options;
+    double seconds = options->horizon * (1.0 + 3.0 * skill) / 4.0;
+    double steps = fmax(round(seconds / planner->spec->control_timestep), 1.0);
+    struct budget budget = {
+        .samples = (size_t)fmax(round(pow((double)options->samples, skill)), 1.0),
+        .steps = (size_t)fmin(steps, (double)planner->spec->steps_max),
+        .share = skill,
+    };
+    /* A knot that holds has a stretch of its own; the others are the ends of stretches. */
+    size_t stretches = options->order == SPLINE_ZERO ? options->points : options->points - 1;
+    budget.knot_steps = (double)budget.steps / (double)(stretches > 0 ? stretches : 1);
+    return budget;
+}
+
+static void begin(const struct behaviour *behaviour, struct behaviour_episode *episode)
+{
+    struct planner *planner = behaviour->self;
+    planner->budget = budget_of(planner, episode->skill);
+    planner->key = (uint64_t)random_word(episode->random) << 32;
+    planner->key |= random_word(episode->random);
+    planner->planned = 0;
+    memset(planner->plan, 0,
+           planner->spline.points * planner->spline.width * sizeof *planner->plan);
+    env_get_hidden(episode->env, planner->hidden);
+}
+
+static void act(const struct behaviour *behaviour, struct behaviour_episode *episode, float *action)
+{
+    struct planner *planner = behaviour->self;
+    if (episode->time % planner->options.every == 0) {
+        plan_anew(planner, episode);
+    }
+    size_t since = episode->time - planner->planned;
+    spline_at(action, &planner->spline, planner->plan, (double)since / planner->budget.knot_steps);
+    chance_draw(planner->chance, planner->spline.width, episode->random);
+    float share = (float)planner->budget.share;
+    for (size_t i = 0; i < planner->spline.width; i++) {
+        float planned = fminf(fmaxf(action[i], -1.0f), 1.0f); /* cubic splines overshoot */
+        action[i] = share * planned + (1.0f - share) * planner->chance[i];
+    }
+}
+
+static void close_planner(const struct behaviour *behaviour)
+{
+    struct planner *planner = behaviour->self;
+    workers_close(planner->workers);
+    for (size_t lane = 0; lane < planner->lanes; lane++) {
+        env_close(planner->copies[lane]);
+    }
+    memory_free(planner->copies);
+    memory_free(planner->lane_action);
+    memory_free(planner->plan);
+    memory_free(planner->later);
+    memory_free(planner->candidates);
+    memory_free(planner->returns);
+    memory_free(planner->chance);
+    memory_free(planner->physics);
+    memory_free(planner->hidden);
+    memory_free(planner);
+}
+
+static bool check(const struct planner_options *options, struct failure *failure)
+{
+    if (options->samples == 0 || options->points == 0 || options->every == 0 ||
+        options->threads == 0) {
+        return failure_set(failure, EXIT_CODE_CONFIG,
+                           "found %zu samples, %zu points, a plan every %zu steps and %zu threads "
+                           "for the planner, expected at least 1 of each; change them",
+                           options->samples, options->points, options->every, options->threads);
+    }
+    return (options->horizon > 0.0 && isfinite(options->horizon) && options->deviation >= 0.0 &&
+            isfinite(options->deviation)) ||
+           failure_set(failure, EXIT_CODE_CONFIG,
+                       "found a planner's horizon of %g s and noise of deviation %g, expected a "
+                       "horizon above 0 and a deviation of 0 or more; change them",
+                       options->horizon, options->deviation);
+}
+
+static struct planner *take(const struct env_task *task, const struct planner_options *options)
+{
+    struct planner *planner = memory_take(1, sizeof *planner);
+    const struct env_spec *spec = env_task_spec(task);
+    size_t knots = options->points * spec->action_dim;
+    planner->options = *options;
+    planner->spec = spec;
+    planner->spline = (struct spline){
+        .order = options->order, .points = options->points, .width = spec->action_dim};
+    planner->lanes = options->threads < options->samples ? options->threads : options->samples;
+    planner->copies = memory_take(planner->lanes, sizeof *planner->copies);
+    for (size_t lane = 0; lane < planner->lanes; lane++) {
+        planner->copies[lane] = env_open(task);
+    }
+    planner->lane_action = memory_take(planner->lanes * spec->action_dim, sizeof(float));
+    planner->plan = memory_take(knots, sizeof(float));
+    planner->later = memory_take(knots, sizeof(float));
+    planner->candidates = memory_take(options->samples * knots, sizeof(float));
+    planner->returns = memory_take(options->samples, sizeof(double));
+    planner->chance = memory_take(spec->action_dim, sizeof(float));
+    planner->physics = memory_take(spec->physics_dim, sizeof(double));
+    planner->hidden = memory_take(spec->hidden_dim, sizeof(double));
+    return planner;
+}
+
+bool planner_open(struct behaviour *behaviour, const struct env_task *task,
+                  const struct planner_options *options, struct failure *failure)
+{
+    static const char *const orders[] = {"zero-order", "linear", "cubic"};
+    if (!check(options, failure)) {
+        return false;
+    }
+    struct planner *planner = take(task, options);
+    *behaviour = (struct behaviour){
+        .self = planner,
+        .name = "planner",
+        .ladder = BEHAVIOUR_SKILL,
+        .begin = begin,
+        .act = act,
+        .close = close_planner,
+    };
+    snprintf(behaviour->source, sizeof behaviour->source,
+             "planner, %zu samples of %g s, %s spline of %zu points, noise %g, every %zu steps",
+             options->samples, options->horizon, orders[options->order], options->points,
+             options->deviation, options->every);
+    planner->workers = workers_open(planner->lanes, failure);
+    if (!planner->workers) {
+        close_planner(behaviour);
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,50 @@
+#include "behaviours/script.h"
+
+#include <stdio.h>
+
+#include "base/memory.h"
+
+static void begin(const struct behaviour *behaviour, struct behaviour_episode *episode)
+{
+    env_script_draw(episode->env, episode->skill, episode->random);
+    noise_begin(behaviour->self, episode->random);
+}
+
+static void act(const struct behaviour *behaviour, struct behaviour_episode *episode, float *action)
+{
+    env_script_act(episode->env, action);
+    noise_add(behaviour->self, action, episode->random);
+}
+
+static void close_script(const struct behaviour *behaviour)
+{
+    noise_close(behaviour->self);
+    memory_free(behaviour->self);
+}
+
+bool script_open(struct behaviour *behaviour, const struct env_spec *spec,
+                 const struct noise_options *options, struct failure *failure)
+{
+    if (!noise_check(options, failure)) {
+        return false;
+    }
+    if (!spec->has_script) {
+        return failure_set(failure, EXIT_CODE_CONFIG,
+                           "task %s: found no script, expected one for the script policy; collect "
+                           "with the planner, which can act in every task, or choose another task",
+                           spec->task);
+    }
+    struct noise *noise = memory_take(1, sizeof *noise);
+    noise_open(noise, options, spec->action_dim);
+    *behaviour = (struct behaviour){
+        .self = noise,
+        .name = "script",
+        .ladder = BEHAVIOUR_SKILL,
+        .begin = begin,
+        .act = act,
+        .close = close_script,
+    };
+    snprintf(behaviour->source, sizeof behaviour->source, "script, noise %g, coefficient %g",
+             options->deviation, options->coefficient);
+    return true;
+}

@@ -1,0 +1,13 @@
+/* The task's own script, from guessing at skill 0 to its expert at skill 1, with noise on it. */
+#ifndef CHAINRING_BEHAVIOURS_SCRIPT_H
+#define CHAINRING_BEHAVIOURS_SCRIPT_H
+
+#include "behaviours/behaviour.h"
+#include "behaviours/noise.h"
+
+/* False and a failure (EXIT_CODE_CONFIG) where the task has no script or the noise is out of its
+ * range. The caller closes the behaviour. Local. */
+bool script_open(struct behaviour *behaviour, const struct env_spec *spec,
+                 const struct noise_options *options, struct failure *failure);
+
+#endif
