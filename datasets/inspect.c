@@ -156,11 +156,15 @@ static void print_spec(FILE *out, const struct description *description)
 {
     const struct store_spec *spec = description->spec;
     fprintf(out, "%s: trajectory store, version %d, ", store_path(description->store),
-            STORE_VERSION);
+            store_version(description->store));
     print_bytes(out, description->bytes);
     fprintf(out, "\n  domain       %s\n", spec->domain);
     fprintf(out, "  simulator    %s\n", spec->simulator);
     fprintf(out, "  source       %s\n", spec->source);
+    if (spec->source_count > 1) {
+        fprintf(out, "  acted        %zu sources, \"%s\" to \"%s\"\n", spec->source_count,
+                spec->sources[0], spec->sources[spec->source_count - 1]);
+    }
     fprintf(out, "  timestep     %g s\n", spec->control_timestep);
     fprintf(out, "  dimensions   observation %zu, action %zu, physics %zu, hidden %zu\n",
             spec->observation_dim, spec->action_dim, spec->physics_dim, spec->hidden_dim);
@@ -239,6 +243,23 @@ static json_t *spec_json(const struct store_spec *spec)
     return object;
 }
 
+/* Who acted, in how many episodes. */
+static json_t *sources_json(const struct store *store)
+{
+    size_t counts[STORE_SOURCES_MAX] = {0};
+    for (size_t e = 0; e < store_episode_count(store); e++) {
+        counts[store_source(store, e)]++;
+    }
+    json_t *sources = json_array();
+    for (size_t i = 0; i < store_spec(store)->source_count; i++) {
+        json_t *object = json_object();
+        json_object_set_new(object, "name", json_string(store_spec(store)->sources[i]));
+        json_object_set_new(object, "episodes", count_json(counts[i]));
+        json_array_append_new(sources, object);
+    }
+    return sources;
+}
+
 static json_t *task_json(const struct description *description, size_t task)
 {
     const struct returns *returns = &description->returns[task];
@@ -277,7 +298,7 @@ static json_t *description_json(const struct description *description)
     }
     json_t *object = json_object();
     json_object_set_new(object, "file", json_string(store_path(store)));
-    json_object_set_new(object, "version", json_integer(STORE_VERSION));
+    json_object_set_new(object, "version", json_integer(store_version(store)));
     json_object_set_new(object, "bytes", count_json(description->bytes));
     json_object_set_new(object, "spec", spec_json(description->spec));
     json_object_set_new(object, "episodes", count_json(description->episodes));
@@ -286,6 +307,7 @@ static json_t *description_json(const struct description *description)
     json_object_set_new(object, "steps", count_json(store_step_count(store)));
     json_object_set_new(object, "length_minimum", count_json(description->length_min));
     json_object_set_new(object, "length_maximum", count_json(store_length_max(store)));
+    json_object_set_new(object, "sources", sources_json(store));
     json_object_set_new(object, "tasks", tasks);
     return object;
 }

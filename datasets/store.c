@@ -30,6 +30,11 @@ const char *store_path(const struct store *store)
     return store->path;
 }
 
+int store_version(const struct store *store)
+{
+    return store->spec.source_count > 0 ? STORE_VERSION_SOURCES : STORE_VERSION;
+}
+
 const struct store_spec *store_spec(const struct store *store)
 {
     return &store->spec;
@@ -96,6 +101,12 @@ enum store_end store_ending(const struct store *store, size_t episode)
 {
     invariant(episode < store->index.count);
     return (enum store_end)store->index.ending[episode];
+}
+
+size_t store_source(const struct store *store, size_t episode)
+{
+    invariant(episode < store->index.count);
+    return store->index.source[episode];
 }
 
 double store_return(const struct store *store, size_t task, size_t episode)

@@ -14,7 +14,10 @@
 
 #include "base/fatal.h"
 
-enum { STORE_NAME_MAX = 64, STORE_TEXT_MAX = 256, STORE_TASKS_MAX = 16, STORE_VERSION = 1 };
+enum { STORE_NAME_MAX = 64, STORE_TEXT_MAX = 256, STORE_TASKS_MAX = 16, STORE_SOURCES_MAX = 64 };
+
+/* Of the format: the first one, and the one whose episodes have sources. */
+enum { STORE_VERSION = 1, STORE_VERSION_SOURCES = 2 };
 
 /* As in episode/end. */
 enum store_end { STORE_END_UNKNOWN, STORE_END_TERMINATED, STORE_END_TRUNCATED };
@@ -27,6 +30,8 @@ struct store_spec {
     char tasks[STORE_TASKS_MAX][STORE_NAME_MAX];
     char reward_source[STORE_TASKS_MAX][STORE_NAME_MAX]; /* "simulated", ... */
     size_t task_count;
+    char sources[STORE_SOURCES_MAX][STORE_NAME_MAX]; /* who acted: "script, skill 0.5" */
+    size_t source_count;                             /* 0: nobody says */
     size_t observation_dim, action_dim;
     size_t physics_dim; /* 0: no physics */
     size_t hidden_dim;  /* 0: no hidden task numbers */
@@ -43,6 +48,7 @@ struct store_episode {
     const double *hidden;                 /* (hidden_dim), NULL where that is 0 */
     int64_t group;
     enum store_end end;
+    size_t source; /* in spec.sources; 0 where there are none */
 };
 
 /* --- Writing ---------------------------------------------------------------------------------- */
@@ -72,6 +78,7 @@ struct store *store_open(const char *path, struct failure *failure);
 void store_close(struct store *store);
 
 const char *store_path(const struct store *store);
+int store_version(const struct store *store); /* of the format */
 const struct store_spec *store_spec(const struct store *store);
 
 size_t store_episode_count(const struct store *store);
@@ -91,6 +98,7 @@ bool store_find_task(size_t *task, const struct store *store, const char *name,
 size_t store_length(const struct store *store, size_t episode);
 int64_t store_group(const struct store *store, size_t episode);
 enum store_end store_ending(const struct store *store, size_t episode);
+size_t store_source(const struct store *store, size_t episode); /* in spec.sources */
 double store_return(const struct store *store, size_t task, size_t episode);
 
 /* Steps [first, first + count) of an episode: observation (count x observation_dim), action

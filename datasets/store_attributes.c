@@ -114,7 +114,9 @@ bool store_attribute_texts(int64_t file, const char *path, const char *name, siz
         ok = store_refuse(path, "strings of a fixed length (numpy.bytes_)", failure,
                           "an attribute %s of another type", name);
     } else if (attribute.count < 1 || attribute.count > (hssize_t)max) {
-        ok = store_refuse(path, max == 1 ? "1" : "1 to 16", failure, "%lld strings in attribute %s",
+        char expected[32];
+        snprintf(expected, sizeof expected, max == 1 ? "1" : "1 to %zu", max);
+        ok = store_refuse(path, expected, failure, "%lld strings in attribute %s",
                           (long long)attribute.count, name);
     } else {
         *count = (size_t)attribute.count;

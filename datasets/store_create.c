@@ -47,10 +47,10 @@ static bool put_text(hid_t file, const char *name, const char *text)
     return put_texts(file, name, room, 0, 1, text);
 }
 
-static bool put_task_texts(hid_t file, const char *name, const char texts[][STORE_NAME_MAX],
-                           size_t count)
+static bool put_padded_texts(hid_t file, const char *name, const char texts[][STORE_NAME_MAX],
+                             size_t count)
 {
-    char padded[STORE_TASKS_MAX][STORE_NAME_MAX] = {{0}};
+    char padded[STORE_SOURCES_MAX][STORE_NAME_MAX] = {{0}};
     for (size_t k = 0; k < count; k++) {
         memcpy(padded[k], texts[k], strlen(texts[k]));
     }
@@ -71,11 +71,14 @@ static bool put_f64(hid_t file, const char *name, size_t count, const double *va
 
 static bool put_spec(hid_t file, const struct store_spec *spec)
 {
-    return put_text(file, "format", STORE_FORMAT) && put_count(file, "version", STORE_VERSION) &&
+    size_t version = spec->source_count > 0 ? STORE_VERSION_SOURCES : STORE_VERSION;
+    return put_text(file, "format", STORE_FORMAT) && put_count(file, "version", version) &&
+           (spec->source_count == 0 ||
+            put_padded_texts(file, "sources", spec->sources, spec->source_count)) &&
            put_text(file, "domain", spec->domain) && put_text(file, "simulator", spec->simulator) &&
            put_text(file, "source", spec->source) &&
-           put_task_texts(file, "tasks", spec->tasks, spec->task_count) &&
-           put_task_texts(file, "reward_source", spec->reward_source, spec->task_count) &&
+           put_padded_texts(file, "tasks", spec->tasks, spec->task_count) &&
+           put_padded_texts(file, "reward_source", spec->reward_source, spec->task_count) &&
            put_count(file, "obs_dim", spec->observation_dim) &&
            put_count(file, "act_dim", spec->action_dim) &&
            put_count(file, "physics_dim", spec->physics_dim) &&

@@ -61,6 +61,9 @@ void store_layout(struct store_array arrays[STORE_ARRAYS], const struct store_sp
     arrays[STORE_ENDING] = vector("episode", "end", STORE_U8, episodes);
     arrays[STORE_GROUP] = vector("episode", "group", STORE_I64, episodes);
     arrays[STORE_HASH] = vector("episode", "hash", STORE_U64, episodes);
+    if (spec->source_count > 0) {
+        arrays[STORE_SOURCE] = vector("episode", "source", STORE_U8, episodes);
+    }
     for (size_t k = 0; k < spec->task_count; k++) {
         arrays[STORE_REWARD + k] = vector("reward", spec->tasks[k], STORE_F32, steps);
         arrays[STORE_RETURN + k] = vector("episode/return", spec->tasks[k], STORE_F64, episodes);
@@ -164,6 +167,20 @@ static bool check_tasks(const struct store_spec *spec, const char *path, struct 
     return true;
 }
 
+static bool check_sources(const struct store_spec *spec, const char *path, struct failure *failure)
+{
+    if (spec->source_count > STORE_SOURCES_MAX) {
+        return store_refuse(path, "at most 64", failure, "%zu sources", spec->source_count);
+    }
+    for (size_t k = 0; k < spec->source_count; k++) {
+        if (!is_line(spec->sources[k], STORE_NAME_MAX)) {
+            return store_refuse(path, "one line of UTF-8", failure,
+                                "other bytes in the name of source %zu", k);
+        }
+    }
+    return true;
+}
+
 bool store_check_spec(const struct store_spec *spec, const char *path, struct failure *failure)
 {
     if (!is_line(spec->domain, STORE_NAME_MAX) || spec->domain[0] == '\0') {
@@ -177,7 +194,7 @@ bool store_check_spec(const struct store_spec *spec, const char *path, struct fa
         return store_refuse(path, "seconds above 0", failure, "control_timestep = %g",
                             spec->control_timestep);
     }
-    return check_tasks(spec, path, failure) &&
+    return check_tasks(spec, path, failure) && check_sources(spec, path, failure) &&
            check_dim(path, "obs_dim", spec->observation_dim, 1, failure) &&
            check_dim(path, "act_dim", spec->action_dim, 1, failure) &&
            check_dim(path, "physics_dim", spec->physics_dim, 0, failure) &&

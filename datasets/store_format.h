@@ -43,6 +43,7 @@ enum store_array_key {
     STORE_ENDING,
     STORE_GROUP,
     STORE_HASH,
+    STORE_SOURCE,
     STORE_RETURN, /* + task */
     STORE_ARRAYS = STORE_RETURN + STORE_TASKS_MAX
 };
@@ -78,15 +79,16 @@ bool store_check_spec(const struct store_spec *spec, const char *path, struct fa
 
 struct store_index {
     size_t task_count;
+    bool has_sources;
     size_t count, room; /* episodes */
     int64_t *start, *length, *group;
-    uint8_t *ending;
+    uint8_t *ending, *source; /* sources are 0 where there are none */
     uint64_t *hash;
     double *returns[STORE_TASKS_MAX];
 };
 
 /* An index of no episodes with room for some; the caller closes it. */
-void store_index_open(struct store_index *index, size_t task_count, size_t room);
+void store_index_open(struct store_index *index, const struct store_spec *spec, size_t room);
 void store_index_close(struct store_index *index);
 
 /* Make room for one more episode; the caller fills the columns at `count` and counts it. */

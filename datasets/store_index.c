@@ -10,6 +10,7 @@ static void resize(struct store_index *index, size_t room)
     index->length = memory_grow(index->length, count, room, sizeof *index->length);
     index->group = memory_grow(index->group, count, room, sizeof *index->group);
     index->ending = memory_grow(index->ending, count, room, sizeof *index->ending);
+    index->source = memory_grow(index->source, count, room, sizeof *index->source);
     index->hash = memory_grow(index->hash, count, room, sizeof *index->hash);
     for (size_t k = 0; k < index->task_count; k++) {
         index->returns[k] = memory_grow(index->returns[k], count, room, sizeof *index->returns[k]);
@@ -17,10 +18,11 @@ static void resize(struct store_index *index, size_t room)
     index->room = room;
 }
 
-void store_index_open(struct store_index *index, size_t task_count, size_t room)
+void store_index_open(struct store_index *index, const struct store_spec *spec, size_t room)
 {
-    invariant(task_count <= STORE_TASKS_MAX);
-    *index = (struct store_index){.task_count = task_count};
+    invariant(spec->task_count <= STORE_TASKS_MAX);
+    *index =
+        (struct store_index){.task_count = spec->task_count, .has_sources = spec->source_count > 0};
     resize(index, room);
 }
 
@@ -31,6 +33,7 @@ void store_index_close(struct store_index *index)
     memory_free(index->group);
     memory_free(index->ending);
     memory_free(index->hash);
+    memory_free(index->source);
     for (size_t k = 0; k < index->task_count; k++) {
         memory_free(index->returns[k]);
     }
@@ -57,6 +60,8 @@ void *store_index_column(const struct store_index *index, size_t array)
         return index->group;
     case STORE_HASH:
         return index->hash;
+    case STORE_SOURCE:
+        return index->has_sources ? index->source : NULL;
     default:
         return array >= STORE_RETURN && array - STORE_RETURN < index->task_count
                    ? index->returns[array - STORE_RETURN]
@@ -66,7 +71,8 @@ void *store_index_column(const struct store_index *index, size_t array)
 
 uint64_t store_index_hash(const struct store_index *index)
 {
-    struct store_spec spec = {.task_count = index->task_count};
+    struct store_spec spec = {.task_count = index->task_count,
+                              .source_count = index->has_sources ? 1 : 0};
     struct store_array arrays[STORE_ARRAYS];
     store_layout(arrays, &spec, index->count, 0);
     struct store_hash hash = store_hash_begin();

@@ -104,7 +104,7 @@ static hid_t open_hdf5(const struct store *store, struct failure *failure)
     return -1;
 }
 
-static bool check_format(hid_t file, const char *path, struct failure *failure)
+static bool check_format(bool *has_sources, hid_t file, const char *path, struct failure *failure)
 {
     char format[STORE_NAME_MAX];
     int64_t version = 0;
@@ -118,13 +118,12 @@ static bool check_format(hid_t file, const char *path, struct failure *failure)
     if (!store_attribute_numbers(file, path, "version", STORE_I64, 1, &version, failure)) {
         return false;
     }
-    if (version != STORE_VERSION) {
-        return failure_set(failure, EXIT_CODE_DATA,
-                           "%s: found format version %lld, expected %d; use a chainring of the "
-                           "same age as the file",
-                           path, (long long)version, STORE_VERSION);
-    }
-    return true;
+    *has_sources = version == STORE_VERSION_SOURCES;
+    return version == STORE_VERSION || *has_sources ||
+           failure_set(failure, EXIT_CODE_DATA,
+                       "%s: found format version %lld, expected %d or %d; use a chainring of the "
+                       "same age as the file",
+                       path, (long long)version, STORE_VERSION, STORE_VERSION_SOURCES);
 }
 
 /* A count of things; absurd ones end here, before they are multiplied or taken. */
@@ -143,7 +142,7 @@ static bool read_count(hid_t file, const char *path, const char *name, int64_t l
     return true;
 }
 
-static bool read_spec(hid_t file, struct store *store, struct failure *failure)
+static bool read_spec(hid_t file, struct store *store, bool has_sources, struct failure *failure)
 {
     struct store_spec *spec = &store->spec;
     const char *path = store->path;
@@ -164,6 +163,11 @@ static bool read_spec(hid_t file, struct store *store, struct failure *failure)
         !read_count(file, path, "hidden_dim", 0, STORE_DIM_MAX, &spec->hidden_dim, failure) ||
         !store_attribute_numbers(file, path, "control_timestep", STORE_F64, 1,
                                  &spec->control_timestep, failure)) {
+        return false;
+    }
+    if (has_sources &&
+        !store_attribute_texts(file, path, "sources", STORE_SOURCES_MAX, STORE_NAME_MAX,
+                               (char *)spec->sources, &spec->source_count, failure)) {
         return false;
     }
     if (sources != spec->task_count) {
@@ -326,8 +330,9 @@ static bool read_structure(hid_t file, struct store *store, uint64_t *index_hash
                            struct failure *failure)
 {
     size_t episodes = 0;
-    if (!check_format(file, store->path, failure) || !read_spec(file, store, failure) ||
-        !read_statistics(file, store, failure) ||
+    bool has_sources = false;
+    if (!check_format(&has_sources, file, store->path, failure) ||
+        !read_spec(file, store, has_sources, failure) || !read_statistics(file, store, failure) ||
         !read_count(file, store->path, "episodes", 1, STORE_EPISODES_MAX, &episodes, failure) ||
         !read_count(file, store->path, "steps", 1, STORE_STEPS_MAX, &store->step_count, failure) ||
         !store_attribute_numbers(file, store->path, "index_hash", STORE_U64, 1, index_hash,
@@ -349,7 +354,7 @@ static bool read_structure(hid_t file, struct store *store, uint64_t *index_hash
 static bool read_index(struct store *store, uint64_t index_hash, struct failure *failure)
 {
     size_t count = store->arrays[STORE_START].rows;
-    store_index_open(&store->index, store->spec.task_count, count);
+    store_index_open(&store->index, &store->spec, count);
     store->index.count = count;
     for (size_t i = STORE_START; i < STORE_ARRAYS; i++) {
         const struct store_array *array = &store->arrays[i];
@@ -373,6 +378,10 @@ static bool check_episode(const struct store *store, size_t episode, struct fail
     if (index->ending[episode] > STORE_END_TRUNCATED) {
         return store_refuse(store->path, "0, 1 or 2", failure, "end = %d of episode %zu",
                             index->ending[episode], episode);
+    }
+    if (index->has_sources && index->source[episode] >= store->spec.source_count) {
+        return store_refuse(store->path, "one that has a name in sources", failure,
+                            "source = %d of episode %zu", index->source[episode], episode);
     }
     for (size_t k = 0; k < index->task_count; k++) {
         if (!isfinite(index->returns[k][episode])) {

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "datasets/percentile.h"
 #include "datasets/store_create.h"
+#include "datasets/store_episode.h"
 #include "datasets/store_format.h"
 #include "datasets/store_spool.h"
 
@@ -66,7 +67,7 @@ struct store_writer *store_writer_open(const char *path, const struct store_spec
     writer->path = memory_copy_text(path);
     writer->spec = *spec;
     store_layout(writer->arrays, spec, 0, 0);
-    store_index_open(&writer->index, spec->task_count, FIRST_ROOM);
+    store_index_open(&writer->index, spec, FIRST_ROOM);
     writer->moments.mean = memory_take(spec->observation_dim, sizeof(double));
     writer->moments.squares = memory_take(spec->observation_dim, sizeof(double));
     if (!open_spools(writer, failure)) {
@@ -90,84 +91,17 @@ void store_writer_discard(struct store_writer *writer)
 
 /* --- One episode ------------------------------------------------------------------------------ */
 
-/* The caller's numbers for an array that is not the index's, and how many rows of them. */
-static const void *rows_of(const struct store_episode *episode, size_t array, size_t *rows)
-{
-    *rows = episode->length;
-    switch (array) {
-    case STORE_OBSERVATION:
-        *rows = episode->length + 1;
-        return episode->observation;
-    case STORE_ACTION:
-        return episode->action;
-    case STORE_PHYSICS:
-        *rows = episode->length + 1;
-        return episode->physics;
-    case STORE_HIDDEN:
-        *rows = 1;
-        return episode->hidden;
-    default:
-        return episode->reward[array - STORE_REWARD];
-    }
-}
-
-static bool are_finite(const void *values, enum store_number number, size_t count)
-{
-    bool finite = true;
-    if (number == STORE_F32) {
-        const float *singles = values;
-        for (size_t i = 0; i < count; i++) {
-            finite = finite && isfinite(singles[i]);
-        }
-    } else {
-        const double *doubles = values;
-        for (size_t i = 0; i < count; i++) {
-            finite = finite && isfinite(doubles[i]);
-        }
-    }
-    return finite;
-}
-
 /* Before anything of the episode is kept. */
 static bool check_episode(const struct store_writer *writer, const struct store_episode *episode,
                           struct failure *failure)
 {
     size_t number = writer->index.count;
-    if (episode->length == 0 || episode->length > STORE_STEPS_MAX ||
-        writer->steps + episode->length > STORE_STEPS_MAX || number == STORE_EPISODES_MAX) {
-        return store_refuse(writer->path, "at least one step, and room for them in the format",
-                            failure, "%zu steps in episode %zu", episode->length, number);
+    if (writer->steps + episode->length > STORE_STEPS_MAX || number == STORE_EPISODES_MAX) {
+        return store_refuse(writer->path, "room for them in the format", failure,
+                            "%zu more steps in episode %zu", episode->length, number);
     }
-    if (episode->end > STORE_END_TRUNCATED) {
-        return store_refuse(writer->path, "unknown, terminated or truncated", failure,
-                            "end %d of episode %zu", (int)episode->end, number);
-    }
-    for (size_t i = 0; i < STORE_START; i++) {
-        const struct store_array *array = &writer->arrays[i];
-        size_t rows;
-        const void *values = array->name[0] == '\0' ? NULL : rows_of(episode, i, &rows);
-        invariant(values || array->name[0] == '\0');
-        if (values && !are_finite(values, array->number, rows * array->columns)) {
-            return store_refuse(writer->path, "finite numbers only", failure,
-                                "NaN or infinity in %s of episode %zu", array->name, number);
-        }
-    }
-    return true;
-}
-
-/* In the order that store_verify repeats: observation, action, rewards, physics, hidden. */
-static uint64_t hash_episode(const struct store_writer *writer, const struct store_episode *episode)
-{
-    struct store_hash hash = store_hash_begin();
-    for (size_t i = 0; i < STORE_START; i++) {
-        const struct store_array *array = &writer->arrays[i];
-        if (array->name[0] != '\0') {
-            size_t rows;
-            const void *values = rows_of(episode, i, &rows);
-            store_hash_add(&hash, values, rows * store_row_bytes(array));
-        }
-    }
-    return store_hash_end(&hash);
+    return store_episode_check(episode, &writer->spec, writer->arrays, writer->path, number,
+                               failure);
 }
 
 static bool spool_episode(struct store_writer *writer, const struct store_episode *episode,
@@ -176,7 +110,7 @@ static bool spool_episode(struct store_writer *writer, const struct store_episod
     for (size_t i = 0; i < STORE_START; i++) {
         const struct store_array *array = &writer->arrays[i];
         size_t rows;
-        const void *values = array->name[0] == '\0' ? NULL : rows_of(episode, i, &rows);
+        const void *values = store_episode_rows(episode, writer->arrays, i, &rows);
         if (values && !store_spool_append(&writer->spools[i], values, rows * store_row_bytes(array),
                                           writer->path, failure)) {
             return false;
@@ -194,7 +128,8 @@ static void index_episode(struct store_writer *writer, const struct store_episod
     index->length[e] = (int64_t)episode->length;
     index->group[e] = episode->group;
     index->ending[e] = (uint8_t)episode->end;
-    index->hash[e] = hash_episode(writer, episode);
+    index->hash[e] = store_episode_hash(episode, writer->arrays);
+    index->source[e] = (uint8_t)episode->source;
     for (size_t k = 0; k < index->task_count; k++) {
         double sum = 0.0;
         for (size_t t = 0; t < episode->length; t++) {

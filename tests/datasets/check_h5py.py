@@ -173,7 +173,8 @@ def soft_group(store):
 # What h5py does to a good store, and a word of the line by which it must be refused.
 BAD = {
     "another format": (attribute("format", np.bytes_("d4rl")), "another format"),
-    "a later version": (attribute("version", np.int64(2)), "format version 2"),
+    "a later version": (attribute("version", np.int64(3)), "format version 3"),
+    "sources that are not there": (attribute("version", np.int64(2)), "no attribute sources"),
     "no version": (attribute("version", None), "no attribute version"),
     "version is float": (attribute("version", 1.0), "attribute version of another type"),
     "domain of any length": (attribute("domain", "point_mass"), "attribute domain of another type"),

@@ -62,6 +62,7 @@ struct store_episode sample_episode(const struct store_spec *spec, size_t e)
         .hidden = spec->hidden_dim > 0 ? take_doubles(1, spec->hidden_dim, e) : NULL,
         .group = (int64_t)(e / 3) - 1,
         .end = (enum store_end)(e % 3),
+        .source = spec->source_count > 0 ? e * e % spec->source_count : 0,
     };
     for (size_t k = 0; k < spec->task_count; k++) {
         episode.reward[k] = take_floats(length, 1, e + k, 9, 8.0);

@@ -74,6 +74,7 @@ static void assert_episode(const struct store *store, const struct store_spec *s
     assert_int_equal(store_length(store, e), length);
     assert_int_equal(store_group(store, e), wanted.group);
     assert_int_equal(store_ending(store, e), wanted.end);
+    assert_int_equal(store_source(store, e), wanted.source);
     assert_true(store_read(store, 0, e, 0, length + 1, observation, NULL, NULL, &failure));
     assert_memory_equal(observation, wanted.observation,
                         (length + 1) * spec->observation_dim * sizeof(float));
@@ -132,6 +133,17 @@ static void test_store_without_physics_and_hidden_keeps_every_bit(void **state)
     memset(spec.reward_source[1], 0, sizeof spec.reward_source[1]);
     spec.source[0] = '\0';
     memset(spec.source, 0, sizeof spec.source);
+    check_round_trip(&spec);
+}
+
+static void test_store_with_sources_keeps_every_bit(void **state)
+{
+    (void)state;
+    struct store_spec spec = sample_spec();
+    spec.source_count = 5;
+    for (size_t i = 0; i < spec.source_count; i++) {
+        snprintf(spec.sources[i], sizeof spec.sources[i], "planner, skill %.2f", (double)i / 4.0);
+    }
     check_round_trip(&spec);
 }
 
@@ -472,6 +484,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_store_round_trip_keeps_every_bit),
         cmocka_unit_test(test_store_without_physics_and_hidden_keeps_every_bit),
+        cmocka_unit_test(test_store_with_sources_keeps_every_bit),
         cmocka_unit_test(test_store_read_gives_any_range_of_steps),
         cmocka_unit_test(test_store_equal_data_give_equal_files),
         cmocka_unit_test(test_store_observation_statistics_are_of_all_rows),
