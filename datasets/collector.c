@@ -7,149 +7,66 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "datasets/store.h"
-#include "envs/env.h"
+#include "datasets/store_parts.h"
 
-/* How much of the action noise stays from one step to the next: at 0.9 it pushes one way for about
- * ten steps, long enough to carry a body somewhere instead of shaking it. */
-static const double noise_memory = 0.9;
+enum { ATTEMPTS_MAX = 8, RECIPE_MAX = 2048 };
 
-enum { ATTEMPTS_MAX = 8 };
+/* What the parts are asked for. */
+struct order {
+    struct store_parts_plan plan;
+    struct store_spec spec;
+    char recipe[RECIPE_MAX];
+};
 
 struct collector {
     const struct collector_options *options;
-    struct env_task *task;
     const struct env_spec *spec;
+    struct order order;
     struct env *env;
-    struct store_writer *writer;
+    struct store_parts *parts;
     float *observation; /* (steps_max + 1, observation_dim) of the episode at hand */
     float *action;      /* (steps_max, action_dim) */
     float *reward;      /* (steps_max) */
     double *physics;    /* (steps_max + 1, physics_dim) */
     double *hidden;     /* (hidden_dim) */
-    double *noise;      /* (action_dim): the autoregressive process */
-    size_t rung_episodes[COLLECTOR_RUNGS_MAX];
-    double return_squares; /* of the returns' distances from their mean so far, summed */
+    size_t redrawn;
+
+    /* What is shown: steps of this share, an episode counting as its longest. */
+    struct progress progress;
+    size_t played;
+    double return_sum;
 };
 
 /* What an episode came to. */
-struct episode_end {
+struct outcome {
     size_t length;
     double sum; /* of its rewards */
     enum env_end end;
 };
 
+/* --- What is wanted --------------------------------------------------------------------------- */
+
 static bool check_options(const struct collector_options *options, struct failure *failure)
 {
     /* The random stream of an episode is named by its group and its number in it. */
-    if (options->groups == 0 || options->groups > UINT32_MAX || options->episodes == 0 ||
-        options->episodes >= UINT32_MAX) {
-        return failure_set(failure, EXIT_CODE_CONFIG,
-                           "found %zu groups of %zu episodes to collect, expected at least one of "
-                           "each and fewer than %u; change their numbers",
-                           options->groups, options->episodes, (unsigned)UINT32_MAX);
-    }
-    if (!isfinite(options->noise) || options->noise < 0.0) {
-        return failure_set(failure, EXIT_CODE_CONFIG,
-                           "found action noise of deviation %g, expected 0 or more; change it",
-                           options->noise);
-    }
-    return true;
+    bool is_sane = options->groups > 0 && options->groups <= UINT32_MAX && options->episodes > 0 &&
+                   options->episodes < UINT32_MAX;
+    return is_sane ||
+           failure_set(failure, EXIT_CODE_CONFIG,
+                       "found %zu groups of %zu episodes to collect, expected at least one of "
+                       "each and fewer than %u; change their numbers",
+                       options->groups, options->episodes, (unsigned)UINT32_MAX);
 }
 
-static bool check_script(const struct collector_options *options, const struct env_spec *spec,
-                         struct failure *failure)
+/* Equal parts of a group's episodes, in which some are of one source or one rung. */
+static size_t part_of(size_t episode, size_t parts, size_t episodes)
 {
-    if (options->policy == COLLECTOR_SCRIPT && !spec->has_script) {
-        return failure_set(failure, EXIT_CODE_CONFIG,
-                           "task %s: found no script, expected one for the script policy; collect "
-                           "with the random policy or choose another task",
-                           spec->task);
-    }
-    return true;
+    return episode * parts / episodes;
 }
 
-static void take_buffers(struct collector *collector)
+static size_t first_of_part(size_t part, size_t parts, size_t episodes)
 {
-    const struct env_spec *spec = collector->spec;
-    size_t steps = spec->steps_max;
-    collector->observation = memory_take((steps + 1) * spec->observation_dim, sizeof(float));
-    collector->action = memory_take(steps * spec->action_dim, sizeof(float));
-    collector->reward = memory_take(steps, sizeof(float));
-    collector->physics = memory_take((steps + 1) * spec->physics_dim, sizeof(double));
-    collector->hidden = memory_take(spec->hidden_dim, sizeof(double));
-    collector->noise = memory_take(spec->action_dim, sizeof(double));
-}
-
-static struct store_spec describe(const struct collector *collector)
-{
-    const struct collector_options *options = collector->options;
-    const struct env_spec *spec = collector->spec;
-    struct store_spec store = {
-        .task_count = 1,
-        .observation_dim = spec->observation_dim,
-        .action_dim = spec->action_dim,
-        .physics_dim = spec->physics_dim,
-        .hidden_dim = spec->hidden_dim,
-        .control_timestep = spec->control_timestep,
-    };
-    snprintf(store.domain, sizeof store.domain, "%s", spec->domain);
-    snprintf(store.simulator, sizeof store.simulator, "%s%s", env_simulator(),
-             spec->inertia == INERTIA_LEGACY ? ", legacy inertia of capsules" : "");
-    snprintf(store.tasks[0], sizeof store.tasks[0], "%s", spec->task);
-    snprintf(store.reward_source[0], sizeof store.reward_source[0], "simulated");
-    if (options->policy == COLLECTOR_SCRIPT) {
-        snprintf(store.source, sizeof store.source, "script, noise %g, seed %llu", options->noise,
-                 (unsigned long long)options->seed);
-    } else {
-        snprintf(store.source, sizeof store.source, "random, seed %llu",
-                 (unsigned long long)options->seed);
-    }
-    return store;
-}
-
-static bool collector_open(struct collector *collector, const struct collector_options *options,
-                           struct failure *failure)
-{
-    *collector = (struct collector){.options = options};
-    if (!check_options(options, failure)) {
-        return false;
-    }
-    collector->task = env_task_open_by(options->task, options->inertia, failure);
-    if (!collector->task) {
-        return false;
-    }
-    collector->spec = env_task_spec(collector->task);
-    if (!check_script(options, collector->spec, failure)) {
-        return false;
-    }
-    struct store_spec store = describe(collector);
-    collector->writer = store_writer_open(options->path, &store, failure);
-    if (!collector->writer) {
-        return false;
-    }
-    collector->env = env_open(collector->task);
-    take_buffers(collector);
-    return true;
-}
-
-/* Gives back all that collector_open took, however far it came. */
-static void collector_close(struct collector *collector)
-{
-    if (collector->env) {
-        env_close(collector->env);
-    }
-    if (collector->writer) {
-        store_writer_discard(collector->writer);
-    }
-    if (collector->task) {
-        env_task_close(collector->task);
-    }
-    memory_free(collector->observation);
-    memory_free(collector->action);
-    memory_free(collector->reward);
-    memory_free(collector->physics);
-    memory_free(collector->hidden);
-    memory_free(collector->noise);
+    return (part * episodes + parts - 1) / parts;
 }
 
 static double skill_of(const struct collector_options *options, size_t episode)
@@ -157,40 +74,78 @@ static double skill_of(const struct collector_options *options, size_t episode)
     return options->episodes > 1 ? (double)episode / (double)(options->episodes - 1) : 1.0;
 }
 
-static void draw_policy(struct collector *collector, size_t episode, struct random *random)
+static void name_sources(struct store_spec *store, const struct collector_options *options)
 {
-    const struct collector_options *options = collector->options;
-    if (options->policy != COLLECTOR_SCRIPT) {
-        return;
-    }
-    env_script_draw(collector->env, skill_of(options, episode), random);
-    for (size_t i = 0; i < collector->spec->action_dim; i++) {
-        collector->noise[i] = options->noise * random_normal(random);
+    const char *name = options->behaviour->name;
+    size_t most = options->behaviour->ladder == BEHAVIOUR_ALIKE ? 1 : STORE_SOURCES_MAX;
+    store->source_count = options->episodes < most ? options->episodes : most;
+    const char *rest = store->source_count < options->episodes ? " and up" : "";
+    for (size_t i = 0; i < store->source_count; i++) {
+        size_t first = first_of_part(i, store->source_count, options->episodes);
+        char *source = store->sources[i];
+        switch (options->behaviour->ladder) {
+        case BEHAVIOUR_ALIKE:
+            snprintf(source, STORE_NAME_MAX, "%s", name);
+            break;
+        case BEHAVIOUR_SKILL:
+            snprintf(source, STORE_NAME_MAX, "%s, skill %.3f%s", name, skill_of(options, first),
+                     rest);
+            break;
+        case BEHAVIOUR_TRIALS:
+            snprintf(source, STORE_NAME_MAX, "%s, trial %zu%s", name, first + 1, rest);
+            break;
+        }
     }
 }
 
-/* The script's action with noise on it; the noise moves on so that its deviation stays. */
-static void act_by_script(struct collector *collector, float *action, struct random *random)
+static void describe(struct store_spec *store, const struct collector_options *options)
 {
-    double fresh = collector->options->noise * sqrt(1.0 - noise_memory * noise_memory);
-    env_script_act(collector->env, action);
-    for (size_t i = 0; i < collector->spec->action_dim; i++) {
-        double noisy = (double)action[i] + collector->noise[i];
-        action[i] = (float)fmin(fmax(noisy, -1.0), 1.0);
-        collector->noise[i] = noise_memory * collector->noise[i] + fresh * random_normal(random);
-    }
+    const struct env_spec *spec = env_task_spec(options->task);
+    *store = (struct store_spec){
+        .task_count = 1,
+        .observation_dim = spec->observation_dim,
+        .action_dim = spec->action_dim,
+        .physics_dim = spec->physics_dim,
+        .hidden_dim = spec->hidden_dim,
+        .control_timestep = spec->control_timestep,
+    };
+    snprintf(store->domain, sizeof store->domain, "%s", spec->domain);
+    snprintf(store->simulator, sizeof store->simulator, "%s%s", env_simulator(),
+             spec->inertia == INERTIA_LEGACY ? ", legacy inertia of capsules" : "");
+    snprintf(store->tasks[0], sizeof store->tasks[0], "%s", spec->task);
+    snprintf(store->reward_source[0], sizeof store->reward_source[0], "simulated");
+    snprintf(store->source, sizeof store->source, "%s, seed %llu", options->behaviour->source,
+             (unsigned long long)options->seed);
+    name_sources(store, options);
 }
 
-static void act(struct collector *collector, float *action, struct random *random)
+/* The order points into itself. */
+static void make_order(struct order *order, const struct collector_options *options)
 {
-    if (collector->options->policy == COLLECTOR_SCRIPT) {
-        act_by_script(collector, action, random);
-        return;
-    }
-    for (size_t i = 0; i < collector->spec->action_dim; i++) {
-        action[i] = (float)random_between(random, -1.0, 1.0);
-    }
+    describe(&order->spec, options);
+    snprintf(order->recipe, sizeof order->recipe,
+             "task = %s\nsimulator = %s\npolicy = %s\ngroups = %zu\nepisodes = %zu\n",
+             order->spec.tasks[0], order->spec.simulator, order->spec.source, options->groups,
+             options->episodes);
+    order->plan = (struct store_parts_plan){
+        .path = options->path,
+        .spec = &order->spec,
+        .recipe = order->recipe,
+        .episodes = options->groups * options->episodes,
+    };
 }
+
+bool collector_prepare(const struct collector_options *options, struct failure *failure)
+{
+    struct order order;
+    if (!check_options(options, failure)) {
+        return false;
+    }
+    make_order(&order, options);
+    return store_parts_prepare(&order.plan, failure);
+}
+
+/* --- One episode ------------------------------------------------------------------------------ */
 
 static void record_state(struct collector *collector, size_t row)
 {
@@ -199,144 +154,238 @@ static void record_state(struct collector *collector, size_t row)
     env_get_physics(collector->env, collector->physics + row * spec->physics_dim);
 }
 
+static void show(struct collector *collector, size_t steps)
+{
+    char detail[64] = "";
+    if (collector->played > 0) {
+        snprintf(detail, sizeof detail, "%zu episodes, mean return %.2f", collector->played,
+                 collector->return_sum / (double)collector->played);
+    }
+    size_t done = collector->played * collector->spec->steps_max + steps;
+    progress_show(&collector->progress, done, detail);
+}
+
 /* One episode into the buffers. */
-static struct episode_end play(struct collector *collector, size_t episode, struct random *random)
+static struct outcome play(struct collector *collector, struct random *random, size_t trial)
 {
     const struct env_spec *spec = collector->spec;
-    struct episode_end result = {.end = ENV_RUNNING};
+    const struct behaviour *behaviour = collector->options->behaviour;
+    struct outcome result = {.end = ENV_RUNNING};
+    struct behaviour_episode episode = {
+        .env = collector->env,
+        .random = random,
+        .trial = trial,
+        .skill = skill_of(collector->options, trial),
+    };
     env_reset(collector->env, random);
-    draw_policy(collector, episode, random);
+    behaviour->begin(behaviour, &episode);
     record_state(collector, 0);
     while (result.end == ENV_RUNNING) {
         invariant(result.length < spec->steps_max);
         float *action = collector->action + result.length * spec->action_dim;
-        act(collector, action, random);
+        episode.observation = collector->observation + result.length * spec->observation_dim;
+        behaviour->act(behaviour, &episode, action);
         struct env_outcome outcome = env_step(collector->env, action);
         collector->reward[result.length] = outcome.reward;
-        result.length++;
+        episode.reward = outcome.reward;
+        episode.time = ++result.length;
         result.sum += (double)outcome.reward;
         result.end = outcome.end;
         record_state(collector, result.length);
+        if (result.end == ENV_RUNNING) {
+            show(collector, result.length);
+        }
     }
     return result;
 }
 
-static bool add(struct collector *collector, size_t group, const struct episode_end *end,
-                struct failure *failure)
+static bool keep(struct collector *collector, size_t number, const struct outcome *outcome,
+                 struct failure *failure)
 {
     const struct env_spec *spec = collector->spec;
+    size_t episodes = collector->options->episodes;
+    size_t sources = collector->order.spec.source_count;
     if (spec->hidden_dim > 0) {
         env_get_hidden(collector->env, collector->hidden);
     }
     struct store_episode episode = {
-        .length = end->length,
+        .length = outcome->length,
         .observation = collector->observation,
         .action = collector->action,
         .reward = {collector->reward},
         .physics = spec->physics_dim > 0 ? collector->physics : NULL,
         .hidden = spec->hidden_dim > 0 ? collector->hidden : NULL,
-        .group = spec->hidden_dim > 0 ? (int64_t)group : 0,
-        .end = end->end == ENV_TERMINATED ? STORE_END_TERMINATED : STORE_END_TRUNCATED,
+        .group = spec->hidden_dim > 0 ? (int64_t)(number / episodes) : 0,
+        .end = outcome->end == ENV_TERMINATED ? STORE_END_TERMINATED : STORE_END_TRUNCATED,
+        .source = part_of(number % episodes, sources, episodes),
     };
-    return store_writer_add(collector->writer, &episode, failure);
+    return store_parts_has(collector->parts, number) ||
+           store_parts_add(collector->parts, number, &episode, failure);
 }
 
-static void count(struct collector *collector, struct collector_summary *summary, size_t episode,
-                  const struct episode_end *end)
-{
-    size_t rung = episode * summary->rungs / collector->options->episodes;
-    summary->rung_return[rung] += end->sum;
-    collector->rung_episodes[rung]++;
-    summary->return_max = summary->episodes == 0 ? end->sum : fmax(summary->return_max, end->sum);
-    summary->episodes++;
-    summary->steps += end->length;
-    double away = end->sum - summary->return_mean; /* Welford's running mean and squares */
-    summary->return_mean += away / (double)summary->episodes;
-    collector->return_squares += away * (end->sum - summary->return_mean);
-}
-
-/* One stable episode of a group, written and counted. Every attempt goes on in the same stream. */
-static bool collect_episode(struct collector *collector, struct collector_summary *summary,
-                            size_t group, size_t episode, struct failure *failure)
-{
-    struct random random =
-        random_stream(collector->options->seed, RANDOM_COLLECT, group, episode + 1);
-    for (size_t attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-        struct episode_end end = play(collector, episode, &random);
-        if (end.end != ENV_FAILED) {
-            count(collector, summary, episode, &end);
-            return add(collector, group, &end, failure);
-        }
-        summary->redrawn++;
-    }
-    return failure_set(failure, EXIT_CODE_CONFIG,
-                       "task %s: found %d unstable simulations in a row (group %zu, episode %zu), "
-                       "expected a stable one; use less action noise or another seed",
-                       collector->spec->task, ATTEMPTS_MAX, group, episode);
-}
-
-static bool collect_group(struct collector *collector, struct collector_summary *summary,
-                          struct progress *progress, size_t group, struct failure *failure)
+/* One stable episode, kept and counted. Every attempt goes on in the same stream. */
+static bool collect_episode(struct collector *collector, size_t number, struct failure *failure)
 {
     const struct collector_options *options = collector->options;
+    size_t group = number / options->episodes;
+    size_t trial = number % options->episodes;
+    size_t attempts = options->behaviour->ladder == BEHAVIOUR_TRIALS ? 1 : ATTEMPTS_MAX;
     /* Sample 0 of a group's streams draws its hidden task, the others its episodes. */
-    struct random random = random_stream(options->seed, RANDOM_COLLECT, group, 0);
-    if (collector->spec->hidden_dim > 0) {
-        env_draw_hidden(collector->env, &random);
+    struct random hidden = random_stream(options->seed, RANDOM_COLLECT, group, 0);
+    struct random random = random_stream(options->seed, RANDOM_COLLECT, group, trial + 1);
+    env_draw_hidden(collector->env, &hidden);
+    for (size_t attempt = 0; attempt < attempts; attempt++) {
+        struct outcome outcome = play(collector, &random, trial);
+        if (outcome.end != ENV_FAILED) {
+            collector->played++;
+            collector->return_sum += outcome.sum;
+            show(collector, 0);
+            return keep(collector, number, &outcome, failure);
+        }
+        collector->redrawn++;
     }
-    for (size_t episode = 0; episode < options->episodes; episode++) {
-        if (!collect_episode(collector, summary, group, episode, failure)) {
+    return failure_set(failure, EXIT_CODE_CONFIG,
+                       "task %s: found %zu unstable simulations in a row (group %zu, episode %zu), "
+                       "expected a stable one; use less action noise or another seed",
+                       collector->spec->task, attempts, group, trial);
+}
+
+/* --- A share of them -------------------------------------------------------------------------- */
+
+/* Episodes that one plays in a row: a group in its context, or a single one. */
+static size_t run_length(const struct collector_options *options)
+{
+    return options->behaviour->ladder == BEHAVIOUR_TRIALS ? options->episodes : 1;
+}
+
+static bool is_finished(const struct collector *collector, size_t first, size_t count)
+{
+    size_t there = 0;
+    for (size_t i = 0; i < count; i++) {
+        there += store_parts_has(collector->parts, first + i);
+    }
+    return there == count;
+}
+
+static bool play_run(struct collector *collector, size_t first, size_t count,
+                     struct failure *failure)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!collect_episode(collector, first + i, failure)) {
             return false;
         }
-        char detail[64];
-        snprintf(detail, sizeof detail, "mean return %.2f", summary->return_mean);
-        progress_show(progress, summary->episodes, detail);
     }
     return true;
 }
 
-static bool collect_all(struct collector *collector, struct collector_summary *summary,
-                        struct failure *failure)
+/* Play the runs of a share, or count them where `failure` is NULL. */
+static bool go_through(struct collector *collector, size_t sharer, size_t sharers, size_t *runs,
+                       struct failure *failure)
 {
-    const struct collector_options *options = collector->options;
-    struct progress progress = progress_begin("collect", 0, options->groups * options->episodes);
-    for (size_t group = 0; group < options->groups; group++) {
-        if (!collect_group(collector, summary, &progress, group, failure)) {
+    size_t length = run_length(collector->options);
+    size_t left = 0;
+    for (size_t first = 0; first < collector->order.plan.episodes; first += length) {
+        if (is_finished(collector, first, length)) {
+            continue;
+        }
+        bool is_own = (left + left / sharers) % sharers == sharer;
+        left++;
+        *runs += is_own;
+        if (is_own && failure && !play_run(collector, first, length, failure)) {
             return false;
         }
     }
-    struct store_writer *writer = collector->writer;
-    collector->writer = NULL;
-    return store_writer_commit(writer, failure);
+    return true;
 }
 
-static void finish(const struct collector *collector, struct collector_summary *summary)
+bool collector_play(struct collector *collector, size_t sharer, size_t sharers,
+                    struct failure *failure)
 {
-    double episodes = (double)summary->episodes;
-    summary->return_error = episodes > 1.0
-                                ? sqrt(collector->return_squares / (episodes - 1.0) / episodes)
-                                : (double)NAN;
-    for (size_t rung = 0; rung < summary->rungs; rung++) {
-        summary->rung_return[rung] /= (double)collector->rung_episodes[rung];
+    size_t runs = 0;
+    go_through(collector, sharer, sharers, &runs, NULL);
+    size_t steps = runs * run_length(collector->options) * collector->spec->steps_max;
+    collector->progress =
+        progress_begin(sharers > 1 ? "collect, on this rank" : "collect", 0, steps);
+    return go_through(collector, sharer, sharers, &runs, failure);
+}
+
+size_t collector_finished(const struct collector *collector)
+{
+    return store_parts_count(collector->parts);
+}
+
+size_t collector_redrawn(const struct collector *collector)
+{
+    return collector->redrawn;
+}
+
+/* --- Opening and closing ---------------------------------------------------------------------- */
+
+struct collector *collector_open(const struct collector_options *options, struct failure *failure)
+{
+    struct collector *collector = memory_take(1, sizeof *collector);
+    const struct env_spec *spec = env_task_spec(options->task);
+    size_t steps = spec->steps_max;
+    collector->options = options;
+    collector->spec = spec;
+    make_order(&collector->order, options);
+    collector->parts = store_parts_open(&collector->order.plan, failure);
+    if (!collector->parts) {
+        collector_close(collector);
+        return NULL;
     }
-    if (summary->redrawn > 0) {
-        log_warning("%s: %zu episodes became unstable in simulation and were drawn again",
-                    collector->options->path, summary->redrawn);
+    collector->env = env_open(options->task);
+    collector->observation = memory_take((steps + 1) * spec->observation_dim, sizeof(float));
+    collector->action = memory_take(steps * spec->action_dim, sizeof(float));
+    collector->reward = memory_take(steps, sizeof(float));
+    collector->physics = memory_take((steps + 1) * spec->physics_dim, sizeof(double));
+    collector->hidden = memory_take(spec->hidden_dim, sizeof(double));
+    return collector;
+}
+
+void collector_close(struct collector *collector)
+{
+    if (!collector) {
+        return;
     }
+    env_close(collector->env);
+    store_parts_close(collector->parts);
+    memory_free(collector->observation);
+    memory_free(collector->action);
+    memory_free(collector->reward);
+    memory_free(collector->physics);
+    memory_free(collector->hidden);
+    memory_free(collector);
+}
+
+bool collector_join(const struct collector_options *options, struct collector_summary *summary,
+                    struct failure *failure)
+{
+    struct order order;
+    make_order(&order, options);
+    if (!store_parts_join(&order.plan, failure)) {
+        return false;
+    }
+    struct store *store = store_open(options->path, failure);
+    if (!store) {
+        return false;
+    }
+    collector_summarise(summary, store);
+    store_close(store);
+    return true;
 }
 
 bool collector_run(const struct collector_options *options, struct collector_summary *summary,
                    struct failure *failure)
 {
-    size_t rungs =
-        options->episodes < COLLECTOR_RUNGS_MAX ? options->episodes : COLLECTOR_RUNGS_MAX;
-    *summary = (struct collector_summary){.rungs = rungs};
-    struct collector collector;
-    bool is_done =
-        collector_open(&collector, options, failure) && collect_all(&collector, summary, failure);
-    if (is_done) {
-        finish(&collector, summary);
+    if (!collector_prepare(options, failure)) {
+        return false;
     }
-    collector_close(&collector);
-    return is_done;
+    struct collector *collector = collector_open(options, failure);
+    bool is_played = collector && collector_play(collector, 0, 1, failure);
+    size_t redrawn = is_played ? collector_redrawn(collector) : 0;
+    collector_close(collector);
+    bool is_joined = is_played && collector_join(options, summary, failure);
+    summary->redrawn = is_joined ? redrawn : 0;
+    return is_joined;
 }

@@ -1,10 +1,11 @@
 /* Collects episodes in an environment and writes them as a trajectory store.
  *
- * Episodes come in groups of one hidden task each. The script policy climbs a ladder within each
- * group, from guessing to its expert, so that a group holds trajectories of every quality (in the
- * manner of arXiv 2312.12275: learning histories without a learner); the random policy is for data
- * that knows nothing. What is collected depends on the options alone. This module does not know
- * ranks, chains or models. */
+ * Episodes come in groups of one hidden task each. A behaviour with a ladder climbs it within each
+ * group, from chance or guessing to its expert, so that a group holds trajectories of every quality
+ * (in the manner of arXiv 2312.12275: learning histories without a learner). What is collected
+ * depends on the options and the behaviour alone, not on how many share the work or how often it
+ * was killed. This module does not know ranks, chains or models: whoever shares a job out to ranks
+ * lets them agree between the functions below. All of it is local. */
 #ifndef CHAINRING_DATASETS_COLLECTOR_H
 #define CHAINRING_DATASETS_COLLECTOR_H
 
@@ -13,52 +14,57 @@
 #include <stdint.h>
 
 #include "base/fatal.h"
-#include "envs/inertia.h"
+#include "behaviours/behaviour.h"
+#include "datasets/collector_summary.h"
+#include "envs/env.h"
 
-enum { COLLECTOR_RUNGS_MAX = 8 };
-
-enum collector_policy {
-    COLLECTOR_SCRIPT, /* the task's script and action noise */
-    COLLECTOR_RANDOM, /* uniform actions in [-1, 1] */
-};
-
+/* What is pointed at is borrowed. */
 struct collector_options {
-    const char *task; /* an environment's name */
-    enum collector_policy policy;
-    enum inertia_rule inertia; /* the store says so where it is not the exact one */
+    const struct env_task *task; /* the store says so where its inertia is not the exact one */
+    const struct behaviour *behaviour;
     size_t groups;
     size_t episodes; /* of each group */
-    double noise;    /* deviation of the script's action noise, 0 or more */
     uint64_t seed;
     const char *path; /* of the store to write */
 };
 
-struct collector_summary {
-    size_t episodes;
-    size_t steps;
-    size_t redrawn;      /* episodes thrown away because the simulation became unstable */
-    double return_mean;  /* over all episodes */
-    double return_error; /* standard error of the mean, of episodes as if each were drawn on its
-                            own; NaN of one episode */
-    double return_max;
-    size_t rungs; /* equal parts of the ladder: the number of episodes per group, at most
-                     COLLECTOR_RUNGS_MAX */
-    double rung_return[COLLECTOR_RUNGS_MAX]; /* mean return of each part, from the lowest skill */
-};
+struct collector;
 
-/* Collect groups x episodes episodes and write them to options->path.
+/* See that the store can be written, and make the folder of finished episodes or find that of the
+ * same options (store_parts.h): one of those who share the work, before the others open. False and
+ * a failure: EXIT_CODE_CONFIG for numbers that make no sense, else as of store_parts_prepare. */
+bool collector_prepare(const struct collector_options *options, struct failure *failure);
+
+/* Find what is finished. NULL and a failure as of store_parts_open. The caller closes it. */
+struct collector *collector_open(const struct collector_options *options, struct failure *failure);
+void collector_close(struct collector *collector);
+
+/* Episodes that were finished before. */
+size_t collector_finished(const struct collector *collector);
+
+/* Play the share of number `sharer` of all `sharers`, and keep each episode as it ends.
  *
- * Each group draws its hidden task once. Episode e of E follows the script at skill e / (E - 1) (1
- * when E is 1), plus noise that is correlated over time: an autoregressive process of coefficient
- * 0.9 and stationary deviation `noise`, each action number on its own; the sum is clipped to
- * [-1, 1] and recorded as it was applied. Where a task hides nothing, all episodes are one group,
- * since any of them may share a chain.
+ * Each group draws its hidden task once. Episode e of E has skill e / (E - 1) (1 when E is 1);
+ * where a task hides nothing, all episodes are one group, since any of them may share a chain.
+ * What is left is dealt out like cards, each round beginning one sharer later, so that everybody
+ * gets of every rung; where the episodes of a group share a context, whole groups are. An episode
+ * whose simulation becomes unstable is drawn again a few times, but for one in a context.
  *
- * An episode whose simulation becomes unstable is drawn again a few times; one warning counts
- * them. False and a failure, with no file left behind: EXIT_CODE_CONFIG for a task that does not
- * exist, has no script, or stays unstable, and for options that make no sense; else the store
- * writer's. Local: in a job of several ranks rank 0 alone collects, while the others wait for it
- * in comm_agree. */
+ * False and a failure: EXIT_CODE_CONFIG for a task that stays unstable, else as of store_parts_add.
+ * Shows progress. */
+bool collector_play(struct collector *collector, size_t sharer, size_t sharers,
+                    struct failure *failure);
+
+/* How many episodes this one has drawn again, because their simulation became unstable. */
+size_t collector_redrawn(const struct collector *collector);
+
+/* One of the sharers, after all have played and closed: write the store and say what it holds;
+ * summary->redrawn is left 0.
+ * False and a failure as of store_parts_join. */
+bool collector_join(const struct collector_options *options, struct collector_summary *summary,
+                    struct failure *failure);
+
+/* All of it, for one who does not share. */
 bool collector_run(const struct collector_options *options, struct collector_summary *summary,
                    struct failure *failure);
 

@@ -1,47 +1,115 @@
 #include "cli/commands.h"
 
-#include <math.h>
 #include <stdio.h>
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/workers.h"
+#include "behaviours/chance.h"
+#include "behaviours/drift.h"
+#include "behaviours/planner.h"
+#include "behaviours/script.h"
 #include "comm/comm.h"
 #include "datasets/collector.h"
 
-static void print_summary(const struct collector_summary *summary, const char *path)
+static bool open_planner(struct behaviour *behaviour, const struct env_task *task,
+                         const struct config_collect *collect, struct failure *failure)
 {
-    printf("%s: %zu episodes, %zu steps, mean return %.2f", path, summary->episodes, summary->steps,
-           summary->return_mean);
-    if (!isnan(summary->return_error)) {
-        printf(" ± %.2f", summary->return_error);
+    size_t threads = collect->threads;
+    struct planner_options options = {
+        .samples = collect->samples,
+        .horizon = collect->horizon,
+        .points = collect->points,
+        .order = (enum spline_order)collect->spline,
+        .deviation = collect->spread,
+        .every = collect->every,
+        .threads = threads > 0 ? threads : workers_for_cores(comm_ranks_on_this_node()),
+    };
+    return planner_open(behaviour, task, &options, failure);
+}
+
+static bool open_behaviour(struct behaviour *behaviour, const struct env_task *task,
+                           const struct config_collect *collect, struct failure *failure)
+{
+    const struct env_spec *spec = env_task_spec(task);
+    struct noise_options noise = {.deviation = collect->noise, .coefficient = collect->coefficient};
+    switch ((enum config_policy)collect->policy) {
+    case CONFIG_POLICY_SCRIPT:
+        return script_open(behaviour, spec, &noise, failure);
+    case CONFIG_POLICY_RANDOM:
+        *behaviour = chance_open(spec);
+        return true;
+    case CONFIG_POLICY_ORNSTEIN_UHLENBECK:
+        return drift_open(behaviour, spec, &noise, failure);
+    case CONFIG_POLICY_PLANNER:
+        return open_planner(behaviour, task, collect, failure);
     }
-    printf(", largest %.2f\n", summary->return_max);
-    printf("mean return by skill, from the lowest:");
-    for (size_t rung = 0; rung < summary->rungs; rung++) {
-        printf(" %.2f", summary->rung_return[rung]);
+    invariant(!"a policy that there is");
+    return false;
+}
+
+/* Every rank plays its share; what one of them has finished stays if another fails. Collective. */
+static size_t play_share(const struct collector_options *options)
+{
+    struct failure failure = {0};
+    struct collector *collector = collector_open(options, &failure);
+    comm_agree(&failure);
+    size_t finished = collector_finished(collector);
+    if (finished > 0) {
+        log_line("collect: %zu of %zu episodes are finished already; going on", finished,
+                 options->groups * options->episodes);
     }
-    printf("\n");
+    collector_play(collector, comm_rank(), comm_size(), &failure);
+    double redrawn = (double)collector_redrawn(collector);
+    collector_close(collector);
+    comm_agree(&failure);
+    comm_sum_double(&redrawn, 1);
+    return (size_t)redrawn;
+}
+
+static void collect(const struct collector_options *options)
+{
+    struct failure failure = {0};
+    struct collector_summary summary;
+    if (comm_rank() == 0 && file_make_parent(options->path, &failure)) {
+        collector_prepare(options, &failure);
+    }
+    comm_agree(&failure);
+    size_t redrawn = play_share(options);
+    if (comm_rank() == 0 && collector_join(options, &summary, &failure)) {
+        if (redrawn > 0) {
+            log_warning("%s: %zu episodes became unstable in simulation and were drawn again",
+                        options->path, redrawn);
+        }
+        collector_print(stdout, &summary, options->path);
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+            failure_set(&failure, EXIT_CODE_IO, "standard output: the summary cannot be written");
+        }
+    }
+    comm_agree(&failure);
 }
 
 enum exit_code command_collect(const struct config *config, const char *subject)
 {
     (void)subject;
     struct failure failure = {0};
-    struct collector_summary summary;
+    struct behaviour behaviour = {0};
     struct collector_options options = {
-        .task = config->collect.task,
-        .policy = (enum collector_policy)config->collect.policy,
-        .inertia = (enum inertia_rule)config->collect.inertia,
+        .behaviour = &behaviour,
         .groups = config->collect.groups,
         .episodes = config->collect.episodes,
-        .noise = config->collect.noise,
         .seed = config->collect.seed,
         .path = config->collect.output,
     };
-    if (comm_rank() == 0 && file_make_parent(options.path, &failure) &&
-        collector_run(&options, &summary, &failure)) {
-        print_summary(&summary, options.path);
+    struct env_task *task = env_task_open_by(config->collect.task,
+                                             (enum inertia_rule)config->collect.inertia, &failure);
+    options.task = task;
+    if (task) {
+        open_behaviour(&behaviour, task, &config->collect, &failure);
     }
     comm_agree(&failure);
+    collect(&options);
+    behaviour.close(&behaviour);
+    env_task_close(task);
     return EXIT_CODE_DONE;
 }

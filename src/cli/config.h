@@ -17,6 +17,12 @@ enum { CONFIG_TEXT_SIZE = 512 };
 
 /* Values of choices; the other choices have the values of an enum of the module they are for. */
 enum config_answer { CONFIG_NO, CONFIG_YES };
+enum config_policy {
+    CONFIG_POLICY_SCRIPT,
+    CONFIG_POLICY_RANDOM,
+    CONFIG_POLICY_ORNSTEIN_UHLENBECK,
+    CONFIG_POLICY_PLANNER,
+};
 enum config_format { CONFIG_FORMAT_TEXT, CONFIG_FORMAT_JSON };
 
 /* config.train.steps, config.chain.trials, ...: bytes that no option uses are 0. */

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/nearest.h"
+#include "behaviours/spline.h"
 #include "context/partition.h"
 #include "datasets/chain.h"
-#include "datasets/collector.h"
 #include "datasets/foreign/convert.h"
 #include "datasets/loader.h"
 #include "envs/inertia.h"

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "behaviours/spline.h"
 #include "cli/config_option.h"
 #include "cli/config_value.h"
 #include "context/partition.h"
-#include "datasets/collector.h"
 #include "datasets/loader.h"
 #include "math/activation.h"
 #include "optim/schedule.h"
@@ -168,8 +168,12 @@ static void test_choice_names_stand_for_their_constants(void **state)
         {"mesh", "shard", "contiguous", PARTITION_CONTIGUOUS},
         {"train", "schedule", "cosine", SCHEDULE_COSINE},
         {"train", "schedule", "constant", SCHEDULE_CONSTANT},
-        {"collect", "policy", "script", COLLECTOR_SCRIPT},
-        {"collect", "policy", "random", COLLECTOR_RANDOM},
+        {"collect", "policy", "script", CONFIG_POLICY_SCRIPT},
+        {"collect", "policy", "random", CONFIG_POLICY_RANDOM},
+        {"collect", "policy", "ornstein_uhlenbeck", CONFIG_POLICY_ORNSTEIN_UHLENBECK},
+        {"collect", "policy", "planner", CONFIG_POLICY_PLANNER},
+        {"collect", "spline", "zero", SPLINE_ZERO},
+        {"collect", "spline", "cubic", SPLINE_CUBIC},
         {"data", "normalize", "no", CONFIG_NO},
         {"data", "normalize", "yes", CONFIG_YES},
         {"inspect", "format", "text", CONFIG_FORMAT_TEXT},

@@ -6,7 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
+#include "behaviours/chance.h"
 #include "datasets/collector.h"
 #include "datasets/store.h"
 #include "envs/env.h"
@@ -36,16 +38,6 @@ static struct env only_env;
 const char *env_simulator(void)
 {
     return "made up";
-}
-
-struct env_task *env_task_open_by(const char *name, enum inertia_rule inertia,
-                                  struct failure *failure)
-{
-    (void)name;
-    (void)inertia;
-    (void)failure;
-    only_task.spec = made_up;
-    return &only_task;
 }
 
 void env_task_close(struct env_task *task)
@@ -140,8 +132,11 @@ static int set_up(void **state)
 
 static struct collector_options options_for(const struct fixture *fixture)
 {
-    return (struct collector_options){.task = "made_up",
-                                      .policy = COLLECTOR_RANDOM,
+    static struct behaviour chance;
+    only_task.spec = made_up;
+    chance = chance_open(&made_up);
+    return (struct collector_options){.task = &only_task,
+                                      .behaviour = &chance,
                                       .groups = 1,
                                       .episodes = 4,
                                       .path = fixture->path};
@@ -155,10 +150,11 @@ static void test_collector_draws_unstable_episodes_again_and_counts_them(void **
     struct failure failure = {0};
     only_env.failures_left = 3;
     assert_true(collector_run(&options, &summary, &failure));
+    options.behaviour->close(options.behaviour);
     assert_int_equal(summary.redrawn, 3);
-    assert_int_equal(summary.episodes, 4);
+    assert_int_equal(summary.all.episodes, 4);
     assert_int_equal(summary.steps, 4 * STEPS_MAX);
-    assert_true(summary.return_mean == STEPS_MAX && summary.return_max == STEPS_MAX);
+    assert_true(summary.all.mean == STEPS_MAX && summary.all.largest == STEPS_MAX);
     struct store *store = store_open(fixture->path, &failure);
     assert_non_null(store);
     assert_int_equal(store_episode_count(store), 4);
@@ -167,33 +163,7 @@ static void test_collector_draws_unstable_episodes_again_and_counts_them(void **
     assert_int_equal(rmdir(fixture->folder), 0);
 }
 
-static void test_collector_warns_once_of_unstable_episodes(void **state)
-{
-    struct fixture *fixture = *state;
-    struct collector_options options = options_for(fixture);
-    struct collector_summary summary;
-    struct failure failure = {0};
-    char log[128];
-    snprintf(log, sizeof log, "%s/log.txt", fixture->folder);
-    log_open_file(log);
-    only_env.failures_left = 2;
-    assert_true(collector_run(&options, &summary, &failure));
-    log_close_file();
-    char text[1024] = "";
-    FILE *file = fopen(log, "r");
-    assert_non_null(file);
-    assert_true(fread(text, 1, sizeof text - 1, file) > 0);
-    fclose(file);
-    const char *warning = strstr(text, "warning: ");
-    assert_non_null(warning);
-    assert_non_null(strstr(warning, "2 episodes became unstable"));
-    assert_null(strstr(warning + 1, "warning: "));
-    assert_int_equal(unlink(log), 0);
-    assert_int_equal(unlink(fixture->path), 0);
-    assert_int_equal(rmdir(fixture->folder), 0);
-}
-
-static void test_collector_gives_up_on_endless_instability_without_a_file(void **state)
+static void test_collector_gives_up_on_endless_instability_without_a_store(void **state)
 {
     const struct fixture *fixture = *state;
     struct collector_options options = options_for(fixture);
@@ -201,8 +171,13 @@ static void test_collector_gives_up_on_endless_instability_without_a_file(void *
     struct failure failure = {0};
     only_env.failures_left = SIZE_MAX;
     assert_false(collector_run(&options, &summary, &failure));
+    options.behaviour->close(options.behaviour);
     assert_int_equal(failure.code, EXIT_CODE_CONFIG);
     assert_non_null(strstr(failure.text, "made_up"));
+    char parts[160];
+    snprintf(parts, sizeof parts, "%s.parts", fixture->path);
+    struct failure none = {0};
+    assert_true(file_remove_tree(parts, &none));
     assert_int_equal(rmdir(fixture->folder), 0);
 }
 
@@ -211,8 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_collector_draws_unstable_episodes_again_and_counts_them,
                                set_up),
-        cmocka_unit_test_setup(test_collector_warns_once_of_unstable_episodes, set_up),
-        cmocka_unit_test_setup(test_collector_gives_up_on_endless_instability_without_a_file,
+        cmocka_unit_test_setup(test_collector_gives_up_on_endless_instability_without_a_store,
                                set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "datasets/collector.h"
 #include "datasets/replay.h"
+#include "tests/datasets/collection.h"
 #include "tests/datasets/sample.h"
 #include "tests/envs/engine.h"
 
@@ -48,15 +48,15 @@ static struct store *collect(const struct scene *scene, const char *task, enum i
 {
     struct failure failure = {0};
     struct collector_summary summary;
-    struct collector_options options = {.task = task,
-                                        .policy = COLLECTOR_RANDOM,
-                                        .inertia = rule,
-                                        .groups = 1,
-                                        .episodes = 2,
-                                        .seed = 3,
-                                        .path = scene->path};
+    struct collection options = {.task = task,
+                                 .policy = COLLECTION_RANDOM,
+                                 .inertia = rule,
+                                 .groups = 1,
+                                 .episodes = 2,
+                                 .seed = 3,
+                                 .path = scene->path};
     unlink(scene->path);
-    collector_run(&options, &summary, &failure);
+    collection_run(&options, &summary, &failure);
     fatal_if_failed(&failure);
     return open_store(scene);
 }

@@ -1,0 +1,28 @@
+/* A small collection of episodes, by a script or by chance, in one call. Include
+ * tests/support/support.h first. */
+#ifndef CHAINRING_TESTS_COLLECTION_H
+#define CHAINRING_TESTS_COLLECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "datasets/collector.h"
+#include "envs/inertia.h"
+
+enum collection_policy { COLLECTION_SCRIPT, COLLECTION_RANDOM };
+
+struct collection {
+    const char *task;
+    enum collection_policy policy;
+    enum inertia_rule inertia;
+    size_t groups, episodes;
+    double noise;
+    uint64_t seed;
+    const char *path;
+};
+
+bool collection_run(const struct collection *collection, struct collector_summary *summary,
+                    struct failure *failure);
+
+#endif

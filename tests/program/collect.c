@@ -1,0 +1,111 @@
+/* Episodes collected by several ranks, several threads, and in several attempts. */
+#include "tests/support/support.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fatal.h"
+#include "base/memory.h"
+#include "tests/program/program.h"
+
+static const char job[] = "collect --policy=planner --groups=20 --episodes=4 --samples=24 "
+                          "--horizon=2.4 --points=3";
+
+static struct support_outcome collect(const struct program *program, int ranks,
+                                      const char *arguments)
+{
+    char all[1024];
+    snprintf(all, sizeof all, "%s %s", job, arguments);
+    return program_run(program, ranks, all);
+}
+
+static void expect_same_file(const struct program *program, const char *left_name,
+                             const char *right_name)
+{
+    size_t left_size, right_size;
+    char *left = program_read(program, left_name, &left_size);
+    char *right = program_read(program, right_name, &right_size);
+    assert_int_equal(left_size, right_size);
+    assert_memory_equal(left, right, left_size);
+    memory_free(left);
+    memory_free(right);
+}
+
+static void test_collected_plans_are_the_same_for_any_number_of_ranks_and_threads(void **state)
+{
+    const struct program *program = *state;
+    struct support_outcome outcome = collect(program, 0, "--output=planned.h5");
+    support_expect_code(&outcome, EXIT_CODE_DONE);
+    outcome = collect(program, 2, "--output=by_two.h5");
+    support_expect_code(&outcome, EXIT_CODE_DONE);
+    expect_same_file(program, "planned.h5", "by_two.h5");
+    outcome = collect(program, 0, "--output=threaded.h5 --threads=2");
+    support_expect_code(&outcome, EXIT_CODE_DONE);
+    expect_same_file(program, "planned.h5", "threaded.h5");
+}
+
+/* Kill a run as soon as it has kept an episode. */
+static void kill_early(const struct program *program, const char *arguments)
+{
+    struct support_outcome outcome = support_run(
+        "cd %s && { %s %s %s & }; run=$!; until [ -s killed.h5.parts/part-0 ]; do sleep 0.01; done;"
+        " kill -9 $run; wait $run; [ ! -e killed.h5 ]",
+        program->folder, program->chainring, job, arguments);
+    support_expect_code(&outcome, 0);
+}
+
+static void test_collecting_that_was_killed_goes_on(void **state)
+{
+    const struct program *program = *state;
+    kill_early(program, "--output=killed.h5");
+    struct support_outcome outcome = collect(program, 0, "--output=killed.h5 --seed=5");
+    support_expect_line(&outcome, EXIT_CODE_USAGE, "chainring: ", "seed 5");
+    outcome = collect(program, 2, "--output=killed.h5");
+    support_expect_code(&outcome, EXIT_CODE_DONE);
+    if (!strstr(outcome.text, "of 80 episodes are finished already; going on")) {
+        fail_msg("found \"%s\"", outcome.text);
+    }
+    expect_same_file(program, "planned.h5", "killed.h5");
+    outcome = support_run("cd %s && [ ! -e killed.h5.parts ]", program->folder);
+    support_expect_code(&outcome, 0);
+}
+
+static void test_collect_says_what_is_wrong_in_one_line(void **state)
+{
+    static const struct {
+        const char *arguments, *words;
+        enum exit_code code;
+    } cases[] = {
+        {"collect --policy=script --task=walker_walk --output=x.h5", "found no script",
+         EXIT_CODE_CONFIG},
+        {"collect --policy=oracle --output=x.h5", "planner", EXIT_CODE_USAGE},
+        {"collect --policy=planner --samples=0 --output=x.h5", "samples", EXIT_CODE_USAGE},
+        {"collect --policy=planner --spline=quintic --output=x.h5", "cubic", EXIT_CODE_USAGE},
+        {"collect --coefficient=1 --output=x.h5", "coefficient", EXIT_CODE_USAGE},
+        {"collect --task=walker_wlak --policy=random --output=x.h5", "walker_walk",
+         EXIT_CODE_CONFIG},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct support_outcome outcome = program_run(*state, 0, cases[i].arguments);
+        support_expect_line(&outcome, (int)cases[i].code, "chainring: ", cases[i].words);
+    }
+    const struct program *program = *state;
+    struct support_outcome outcome =
+        support_run("cd %s && [ ! -e x.h5 ] && [ ! -e x.h5.parts ]", program->folder);
+    support_expect_code(&outcome, 0);
+}
+
+int main(int argc, char **argv)
+{
+    static struct program program;
+    program_open(&program, argc, argv);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(
+            test_collected_plans_are_the_same_for_any_number_of_ranks_and_threads, &program),
+        cmocka_unit_test_prestate(test_collecting_that_was_killed_goes_on, &program),
+        cmocka_unit_test_prestate(test_collect_says_what_is_wrong_in_one_line, &program),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    program_close(&program);
+    return failed;
+}
