@@ -69,7 +69,7 @@ static double roll_out(const struct planner *planner, struct env *copy, float *a
         spline_at(action, &planner->spline, candidate, (double)step / planner->budget.knot_steps);
         struct env_outcome outcome = env_step(copy, action);
         if (outcome.end == ENV_FAILED) {
-            return -INFINITY;
+            return -(double)INFINITY;
         }
         sum += (double)outcome.reward;
         if (outcome.end != ENV_RUNNING) {
