@@ -37,13 +37,14 @@ bool camera_check(struct failure *failure)
 static void make_context(struct camera *camera, const mjModel *model)
 {
     mjModel *sized = mj_copyModel(NULL, model);
-    if (!sized) {
+    if (sized) {
+        sized->vis.global.offwidth = camera->frame.width;
+        sized->vis.global.offheight = camera->frame.height;
+        mjr_makeContext(sized, &camera->context, mjFONTSCALE_100);
+        mj_deleteModel(sized);
+    } else {
         fatal(EXIT_CODE_SYSTEM, "out of memory: the system refused a camera its model");
     }
-    sized->vis.global.offwidth = camera->frame.width;
-    sized->vis.global.offheight = camera->frame.height;
-    mjr_makeContext(sized, &camera->context, mjFONTSCALE_100);
-    mj_deleteModel(sized);
     mjr_setBuffer(mjFB_OFFSCREEN, &camera->context);
 }
 
