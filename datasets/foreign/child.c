@@ -154,9 +154,9 @@ static void limit_all(const struct child_limits *limits)
     limit_time(limits);
 }
 
-/* Whatever this process has set up for itself must not act in the child: handlers of signals (MPI
- * prints a trace), open files, the ways in which fatal() ends all ranks. */
-static void become_child(struct source *source, int socket)
+/* Handlers of signals that this process has set up must not act in the child (MPI's prints a
+ * trace), nor the ways in which fatal() ends all ranks. */
+static void forget_handlers(void)
 {
     for (int signal_number = 1; signal_number < NSIG; signal_number++) {
         signal(signal_number, SIG_DFL);
@@ -165,6 +165,12 @@ static void become_child(struct source *source, int socket)
     sigemptyset(&nothing);
     sigprocmask(SIG_SETMASK, &nothing, NULL);
     fatal_set_terminate(NULL);
+}
+
+/* Open files do not go with the child, but for its end of the socket. */
+static void become_child(struct source *source, int socket)
+{
+    forget_handlers();
     fatal_set_hand_over(say_last_words, source);
     int silence = open("/dev/null", O_RDWR);
     dup2(silence, STDIN_FILENO);
@@ -446,4 +452,58 @@ bool child_read(void *opened, size_t index, struct foreign_episode *episode,
     episode->data.end = answer.end;
     snprintf(episode->name, sizeof episode->name, "%.*s", FOREIGN_NAME_MAX - 1, answer.name);
     return true;
+}
+
+/* --- Work without limits -----------------------------------------------------------------------
+ */
+
+static int answer_pipe; /* of the child of child_run, which does nothing else */
+
+static void write_last_words(void *self, const struct failure *failure)
+{
+    (void)self;
+    ssize_t written = write(answer_pipe, failure, sizeof *failure);
+    _exit(written < 0 ? EXIT_CODE_SYSTEM : EXIT_CODE_DONE);
+}
+
+static _Noreturn void do_work(bool (*work)(void *self, struct failure *failure), void *self)
+{
+    struct failure failure = {0};
+    forget_handlers();
+    signal(SIGXFSZ, SIG_IGN); /* a file too large is an error like a full disk */
+    fatal_set_hand_over(write_last_words, NULL);
+    work(self, &failure);
+    write_last_words(NULL, &failure);
+    _exit(EXIT_CODE_DONE);
+}
+
+bool child_run(bool (*work)(void *self, struct failure *failure), void *self, const char *path,
+               struct failure *failure)
+{
+    int ends[2] = {-1, -1};
+    fflush(NULL);
+    pid_t process = pipe2(ends, O_CLOEXEC) == 0 ? fork() : -1;
+    if (process == 0) {
+        answer_pipe = ends[1];
+        do_work(work, self);
+    }
+    struct failure answer = {0};
+    if (process < 0) {
+        failure_set(&answer, EXIT_CODE_SYSTEM, "%s: no child process to write it with (%s)", path,
+                    strerror(errno));
+    }
+    close(ends[1]);
+    ssize_t heard = 0;
+    while (process > 0 && (heard = read(ends[0], &answer, sizeof answer)) < 0 && errno == EINTR) {
+    }
+    close(ends[0]);
+    int status = 0;
+    while (process > 0 && waitpid(process, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (process > 0 && heard != (ssize_t)sizeof answer) {
+        answer = (struct failure){0};
+        failure_set(&answer, EXIT_CODE_IO, "%s: writing it crashed (status %d); nothing was kept",
+                    path, status);
+    }
+    return answer.code == EXIT_CODE_DONE || failure_set(failure, answer.code, "%s", answer.text);
 }

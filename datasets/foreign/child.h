@@ -31,4 +31,9 @@ size_t child_episode_count(const void *source);
 bool child_read(void *source, size_t index, struct foreign_episode *episode,
                 struct failure *failure);
 
+/* Run work(self) in a child without these limits and bring back how it failed; for writing with a
+ * library that is of no use any more, and cannot end, after an error. `path` is for messages. */
+bool child_run(bool (*work)(void *self, struct failure *failure), void *self, const char *path,
+               struct failure *failure);
+
 #endif

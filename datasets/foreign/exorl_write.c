@@ -1,11 +1,11 @@
 #include "datasets/foreign/formats.h"
 
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "datasets/foreign/folder.h"
 #include "datasets/foreign/npz.h"
 
 /* The arrays of the longest episode, with the row of the reset. */
@@ -113,29 +113,9 @@ static bool write_all(const char *folder, const struct store *store, struct fail
     return is_written;
 }
 
-/* The folder gets its name when all is in it. */
 static bool exorl_write(const char *path, const struct store *store, struct failure *failure)
 {
-    struct stat status;
-    if (lstat(path, &status) == 0) {
-        return failure_set(failure, EXIT_CODE_USAGE,
-                           "%s: found something of that name, expected nothing there; remove it or "
-                           "choose another name",
-                           path);
-    }
-    char part[FILE_PATH_MAX];
-    if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part) {
-        return failure_set(failure, EXIT_CODE_USAGE,
-                           "%.100s...: found a path that is too long; use a shorter one", path);
-    }
-    bool is_written = file_remove_tree(part, failure) && file_make_folder(part, failure) &&
-                      write_all(part, store, failure) && file_sync_folder(part, failure) &&
-                      file_rename_folder(part, path, failure);
-    if (!is_written) {
-        struct failure second = {.code = EXIT_CODE_DONE}; /* the first is what matters */
-        file_remove_tree(part, &second);
-    }
-    return is_written;
+    return folder_write(path, store, write_all, failure);
 }
 
 const struct foreign_writer foreign_exorl_writer = {.name = "exorl", .write = exorl_write};

@@ -16,6 +16,7 @@ const struct foreign_format *const foreign_formats[] = {
 
 const struct foreign_writer *const foreign_writers[] = {
     &foreign_exorl_writer,
+    &foreign_minari_writer,
     NULL,
 };
 

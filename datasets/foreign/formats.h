@@ -10,5 +10,6 @@ extern const struct foreign_format foreign_d4rl;
 extern const struct foreign_format foreign_minari;
 
 extern const struct foreign_writer foreign_exorl_writer;
+extern const struct foreign_writer foreign_minari_writer;
 
 #endif

@@ -1,0 +1,101 @@
+"""Do data survive Minari -> store -> Minari, and store -> Minari -> store, to the bit?
+
+check_minari_export.py CHAINRING STORE_TOOL (tests/producers/make has minari itself read them)"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tarfile
+import tempfile
+
+import h5py
+import numpy as np
+
+import minari_sample as sample
+from foreign_check import fixture
+
+
+def convert(chainring, source, output, *options, code=0, **more):
+    run = subprocess.run([chainring, "convert", source, f"--convert.output={output}", *options],
+                         capture_output=True, text=True, timeout=120, **more)
+    assert run.returncode == code, (source, run.returncode, run.stderr)
+    return run.stderr
+
+
+def expect(found, wanted, name):
+    assert found.dtype == wanted.dtype and found.shape == wanted.shape, (name, found, wanted)
+    assert found.tobytes() == wanted.tobytes(), (name, found, wanted)
+
+
+def check_minari(chainring, folder):
+    """Single precision comes back as it was; rewards, which were in double, rounded."""
+    with tarfile.open(fixture("minari_flat.tar.xz")) as archive:
+        archive.extractall(folder)
+    store, back = os.path.join(folder, "a.h5"), os.path.join(folder, "back again")
+    convert(chainring, os.path.join(folder, "flat-v0"), store)
+    convert(chainring, store, back, "--convert.to=minari")
+    assert sorted(os.listdir(os.path.join(back, "data"))) == ["main_data.hdf5", "metadata.json"]
+    with h5py.File(os.path.join(back, "data/main_data.hdf5")) as file:
+        for number in range(len(sample.LENGTHS)):
+            group = file[f"episode_{number}"]
+            terminations, truncations = sample.flags(number)
+            states = sample.infos(number)
+            for key, wanted in {
+                    "observations": sample.flat(number), "actions": sample.actions(number),
+                    "rewards": sample.rewards(number).astype(np.float32),
+                    "terminations": terminations, "truncations": truncations,
+                    "infos/physics": np.hstack([states["qpos"], states["qvel"]])}.items():
+                expect(group[key][:], wanted, key)
+                assert group[key].maxshape[0] is None, key
+            assert group.attrs["id"] == number
+            assert group.attrs["total_steps"] == sample.LENGTHS[number]
+    with open(os.path.join(back, "data/metadata.json"), encoding="utf-8") as file:
+        metadata = json.load(file)
+    assert metadata["dataset_id"] == "back-again" and metadata["total_episodes"] == 2, metadata
+    assert metadata["total_steps"] == sum(sample.LENGTHS) and metadata["data_format"] == "hdf5"
+    assert json.loads(metadata["observation_space"]) == {
+        "type": "Box", "dtype": "float32", "shape": [3], "low": [-np.inf] * 3, "high": [np.inf] * 3}
+    assert json.loads(metadata["action_space"])["low"] == [-1, -1]
+    check_refusals(chainring, store, back, folder)
+
+
+def check_store(chainring, store_tool, folder):
+    """Two tasks, physics, hidden numbers, groups and all ends: every array and attribute."""
+    store, between, back = (os.path.join(folder, name) for name in ("b.h5", "b", "c.h5"))
+    subprocess.run([store_tool, "write", store], check=True)
+    convert(chainring, store, between, "--convert.to=minari")
+    convert(chainring, between, back)
+    with h5py.File(store) as first, h5py.File(back) as second:
+        names = []
+        first.visititems(lambda name, item: names.append(name) if hasattr(item, "shape") else None)
+        assert len(names) > 10, names
+        for name in names:
+            expect(second[name][:], first[name][:], name)
+        for name in set(first.attrs) - {"source"}:
+            assert np.array_equal(first.attrs[name], second.attrs[name]), name
+
+
+def check_refusals(chainring, store, back, folder):
+    line = convert(chainring, store, back, "--convert.to=minari", code=64)
+    assert "expected nothing there" in line and line.count("\n") == 1, line
+    full = os.path.join(folder, "full")
+
+    def no_room():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+    line = convert(chainring, store, full, "--convert.to=minari", code=74, preexec_fn=no_room)
+    assert "main_data.hdf5: cannot be written" in line, line
+    assert not [name for name in os.listdir(folder) if name.startswith("full")]
+
+
+def main():
+    chainring, store_tool = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as folder:
+        check_minari(chainring, folder)
+        check_store(chainring, store_tool, folder)
+    print("Minari and stores come back to the bit")
+
+
+if __name__ == "__main__":
+    main()
