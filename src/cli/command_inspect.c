@@ -2,9 +2,12 @@
 
 #include <stdio.h>
 
+#include "cli/config_chain.h"
 #include "cli/task_list.h"
 #include "comm/comm.h"
+#include "context/layout.h"
 #include "datasets/inspect.h"
+#include "datasets/inspect_chains.h"
 #include "datasets/replay.h"
 
 static void replay_store(const struct config *config, const struct store *store,
@@ -34,6 +37,30 @@ static void inspect_file(const struct config *config, const char *path, struct f
     store_close(store);
 }
 
+/* mesh.ring says how many ranks share a context; they need not be there. */
+static void inspect_configuration(const struct config *config, struct failure *failure)
+{
+    enum inspect_form form =
+        config->inspect.format == CONFIG_FORMAT_JSON ? INSPECT_JSON : INSPECT_TEXT;
+    struct token_layout layout;
+    struct inspect_chains_options options = {
+        .law = config_chain_law(config),
+        .seed = config->run.seed,
+        .contexts = config->train.contexts,
+        .samples = config->inspect.samples,
+        .rule = (enum partition_rule)config->mesh.shard,
+        .places = config->mesh.ring > 0 ? config->mesh.ring : comm_size(),
+    };
+    struct store *store = store_open(config->data.store, failure);
+    if (store && token_layout_parse(&layout, config->context.tokens, failure) &&
+        (config->data.task[0] == '\0' ||
+         store_find_task(&options.task, store, config->data.task, failure))) {
+        options.tokens = layout.count;
+        inspect_chains(stdout, store, &options, form, failure);
+    }
+    store_close(store);
+}
+
 enum exit_code command_inspect(const struct config *config, const char *subject)
 {
     struct failure failure = {0};
@@ -42,6 +69,8 @@ enum exit_code command_inspect(const struct config *config, const char *subject)
                     "inspect: found verify and replay, expected one of them; ask twice");
     } else if (comm_rank() == 0 && config->inspect.tasks == CONFIG_YES) {
         task_list_print(stdout, config->inspect.format == CONFIG_FORMAT_JSON, &failure);
+    } else if (comm_rank() == 0 && config->inspect.chains == CONFIG_YES) {
+        inspect_configuration(config, &failure);
     } else if (comm_rank() == 0) {
         inspect_file(config, subject, &failure);
     }

@@ -35,7 +35,10 @@ static const struct command_entry entries[COMMANDS] = {
                          .help = "say what a trajectory store holds, or check it; list the tasks",
                          .positional = "FILE",
                          .argument = COMMAND_ARGUMENT_FILE,
-                         .sections = CONFIG_READS(inspect)},
+                         .sections = CONFIG_READS(inspect) | CONFIG_READS(run) |
+                                     CONFIG_READS(data) | CONFIG_READS(chain) |
+                                     CONFIG_READS(context) | CONFIG_READS(mesh) |
+                                     CONFIG_READS(train)},
     [COMMAND_BENCH] = {.name = "bench",
                        .help = "measure attention, ring, data or envs on this machine",
                        .positional = "NAME",
@@ -262,8 +265,10 @@ static bool read_file(struct command_line *line, struct config *config, struct f
     case COMMAND_ARGUMENT_RUN:
         snprintf(path, sizeof path, "%s/config.yaml", line->positional);
         return config_read_file(config, &line->origins, path, failure);
-    case COMMAND_ARGUMENT_OTHER:
     case COMMAND_ARGUMENT_FILE:
+        return config->inspect.chains == CONFIG_NO ||
+               config_read_file(config, &line->origins, line->positional, failure);
+    case COMMAND_ARGUMENT_OTHER:
         break;
     }
     return true;
@@ -306,7 +311,14 @@ static bool check_subject(const struct command_line *line, const struct config *
 static bool resolve(struct command_line *line, struct config *config, char **arguments,
                     struct failure *failure)
 {
-    unsigned sections = command_line_entry(line->command)->sections;
+    const struct command_entry *entry = command_line_entry(line->command);
+    unsigned sections = entry->sections;
+    /* The options say whether inspect's FILE is a configuration; then they are put over it. */
+    if (entry->argument == COMMAND_ARGUMENT_FILE &&
+        !(config_read_environment(config, &line->origins, sections, failure) &&
+          read_options(line, config, arguments, failure) && check_subject(line, config, failure))) {
+        return false;
+    }
     return read_file(line, config, failure) &&
            config_read_environment(config, &line->origins, sections, failure) &&
            read_options(line, config, arguments, failure) && name_run(line, config, failure) &&

@@ -29,7 +29,8 @@ enum command_argument {
     COMMAND_ARGUMENT_RUN,             /* a folder that holds its file, config.yaml */
     COMMAND_ARGUMENT_OPTIONAL_RUN,    /* the same, if given */
     COMMAND_ARGUMENT_OTHER,           /* nothing */
-    COMMAND_ARGUMENT_FILE, /* nothing; left out where the options ask for something else */
+    COMMAND_ARGUMENT_FILE, /* nothing, or with inspect.chains its file; left out where the options
+                              ask for something else */
 };
 
 struct command_entry {

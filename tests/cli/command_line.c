@@ -180,7 +180,7 @@ static void test_bad_options_are_usage(void **state)
     expect_training_usage("--.=5", "unknown option --.");
     expect_training_usage("--bench.length=5", "train does not read --bench.length");
     expect_training_usage("--step\ns=5", "unknown option --step?s");
-    expect_usage("inspect a.h5 --train.steps=5", "inspect does not read --train.steps");
+    expect_usage("inspect a.h5 --model.width=5", "inspect does not read --model.width");
 }
 
 static void test_bad_positionals_are_usage(void **state)

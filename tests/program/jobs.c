@@ -58,6 +58,17 @@ static void test_inspect_shows_and_verifies(void **state)
     expect_print(*state, 0, "inspect store.h5 --replay", "both rules agree");
 }
 
+static void test_inspect_prints_the_chains_of_a_configuration(void **state)
+{
+    expect_print(*state, 0, "inspect --chains run.yaml", "1 to 3 trajectories, sampling uniform");
+    expect_print(*state, 0, "inspect run.yaml --chains --chain.sampling=best --mesh.ring=4",
+                 "each on 4 ranks, zigzag");
+    expect_print(*state, 2, "inspect --chains run.yaml --samples=2 --format=json",
+                 "\"shard_tokens\": [");
+    struct support_outcome outcome = program_run(*state, 0, "inspect --chains store.h5");
+    support_expect_line(&outcome, EXIT_CODE_CONFIG, "chainring: ", "store.h5");
+}
+
 static void test_inspect_lists_every_task(void **state)
 {
     expect_print(*state, 0, "inspect --tasks", "\nquadruped_roll_fast ");
@@ -154,6 +165,7 @@ int main(int argc, char **argv)
                                   &program),
         cmocka_unit_test_prestate(test_collect_never_overwrites, &program),
         cmocka_unit_test_prestate(test_inspect_shows_and_verifies, &program),
+        cmocka_unit_test_prestate(test_inspect_prints_the_chains_of_a_configuration, &program),
         cmocka_unit_test_prestate(test_inspect_lists_every_task, &program),
         cmocka_unit_test_prestate(test_every_layout_trains_and_is_evaluated, &program),
         cmocka_unit_test_prestate(test_mesh_of_groups_and_rings_learns_the_same, &program),

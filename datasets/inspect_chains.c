@@ -1,0 +1,139 @@
+#include "datasets/inspect_chains.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <string.h>
+
+enum { SHOWN = 8 }; /* episodes, or places, of a chain in a line for people */
+
+/* One chain, cut over the ring. */
+struct sample {
+    uint64_t step;
+    size_t number; /* of the context in its step */
+    struct chain chain;
+    struct partition partition;
+};
+
+static void draw(struct sample *sample, const struct chain_catalog *catalog,
+                 const struct inspect_chains_options *options, size_t index)
+{
+    sample->step = 1 + index / options->contexts;
+    sample->number = index % options->contexts;
+    chain_draw(&sample->chain, catalog, options->task, &options->law, options->seed, sample->step,
+               sample->number);
+    partition_cut(&sample->partition, &sample->chain.steps, 1);
+}
+
+/* --- Text ------------------------------------------------------------------------------------- */
+
+static void print_head(FILE *out, const struct store *store,
+                       const struct inspect_chains_options *options)
+{
+    static const char *const samplings[] = {"uniform", "return", "history", "best"};
+    fprintf(out, "%s, task %s: %zu to %zu trajectories, sampling %s, seed %llu\n",
+            store_path(store), store_spec(store)->tasks[options->task], options->law.trials_min,
+            options->law.trials, samplings[options->law.sampling],
+            (unsigned long long)options->seed);
+    fprintf(out, "%zu contexts of a step, each on %zu rank%s, %s, %zu tokens of a step\n\n",
+            options->contexts, options->places, options->places == 1 ? "" : "s",
+            options->rule == PARTITION_ZIGZAG ? "zigzag" : "contiguous", options->tokens);
+    fprintf(out, "%6s%9s%8s%8s%12s%9s%10s  %s\n", "step", "context", "group", "trials", "target",
+            "steps", "tokens", "tokens of each rank");
+}
+
+static void print_sample(FILE *out, const struct store *store,
+                         const struct inspect_chains_options *options, const struct sample *sample)
+{
+    const struct chain *chain = &sample->chain;
+    fprintf(out, "%6llu%9zu%8lld%8zu%12.6g%9zu%10zu ", (unsigned long long)sample->step,
+            sample->number, (long long)store_group(store, chain->episodes[0]), chain->count,
+            chain->target, chain->steps, chain->steps * options->tokens);
+    for (size_t place = 0; place < options->places && place < SHOWN; place++) {
+        fprintf(out, " %zu", sample->partition.shards[place].row_count * options->tokens);
+    }
+    fprintf(out, options->places > SHOWN ? " ...\n%15s" : "\n%15s", "");
+    for (size_t i = 0; i < chain->count; i++) {
+        if (chain->count > SHOWN && i == SHOWN / 2) {
+            fprintf(out, " ...");
+            i = chain->count - SHOWN / 2;
+        }
+        fprintf(out, " %zu (%.4g)", chain->episodes[i],
+                store_return(store, options->task, chain->episodes[i]));
+    }
+    fprintf(out, "\n");
+}
+
+/* --- JSON ------------------------------------------------------------------------------------- */
+
+static json_t *sample_json(const struct store *store, const struct inspect_chains_options *options,
+                           const struct sample *sample)
+{
+    const struct chain *chain = &sample->chain;
+    json_t *episodes = json_array();
+    json_t *returns = json_array();
+    json_t *shards = json_array();
+    for (size_t i = 0; i < chain->count; i++) {
+        double value = store_return(store, options->task, chain->episodes[i]);
+        json_array_append_new(episodes, json_integer((json_int_t)chain->episodes[i]));
+        json_array_append_new(returns, json_real(value));
+    }
+    for (size_t place = 0; place < options->places; place++) {
+        size_t tokens = sample->partition.shards[place].row_count * options->tokens;
+        json_array_append_new(shards, json_integer((json_int_t)tokens));
+    }
+    return json_pack("{s:I, s:I, s:I, s:o, s:o, s:f, s:I, s:I, s:o}", "step",
+                     (json_int_t)sample->step, "context", (json_int_t)sample->number, "group",
+                     (json_int_t)store_group(store, chain->episodes[0]), "episodes", episodes,
+                     "returns", returns, "target", chain->target, "steps", (json_int_t)chain->steps,
+                     "tokens", (json_int_t)(chain->steps * options->tokens), "shard_tokens",
+                     shards);
+}
+
+/* --- Both ------------------------------------------------------------------------------------- */
+
+static void print_chains(FILE *out, const struct store *store, const struct chain_catalog *catalog,
+                         const struct inspect_chains_options *options, enum inspect_form form)
+{
+    struct sample sample;
+    json_t *list = json_array();
+    partition_open(&sample.partition, options->rule, options->places, 1);
+    if (form == INSPECT_TEXT) {
+        print_head(out, store, options);
+    }
+    for (size_t i = 0; i < options->samples; i++) {
+        draw(&sample, catalog, options, i);
+        if (form == INSPECT_TEXT) {
+            print_sample(out, store, options, &sample);
+        } else {
+            json_array_append_new(list, sample_json(store, options, &sample));
+        }
+    }
+    partition_close(&sample.partition);
+    json_t *root = json_pack("{s:s, s:s, s:o}", "file", store_path(store), "task",
+                             store_spec(store)->tasks[options->task], "chains", list);
+    if (form == INSPECT_JSON) {
+        json_dumpf(root, out, JSON_INDENT(2));
+        fputc('\n', out);
+    }
+    json_decref(root);
+}
+
+bool inspect_chains(FILE *out, const struct store *store,
+                    const struct inspect_chains_options *options, enum inspect_form form,
+                    struct failure *failure)
+{
+    if (!chain_law_check(&options->law, failure)) {
+        return false;
+    }
+    struct chain_catalog catalog;
+    chain_catalog_open(&catalog, store);
+    print_chains(out, store, &catalog, options, form);
+    chain_catalog_close(&catalog);
+    if (fflush(out) == 0 && !ferror(out)) {
+        return true;
+    }
+    return failure_set(failure, EXIT_CODE_IO,
+                       "the output cannot be written (%s), expected room for it; check where it "
+                       "goes",
+                       strerror(errno));
+}
