@@ -187,10 +187,34 @@ static void print_episodes(FILE *out, const struct description *description)
             store_length_max(description->store));
 }
 
+/* Over all of its numbers: how far apart they are. */
+static void print_observations(FILE *out, const struct store *store)
+{
+    size_t dim = store_spec(store)->observation_dim;
+    const double *mean = store_observation_mean(store);
+    const double *deviation = store_observation_deviation(store);
+    double low = mean[0], high = mean[0], widest = deviation[0];
+    for (size_t i = 0; i < dim; i++) {
+        low = fmin(low, mean[i]);
+        high = fmax(high, mean[i]);
+        widest = fmax(widest, deviation[i]);
+    }
+    fprintf(out, "  observation  means %.4g to %.4g, deviations up to %.4g\n", low, high, widest);
+}
+
+/* A bar of so many eighths of a character, and spaces up to BAR_WIDTH. */
+static void print_bar(FILE *out, size_t eighths)
+{
+    static const char *const blocks[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"};
+    for (size_t i = 0; i < BAR_WIDTH; i++) {
+        size_t left = eighths > 8 * i ? eighths - 8 * i : 0;
+        fputs(blocks[left < 8 ? left : 8], out);
+    }
+}
+
 /* One line per bin, the longest bar BAR_WIDTH wide; a bin that is not empty shows. */
 static void print_histogram(FILE *out, const struct returns *returns)
 {
-    static const char bar[BAR_WIDTH + 1] = "########################################";
     size_t most = 1;
     for (size_t i = 0; i < BINS; i++) {
         most = returns->bins[i] > most ? returns->bins[i] : most;
@@ -199,9 +223,11 @@ static void print_histogram(FILE *out, const struct returns *returns)
     for (size_t i = 0; i < bins; i++) {
         double share = (double)i / BINS;
         double from = returns->minimum * (1 - share) + returns->maximum * share;
-        int width = (int)((double)returns->bins[i] / (double)most * BAR_WIDTH + 0.5);
-        width = returns->bins[i] > 0 && width == 0 ? 1 : width;
-        fprintf(out, "    %12.6g |%-*.*s %zu\n", from, BAR_WIDTH, width, bar, returns->bins[i]);
+        double width = (double)returns->bins[i] / (double)most * 8 * BAR_WIDTH;
+        size_t eighths = (size_t)(width + 0.5);
+        fprintf(out, "    %12.6g |", from);
+        print_bar(out, returns->bins[i] > 0 && eighths == 0 ? 1 : eighths);
+        fprintf(out, " %zu\n", returns->bins[i]);
     }
 }
 
@@ -260,6 +286,15 @@ static json_t *sources_json(const struct store *store)
     return sources;
 }
 
+static json_t *numbers_json(const double *numbers, size_t count)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(array, json_real(numbers[i]));
+    }
+    return array;
+}
+
 static json_t *task_json(const struct description *description, size_t task)
 {
     const struct returns *returns = &description->returns[task];
@@ -308,6 +343,11 @@ static json_t *description_json(const struct description *description)
     json_object_set_new(object, "length_minimum", count_json(description->length_min));
     json_object_set_new(object, "length_maximum", count_json(store_length_max(store)));
     json_object_set_new(object, "sources", sources_json(store));
+    size_t dim = description->spec->observation_dim;
+    json_object_set_new(object, "observation_mean",
+                        numbers_json(store_observation_mean(store), dim));
+    json_object_set_new(object, "observation_deviation",
+                        numbers_json(store_observation_deviation(store), dim));
     json_object_set_new(object, "tasks", tasks);
     return object;
 }
@@ -348,6 +388,7 @@ bool inspect_describe(FILE *out, const struct store *store, enum inspect_form fo
     }
     print_spec(out, &description);
     print_episodes(out, &description);
+    print_observations(out, store);
     for (size_t k = 0; k < description.spec->task_count; k++) {
         print_returns(out, &description, k);
     }

@@ -96,10 +96,11 @@ static void test_inspect_describes_spec_episodes_and_returns(void **state)
     assert_printed(scene, "observation 3, action 2, physics 4, hidden 2\n");
     assert_printed(scene, "7 in 3 groups: 3 of unknown end, 2 terminated, 2 truncated\n");
     assert_printed(scene, "steps        31; 1 to 8 per episode\n");
+    assert_printed(scene, "observation  means ");
     assert_printed(scene, "returns of reach (reward: simulated)\n");
     assert_printed(scene, " ± ");
     assert_printed(scene, "returns of rest-v2 (reward: relabelled)\n");
-    assert_printed(scene, "|####");
+    assert_printed(scene, "|█");
 }
 
 static void test_inspect_histogram_counts_every_episode_once(void **state)
@@ -109,7 +110,7 @@ static void test_inspect_histogram_counts_every_episode_once(void **state)
     assert_true(print(scene, inspect_describe, INSPECT_TEXT, &failure));
     size_t episodes = 0, lines = 0;
     for (char *at = strchr(scene->text, '|'); at; at = strchr(at + 1, '|'), lines++) {
-        episodes += strtoul(at + 1 + strspn(at + 1, "# "), NULL, 10);
+        episodes += strtoul(at + 1 + strcspn(at + 1, "0123456789"), NULL, 10);
     }
     assert_int_equal(lines, 10 * SAMPLE_TASKS);
     assert_int_equal(episodes, SAMPLE_EPISODES * SAMPLE_TASKS);
@@ -132,6 +133,10 @@ static void test_inspect_json_agrees_with_the_store(void **state)
     assert_int_equal(json_integer_value(json_object_get(root, "steps")), 31);
     assert_int_equal(json_integer_value(json_object_get(root, "length_minimum")), 1);
     assert_int_equal(json_integer_value(json_object_get(root, "length_maximum")), 8);
+    json_t *means = json_object_get(root, "observation_mean");
+    assert_int_equal(json_array_size(means), SAMPLE_OBSERVATION);
+    assert_true(json_real_value(json_array_get(means, 1)) ==
+                store_observation_mean(scene->store)[1]);
     json_t *tasks = json_object_get(root, "tasks");
     assert_int_equal(json_array_size(tasks), SAMPLE_TASKS);
     for (size_t k = 0; k < SAMPLE_TASKS; k++) {
