@@ -29,7 +29,8 @@ struct behaviour_episode {
     double skill;             /* in [0, 1] */
     size_t time;              /* steps that are done */
     const float *observation; /* (observation_dim) of the state that holds */
-    float reward;             /* of the step before; 0 at the first */
+    float reward;             /* of the step before; where the trials of a group share a context,
+                                 that may be the last of the trial before */
 };
 
 struct behaviour {

@@ -29,6 +29,7 @@ struct collector {
     float *reward;      /* (steps_max) */
     double *physics;    /* (steps_max + 1, physics_dim) */
     double *hidden;     /* (hidden_dim) */
+    float last_reward;  /* of the episode that was played last */
     size_t redrawn;
 
     /* What is shown: steps of this share, an episode counting as its longest. */
@@ -176,6 +177,7 @@ static struct outcome play(struct collector *collector, struct random *random, s
         .random = random,
         .trial = trial,
         .skill = skill_of(collector->options, trial),
+        .reward = trial > 0 ? collector->last_reward : 0.0f,
     };
     env_reset(collector->env, random);
     behaviour->begin(behaviour, &episode);
@@ -191,6 +193,7 @@ static struct outcome play(struct collector *collector, struct random *random, s
         episode.time = ++result.length;
         result.sum += (double)outcome.reward;
         result.end = outcome.end;
+        collector->last_reward = outcome.reward;
         record_state(collector, result.length);
         if (result.end == ENV_RUNNING) {
             show(collector, result.length);

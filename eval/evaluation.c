@@ -72,41 +72,6 @@ static bool check_trials(const struct evaluation *evaluation, struct failure *fa
                        evaluation->result->trials, most);
 }
 
-/* The task has `found` of what the policy was trained on. */
-static bool refuse_task(const struct evaluation *evaluation, const char *what, size_t found,
-                        const char *relation, size_t expected, struct failure *failure)
-{
-    return failure_set(failure, EXIT_CODE_CONFIG,
-                       "task %s: found %zu %s, expected %s%zu, which the policy in %s was trained "
-                       "on; set eval.task to a task like %s",
-                       evaluation->result->task, found, what, relation, expected,
-                       evaluation->result->checkpoint, evaluation->trained.snapshot.task);
-}
-
-static bool check_task(const struct evaluation *evaluation, struct failure *failure)
-{
-    const struct model_shape *shape = &evaluation->trained.snapshot.shape;
-    const struct env_spec *spec = evaluation->spec;
-    if (spec->observation_dim != shape->observation_dim) {
-        return refuse_task(evaluation, "observations", spec->observation_dim, "",
-                           shape->observation_dim, failure);
-    }
-    if (spec->action_dim != shape->action_dim) {
-        return refuse_task(evaluation, "action elements", spec->action_dim, "", shape->action_dim,
-                           failure);
-    }
-    if (spec->steps_max > shape->time_max) {
-        return refuse_task(evaluation, "steps in a trial", spec->steps_max, "at most ",
-                           shape->time_max, failure);
-    }
-    if (strcmp(spec->domain, evaluation->trained.snapshot.domain) != 0) {
-        log_warning("task %s is of domain %s, but the policy in %s was trained on domain %s",
-                    spec->task, spec->domain, evaluation->result->checkpoint,
-                    evaluation->trained.snapshot.domain);
-    }
-    return true;
-}
-
 static bool open_task(struct evaluation *evaluation, struct failure *failure)
 {
     struct failure problem = {0};
@@ -120,7 +85,7 @@ static bool open_task(struct evaluation *evaluation, struct failure *failure)
         return failure_set(failure, problem.code, "%s%s", problem.text, hint);
     }
     evaluation->spec = env_task_spec(evaluation->task);
-    return check_task(evaluation, failure);
+    return trained_policy_check(&evaluation->trained, evaluation->spec, failure);
 }
 
 /* --- Memory ----------------------------------------------------------------------------------- */

@@ -1,7 +1,9 @@
 #include "eval/trained_policy.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "checkpoint/checkpoint.h"
 #include "comm/comm.h"
@@ -77,4 +79,39 @@ void trained_policy_load(struct parameters *parameters, const struct trained_pol
     }
     comm_agree(&failure);
     comm_broadcast(parameters->flat, parameters->count * sizeof *parameters->flat);
+}
+
+/* The task has `found` of what the policy was trained on. */
+static bool refuse_task(const struct trained_policy *trained, const struct env_spec *spec,
+                        const char *what, size_t found, const char *relation, size_t expected,
+                        struct failure *failure)
+{
+    return failure_set(failure, EXIT_CODE_CONFIG,
+                       "task %s: found %zu %s, expected %s%zu, which the policy in %s was trained "
+                       "on; choose a task like %s",
+                       spec->task, found, what, relation, expected, trained->path,
+                       trained->snapshot.task);
+}
+
+bool trained_policy_check(const struct trained_policy *trained, const struct env_spec *spec,
+                          struct failure *failure)
+{
+    const struct model_shape *shape = &trained->snapshot.shape;
+    if (spec->observation_dim != shape->observation_dim) {
+        return refuse_task(trained, spec, "observations", spec->observation_dim, "",
+                           shape->observation_dim, failure);
+    }
+    if (spec->action_dim != shape->action_dim) {
+        return refuse_task(trained, spec, "action elements", spec->action_dim, "",
+                           shape->action_dim, failure);
+    }
+    if (spec->steps_max > shape->time_max) {
+        return refuse_task(trained, spec, "steps in a trial", spec->steps_max, "at most ",
+                           shape->time_max, failure);
+    }
+    if (strcmp(spec->domain, trained->snapshot.domain) != 0) {
+        log_warning("task %s is of domain %s, but the policy in %s was trained on domain %s",
+                    spec->task, spec->domain, trained->path, trained->snapshot.domain);
+    }
+    return true;
 }

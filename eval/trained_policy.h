@@ -5,10 +5,12 @@
 #ifndef CHAINRING_EVAL_TRAINED_POLICY_H
 #define CHAINRING_EVAL_TRAINED_POLICY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/file.h"
 #include "checkpoint/snapshot.h"
+#include "envs/env.h"
 #include "model/parameters.h"
 
 /* Plain data without pointers. */
@@ -23,6 +25,12 @@ struct trained_policy {
  * EXIT_CODE_NO_INPUT where there is none, EXIT_CODE_DATA where it is damaged. Collective over the
  * job. */
 void trained_policy_find(struct trained_policy *trained, const char *run, const char *checkpoint);
+
+/* Can the policy act in a task? It must observe and do as many numbers as the policy was trained
+ * on, in no longer episodes; another domain is only a warning. False and a failure
+ * (EXIT_CODE_CONFIG). Local. */
+bool trained_policy_check(const struct trained_policy *trained, const struct env_spec *spec,
+                          struct failure *failure);
 
 /* Read its numbers into parameters that were bound for its shape. Fatal on all ranks where that
  * fails. Collective over the job. */

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/workers.h"
 #include "behaviours/chance.h"
 #include "behaviours/drift.h"
@@ -11,6 +12,7 @@
 #include "behaviours/script.h"
 #include "comm/comm.h"
 #include "datasets/collector.h"
+#include "eval/policy_behaviour.h"
 
 static bool open_planner(struct behaviour *behaviour, const struct env_task *task,
                          const struct config_collect *collect, struct failure *failure)
@@ -28,6 +30,32 @@ static bool open_planner(struct behaviour *behaviour, const struct env_task *tas
     return planner_open(behaviour, task, &options, failure);
 }
 
+/* Collective, and fatal on all ranks where it fails. `explore` must live as long as the behaviour.
+ */
+static void open_policy(struct behaviour *behaviour, const struct env_task *task, double *explore,
+                        const struct config *config)
+{
+    const struct config_collect *collect = &config->collect;
+    struct failure failure = {0};
+    if (collect->run[0] == '\0' && collect->checkpoint[0] == '\0') {
+        failure_set(&failure, EXIT_CODE_CONFIG,
+                    "collect.run: found no run, expected the folder of one whose policy acts");
+    }
+    config_explore(explore, collect->episodes, "collect.explore", collect->explore, &failure);
+    comm_agree(&failure);
+    struct policy_behaviour_options options = {
+        .run = collect->run,
+        .checkpoint = collect->checkpoint,
+        .trials = collect->episodes,
+        .target = collect->target,
+        .target_scale = collect->target_scale,
+        .explore = explore,
+        .kernel = (enum attention_choice)config->attention.kernel,
+        .key_block = config->attention.key_block,
+    };
+    policy_behaviour_open(behaviour, env_task_spec(task), &options);
+}
+
 static bool open_behaviour(struct behaviour *behaviour, const struct env_task *task,
                            const struct config_collect *collect, struct failure *failure)
 {
@@ -43,6 +71,8 @@ static bool open_behaviour(struct behaviour *behaviour, const struct env_task *t
         return drift_open(behaviour, spec, &noise, failure);
     case CONFIG_POLICY_PLANNER:
         return open_planner(behaviour, task, collect, failure);
+    case CONFIG_POLICY_CHECKPOINT:
+        break; /* opened by all ranks together */
     }
     invariant(!"a policy that there is");
     return false;
@@ -104,12 +134,18 @@ enum exit_code command_collect(const struct config *config, const char *subject)
     struct env_task *task = env_task_open_by(config->collect.task,
                                              (enum inertia_rule)config->collect.inertia, &failure);
     options.task = task;
-    if (task) {
+    bool is_policy = config->collect.policy == CONFIG_POLICY_CHECKPOINT;
+    if (task && !is_policy) {
         open_behaviour(&behaviour, task, &config->collect, &failure);
     }
     comm_agree(&failure);
+    double *explore = memory_take(options.episodes, sizeof *explore);
+    if (is_policy) {
+        open_policy(&behaviour, task, explore, config);
+    }
     collect(&options);
     behaviour.close(&behaviour);
+    memory_free(explore);
     env_task_close(task);
     return EXIT_CODE_DONE;
 }

@@ -47,7 +47,8 @@ enum exit_code command_eval(const struct config *config, const char *subject)
         .key_block = config->attention.key_block,
         .seed = config->eval.seed,
     };
-    config_explore(options->explore, EVALUATION_TRIALS_MAX, config->eval.explore, &failure);
+    config_explore(options->explore, EVALUATION_TRIALS_MAX, "eval.explore", config->eval.explore,
+                   &failure);
     comm_agree(&failure);
     evaluation_run(options, result);
     if (comm_rank() == 0) {

@@ -45,7 +45,8 @@ static void record_policy(struct recording *recording, const struct config *conf
         .seed = config->render.seed,
         .onlooker = &onlooker,
     };
-    config_explore(options->explore, EVALUATION_TRIALS_MAX, config->eval.explore, &failure);
+    config_explore(options->explore, EVALUATION_TRIALS_MAX, "eval.explore", config->eval.explore,
+                   &failure);
     comm_agree(&failure);
     evaluation_run(options, result);
     evaluation_close(result);

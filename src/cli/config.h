@@ -22,6 +22,7 @@ enum config_policy {
     CONFIG_POLICY_RANDOM,
     CONFIG_POLICY_ORNSTEIN_UHLENBECK,
     CONFIG_POLICY_PLANNER,
+    CONFIG_POLICY_CHECKPOINT,
 };
 enum config_format { CONFIG_FORMAT_TEXT, CONFIG_FORMAT_JSON };
 
@@ -87,7 +88,8 @@ bool config_check(const struct config *config, const struct config_origins *orig
 
 /* The deviation of action noise in each of `trials` trials, read from eval.explore: 0 where the
  * list is shorter. False and a failure (EXIT_CODE_CONFIG) where it is not a list of numbers. */
-bool config_explore(double *deviations, size_t trials, const char *list, struct failure *failure);
+bool config_explore(double *deviations, size_t trials, const char *option, const char *list,
+                    struct failure *failure);
 
 /* Width and height, read from render.size. False and a failure (EXIT_CODE_CONFIG) where it is not
  * two numbers of pixels that a camera can have. */

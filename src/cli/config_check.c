@@ -24,7 +24,8 @@ static bool read_deviation(double *deviation, const char *text, size_t length)
     return config_value_number(deviation, item) && *deviation >= 0.0 && *deviation <= explore_max;
 }
 
-bool config_explore(double *deviations, size_t trials, const char *list, struct failure *failure)
+bool config_explore(double *deviations, size_t trials, const char *option, const char *list,
+                    struct failure *failure)
 {
     memset(deviations, 0, trials * sizeof *deviations);
     const char *at = list;
@@ -33,9 +34,9 @@ bool config_explore(double *deviations, size_t trials, const char *list, struct 
         size_t length = strcspn(at, ",");
         if (!read_deviation(&deviation, at, length)) {
             return failure_set(failure, EXIT_CODE_CONFIG,
-                               "eval.explore: found \"%s\", expected numbers from 0 to %g "
+                               "%s: found \"%s\", expected numbers from 0 to %g "
                                "separated by commas, such as \"0.5,0.2\"",
-                               list, explore_max);
+                               option, list, explore_max);
         }
         if (trial < trials) {
             deviations[trial] = deviation;
@@ -114,8 +115,11 @@ bool config_check(const struct config *config, const struct config_origins *orig
         return refuse(origins, CONFIG_OPTION_context_tokens, reason.text, failure);
     }
     double first_deviation;
-    if (!config_explore(&first_deviation, 1, config->eval.explore, &reason)) {
+    if (!config_explore(&first_deviation, 1, "eval.explore", config->eval.explore, &reason)) {
         return refuse(origins, CONFIG_OPTION_eval_explore, reason.text, failure);
+    }
+    if (!config_explore(&first_deviation, 1, "collect.explore", config->collect.explore, &reason)) {
+        return refuse(origins, CONFIG_OPTION_collect_explore, reason.text, failure);
     }
     if (!attention_runs((enum attention_choice)config->attention.kernel)) {
         return refuse(origins, CONFIG_OPTION_attention_kernel,

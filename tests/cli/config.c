@@ -417,17 +417,17 @@ static void test_explore_fills_trials_and_then_zeros(void **state)
     (void)state;
     struct failure failure = {0};
     double deviations[4] = {9.0, 9.0, 9.0, 9.0};
-    assert_true(config_explore(deviations, 4, "0.5,0.25", &failure));
+    assert_true(config_explore(deviations, 4, "eval.explore", "0.5,0.25", &failure));
     assert_true(deviations[0] == 0.5 && deviations[1] == 0.25);
     assert_true(deviations[2] == 0.0 && deviations[3] == 0.0);
-    assert_true(config_explore(deviations, 1, "1,2,3", &failure));
+    assert_true(config_explore(deviations, 1, "eval.explore", "1,2,3", &failure));
     assert_true(deviations[0] == 1.0 && deviations[1] == 0.25);
-    assert_true(config_explore(deviations, 4, "", &failure));
+    assert_true(config_explore(deviations, 4, "eval.explore", "", &failure));
     assert_true(deviations[0] == 0.0);
     static const char *const refused[] = {",", "1,", ",1", "1,,2", "1;2", "-1", "11", "1 ,2", "x"};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         failure = (struct failure){0};
-        assert_false(config_explore(deviations, 4, refused[i], &failure));
+        assert_false(config_explore(deviations, 4, "eval.explore", refused[i], &failure));
         expect_failure(&failure, EXIT_CODE_CONFIG, "eval.explore: found");
     }
 }

@@ -70,6 +70,27 @@ static void test_collecting_that_was_killed_goes_on(void **state)
     support_expect_code(&outcome, 0);
 }
 
+/* The trials of a context are the episodes of a group; one context at a time is one result. */
+static void test_collected_policy_is_the_same_for_any_number_of_ranks(void **state)
+{
+    const struct program *program = *state;
+    static const char roll[] = "collect --policy=checkpoint --run=runs/taught --groups=5 "
+                               "--episodes=3 --explore=0.4,0.1 --output=";
+    char arguments[256];
+    struct support_outcome outcome = program_train(program, 2, "taught", "--train.steps=8");
+    support_expect_code(&outcome, EXIT_CODE_DONE);
+    snprintf(arguments, sizeof arguments, "%salone.h5", roll);
+    outcome = program_run(program, 0, arguments);
+    support_expect_code(&outcome, EXIT_CODE_DONE);
+    snprintf(arguments, sizeof arguments, "%sshared.h5", roll);
+    outcome = program_run(program, 2, arguments);
+    support_expect_code(&outcome, EXIT_CODE_DONE);
+    expect_same_file(program, "alone.h5", "shared.h5");
+    outcome = support_run("cd %s && %s inspect alone.h5 | grep -q 'policy, trial 3'",
+                          program->folder, program->chainring);
+    support_expect_code(&outcome, 0);
+}
+
 static void test_collect_says_what_is_wrong_in_one_line(void **state)
 {
     static const struct {
@@ -78,6 +99,9 @@ static void test_collect_says_what_is_wrong_in_one_line(void **state)
     } cases[] = {
         {"collect --policy=script --task=walker_walk --output=x.h5", "found no script",
          EXIT_CODE_CONFIG},
+        {"collect --policy=checkpoint --output=x.h5", "found no run", EXIT_CODE_CONFIG},
+        {"collect --policy=checkpoint --run=nowhere --output=x.h5", "found no checkpoint",
+         EXIT_CODE_NO_INPUT},
         {"collect --policy=oracle --output=x.h5", "planner", EXIT_CODE_USAGE},
         {"collect --policy=planner --samples=0 --output=x.h5", "samples", EXIT_CODE_USAGE},
         {"collect --policy=planner --spline=quintic --output=x.h5", "cubic", EXIT_CODE_USAGE},
@@ -103,6 +127,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_prestate(
             test_collected_plans_are_the_same_for_any_number_of_ranks_and_threads, &program),
         cmocka_unit_test_prestate(test_collecting_that_was_killed_goes_on, &program),
+        cmocka_unit_test_prestate(test_collected_policy_is_the_same_for_any_number_of_ranks,
+                                  &program),
         cmocka_unit_test_prestate(test_collect_says_what_is_wrong_in_one_line, &program),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
