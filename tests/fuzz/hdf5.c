@@ -1,0 +1,73 @@
+/* A fuzz target (libFuzzer) for the readers of foreign HDF5. Whatever the bytes are, opening and
+ * reading must return, with an episode or with one line; the child may crash, nothing else.
+ * What the child runs through does not guide the fuzzer. `scripts/fuzz` builds and runs it. */
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "datasets/foreign/formats.h"
+
+enum { EPISODES_MAX = 4 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+static void need(bool holds)
+{
+    if (!holds) {
+        __builtin_trap();
+    }
+}
+
+static void need_line(const struct failure *failure)
+{
+    need(failure->code == EXIT_CODE_DATA && failure->text[0] != '\0');
+    need(!strpbrk(failure->text, "\n\r"));
+}
+
+/* Every number can be touched. */
+static double touch(const struct store_spec *spec, const struct store_episode *episode)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < (episode->length + 1) * spec->observation_dim; i++) {
+        sum += (double)episode->observation[i];
+    }
+    for (size_t i = 0; i < episode->length * spec->action_dim; i++) {
+        sum += (double)episode->action[i];
+    }
+    return sum;
+}
+
+static void read_as(const struct foreign_format *format, const char *path)
+{
+    struct store_spec spec;
+    struct failure failure = {0};
+    const struct foreign_options options = {.episode_steps_max = 3};
+    void *source = format->open(path, &options, &spec, &failure);
+    if (!source) {
+        need_line(&failure);
+        return;
+    }
+    size_t count = format->episode_count(source);
+    volatile double sum = 0.0;
+    for (size_t i = 0; i < count && i < EPISODES_MAX; i++) {
+        struct foreign_episode episode;
+        struct failure bad = {0};
+        if (format->read(source, i, &episode, &bad)) {
+            sum += touch(&spec, &episode.data);
+        } else {
+            need_line(&bad);
+        }
+    }
+    format->close(source);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    static const char path[] = "build-fuzz/hdf5/input.hdf5";
+    struct failure failure = {0};
+    need(file_write(path, bytes, size, &failure));
+    read_as(&foreign_d4rl, path);
+    read_as(&foreign_minari, path);
+    return 0;
+}
