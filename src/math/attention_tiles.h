@@ -183,10 +183,22 @@ static const real slack = 16;
 VECTOR_INLINE bool raise_maximum(real *maximum, real *correction, const real *scores,
                                  size_t key_count, size_t lanes)
 {
-    vector most = vector_load(scores);
-    for (size_t j = 1; j < key_count; j++) {
-        most = vector_maximum(vector_load(scores + j * lanes), most);
+    enum { CHAINS = 4 }; /* that do not wait for one another */
+    vector chains[CHAINS];
+    for (size_t i = 0; i < CHAINS; i++) {
+        chains[i] = vector_load(scores);
     }
+    size_t j = 0;
+    for (; j + CHAINS <= key_count; j += CHAINS) {
+        for (size_t i = 0; i < CHAINS; i++) {
+            chains[i] = vector_maximum(vector_load(scores + (j + i) * lanes), chains[i]);
+        }
+    }
+    for (; j < key_count; j++) {
+        chains[0] = vector_maximum(vector_load(scores + j * lanes), chains[0]);
+    }
+    vector most =
+        vector_maximum(vector_maximum(chains[0], chains[1]), vector_maximum(chains[2], chains[3]));
     vector old = vector_load(maximum);
     vector bound = old + vector_all(slack);
     if (!vector_any_greater(most, bound)) {
