@@ -1,6 +1,7 @@
 /* chainring COMMAND: rank 0 reads what the user wants, all ranks do it. */
 #include <stdio.h>
 
+#include "base/subnormal.h"
 #include "cli/command_line.h"
 #include "cli/commands.h"
 #include "comm/comm.h"
@@ -57,6 +58,7 @@ int main(int argc, char **argv)
 {
     static struct wish wish;
     gemm_choose_core(argv);
+    subnormal_flush();
     comm_start(&argc, &argv);
     read_wish(&wish, argc, argv);
     enum exit_code code = run(&wish);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/subnormal.h"
 #include "base/thread.h"
 
 /* Waking a thread takes tens of microseconds; where work follows work, asking a while for the next
@@ -108,6 +109,7 @@ static void *serve(void *self)
     const struct lane *lane = self;
     struct workers *workers = lane->workers;
     size_t round = 0;
+    subnormal_flush();
     fatal_set_hand_over(hand_over, workers);
     for (;;) {
         wait_for_news(workers, round);
