@@ -6,6 +6,7 @@
 #include "bench/attention.h"
 #include "bench/data.h"
 #include "bench/environments.h"
+#include "bench/peak.h"
 #include "bench/ring.h"
 #include "comm/comm.h"
 
@@ -96,11 +97,26 @@ static void bench_data(const struct config *config, struct failure *failure)
     }
 }
 
+static void bench_peak(const struct config *config)
+{
+    struct bench_peak result = bench_peak_run(config->bench.repeats);
+    if (comm_rank() > 0) {
+        return;
+    }
+    if (config->bench.format == CONFIG_FORMAT_JSON) {
+        bench_peak_print_json(stdout, &result);
+    } else {
+        bench_peak_print_text(stdout, &result);
+    }
+}
+
 enum exit_code command_bench(const struct config *config, const char *subject)
 {
     struct failure failure = {0};
     if (strcmp(subject, "attention") == 0) {
         bench_attention(config, &failure);
+    } else if (strcmp(subject, "peak") == 0) {
+        bench_peak(config);
     } else if (strcmp(subject, "ring") == 0) {
         bench_ring(config);
     } else if (strcmp(subject, "envs") == 0) {
@@ -109,7 +125,7 @@ enum exit_code command_bench(const struct config *config, const char *subject)
         bench_data(config, &failure);
     } else {
         failure_set(&failure, EXIT_CODE_USAGE,
-                    "bench: found \"%s\", expected attention, ring, data or envs", subject);
+                    "bench: found \"%s\", expected attention, peak, ring, data or envs", subject);
     }
     comm_agree(&failure);
     return EXIT_CODE_DONE;

@@ -10,9 +10,7 @@ double peak_gemm(real *memory, size_t repeats)
     real *a = memory;
     real *b = memory + extent * extent;
     real *c = memory + 2 * extent * extent;
-    for (size_t i = 0; i < 2 * extent * extent; i++) {
-        memory[i] = (real)(i % 7) - 3;
-    }
+    peak_fill(memory, 2 * extent * extent);
     double best = 0.0;
     for (size_t i = 0; i < repeats; i++) {
         double begun = clock_seconds();
@@ -35,4 +33,30 @@ double peak_multiply_add(size_t repeats)
         best = rate > best ? rate : best;
     }
     return best;
+}
+
+void peak_fill(real *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        values[i] = (real)(i % 7) - 3;
+    }
+}
+
+double peak_read(const real *values, size_t count)
+{
+    enum { SUMS = 64 };
+    real sums[SUMS] = {0};
+    double begun = clock_seconds();
+    for (size_t i = 0; i + SUMS <= count; i += SUMS) {
+        for (size_t j = 0; j < SUMS; j++) {
+            sums[j] += values[i + j];
+        }
+    }
+    real sum = 0;
+    for (size_t j = 0; j < SUMS; j++) {
+        sum += sums[j];
+    }
+    volatile real sink = sum;
+    (void)sink;
+    return (double)(count * sizeof *values) / (clock_seconds() - begun);
 }

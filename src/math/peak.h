@@ -16,4 +16,9 @@ double peak_gemm(real *memory, size_t repeats);
  * nothing is faster. A repeat takes about a millisecond. */
 double peak_multiply_add(size_t repeats);
 
+/* Bytes per second of reading `count` reals once, in their order; peak_fill makes their memory
+ * real first. */
+void peak_fill(real *values, size_t count);
+double peak_read(const real *values, size_t count);
+
 #endif

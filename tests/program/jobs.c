@@ -143,6 +143,12 @@ static void test_bench_data_measures_and_leaves_nothing_behind(void **state)
     expect_print(program, 2, "bench data --repeats=1", "plain read of as many bytes");
 }
 
+static void test_bench_peak_prints_its_rates(void **state)
+{
+    expect_print(*state, 1, "bench peak --repeats=1", "multiply-adds in registers");
+    expect_print(*state, 1, "bench peak --repeats=1 --format=json", "read_bytes_per_second");
+}
+
 static void test_bench_envs_measures_the_named_tasks_or_all(void **state)
 {
     expect_print(*state, 1, "bench envs --repeats=1", "point_mass_hidden");
@@ -154,7 +160,7 @@ static void test_bench_envs_measures_the_named_tasks_or_all(void **state)
     support_expect_line(&unknown, EXIT_CODE_CONFIG, "chainring: ", "\"walker_walk\"");
     struct support_outcome outcome = program_run(*state, 0, "bench nothing");
     support_expect_line(&outcome, EXIT_CODE_USAGE,
-                        "chainring: ", "expected attention, ring, data or envs");
+                        "chainring: ", "expected attention, peak, ring, data or envs");
 }
 
 int main(int argc, char **argv)
@@ -172,6 +178,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_prestate(test_help_and_version_print, &program),
         cmocka_unit_test_prestate(test_bench_attention_prints_its_ratios, &program),
         cmocka_unit_test_prestate(test_bench_data_measures_and_leaves_nothing_behind, &program),
+        cmocka_unit_test_prestate(test_bench_peak_prints_its_rates, &program),
         cmocka_unit_test_prestate(test_bench_envs_measures_the_named_tasks_or_all, &program),
     };
     program_open(&program, argc, argv);
