@@ -371,7 +371,6 @@ static void describe(struct store_spec *spec, const struct sizes *sizes)
     *spec = (struct store_spec){
         .domain = "unknown",
         .simulator = "unknown",
-        .task_count = sizes->rewards,
         .observation_dim = sizes->observation,
         .action_dim = sizes->action,
         .physics_dim = sizes->physics,
@@ -386,14 +385,7 @@ static void describe(struct store_spec *spec, const struct sizes *sizes)
             spec->control_timestep = domain->control_timestep;
         }
     }
-    for (size_t k = 0; k < sizes->rewards; k++) {
-        snprintf(spec->reward_source[k], STORE_NAME_MAX, "recorded");
-        if (sizes->rewards == 1) {
-            snprintf(spec->tasks[k], STORE_NAME_MAX, "recorded");
-        } else {
-            snprintf(spec->tasks[k], STORE_NAME_MAX, "recorded_%zu", k);
-        }
-    }
+    foreign_name_recorded(spec, sizes->rewards);
 }
 
 static void *exorl_open(const char *path, const struct foreign_options *options,

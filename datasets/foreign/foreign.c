@@ -7,12 +7,16 @@
 
 #include "datasets/foreign/formats.h"
 
+/* clang-format off */
 const struct foreign_format *const foreign_formats[] = {
     &foreign_exorl,
+    &foreign_arrays,
+    &foreign_csv,
     &foreign_minari,
     &foreign_d4rl,
     NULL,
 };
+/* clang-format on */
 
 const struct foreign_writer *const foreign_writers[] = {
     &foreign_exorl_writer,
@@ -79,4 +83,17 @@ const struct foreign_writer *foreign_find_writer(const char *name, struct failur
     failure_set(failure, EXIT_CODE_USAGE, "found form \"%.64s\" to write, expected one of %s", name,
                 names);
     return NULL;
+}
+
+void foreign_name_recorded(struct store_spec *spec, size_t count)
+{
+    spec->task_count = count;
+    for (size_t k = 0; k < count; k++) {
+        snprintf(spec->reward_source[k], STORE_NAME_MAX, "recorded");
+        if (count == 1) {
+            snprintf(spec->tasks[k], STORE_NAME_MAX, "recorded");
+        } else {
+            snprintf(spec->tasks[k], STORE_NAME_MAX, "recorded_%zu", k);
+        }
+    }
 }

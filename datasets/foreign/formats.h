@@ -6,10 +6,15 @@
 #include "datasets/foreign/foreign.h"
 
 extern const struct foreign_format foreign_exorl;
+extern const struct foreign_format foreign_arrays;
+extern const struct foreign_format foreign_csv;
 extern const struct foreign_format foreign_d4rl;
 extern const struct foreign_format foreign_minari;
 
 extern const struct foreign_writer foreign_exorl_writer;
 extern const struct foreign_writer foreign_minari_writer;
+
+/* Name `count` rewards that the input has no names for: "recorded", or "recorded_0", ... . */
+void foreign_name_recorded(struct store_spec *spec, size_t count);
 
 #endif

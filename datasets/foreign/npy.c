@@ -11,9 +11,9 @@ static const char magic[] = "\x93NUMPY";
 enum {
     MAGIC_BYTES = 6,
     VERSION_BYTES = 2,
-    HEADER_TEXT_MAX = 4096, /* numpy's own are below 128 bytes */
-    WORD_MAX = 16,          /* of a key or a type */
-    SHOWN_MAX = 40,         /* of a header in a message */
+    HEADER_TEXT_MAX = NPY_BEGINNING_MAX - 12,
+    WORD_MAX = 16,  /* of a key or a type */
+    SHOWN_MAX = 40, /* of a header in a message */
 };
 
 /* Bounds the product of a shape far below what size_t holds. */
@@ -268,8 +268,8 @@ static bool refuse_text(struct cursor text, const char *place, struct failure *f
     return refuse(place, found, "{'descr': ..., 'fortran_order': ..., 'shape': (...), }", failure);
 }
 
-bool npy_read(struct npy *npy, const void *bytes, size_t size, const char *place,
-              struct failure *failure)
+bool npy_read_beginning(struct npy *npy, const void *bytes, size_t size, uint64_t whole,
+                        const char *place, struct failure *failure)
 {
     *npy = (struct npy){0};
     char type[WORD_MAX];
@@ -277,13 +277,23 @@ bool npy_read(struct npy *npy, const void *bytes, size_t size, const char *place
     if (!find_text(&text, bytes, size, place, failure)) {
         return false;
     }
-    npy->numbers = (const unsigned char *)text.end;
+    npy->begin = (size_t)(text.end - (const char *)bytes);
     struct cursor cursor = text;
     if (!take_dictionary(&cursor, npy, type)) {
         return refuse_text(text, place, failure);
     }
-    size_t rest = size - (size_t)(npy->numbers - (const unsigned char *)bytes);
-    return read_type(npy, type, place, failure) && count_numbers(npy, rest, place, failure);
+    return read_type(npy, type, place, failure) &&
+           count_numbers(npy, whole - npy->begin, place, failure);
+}
+
+bool npy_read(struct npy *npy, const void *bytes, size_t size, const char *place,
+              struct failure *failure)
+{
+    if (!npy_read_beginning(npy, bytes, size, size, place, failure)) {
+        return false;
+    }
+    npy->numbers = (const unsigned char *)bytes + npy->begin;
+    return true;
 }
 
 void npy_shape_text(char text[NPY_SHAPE_TEXT], const struct npy *npy)

@@ -16,6 +16,9 @@
 
 enum { NPY_RANK_MAX = 8, NPY_SHAPE_TEXT = 256 };
 
+/* The longest header that is read, with what stands before its text; numpy's are below 128. */
+enum { NPY_BEGINNING_MAX = 4096 + 12 };
+
 /* Borrows the bytes that it was read from. */
 struct npy {
     enum number_type type;
@@ -24,6 +27,7 @@ struct npy {
     size_t rank;     /* 0: one number */
     size_t shape[NPY_RANK_MAX];
     size_t count; /* product of the shape */
+    size_t begin; /* of the numbers, in bytes from the header's first */
     const unsigned char *numbers;
 };
 
@@ -31,6 +35,11 @@ struct npy {
  * ("PLACE: found ..., expected ...; ..."), where `place` names file and key. */
 bool npy_read(struct npy *npy, const void *bytes, size_t size, const char *place,
               struct failure *failure);
+
+/* The same of the first `size` bytes, at least NPY_BEGINNING_MAX of them or all, of a file of
+ * `whole` bytes: its numbers are then for the caller to read, and npy->numbers is NULL. */
+bool npy_read_beginning(struct npy *npy, const void *bytes, size_t size, uint64_t whole,
+                        const char *place, struct failure *failure);
 
 /* All numbers, in C order. Refuse (EXIT_CODE_DATA) what does not fit (number.h). */
 bool npy_to_single(float *out, const struct npy *npy, const char *place, struct failure *failure);
