@@ -15,10 +15,12 @@
 
 #include "base/memory.h"
 
-const struct child_limits child_limits_usual = {
-    .memory_bytes = (size_t)2 << 30, .episode_bytes = (size_t)1 << 30, .answer_seconds = 60};
+const struct child_limits child_limits_usual = {.memory_bytes = (size_t)2 << 30,
+                                                .episode_bytes = (size_t)1 << 30,
+                                                .answer_seconds = 60,
+                                                .waiting_seconds = 1200};
 
-enum { ALIGNMENT = 64, CHILD_SOCKET = 3, WAITING_TIMES = 5 };
+enum { ALIGNMENT = 64, CHILD_SOCKET = 3 };
 
 /* What the child says about an episode; its arrays stand in the shared memory in the order of
  * `place`. Also what it says first, of the whole input. */
@@ -30,6 +32,7 @@ struct answer {
     int64_t group;
     enum store_end end;
     bool is_partial;
+    bool is_last; /* the child ends with it */
     char name[FOREIGN_NAME_MAX];
 };
 
@@ -115,6 +118,7 @@ static void say_last_words(void *self, const struct failure *failure)
                 "%s: cannot be read within %zu MiB of memory (%.200s); the file is damaged, or too "
                 "large for this",
                 source->path, source->limits.memory_bytes >> 20, failure->text);
+    answer.is_last = true;
     say(&answer);
     _exit(failure->code);
 }
@@ -251,7 +255,7 @@ static bool explain_end(const struct source *source, bool is_silent, int status,
     unsigned seconds = source->limits.answer_seconds;
     if (is_silent) {
         return failure_set(failure, EXIT_CODE_DATA, "%s: found no answer in %u s of reading it, %s",
-                           source->path, WAITING_TIMES * seconds, expected);
+                           source->path, source->limits.waiting_seconds, expected);
     }
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
         return failure_set(failure, EXIT_CODE_DATA,
@@ -294,11 +298,14 @@ static bool hear(struct source *source, struct answer *answer, struct failure *f
     struct pollfd wait = {.fd = source->socket, .events = POLLIN};
     int ready;
     do {
-        ready = poll(&wait, 1, (int)(1000 * WAITING_TIMES * source->limits.answer_seconds));
+        ready = poll(&wait, 1, (int)(1000 * source->limits.waiting_seconds));
     } while (ready < 0 && errno == EINTR);
     if (ready > 0 && recv(source->socket, answer, sizeof *answer, 0) == (ssize_t)sizeof *answer) {
         answer->failure.text[sizeof answer->failure.text - 1] = '\0';
         make_printable(answer->failure.text);
+        if (answer->is_last) {
+            end_child(source);
+        }
         return answer->failure.code == EXIT_CODE_DONE ||
                failure_set(failure, answer->failure.code, "%s", answer->failure.text);
     }

@@ -12,9 +12,10 @@
 #include "datasets/foreign/foreign.h"
 
 struct child_limits {
-    size_t memory_bytes;     /* beyond what this process has, for the library and the reader */
-    size_t episode_bytes;    /* of one episode in the shared memory */
-    unsigned answer_seconds; /* processor time for one question; waiting may take 5 times that */
+    size_t memory_bytes;      /* beyond what this process has, for the library and the reader */
+    size_t episode_bytes;     /* of one episode in the shared memory */
+    unsigned answer_seconds;  /* processor time for one question */
+    unsigned waiting_seconds; /* until it is answered */
 };
 
 extern const struct child_limits child_limits_usual;
