@@ -69,7 +69,9 @@ static bool open_below(struct minari_leaves *leaves, int64_t file, const char *p
     char **names;
     size_t count;
     bool ok = hdf5_file_list(file, path, name, &names, &count, failure);
-    qsort(names, count, sizeof *names, compare_names);
+    if (count > 0) {
+        qsort(names, count, sizeof *names, compare_names);
+    }
     for (size_t i = 0; ok && i < count; i++) {
         char below[sizeof leaves->arrays->name];
         int length = snprintf(below, sizeof below, "%s/%s", name, names[i]);
