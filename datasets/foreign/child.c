@@ -88,13 +88,13 @@ static struct store_episode episode_at(char *shared, const struct place *place,
 {
     struct store_episode episode = {
         .length = length,
-        .observation = (const float *)(shared + place->observation),
-        .action = (const float *)(shared + place->action),
-        .physics = spec->physics_dim > 0 ? (const double *)(shared + place->physics) : NULL,
-        .hidden = spec->hidden_dim > 0 ? (const double *)(shared + place->hidden) : NULL,
+        .observation = (const void *)(shared + place->observation),
+        .action = (const void *)(shared + place->action),
+        .physics = spec->physics_dim > 0 ? (const void *)(shared + place->physics) : NULL,
+        .hidden = spec->hidden_dim > 0 ? (const void *)(shared + place->hidden) : NULL,
     };
     for (size_t k = 0; k < spec->task_count; k++) {
-        episode.reward[k] = (const float *)(shared + place->reward[k]);
+        episode.reward[k] = (const void *)(shared + place->reward[k]);
     }
     return episode;
 }
