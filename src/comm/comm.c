@@ -188,8 +188,7 @@ void comm_receive(size_t rank, void *bytes, size_t size)
     char *at = bytes;
     for (size_t done = 0; done < size;) {
         int piece = collective_piece(size - done);
-        MPI_Recv(at + done, piece, MPI_BYTE, (int)rank, 0, MPI_COMM_WORLD,
-                 MPI_STATUS_IGNORE);
+        MPI_Recv(at + done, piece, MPI_BYTE, (int)rank, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
         done += (size_t)piece;
     }
 }

@@ -39,8 +39,8 @@ void comm_broadcast(void *bytes, size_t size);
 /* gathered (size of the job x count) on rank 0 only, in rank order; may be NULL elsewhere. */
 void comm_gather_double(double *gathered, const double *values, size_t count);
 
-/* Bytes from one rank to another; each send meets one receive of the same size, in order. A send may
- * wait for its receive. Not collective: only the two ranks. */
+/* Bytes from one rank to another; each send meets one receive of the same size, in order. A send
+ * may wait for its receive. Not collective: only the two ranks. */
 void comm_send(size_t rank, const void *bytes, size_t size);
 void comm_receive(size_t rank, void *bytes, size_t size);
 

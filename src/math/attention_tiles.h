@@ -332,11 +332,12 @@ static double multiply_adds(size_t rounds)
     for (int i = 0; i < SUMS; i++) {
         total = total + sums[i];
     }
-    volatile real sink[VECTOR_LANES];
+    real lanes[VECTOR_LANES];
+    vector_store(lanes, total);
+    volatile real sink = 0;
     for (size_t i = 0; i < VECTOR_LANES; i++) {
-        sink[i] = ((const real *)&total)[i];
+        sink = sink + lanes[i];
     }
-    (void)sink;
     return 2.0 * (double)(SUMS * VECTOR_LANES) * (double)rounds;
 }
 

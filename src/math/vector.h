@@ -155,7 +155,7 @@ VECTOR_INLINE vector vector_all(real a)
 
 VECTOR_INLINE vector vector_where_greater(vector x, vector y, vector a, vector b)
 {
-    vector chosen;
+    vector chosen = b;
     for (size_t i = 0; i < VECTOR_LANES; i++) {
         chosen[i] = x[i] > y[i] ? a[i] : b[i];
     }
@@ -183,7 +183,7 @@ VECTOR_INLINE vector vector_multiply_add(vector a, vector b, vector c)
 
 VECTOR_INLINE vector vector_exponential_base2(vector x)
 {
-    vector power;
+    vector power = x;
     for (size_t i = 0; i < VECTOR_LANES; i++) {
         power[i] = exponential_base2(x[i]);
     }

@@ -177,7 +177,7 @@ static void send_on(struct ring_journey *journey, size_t home, const real *shard
 {
     size_t count = journey->reals[home];
     if (journey->wire == RING_WIRE_BF16) {
-        bfloat16_pack((uint16_t *)journey->packed[LEAVING], shard, count);
+        bfloat16_pack(journey->packed[LEAVING], shard, count);
         shard = journey->packed[LEAVING];
         count = packed_reals(count);
     }
@@ -233,7 +233,7 @@ void ring_journey_leave(struct ring_journey *journey, size_t hop)
 {
     journey->message_wait += ring_wait(journey->ring, RING_KEYS_VALUES);
     if (journey->wire == RING_WIRE_BF16 && is_expected(journey, hop + 1)) {
-        bfloat16_unpack(journey->visiting[(hop + 1) % 2], (const uint16_t *)journey->packed[COMING],
+        bfloat16_unpack(journey->visiting[(hop + 1) % 2], journey->packed[COMING],
                         journey->reals[ring_journey_home(journey, hop + 1)]);
     }
     window_advance(journey->window, progress_after(journey, hop + 1));

@@ -32,7 +32,7 @@ struct ring_journey {
     size_t *last_hop;      /* (places): how far the shard of each home goes in this batch */
     size_t *reals;         /* (places): its keys and values */
     real *visiting[2];     /* (reals_max): shards from beyond the neighbourhood */
-    real *packed[2];       /* a shard that leaves and one that comes, as on the wire */
+    void *packed[2];       /* a shard that leaves and one that comes, as on the wire */
     real *outgoing[2];     /* (reals_max): their gradients, with this rank's share added */
     real *incoming;        /* (reals_max): the same before that */
     real *homecoming;      /* (reals_max): what was added to this rank's gradient beyond */
