@@ -34,8 +34,7 @@ struct arrays {
     double *physics;
 };
 
-/* --- One file ----------------------------------------------------------------------------------
- */
+/* --- One file --------------------------------------------------------------------------------- */
 
 static bool refuse(const struct array *array, const char *found, const char *expected,
                    struct failure *failure)
@@ -141,8 +140,7 @@ static bool read_column(int64_t **out, struct array *array, size_t episodes,
            npy_to_integer(*out, &rows, array->path, failure);
 }
 
-/* --- All of them -------------------------------------------------------------------------------
- */
+/* --- All of them ------------------------------------------------------------------------------ */
 
 static void arrays_close(void *source)
 {
@@ -285,8 +283,7 @@ static size_t arrays_episode_count(const void *source)
     return arrays->episodes;
 }
 
-/* --- One episode -------------------------------------------------------------------------------
- */
+/* --- One episode ------------------------------------------------------------------------------ */
 
 /* The state before each step and after the last, which is the last again where the files lack it.
  */

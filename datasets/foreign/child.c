@@ -48,8 +48,7 @@ struct source {
     int socket;
 };
 
-/* --- Where an episode's arrays stand -----------------------------------------------------------
- */
+/* --- Where an episode's arrays stand ---------------------------------------------------------- */
 
 struct place {
     size_t observation, action, reward[STORE_TASKS_MAX], physics, hidden;
@@ -99,8 +98,7 @@ static struct store_episode episode_at(char *shared, const struct place *place,
     return episode;
 }
 
-/* --- The child ---------------------------------------------------------------------------------
- */
+/* --- The child -------------------------------------------------------------------------------- */
 
 static void say(const struct answer *answer)
 {
@@ -244,8 +242,7 @@ static _Noreturn void serve(struct source *source)
     _exit(EXIT_CODE_DONE); /* without the library's own end, which can crash after an error */
 }
 
-/* --- This process ------------------------------------------------------------------------------
- */
+/* --- This process ----------------------------------------------------------------------------- */
 
 /* The child's end, or what made it end, as a line. Returns false. */
 static bool explain_end(const struct source *source, bool is_silent, int status,
@@ -461,8 +458,7 @@ bool child_read(void *opened, size_t index, struct foreign_episode *episode,
     return true;
 }
 
-/* --- Work without limits -----------------------------------------------------------------------
- */
+/* --- Work without limits ---------------------------------------------------------------------- */
 
 static int answer_pipe; /* of the child of child_run, which does nothing else */
 

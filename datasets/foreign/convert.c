@@ -15,8 +15,7 @@ struct converter {
     struct convert_summary *summary;
 };
 
-/* --- What the store will say -------------------------------------------------------------------
- */
+/* --- What the store will say ------------------------------------------------------------------ */
 
 /* Give the recorded rewards the names of a list, "walk,run". */
 static bool name_tasks(struct store_spec *spec, const char *names, struct failure *failure)
@@ -76,8 +75,7 @@ static bool describe(struct store_spec *spec, const struct convert_options *opti
     return options->tasks[0] == '\0' || name_tasks(spec, options->tasks, failure);
 }
 
-/* --- Opening and closing -----------------------------------------------------------------------
- */
+/* --- Opening and closing ---------------------------------------------------------------------- */
 
 /* The same on every rank; rank 0 opens the store as well. */
 static bool open_all(struct converter *converter, const struct convert_options *options,
@@ -122,8 +120,7 @@ static void close_all(struct converter *converter)
     parcel_close(&converter->parcel);
 }
 
-/* --- Episode by episode ------------------------------------------------------------------------
- */
+/* --- Episode by episode ----------------------------------------------------------------------- */
 
 /* Count a bad episode, or end with what is wrong with it. */
 static bool pass_over(struct converter *converter, const struct failure *why,

@@ -3,8 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-/* --- Numbers that are not ----------------------------------------------------------------------
- */
+/* --- Numbers that are not --------------------------------------------------------------------- */
 
 static bool refuse(const struct convert_input *input, const struct foreign_episode *episode,
                    const char *key, double found, size_t row, struct failure *failure)
@@ -94,8 +93,7 @@ static bool check(const struct convert_input *input, const struct foreign_episod
            check_doubles(input, episode, "hidden", data->hidden, 1, spec->hidden_dim, failure);
 }
 
-/* --- Into the parcel ---------------------------------------------------------------------------
- */
+/* --- Into the parcel -------------------------------------------------------------------------- */
 
 /* Put every number into [-1, 1]; how many were outside. */
 static size_t clip(float *action, size_t count)

@@ -24,8 +24,7 @@ static bool is_empty(double cell)
     return isnan(cell);
 }
 
-/* --- The table ---------------------------------------------------------------------------------
- */
+/* --- The table -------------------------------------------------------------------------------- */
 
 static void csv_close(void *source)
 {
@@ -94,8 +93,7 @@ static size_t csv_episode_count(const void *source)
     return csv->table.count;
 }
 
-/* --- One episode -------------------------------------------------------------------------------
- */
+/* --- One episode ------------------------------------------------------------------------------ */
 
 /* The line of a row; blank ones between rows are not counted. */
 static size_t line_of(const struct csv *csv, size_t index, size_t row)

@@ -17,8 +17,7 @@ bool csv_table_refuse(const struct csv_table *table, size_t line, const char *co
                        expected);
 }
 
-/* --- Lines and cells ---------------------------------------------------------------------------
- */
+/* --- Lines and cells -------------------------------------------------------------------------- */
 
 /* Text that is read front to back. */
 struct cursor {
@@ -87,8 +86,7 @@ static bool parse(double *number, const struct cursor *cell)
     return *end == '\0';
 }
 
-/* --- The first line ----------------------------------------------------------------------------
- */
+/* --- The first line --------------------------------------------------------------------------- */
 
 /* What a name says: "observation_3", "reward", "reward_walk", "episode", ... . */
 static enum csv_kind kind_of(const char *name)
@@ -181,8 +179,7 @@ static bool read_header(struct csv_table *table, struct cursor line, struct fail
            csv_table_refuse(table, 1, "reward", "more than 16", "at most 16", failure);
 }
 
-/* --- Where the episodes are --------------------------------------------------------------------
- */
+/* --- Where the episodes are ------------------------------------------------------------------- */
 
 /* The number of the episode that a row belongs to. */
 static bool read_episode_number(int64_t *number, const struct csv_table *table, struct cursor line,
@@ -325,8 +322,7 @@ void csv_table_close(struct csv_table *table)
     memory_free(table->path);
 }
 
-/* --- Rows --------------------------------------------------------------------------------------
- */
+/* --- Rows ------------------------------------------------------------------------------------- */
 
 /* The state behind the last step has no action and so on. */
 static bool may_be_empty(enum csv_kind kind)

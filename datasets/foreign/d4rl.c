@@ -55,8 +55,7 @@ struct d4rl {
     double *physics;
 };
 
-/* --- Which arrays ------------------------------------------------------------------------------
- */
+/* --- Which arrays ----------------------------------------------------------------------------- */
 
 static bool open_arrays(struct d4rl *data, int64_t file, struct failure *failure)
 {
@@ -102,8 +101,7 @@ static bool check_arrays(const struct d4rl *data, struct failure *failure)
             need_columns(&arrays[NEXT_OBSERVATIONS], arrays[OBSERVATIONS].columns, failure));
 }
 
-/* --- Where episodes end ------------------------------------------------------------------------
- */
+/* --- Where episodes end ----------------------------------------------------------------------- */
 
 static void add_span(struct d4rl *data, size_t first, size_t behind, enum store_end end,
                      bool is_partial)
@@ -180,8 +178,7 @@ static bool check_spans(const struct d4rl *data, size_t steps_max, struct failur
     return true;
 }
 
-/* --- The format --------------------------------------------------------------------------------
- */
+/* --- The format ------------------------------------------------------------------------------- */
 
 static void fill_spec(const struct d4rl *data, struct store_spec *spec)
 {

@@ -50,8 +50,7 @@ static const struct domain {
     {"point_mass_maze", 4, 2, 4, 0.02}, {"jaco", 42, 9, 18, 0.04},
 };
 
-/* --- One array ---------------------------------------------------------------------------------
- */
+/* --- One array -------------------------------------------------------------------------------- */
 
 static bool refuse(const struct reading *reading, const char *key, const char *found,
                    const char *expected, struct failure *failure)
@@ -129,8 +128,7 @@ static bool load_physics(struct reading *reading, struct failure *failure)
                             npy_to_double(reading->exorl->physics, &npy, place, failure));
 }
 
-/* --- Sizes -------------------------------------------------------------------------------------
- */
+/* --- Sizes ------------------------------------------------------------------------------------ */
 
 /* The columns of an array that the first episode has; 0 where it is not there and need not be. */
 static bool measure_columns(size_t *columns, struct reading *reading, const char *key,
@@ -186,8 +184,7 @@ static void make_room(struct exorl *exorl, size_t rows)
     exorl->rows = rows;
 }
 
-/* --- One episode -------------------------------------------------------------------------------
- */
+/* --- One episode ------------------------------------------------------------------------------ */
 
 /* The length of the file's arrays, which its name must tell as well. */
 static bool find_rows(struct reading *reading, const struct exorl_file *file,
@@ -327,8 +324,7 @@ static bool exorl_read(void *source, size_t index, struct foreign_episode *episo
     return is_read;
 }
 
-/* --- The data set ------------------------------------------------------------------------------
- */
+/* --- The data set ----------------------------------------------------------------------------- */
 
 static void exorl_close(void *source)
 {

@@ -14,8 +14,7 @@ static const char ending[] = ".npz";
 
 enum { FILE_BYTES_MAX = 1 << 30, FILES_MAX = 1 << 26 };
 
-/* --- Names -------------------------------------------------------------------------------------
- */
+/* --- Names ------------------------------------------------------------------------------------ */
 
 static const char *base_name(const char *name)
 {
@@ -77,8 +76,7 @@ static int compare_files(const void *left, const void *right)
     return (a->number > b->number) - (a->number < b->number);
 }
 
-/* --- Listing -----------------------------------------------------------------------------------
- */
+/* --- Listing ---------------------------------------------------------------------------------- */
 
 /* Keep a name that is an episode's. */
 static void add(struct exorl_files *files, size_t *room, const char *name, size_t member)
@@ -226,8 +224,7 @@ bool exorl_files_recognise(const char *path)
     return is_zip;
 }
 
-/* --- Reading -----------------------------------------------------------------------------------
- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 static void *read_member(const struct exorl_files *files, size_t index, size_t *size,
                          struct failure *failure)

@@ -48,8 +48,7 @@ static bool has_array(const struct minari *data, uint64_t episode, const char *k
     return hdf5_file_has(data->file, name);
 }
 
-/* --- Opening -----------------------------------------------------------------------------------
- */
+/* --- Opening ---------------------------------------------------------------------------------- */
 
 static int compare_numbers(const void *left, const void *right)
 {
@@ -176,8 +175,7 @@ static size_t count_in_child(const void *source)
     return ((const struct minari *)source)->episode_count;
 }
 
-/* --- Reading an episode ------------------------------------------------------------------------
- */
+/* --- Reading an episode ----------------------------------------------------------------------- */
 
 /* Room for an episode of `length` steps. */
 static void take_room(struct minari *data, size_t length)
@@ -422,8 +420,7 @@ static bool read_in_child(void *source, size_t index, struct foreign_episode *ep
     return true;
 }
 
-/* --- The format --------------------------------------------------------------------------------
- */
+/* --- The format ------------------------------------------------------------------------------- */
 
 static const struct foreign_format in_child = {
     .name = "minari",

@@ -8,8 +8,7 @@
 
 enum { METADATA_BYTES_MAX = 16 << 20 };
 
-/* --- Where the files stand ---------------------------------------------------------------------
- */
+/* --- Where the files stand -------------------------------------------------------------------- */
 
 /* path = folder/name where that is a file; else empty. */
 static bool find_file(char *path, const char *folder, const char *name)
@@ -52,8 +51,7 @@ void minari_folder_find(struct minari_folder *folder, const char *path)
     }
 }
 
-/* --- What metadata.json says -------------------------------------------------------------------
- */
+/* --- What metadata.json says ------------------------------------------------------------------ */
 
 /* Fit for a store: one line, of at most size - 1 bytes of whole characters. */
 static void copy_text(char *copy, size_t size, const char *text)

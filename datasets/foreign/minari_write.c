@@ -24,8 +24,7 @@ struct task {
     unsigned char *flags;
 };
 
-/* --- The arrays --------------------------------------------------------------------------------
- */
+/* --- The arrays ------------------------------------------------------------------------------- */
 
 static void take_rows(struct task *task)
 {
@@ -149,8 +148,7 @@ static bool write_arrays(void *self, struct failure *failure)
     return ok && hdf5_output_close(&output, task->path, failure);
 }
 
-/* --- metadata.json -----------------------------------------------------------------------------
- */
+/* --- metadata.json ---------------------------------------------------------------------------- */
 
 /* A Box of single precision, as the text that Minari keeps it in; its JSON is Python's, where
  * Infinity is a number. */
@@ -222,8 +220,7 @@ static bool write_metadata(const char *folder, const struct store *store, const 
     return ok;
 }
 
-/* --- The folder --------------------------------------------------------------------------------
- */
+/* --- The folder ------------------------------------------------------------------------------- */
 
 static bool fill_folder(const char *folder, const struct store *store, struct failure *failure)
 {

@@ -27,8 +27,7 @@ static bool refuse(const char *place, const char *found, const char *expected,
                        found, expected);
 }
 
-/* --- The text of the header --------------------------------------------------------------------
- */
+/* --- The text of the header ------------------------------------------------------------------- */
 
 struct cursor {
     const char *at, *end;
@@ -170,8 +169,7 @@ static bool take_dictionary(struct cursor *cursor, struct npy *npy, char type[WO
     return keys == KEYS_ALL && cursor->at == cursor->end;
 }
 
-/* --- What it says ------------------------------------------------------------------------------
- */
+/* --- What it says ----------------------------------------------------------------------------- */
 
 /* "<f4" and so on; one byte has no order. */
 static bool read_type(struct npy *npy, const char *text, const char *place, struct failure *failure)
@@ -307,8 +305,7 @@ void npy_shape_text(char text[NPY_SHAPE_TEXT], const struct npy *npy)
     snprintf(text + length, NPY_SHAPE_TEXT - length, "%s", ending);
 }
 
-/* --- Numbers -----------------------------------------------------------------------------------
- */
+/* --- Numbers ---------------------------------------------------------------------------------- */
 
 /* Where the number that is `index`th in C order stands in Fortran order. */
 static size_t fortran_place(const struct npy *npy, size_t index)
@@ -382,8 +379,7 @@ bool npy_to_integer(int64_t *out, const struct npy *npy, const char *place, stru
     return done == npy->count || refuse_number(npy, done, "a whole number", place, failure);
 }
 
-/* --- Writing -----------------------------------------------------------------------------------
- */
+/* --- Writing ---------------------------------------------------------------------------------- */
 
 size_t npy_write_header(unsigned char header[NPY_HEADER_MAX], enum number_type type, size_t rows,
                         size_t columns)

@@ -39,8 +39,7 @@ static bool refuse_error(const struct npz *npz, const char *member, zip_error_t 
     return refuse(npz, member, found, failure);
 }
 
-/* --- Opening -----------------------------------------------------------------------------------
- */
+/* --- Opening ---------------------------------------------------------------------------------- */
 
 /* Does a name stay within the folder that it would be unpacked in? */
 static bool stays_inside(const char *name)
@@ -134,8 +133,7 @@ void npz_close(struct npz *npz)
     memory_free(npz);
 }
 
-/* --- Members -----------------------------------------------------------------------------------
- */
+/* --- Members ---------------------------------------------------------------------------------- */
 
 size_t npz_count(const struct npz *npz)
 {

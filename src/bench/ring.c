@@ -6,8 +6,7 @@
 #include "math/gemm.h"
 #include "model/ring_overlap.h"
 
-/* --- The journey alone --------------------------------------------------------------------------
- */
+/* --- The journey alone ------------------------------------------------------------------------ */
 
 static void travel(struct bench_subject *subject, bool gradients)
 {
@@ -34,8 +33,7 @@ static void travel_backward(struct bench_subject *subject)
     travel(subject, true);
 }
 
-/* --- Measuring ----------------------------------------------------------------------------------
- */
+/* --- Measuring -------------------------------------------------------------------------------- */
 
 /* What is timed, by turns. */
 enum work {
@@ -112,8 +110,7 @@ struct bench_ring bench_ring_run(const struct bench_attention_options *options)
     return result;
 }
 
-/* --- Saying -------------------------------------------------------------------------------------
- */
+/* --- Saying ----------------------------------------------------------------------------------- */
 
 static double exposed(const struct bench_ring_direction *direction)
 {

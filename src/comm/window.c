@@ -4,9 +4,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fatal.h"
@@ -30,8 +28,7 @@ struct window {
     struct piece **pieces; /* (places), NULL where this rank does not reach */
 };
 
-/* --- The memory
- * ----------------------------------------------------------------------------------- */
+/* --- The memory ------------------------------------------------------------------------------- */
 
 /* The system gives room in its shared file system only when it is touched, and kills who touches
  * what is not there. */
@@ -105,8 +102,7 @@ real *window_at(const struct window *window, size_t place)
     return (real *)(piece + 1);
 }
 
-/* --- Progress -----------------------------------------------------------------------------------
- */
+/* --- Progress --------------------------------------------------------------------------------- */
 
 void window_advance(struct window *window, uint64_t progress)
 {

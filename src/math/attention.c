@@ -135,8 +135,7 @@ void attention_scratch_bind(struct attention_scratch *scratch, real *memory,
     bind(scratch, memory, options);
 }
 
-/* --- Into groups and back ----------------------------------------------------------------------
- */
+/* --- Into groups and back --------------------------------------------------------------------- */
 
 static size_t group_count(const struct attention_scratch *scratch, size_t queries)
 {

@@ -310,8 +310,7 @@ static void absorb_backward(const struct attention_group *group, const struct at
     gather_keys(group->d_query, keys->key, work->score_gradients, group, keys);
 }
 
-/* --- The measure of all this -------------------------------------------------------------------
- */
+/* --- The measure of all this ------------------------------------------------------------------ */
 
 /* Sums that approach 1 and wait for nobody: as many as hide the time that one takes. */
 static double multiply_adds(size_t rounds)

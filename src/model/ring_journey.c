@@ -6,8 +6,7 @@
 #include "math/accumulate.h"
 #include "math/bfloat16.h"
 
-/* --- Places -------------------------------------------------------------------------------------
- */
+/* --- Places ----------------------------------------------------------------------------------- */
 
 static size_t place_after(const struct ring_journey *journey, size_t place, size_t hops)
 {
@@ -41,8 +40,7 @@ static bool is_near(const struct ring_journey *journey, size_t home)
     return ring_joins(journey->ring, home, ring_place(journey->ring));
 }
 
-/* --- Memory -------------------------------------------------------------------------------------
- */
+/* --- Memory ----------------------------------------------------------------------------------- */
 
 /* Room of `count` packed numbers, as a message of reals. */
 static size_t packed_reals(size_t count)
@@ -110,8 +108,7 @@ real *ring_journey_own_gradient(const struct ring_journey *journey)
     return journey->window ? gradient_at(journey, ring_place(journey->ring)) : NULL;
 }
 
-/* --- Progress: a rank's number says how many hops of which journey it has behind it --------------
- */
+/* --- Progress: a rank's number says how many hops of which journey it has behind it ----------- */
 
 static uint64_t progress_after(const struct ring_journey *journey, size_t hops)
 {
@@ -168,8 +165,7 @@ void ring_journey_end(struct ring_journey *journey, bool gradients)
     }
 }
 
-/* --- Keys and values ----------------------------------------------------------------------------
- */
+/* --- Keys and values -------------------------------------------------------------------------- */
 
 enum { LEAVING, COMING };
 
@@ -239,8 +235,7 @@ void ring_journey_leave(struct ring_journey *journey, size_t hop)
     window_advance(journey->window, progress_after(journey, hop + 1));
 }
 
-/* --- Gradients ----------------------------------------------------------------------------------
- */
+/* --- Gradients -------------------------------------------------------------------------------- */
 
 /* In a neighbourhood shares are added in the order of hops: wait for the one before. */
 static void wait_for_turn(struct ring_journey *journey, size_t home, size_t hop)
