@@ -1,10 +1,8 @@
 #include "tests/support/support.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "datasets/chain.h"
+#include "tests/datasets/chain_fixture.h"
 
 enum { EPISODES = 18, SEED = 5 };
 
@@ -49,36 +47,14 @@ static void write_store(const char *path)
     assert_true(store_writer_commit(writer, &failure));
 }
 
-struct fixture {
-    char path[128];
-    struct store *store;
-    struct chain_catalog catalog;
-};
-
 static int set_up(void **state)
 {
-    static struct fixture fixture;
-    snprintf(fixture.path, sizeof fixture.path, "%s/store.h5", support_scratch_folder());
-    write_store(fixture.path);
-    struct failure failure = {0};
-    fixture.store = store_open(fixture.path, &failure);
-    assert_non_null(fixture.store);
-    chain_catalog_open(&fixture.catalog, fixture.store);
-    *state = &fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-    chain_catalog_close(&fixture->catalog);
-    store_close(fixture->store);
-    return unlink(fixture->path);
+    return chain_fixture_open(state, write_store);
 }
 
 /* By the law of any 1 to `trials`. */
-static void draw(struct chain *chain, const struct fixture *fixture, size_t task, size_t trials,
-                 uint64_t seed, uint64_t step, uint64_t sample)
+static void draw(struct chain *chain, const struct chain_fixture *fixture, size_t task,
+                 size_t trials, uint64_t seed, uint64_t step, uint64_t sample)
 {
     const struct chain_law law = {.trials_min = 1, .trials = trials};
     chain_draw(chain, &fixture->catalog, task, &law, seed, step, sample);
@@ -86,7 +62,7 @@ static void draw(struct chain *chain, const struct fixture *fixture, size_t task
 
 static void test_chain_catalog_holds_each_episode_once_in_its_group(void **state)
 {
-    const struct fixture *fixture = *state;
+    const struct chain_fixture *fixture = *state;
     const struct chain_catalog *catalog = &fixture->catalog;
     assert_int_equal(catalog->group_count, 3);
     const int64_t numbers[3] = {4, 9, 30};
@@ -104,7 +80,7 @@ static void test_chain_catalog_holds_each_episode_once_in_its_group(void **state
 
 static void test_chain_ascends_by_return_and_ties_by_episode(void **state)
 {
-    const struct fixture *fixture = *state;
+    const struct chain_fixture *fixture = *state;
     size_t ties = 0;
     for (uint64_t sample = 0; sample < 500; sample++) {
         struct chain chain;
@@ -124,7 +100,7 @@ static void test_chain_ascends_by_return_and_ties_by_episode(void **state)
 
 static void test_chain_is_of_different_episodes_of_one_group(void **state)
 {
-    const struct fixture *fixture = *state;
+    const struct chain_fixture *fixture = *state;
     for (uint64_t sample = 0; sample < 500; sample++) {
         struct chain chain;
         draw(&chain, fixture, 0, 10, SEED, 1, sample);
@@ -139,7 +115,7 @@ static void test_chain_is_of_different_episodes_of_one_group(void **state)
 
 static void test_chain_target_is_its_largest_return_of_the_task(void **state)
 {
-    const struct fixture *fixture = *state;
+    const struct chain_fixture *fixture = *state;
     for (uint64_t sample = 0; sample < 200; sample++) {
         for (size_t task = 0; task < 2; task++) {
             struct chain chain;
@@ -174,7 +150,7 @@ static void expect_even(const size_t *counts, size_t kinds, size_t total)
 
 static void test_chain_numbers_of_trajectories_are_alike_from_1_to_trials(void **state)
 {
-    const struct fixture *fixture = *state;
+    const struct chain_fixture *fixture = *state;
     size_t counts[6] = {0};
     size_t total = 0;
     for (uint64_t sample = 0; sample < 6000; sample++) {
@@ -191,7 +167,7 @@ static void test_chain_numbers_of_trajectories_are_alike_from_1_to_trials(void *
 
 static void test_chain_is_no_longer_than_its_group(void **state)
 {
-    const struct fixture *fixture = *state;
+    const struct chain_fixture *fixture = *state;
     size_t counts[2] = {0};
     size_t total = 0;
     for (uint64_t sample = 0; sample < 3000; sample++) {
@@ -208,7 +184,7 @@ static void test_chain_is_no_longer_than_its_group(void **state)
 
 static void test_chain_groups_are_alike_whatever_their_size(void **state)
 {
-    const struct fixture *fixture = *state;
+    const struct chain_fixture *fixture = *state;
     size_t counts[3] = {0};
     for (uint64_t sample = 0; sample < 3000; sample++) {
         struct chain chain;
@@ -221,7 +197,7 @@ static void test_chain_groups_are_alike_whatever_their_size(void **state)
 
 static void test_chain_sets_of_episodes_are_alike(void **state)
 {
-    const struct fixture *fixture = *state;
+    const struct chain_fixture *fixture = *state;
     const size_t members[6] = {1, 5, 8, 9, 10, 17}; /* of group 4 */
     size_t pairs[15] = {0};
     size_t total = 0;
@@ -255,7 +231,7 @@ static bool is_same(const struct chain *a, const struct chain *b)
 
 static void test_chain_depends_on_seed_step_and_sample_alone(void **state)
 {
-    const struct fixture *fixture = *state;
+    const struct chain_fixture *fixture = *state;
     size_t differing[3] = {0};
     for (uint64_t i = 0; i < 50; i++) {
         struct chain chain, other;
@@ -288,5 +264,5 @@ int main(void)
         cmocka_unit_test(test_chain_sets_of_episodes_are_alike),
         cmocka_unit_test(test_chain_depends_on_seed_step_and_sample_alone),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, chain_fixture_close);
 }

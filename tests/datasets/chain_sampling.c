@@ -2,10 +2,8 @@
 #include "tests/support/support.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <unistd.h>
 
-#include "datasets/chain.h"
+#include "tests/datasets/chain_fixture.h"
 
 /* Even episodes are of group 7, odd ones of group 3; equals are the members 1 and 4. */
 enum { MEMBERS = 8, EPISODES = 2 * MEMBERS, SEED = 23, DRAWS = 20000 };
@@ -38,35 +36,13 @@ static void write_store(const char *path)
     assert_true(store_writer_commit(writer, &failure));
 }
 
-struct fixture {
-    char path[128];
-    struct store *store;
-    struct chain_catalog catalog;
-};
-
 static int set_up(void **state)
 {
-    static struct fixture fixture;
-    snprintf(fixture.path, sizeof fixture.path, "%s/store.h5", support_scratch_folder());
-    write_store(fixture.path);
-    struct failure failure = {0};
-    fixture.store = store_open(fixture.path, &failure);
-    assert_non_null(fixture.store);
-    chain_catalog_open(&fixture.catalog, fixture.store);
-    *state = &fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-    chain_catalog_close(&fixture->catalog);
-    store_close(fixture->store);
-    return unlink(fixture->path);
+    return chain_fixture_open(state, write_store);
 }
 
 /* Draws a chain and sees to what holds for every law; its members as bits. */
-static unsigned draw_set(const struct fixture *fixture, const struct chain_law *law,
+static unsigned draw_set(const struct chain_fixture *fixture, const struct chain_law *law,
                          uint64_t sample)
 {
     struct chain chain;
@@ -224,7 +200,7 @@ static void test_chain_of_the_best_is_the_top_of_any_draws(void **state)
 
 static void test_chain_of_the_best_of_too_few_draws_is_any(void **state)
 {
-    const struct fixture *fixture = *state;
+    const struct chain_fixture *fixture = *state;
     const struct chain_law any = {.trials_min = 1, .trials = 5};
     const struct chain_law best = {
         .sampling = CHAIN_BEST, .trials_min = 1, .trials = 5, .draws = 1};
@@ -239,7 +215,7 @@ static void test_chain_of_the_best_of_too_few_draws_is_any(void **state)
 
 static void test_chain_is_no_shorter_than_wanted_but_for_its_group(void **state)
 {
-    const struct fixture *fixture = *state;
+    const struct chain_fixture *fixture = *state;
     size_t counts[3] = {0};
     for (uint64_t sample = 0; sample < 3000; sample++) {
         struct chain chain;
@@ -265,5 +241,5 @@ int main(void)
         cmocka_unit_test(test_chain_of_the_best_of_too_few_draws_is_any),
         cmocka_unit_test(test_chain_is_no_shorter_than_wanted_but_for_its_group),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, chain_fixture_close);
 }
