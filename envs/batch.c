@@ -113,8 +113,9 @@ static void observe(const struct env_batch *batch, float *observations, size_t i
     env_observe(batch->members[index].env, observations + index * batch->spec->observation_dim);
 }
 
-static void reset_one(void *self, size_t item)
+static void reset_one(void *self, size_t item, size_t thread)
 {
+    (void)thread;
     struct env_batch *batch = self;
     size_t index = batch->chosen[item];
     begin_episode(&batch->members[index]);
@@ -130,16 +131,18 @@ static void act(const struct env_batch *batch, size_t index)
     arrays->end[index] = outcome.end;
 }
 
-static void step_one(void *self, size_t item)
+static void step_one(void *self, size_t item, size_t thread)
 {
+    (void)thread;
     const struct env_batch *batch = self;
     size_t index = batch->chosen[item];
     act(batch, index);
     observe(batch, batch->arrays.observation, index);
 }
 
-static void step_and_reset_one(void *self, size_t item)
+static void step_and_reset_one(void *self, size_t item, size_t thread)
 {
+    (void)thread;
     struct env_batch *batch = self;
     size_t index = batch->chosen[item];
     act(batch, index);

@@ -29,7 +29,7 @@ struct workers {
     struct lane *lanes; /* (count): the opening thread's first */
 
     /* The work at hand; it stays as it is while it is open or any thread is inside. */
-    void (*work)(void *self, size_t item);
+    workers_call *work;
     void *self;
     atomic_size_t round;  /* how many works have begun */
     atomic_bool is_open;  /* may be joined: a thread that wakes too late is not waited for */
@@ -43,6 +43,7 @@ struct workers {
     atomic_bool is_waiting; /* the opening thread sleeps */
     atomic_bool is_closing;
     struct failure failure; /* the first of the other threads', under the mutex */
+    atomic_bool has_failed; /* it is there */
 };
 
 static void take_items(struct workers *workers, size_t own)
@@ -51,7 +52,7 @@ static void take_items(struct workers *workers, size_t own)
         struct lane *lane = &workers->lanes[(own + i) % workers->count];
         size_t item;
         while ((item = atomic_fetch_add(&lane->next, 1)) < lane->end) {
-            workers->work(workers->self, item);
+            workers->work(workers->self, item, own);
         }
     }
 }
@@ -64,6 +65,7 @@ static void hand_over(void *self, const struct failure *failure)
     struct workers *workers = self;
     pthread_mutex_lock(&workers->mutex);
     failure_set(&workers->failure, failure->code, "%s", failure->text);
+    atomic_store(&workers->has_failed, true);
     pthread_cond_signal(&workers->is_left);
     pthread_mutex_unlock(&workers->mutex);
     for (;;) {
@@ -209,17 +211,11 @@ static void end_work(struct workers *workers)
     fatal_if_failed(&workers->failure);
 }
 
-void workers_run(struct workers *workers, size_t items, void (*work)(void *self, size_t item),
-                 void *self)
+/* The lanes have their shares. */
+static void run(struct workers *workers, bool is_shared, workers_call *work, void *self)
 {
-    bool is_shared = workers->count > 1 && items > 1;
-    size_t sharers = is_shared ? workers->count : 1;
     workers->work = work;
     workers->self = self;
-    for (size_t i = 0; i < sharers; i++) {
-        atomic_store(&workers->lanes[i].next, items * i / sharers);
-        workers->lanes[i].end = items * (i + 1) / sharers;
-    }
     if (is_shared) {
         open_work(workers);
     }
@@ -227,6 +223,50 @@ void workers_run(struct workers *workers, size_t items, void (*work)(void *self,
     if (is_shared) {
         end_work(workers);
     }
+}
+
+static bool is_shared(const struct workers *workers, size_t items)
+{
+    return workers->count > 1 && items > 1;
+}
+
+static void give_share(struct lane *lane, size_t first, size_t end)
+{
+    atomic_store(&lane->next, first);
+    lane->end = end;
+}
+
+void workers_run(struct workers *workers, size_t items, workers_call *work, void *self)
+{
+    size_t sharers = is_shared(workers, items) ? workers->count : 1;
+    for (size_t i = 0; i < sharers; i++) {
+        give_share(&workers->lanes[i], items * i / sharers, items * (i + 1) / sharers);
+    }
+    run(workers, sharers > 1, work, self);
+}
+
+void workers_run_in_order(struct workers *workers, size_t items, workers_call *work, void *self)
+{
+    give_share(&workers->lanes[0], 0, items);
+    for (size_t i = 1; i < workers->count; i++) {
+        give_share(&workers->lanes[i], 0, 0);
+    }
+    run(workers, is_shared(workers, items), work, self);
+}
+
+void workers_await(struct workers *workers, size_t thread, const atomic_size_t *turn, size_t wanted)
+{
+    while (atomic_load(turn) != wanted) {
+        if (thread == 0 && atomic_load(&workers->has_failed)) {
+            fatal_if_failed(&workers->failure);
+        }
+        sched_yield();
+    }
+}
+
+size_t workers_count(const struct workers *workers)
+{
+    return workers->count;
 }
 
 size_t workers_for_cores(size_t sharers)

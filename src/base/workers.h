@@ -7,6 +7,7 @@
 #ifndef CHAINRING_BASE_WORKERS_H
 #define CHAINRING_BASE_WORKERS_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include "base/fatal.h"
@@ -19,11 +20,24 @@ struct workers;
 struct workers *workers_open(size_t count, struct failure *failure);
 void workers_close(struct workers *workers);
 
-/* Call work(self, item) once for each item below `items`, in any order, in any of the threads, and
- * return when all calls have. Takes no memory. What the caller wrote before, the calls see; what
- * they write, the caller sees afterwards. A call must not ask for more work. */
-void workers_run(struct workers *workers, size_t items, void (*work)(void *self, size_t item),
-                 void *self);
+/* `thread` is the number of the one that calls, below workers_count; 0: the opening one. */
+typedef void workers_call(void *self, size_t item, size_t thread);
+
+/* Call work(self, item, thread) once for each item below `items`, in any order, in any of the
+ * threads, and return when all calls have. Takes no memory. What the caller wrote before, the calls
+ * see; what they write, the caller sees afterwards. A call must not ask for more work. */
+void workers_run(struct workers *workers, size_t items, workers_call *work, void *self);
+
+/* The same, but no item begins before those of lower numbers have begun, so that a call may wait
+ * for what they do. */
+void workers_run_in_order(struct workers *workers, size_t items, workers_call *work, void *self);
+
+/* Within a call of workers_run_in_order: return when a call for an earlier item has set `turn` to
+ * `wanted`, and see what it wrote before. */
+void workers_await(struct workers *workers, size_t thread, const atomic_size_t *turn,
+                   size_t wanted);
+
+size_t workers_count(const struct workers *workers);
 
 /* How many threads keep the cores busy that this process may use when `sharers` processes use them
  * equally; at least 1. */

@@ -80,8 +80,9 @@ static double roll_out(const struct planner *planner, struct env *copy, float *a
 }
 
 /* Every lanes-th sample, from the lane's number on. */
-static void roll_out_lane(void *self, size_t lane)
+static void roll_out_lane(void *self, size_t lane, size_t thread)
 {
+    (void)thread; /* each lane has its own environment */
     struct planner *planner = self;
     size_t count = planner->spline.points * planner->spline.width;
     float *action = planner->lane_action + lane * planner->spline.width;

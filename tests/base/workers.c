@@ -27,8 +27,9 @@ struct counting {
     size_t squares[ITEMS];
 };
 
-static void count_call(void *self, size_t item)
+static void count_call(void *self, size_t item, size_t thread)
 {
+    assert_true(thread < 5);
     struct counting *counting = self;
     atomic_fetch_add(&counting->calls[item], 1);
     counting->squares[item] = item * item;
@@ -54,8 +55,9 @@ static void test_every_item_is_done_once_for_any_number_of_threads(void **state)
     }
 }
 
-static void add(void *self, size_t item)
+static void add(void *self, size_t item, size_t thread)
 {
+    (void)thread;
     size_t *sums = self;
     sums[item] += item + 1;
 }
@@ -81,10 +83,11 @@ static void test_thousands_of_works_follow_one_another(void **state)
 }
 
 /* Each of two items waits for the other: only two threads together can do them. */
-static void meet(void *self, size_t item)
+static void meet(void *self, size_t item, size_t thread)
 {
     atomic_int *arrived = self;
     (void)item;
+    (void)thread;
     atomic_fetch_add(arrived, 1);
     while (atomic_load(arrived) < 2) {
         sched_yield();
@@ -100,6 +103,36 @@ static void test_threads_work_at_the_same_time(void **state)
     workers_close(workers);
 }
 
+struct awaited {
+    struct workers *workers;
+    atomic_int arrived;
+    atomic_size_t turn;
+    size_t order[ITEMS];
+};
+
+/* Written without a lock: each call waits for the one before. */
+static void take_turn(void *self, size_t item, size_t thread)
+{
+    struct awaited *awaited = self;
+    workers_await(awaited->workers, thread, &awaited->turn, item);
+    awaited->order[item] = item == 0 ? 1 : awaited->order[item - 1] + 1;
+    atomic_store(&awaited->turn, item + 1);
+}
+
+static void test_items_in_order_may_wait_for_earlier_ones(void **state)
+{
+    (void)state;
+    for (size_t threads = 1; threads <= 5; threads++) {
+        struct awaited *awaited = memory_take(1, sizeof *awaited);
+        awaited->workers = open_workers(threads);
+        assert_int_equal(workers_count(awaited->workers), threads);
+        workers_run_in_order(awaited->workers, ITEMS, take_turn, awaited);
+        assert_int_equal(awaited->order[ITEMS - 1], ITEMS);
+        workers_close(awaited->workers);
+        memory_free(awaited);
+    }
+}
+
 static void test_closing_without_work_ends_at_once(void **state)
 {
     (void)state;
@@ -109,9 +142,9 @@ static void test_closing_without_work_ends_at_once(void **state)
     workers_close(NULL);
 }
 
-static void meet_and_fail(void *self, size_t item)
+static void meet_and_fail(void *self, size_t item, size_t thread)
 {
-    meet(self, item);
+    meet(self, item, thread);
     fatal(EXIT_CODE_IO, "found an item that fails, expected none; this is a test");
 }
 
@@ -128,13 +161,30 @@ struct one_fails {
     pthread_t opener;
 };
 
-static void fail_elsewhere(void *self, size_t item)
+static void fail_elsewhere(void *self, size_t item, size_t thread)
 {
     struct one_fails *one = self;
-    meet(&one->arrived, item);
-    if (!pthread_equal(pthread_self(), one->opener)) {
+    meet(&one->arrived, item, thread);
+    assert_int_equal(thread == 0, pthread_equal(pthread_self(), one->opener) != 0);
+    if (thread > 0) {
         invariant(item > ITEMS);
     }
+}
+
+/* An opening thread that waits for one that fails. */
+static void fail_or_wait(void *self, size_t item, size_t thread)
+{
+    struct awaited *awaited = self;
+    meet(&awaited->arrived, item, thread);
+    invariant(thread == 0 || item > ITEMS);
+    workers_await(awaited->workers, thread, &awaited->turn, ITEMS);
+}
+
+static void wait_for_a_thread_that_fails(void *argument)
+{
+    (void)argument;
+    struct awaited awaited = {.workers = open_workers(2)};
+    workers_run_in_order(awaited.workers, 2, fail_or_wait, &awaited);
 }
 
 static void fail_in_another_thread(void *argument)
@@ -150,6 +200,7 @@ static void test_what_is_fatal_in_a_thread_ends_the_rank_with_one_line(void **st
     for (size_t i = 0; i < 20; i++) {
         support_expect_exit(fail_in_two_threads, NULL, EXIT_CODE_IO, "an item that fails");
         support_expect_exit(fail_in_another_thread, NULL, EXIT_CODE_BUG, "item > ITEMS");
+        support_expect_exit(wait_for_a_thread_that_fails, NULL, EXIT_CODE_BUG, "item > ITEMS");
     }
 }
 
@@ -205,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_every_item_is_done_once_for_any_number_of_threads),
         cmocka_unit_test(test_thousands_of_works_follow_one_another),
         cmocka_unit_test(test_threads_work_at_the_same_time),
+        cmocka_unit_test(test_items_in_order_may_wait_for_earlier_ones),
         cmocka_unit_test(test_closing_without_work_ends_at_once),
         cmocka_unit_test(test_what_is_fatal_in_a_thread_ends_the_rank_with_one_line),
         cmocka_unit_test(test_signals_are_left_to_the_first_thread),

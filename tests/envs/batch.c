@@ -360,9 +360,10 @@ static void test_misuse_is_a_bug_whatever_the_thread(void **state)
     }
 }
 
-static void raise_engine_error(void *self, size_t item)
+static void raise_engine_error(void *self, size_t item, size_t thread)
 {
     (void)self;
+    (void)thread;
     (void)item;
     mju_error("made up\nfor this test");
 }
