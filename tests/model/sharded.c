@@ -1,0 +1,120 @@
+#include "tests/support/support.h"
+
+#include "tests/model/sharded.h"
+
+#include <math.h>
+
+const char *const sharded_names[SHARDED_RESULTS] = {
+    [SHARDED_OUTPUT] = "output",
+    [SHARDED_D_QUERY] = "d_query",
+    [SHARDED_D_KEY] = "d_key",
+    [SHARDED_D_VALUE] = "d_value",
+};
+
+static void bind_all(struct sharded *s, const struct sharded_options *how, struct ring *ring)
+{
+    const struct dense *dense = s->dense;
+    size_t rows = partition_rows_max(how->rule, ring_size(ring), 1, dense->length);
+    size_t width = dense_width(dense);
+    struct ring_attention_options options = {
+        .heads = dense->heads,
+        .head_width = dense->head_width,
+        .tokens_per_step = 1,
+        .kernel = how->kernel,
+        .query_block = 32,
+        .key_block = 48,
+        .rows_max = rows,
+        .wire = how->wire,
+    };
+    batch_bind(&s->batch, &s->arena, how->rule, ring_size(ring), ring_place(ring), 1, dense->length,
+               1, 1);
+    s->query = arena_take(&s->arena, rows * width, sizeof(real));
+    s->output = arena_take(&s->arena, rows * width, sizeof(real));
+    s->d_output = arena_take(&s->arena, rows * width, sizeof(real));
+    s->d_query = arena_take(&s->arena, rows * width, sizeof(real));
+    s->log_sum = arena_take(&s->arena, rows * dense->heads, sizeof(real));
+    ring_attention_bind(&s->attention, &s->arena, &options, ring);
+}
+
+/* This rank's rows of a dense array. */
+static void take(real *rows, size_t stride, const double *dense_rows, const struct sharded *s)
+{
+    size_t width = dense_width(s->dense);
+    const struct shard *shard = batch_shard(&s->batch);
+    for (size_t i = 0; i < shard->segment_count; i++) {
+        const struct segment *segment = &shard->segments[i];
+        for (size_t j = 0; j < segment->count * width; j++) {
+            rows[(segment->row + j / width) * stride + j % width] =
+                (real)dense_rows[segment->first * width + j];
+        }
+    }
+}
+
+void sharded_open(struct sharded *sharded, const struct dense *dense,
+                  const struct sharded_options *options, struct ring *ring)
+{
+    struct sharded *s = sharded;
+    size_t width = dense_width(dense);
+    *s = (struct sharded){.dense = dense};
+    bind_all(s, options, ring);
+    arena_open(&s->arena, s->arena.peak);
+    bind_all(s, options, ring);
+    partition_cut(&s->batch.partition, &dense->length, 1);
+    take(s->query, width, dense->query, s);
+    take(s->attention.key_value, 2 * width, dense->key, s);
+    take(s->attention.key_value + width, 2 * width, dense->value, s);
+    take(s->d_output, width, dense->d_output, s);
+}
+
+void sharded_close(struct sharded *sharded)
+{
+    ring_attention_close(&sharded->attention);
+    batch_close(&sharded->batch);
+    arena_close(&sharded->arena);
+}
+
+void sharded_compute(struct sharded *sharded)
+{
+    struct sharded *s = sharded;
+    ring_attention_begin(&s->attention, &s->batch);
+    ring_attention_forward(s->output, s->log_sum, &s->attention, s->query, &s->batch);
+    ring_attention_backward(s->d_query, &s->attention, s->d_output, s->output, s->log_sum, s->query,
+                            &s->batch);
+}
+
+static double largest(const double *values, size_t count)
+{
+    double most = 1.0;
+    for (size_t i = 0; i < count; i++) {
+        most = fmax(most, fabs(values[i]));
+    }
+    return most;
+}
+
+static double error_of(const real *rows, size_t stride, const double *wanted,
+                       const struct sharded *s)
+{
+    double worst = 0.0;
+    size_t width = dense_width(s->dense);
+    const struct shard *shard = batch_shard(&s->batch);
+    for (size_t i = 0; i < shard->segment_count; i++) {
+        const struct segment *segment = &shard->segments[i];
+        for (size_t j = 0; j < segment->count * width; j++) {
+            double found = (double)rows[(segment->row + j / width) * stride + j % width];
+            double distance = fabs(found - wanted[segment->first * width + j]);
+            worst = distance <= worst ? worst : distance; /* NaN is the worst */
+        }
+    }
+    return worst / largest(wanted, s->dense->length * width);
+}
+
+void sharded_errors(double errors[SHARDED_RESULTS], const struct sharded *sharded)
+{
+    const struct sharded *s = sharded;
+    size_t width = dense_width(s->dense);
+    const real *d_key_value = s->attention.d_key_value;
+    errors[SHARDED_OUTPUT] = error_of(s->output, width, s->dense->output, s);
+    errors[SHARDED_D_QUERY] = error_of(s->d_query, width, s->dense->d_query, s);
+    errors[SHARDED_D_KEY] = error_of(d_key_value, 2 * width, s->dense->d_key, s);
+    errors[SHARDED_D_VALUE] = error_of(d_key_value + width, 2 * width, s->dense->d_value, s);
+}
