@@ -14,8 +14,8 @@ static struct bench_attention_options attention_options(const struct config *con
 {
     return (struct bench_attention_options){
         .length = config->bench.length,
-        .width = config->bench.width,
-        .heads = config->bench.heads,
+        .width = config->model.width,
+        .heads = config->model.heads,
         .kernel = (enum attention_choice)config->attention.kernel,
         .query_block = config->attention.query_block,
         .key_block = config->attention.key_block,

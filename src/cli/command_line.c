@@ -43,8 +43,9 @@ static const struct command_entry entries[COMMANDS] = {
                        .help = "measure attention, peak, ring, data or envs on this machine",
                        .positional = "NAME",
                        .argument = COMMAND_ARGUMENT_OTHER,
-                       .sections =
-                           CONFIG_READS(mesh) | CONFIG_READS(attention) | CONFIG_READS(bench)},
+                       .sections = CONFIG_READS(context) | CONFIG_READS(model) |
+                                   CONFIG_READS(mesh) | CONFIG_READS(attention) |
+                                   CONFIG_READS(bench)},
     [COMMAND_RENDER] = {.name = "render",
                         .help = "show an episode: a film, a strip, single frames",
                         .positional = "[RUN]",
@@ -91,7 +92,8 @@ static enum item_kind refuse_option(const struct command_entry *entry, const cha
     return ITEM_REFUSED;
 }
 
-/* The option of "train.steps=5", "train.steps", or "steps" in its own command. */
+/* The option of "train.steps=5", "train.steps", or "steps": in its own command, or where no other
+ * section that the command reads has that key. */
 static enum item_kind find_option(const struct config_option **option,
                                   const struct command_entry *entry, const char *text,
                                   struct failure *failure)
@@ -104,6 +106,9 @@ static enum item_kind find_option(const struct config_option **option,
     snprintf(section, sizeof section, "%s", dot ? name : entry->name);
     section[strcspn(section, ".")] = '\0';
     *option = config_option_find(section, key);
+    if (!*option && !dot) {
+        *option = config_option_find_only(entry->sections, key);
+    }
     if (*option && entry->sections & (1u << (*option)->section_id)) {
         return ITEM_OPTION;
     }

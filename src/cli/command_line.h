@@ -61,8 +61,9 @@ const struct command_entry *command_line_entry(enum command command);
 /* Read argv (argv[0] is the program). For COMMAND_ACTION_RUN, config is the resolved configuration,
  * checked (config_check), and a run without a name has that of its configuration file; for the
  * other actions it holds the defaults. An option is --section.key=value or --section.key value; the
- * command's own section may be left out, as may the value of a no|yes option when it is yes; of a
- * repeated option the last value holds; -- ends the options. Refuses unknown commands and options,
+ * command's own section may be left out, and any other where only one of those that the command
+ * reads has such a key, as may the value of a no|yes option when it is yes; of a repeated option
+ * the last value holds; -- ends the options. Refuses unknown commands and options,
  * options of sections that the command does not read, bad values, and positionals that are missing
  * or too many (EXIT_CODE_USAGE); a bad file or environment as config.h says. Local. */
 bool command_line_parse(struct command_line *line, struct config *config, int argc, char **argv,

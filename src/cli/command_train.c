@@ -7,11 +7,9 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "cli/config_chain.h"
+#include "cli/config_learner.h"
 #include "comm/comm.h"
 #include "train/trainer.h"
-
-/* AdamW's usual guard against division by nothing. */
-static const double epsilon = 1e-8;
 
 /* The resolved configuration as the text of a file; the caller frees it with memory_free. */
 static char *configuration_text(const struct config *config)
@@ -23,45 +21,6 @@ static char *configuration_text(const struct config *config)
         fatal(EXIT_CODE_SYSTEM, "the configuration cannot be kept: the system has no memory left");
     }
     return text;
-}
-
-static struct model_shape shape_of(const struct config *config)
-{
-    struct model_shape shape = {
-        .width = config->model.width,
-        .layers = config->model.layers,
-        .heads = config->model.heads,
-        .hidden = config->model.hidden,
-        .activation = (enum activation)config->model.activation,
-        .dropout = config->model.dropout,
-    };
-    struct failure failure = {0};
-    token_layout_parse(&shape.layout, config->context.tokens, &failure);
-    comm_agree(&failure);
-    return shape;
-}
-
-static struct learner_options learner_options_of(const struct config *config)
-{
-    return (struct learner_options){
-        .shape = shape_of(config),
-        .rule = (enum partition_rule)config->mesh.shard,
-        .wire = (enum ring_wire)config->mesh.wire,
-        .kernel = (enum attention_choice)config->attention.kernel,
-        .query_block = config->attention.query_block,
-        .key_block = config->attention.key_block,
-        .adamw = {.beta1 = config->train.beta1,
-                  .beta2 = config->train.beta2,
-                  .epsilon = epsilon,
-                  .weight_decay = config->train.weight_decay},
-        .schedule = {.shape = (enum schedule_shape)config->train.schedule,
-                     .rate = config->train.rate,
-                     .floor = config->train.rate_floor,
-                     .warmup = config->train.warmup,
-                     .steps = config->train.steps},
-        .clip = config->train.clip,
-        .seed = config->run.seed,
-    };
 }
 
 enum exit_code command_train(const struct config *config, const char *subject)
@@ -86,7 +45,7 @@ enum exit_code command_train(const struct config *config, const char *subject)
                    .pass = config->train.pass,
                    .loss = (enum loader_loss)config->chain.loss,
                    .seed = config->run.seed},
-        .learner = learner_options_of(config),
+        .learner = config_learner_options(config),
         .ring = config->mesh.ring,
         .neighbours = config->mesh.neighbours,
         .steps = config->train.steps,

@@ -83,10 +83,11 @@ static bool refuse(const struct config_origins *origins, enum config_option_id i
 
 /* A misfit of two options is laid at the place that spoke last. */
 static bool check_heads(const struct config *config, const struct config_origins *origins,
-                        enum config_option_id heads, enum config_option_id width, size_t remainder,
                         struct failure *failure)
 {
-    if (remainder == 0) {
+    const enum config_option_id heads = CONFIG_OPTION_model_heads;
+    const enum config_option_id width = CONFIG_OPTION_model_width;
+    if (config->model.width % config->model.heads == 0) {
         return true;
     }
     char found[CONFIG_TEXT_SIZE];
@@ -131,8 +132,5 @@ bool config_check(const struct config *config, const struct config_origins *orig
     if (!config_size(&width, &height, config->render.size, &reason)) {
         return refuse(origins, CONFIG_OPTION_render_size, reason.text, failure);
     }
-    return check_heads(config, origins, CONFIG_OPTION_model_heads, CONFIG_OPTION_model_width,
-                       config->model.width % config->model.heads, failure) &&
-           check_heads(config, origins, CONFIG_OPTION_bench_heads, CONFIG_OPTION_bench_width,
-                       config->bench.width % config->bench.heads, failure);
+    return check_heads(config, origins, failure);
 }

@@ -73,6 +73,20 @@ const struct config_option *config_option_find(const char *section, const char *
     return NULL;
 }
 
+const struct config_option *config_option_find_only(unsigned sections, const char *key)
+{
+    const struct config_option *only = NULL;
+    for (size_t i = 0; i < CONFIG_OPTIONS; i++) {
+        if (sections & (1u << options[i].section_id) && strcmp(options[i].key, key) == 0) {
+            if (only) {
+                return NULL;
+            }
+            only = &options[i];
+        }
+    }
+    return only;
+}
+
 const struct config_section *config_section_find(const char *name)
 {
     for (size_t i = 0; i < CONFIG_SECTIONS; i++) {

@@ -46,6 +46,9 @@ const struct config_section *config_section_at(enum config_section_id id);
 const struct config_option *config_option_find(const char *section, const char *key);
 const struct config_section *config_section_find(const char *name);
 
+/* The option that is the only one in `sections` with this key; NULL where none or several are. */
+const struct config_option *config_option_find_only(unsigned sections, const char *key);
+
 /* The option of one of `sections` whose section and key are spelt most alike; never NULL for a set
  * that is not empty. */
 const struct config_option *config_option_nearest(const char *section, const char *key,

@@ -134,6 +134,16 @@ static void test_options_have_four_spellings(void **state)
     assert_true(parse("eval").failure.code == EXIT_CODE_USAGE);
 }
 
+static void test_a_key_of_only_one_section_needs_no_section(void **state)
+{
+    (void)state;
+    assert_int_equal(parse_training("--width=96").config.model.width, 96);
+    assert_int_equal(parse("bench peak --heads 2").config.model.heads, 2);
+    expect_usage("eval x --width=64", "unknown option --width");
+    assert_null(config_option_find_only(CONFIG_READS(eval) | CONFIG_READS(run), "seed"));
+    assert_non_null(config_option_find_only(CONFIG_READS(eval) | CONFIG_READS(mesh), "seed"));
+}
+
 static void test_negative_values_are_values(void **state)
 {
     (void)state;
@@ -356,6 +366,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_later_sources_win),
         cmocka_unit_test(test_options_have_four_spellings),
+        cmocka_unit_test(test_a_key_of_only_one_section_needs_no_section),
         cmocka_unit_test(test_negative_values_are_values),
         cmocka_unit_test(test_yes_may_be_left_out),
         cmocka_unit_test(test_two_hyphens_end_the_options),

@@ -448,7 +448,6 @@ static void test_check_names_the_place_of_a_misfit(void **state)
     expect_misfit("model:\n  heads: 3\n", "x.yaml:2: found model.heads = 3 (");
     expect_misfit("model:\n  heads: 3\n", "expected a divisor of model.width = 64 (default)");
     expect_misfit("model:\n  width: 63\n", "x.yaml:2: found model.heads = 4 (default), expected");
-    expect_misfit("bench:\n  heads: 3\n", "bench.heads = 3");
     expect_misfit("run:\n  name: ../x\n", "x.yaml:2: run.name: ");
     expect_misfit("run:\n  name: ..\n", "x.yaml:2: run.name: ");
     expect_misfit("context:\n  tokens: a,s\n", "x.yaml:2: context.tokens: ");
