@@ -8,29 +8,29 @@
 
 /* --- The journey alone ------------------------------------------------------------------------ */
 
-static void travel(struct bench_subject *subject, bool gradients)
+static void travel(struct bench_subject *subject, enum ring_direction direction)
 {
     struct ring_journey *journey = &subject->attention.journey;
-    ring_journey_begin(journey, gradients);
-    for (size_t hop = 0; hop < ring_size(journey->ring); hop++) {
+    ring_journey_begin(journey, direction);
+    for (size_t hop = 0; hop < ring_journey_hops(journey); hop++) {
         const real *shard = ring_journey_meet(journey, hop);
-        if (shard && gradients) {
+        if (shard && direction == RING_BACKWARD) {
             (void)ring_journey_take_gradient(journey, hop);
             ring_journey_hand_gradient(journey, hop);
         }
         ring_journey_leave(journey, hop);
     }
-    ring_journey_end(journey, gradients);
+    ring_journey_end(journey);
 }
 
 static void travel_forward(struct bench_subject *subject)
 {
-    travel(subject, false);
+    travel(subject, RING_FORWARD);
 }
 
 static void travel_backward(struct bench_subject *subject)
 {
-    travel(subject, true);
+    travel(subject, RING_BACKWARD);
 }
 
 /* --- Measuring -------------------------------------------------------------------------------- */

@@ -52,19 +52,27 @@ struct tile {
     size_t context;
 };
 
+static const struct ring_share all_tiles = {0, 1};
+
 typedef void tile_action(struct ring_attention *attention, const struct tile *tile, void *detail);
 
-/* All tiles of this rank's queries in a fixed order, with messages moved along in between. */
+/* A share of this rank's tiles of queries in a fixed order, with messages moved along in between.
+ */
 static void for_each_tile(struct ring_attention *attention, const real *query,
-                          const struct batch *batch, tile_action *act, void *detail)
+                          const struct batch *batch, struct ring_share share, tile_action *act,
+                          void *detail)
 {
     const struct ring_attention_options *options = &attention->options;
     const struct shard *shard = batch_shard(batch);
     size_t width = width_of(attention);
+    size_t number = 0;
     for (size_t i = 0; i < shard->segment_count; i++) {
         const struct segment *segment = &shard->segments[i];
         size_t rows = segment->count * options->tokens_per_step;
         for (size_t start = 0; start < rows; start += options->query_block) {
+            if (number++ % share.step != share.first) {
+                continue;
+            }
             size_t left = rows - start;
             struct tile tile = {.row = segment->row * options->tokens_per_step + start,
                                 .context = segment->context};
@@ -193,18 +201,19 @@ void ring_attention_forward(real *output, real *log_sum, struct ring_attention *
 {
     struct ring_journey *journey = &attention->journey;
     struct result result = {output, log_sum};
-    for_each_tile(attention, query, batch, begin_tile, NULL);
-    ring_journey_begin(journey, false);
-    for (size_t hop = 0; hop < ring_size(journey->ring); hop++) {
+    for_each_tile(attention, query, batch, all_tiles, begin_tile, NULL);
+    ring_journey_begin(journey, RING_FORWARD);
+    for (size_t hop = 0; hop < ring_journey_hops(journey); hop++) {
         const real *shard = ring_journey_meet(journey, hop);
         if (shard) {
             struct visitor visitor = visitor_at(attention, shard, batch, hop);
-            for_each_tile(attention, query, batch, absorb_visitor, &visitor);
+            for_each_tile(attention, query, batch, ring_journey_share(journey, hop), absorb_visitor,
+                          &visitor);
         }
         ring_journey_leave(journey, hop);
     }
-    ring_journey_end(journey, false);
-    for_each_tile(attention, query, batch, finish_tile, &result);
+    ring_journey_end(journey);
+    for_each_tile(attention, query, batch, all_tiles, finish_tile, &result);
 }
 
 /* --- Backward --------------------------------------------------------------------------------- */
@@ -258,16 +267,17 @@ void ring_attention_backward(real *d_query, struct ring_attention *attention, co
         .d_output = d_output, .output = output, .log_sum = log_sum, .d_query = d_query};
     size_t rows = batch_shard(batch)->row_count * attention->options.tokens_per_step;
     memset(d_query, 0, rows * width_of(attention) * sizeof *d_query);
-    ring_journey_begin(journey, true);
-    for (size_t hop = 0; hop < ring_size(journey->ring); hop++) {
+    ring_journey_begin(journey, RING_BACKWARD);
+    for (size_t hop = 0; hop < ring_journey_hops(journey); hop++) {
         const real *shard = ring_journey_meet(journey, hop);
         if (shard) {
             adjoint.visitor = visitor_at(attention, shard, batch, hop);
             adjoint.d_key_value = ring_journey_take_gradient(journey, hop);
-            for_each_tile(attention, query, batch, absorb_visitor_backward, &adjoint);
+            for_each_tile(attention, query, batch, ring_journey_share(journey, hop),
+                          absorb_visitor_backward, &adjoint);
             ring_journey_hand_gradient(journey, hop);
         }
         ring_journey_leave(journey, hop);
     }
-    ring_journey_end(journey, true);
+    ring_journey_end(journey);
 }

@@ -31,7 +31,7 @@ static size_t previous_place(const struct ring_journey *journey)
 
 static bool is_met(const struct ring_journey *journey, size_t hop)
 {
-    return hop <= journey->last_hop[ring_journey_home(journey, hop)];
+    return hop % ring_size(journey->ring) <= journey->last_hop[ring_journey_home(journey, hop)];
 }
 
 /* Does the shard lie in this rank's reach? */
@@ -112,7 +112,8 @@ real *ring_journey_own_gradient(const struct ring_journey *journey)
 
 static uint64_t progress_after(const struct ring_journey *journey, size_t hops)
 {
-    return journey->calls * (ring_size(journey->ring) + 1) + hops;
+    size_t hops_max = ring_size(journey->ring) + 1;
+    return journey->calls * (hops_max + 1) + hops;
 }
 
 static void wait_until(struct ring_journey *journey, size_t place, size_t hops)
@@ -131,12 +132,18 @@ static size_t last_hop_away(const struct ring_journey *journey)
     return hop;
 }
 
-void ring_journey_begin(struct ring_journey *journey, bool gradients)
+static bool is_backward(const struct ring_journey *journey)
+{
+    return journey->hops > ring_size(journey->ring);
+}
+
+void ring_journey_begin(struct ring_journey *journey, enum ring_direction direction)
 {
     size_t place = ring_place(journey->ring);
-    size_t away = gradients ? last_hop_away(journey) : 0;
     journey->calls++;
-    if (gradients) {
+    journey->hops = ring_size(journey->ring) + (direction == RING_BACKWARD ? 1 : 0);
+    size_t away = is_backward(journey) ? last_hop_away(journey) : 0;
+    if (is_backward(journey)) {
         memset(gradient_at(journey, place), 0, journey->reals[place] * sizeof(real));
     }
     if (away > 0) {
@@ -146,8 +153,20 @@ void ring_journey_begin(struct ring_journey *journey, bool gradients)
     window_advance(journey->window, progress_after(journey, 0));
 }
 
+size_t ring_journey_hops(const struct ring_journey *journey)
+{
+    return journey->hops;
+}
+
+struct ring_share ring_journey_share(const struct ring_journey *journey, size_t hop)
+{
+    size_t places = ring_size(journey->ring);
+    bool is_half = is_backward(journey) && hop % places == 0;
+    return is_half ? (struct ring_share){hop / places, 2} : (struct ring_share){0, 1};
+}
+
 /* What this rank owns is its own again when no neighbour is busy with it any more. */
-void ring_journey_end(struct ring_journey *journey, bool gradients)
+void ring_journey_end(struct ring_journey *journey)
 {
     size_t place = ring_place(journey->ring);
     for (size_t hop = 1; hop <= journey->last_hop[place]; hop++) {
@@ -156,7 +175,7 @@ void ring_journey_end(struct ring_journey *journey, bool gradients)
             wait_until(journey, visited, hop + 1);
         }
     }
-    if (gradients) {
+    if (is_backward(journey)) {
         journey->message_wait += ring_wait(journey->ring, RING_GRADIENTS);
         journey->message_wait += ring_wait(journey->ring, RING_HOMEWARD);
         if (last_hop_away(journey) > 0) {
@@ -240,6 +259,8 @@ void ring_journey_leave(struct ring_journey *journey, size_t hop)
 /* In a neighbourhood shares are added in the order of hops: wait for the one before. */
 static void wait_for_turn(struct ring_journey *journey, size_t home, size_t hop)
 {
+    size_t hops = journey->last_hop[home] + 1;
+    hop = hop < hops ? hop : hops;
     while (hop-- > 0) {
         size_t before = place_after(journey, home, hop);
         if (is_near(journey, before)) {
@@ -247,6 +268,11 @@ static void wait_for_turn(struct ring_journey *journey, size_t home, size_t hop)
             return;
         }
     }
+}
+
+static real *outgoing(const struct ring_journey *journey)
+{
+    return journey->outgoing[journey->gradients_sent % 2];
 }
 
 /* Does the gradient of a shard from beyond come from the previous place, or begin here? */
@@ -266,17 +292,14 @@ real *ring_journey_take_gradient(struct ring_journey *journey, size_t hop)
         ring_receive(journey->ring, RING_GRADIENTS, previous_place(journey), home,
                      journey->incoming, journey->reals[home]);
     }
-    /* The buffer was sent from two hops ago. */
-    journey->message_wait += ring_wait_sends(journey->ring, RING_GRADIENTS);
-    journey->message_wait += ring_wait_sends(journey->ring, RING_HOMEWARD);
-    memset(journey->outgoing[hop % 2], 0, journey->reals[home] * sizeof(real));
-    return journey->outgoing[hop % 2];
+    memset(outgoing(journey), 0, journey->reals[home] * sizeof(real));
+    return outgoing(journey);
 }
 
 void ring_journey_hand_gradient(struct ring_journey *journey, size_t hop)
 {
     size_t home = ring_journey_home(journey, hop);
-    real *gradient = journey->outgoing[hop % 2];
+    real *gradient = outgoing(journey);
     size_t reals = journey->reals[home];
     if (is_near(journey, home)) {
         return;
@@ -285,9 +308,13 @@ void ring_journey_hand_gradient(struct ring_journey *journey, size_t hop)
         journey->message_wait += ring_wait_receives(journey->ring, RING_GRADIENTS);
         accumulate(gradient, journey->incoming, reals);
     }
+    /* The gradient before has had a whole hop to leave; its buffer is written to next. */
+    journey->message_wait += ring_wait_sends(journey->ring, RING_GRADIENTS);
+    journey->message_wait += ring_wait_sends(journey->ring, RING_HOMEWARD);
     if (hop < journey->last_hop[home] && !ring_joins(journey->ring, home, next_place(journey))) {
         ring_send(journey->ring, RING_GRADIENTS, next_place(journey), home, gradient, reals);
     } else {
         ring_send(journey->ring, RING_HOMEWARD, home, home, gradient, reals);
     }
+    journey->gradients_sent++;
 }

@@ -5,8 +5,9 @@
  * lies, and its gradient is added up where it lies, each rank in its turn: nothing moves. Beyond,
  * the shard travels by messages from place to place while blocks are computed, each rank adding
  * its share to a gradient that goes home from the last place. A shard travels no further than the
- * last rank whose queries see any of its keys. This module knows no attention: it hands out
- * pointers. */
+ * last rank whose queries see any of its keys. Backward ends where it began: a rank meets its own
+ * shard with one half of its queries while the first shard comes in, and with the other half while
+ * the last gradient goes home. This module knows no attention: it hands out pointers. */
 #ifndef CHAINRING_MODEL_RING_JOURNEY_H
 #define CHAINRING_MODEL_RING_JOURNEY_H
 
@@ -33,10 +34,12 @@ struct ring_journey {
     size_t *reals;         /* (places): its keys and values */
     real *visiting[2];     /* (reals_max): shards from beyond the neighbourhood */
     void *packed[2];       /* a shard that leaves and one that comes, as on the wire */
-    real *outgoing[2];     /* (reals_max): their gradients, with this rank's share added */
-    real *incoming;        /* (reals_max): the same before that */
-    real *homecoming;      /* (reals_max): what was added to this rank's gradient beyond */
-    uint64_t calls;        /* journeys begun */
+    real *outgoing[2]; /* (reals_max): their gradients, with this rank's share added; by turns */
+    real *incoming;    /* (reals_max): the same before that */
+    real *homecoming;  /* (reals_max): what was added to this rank's gradient beyond */
+    uint64_t calls;    /* journeys begun */
+    size_t hops;       /* of the one begun last */
+    size_t gradients_sent; /* in all of them */
     double message_wait;   /* seconds spent waiting for messages since ring_journey_plan */
     double rank_wait;      /* and for neighbours that are not as far */
 };
@@ -58,13 +61,22 @@ void ring_journey_plan(struct ring_journey *journey, const struct batch *batch,
 real *ring_journey_own(const struct ring_journey *journey);
 real *ring_journey_own_gradient(const struct ring_journey *journey);
 
-/* A journey: begin, then for each hop from 0 to the number of places: meet, leave; then end. All of
- * them are collective over the ring. `gradients`: backward; own gradients begin at zero. */
-void ring_journey_begin(struct ring_journey *journey, bool gradients);
-void ring_journey_end(struct ring_journey *journey, bool gradients);
+/* A journey: begin, then for each of its hops, from 0 on: meet, leave; then end. All of them are
+ * collective over the ring. Forward has a hop for each place; backward comes home once more after
+ * them, and the own gradient begins at zero. */
+enum ring_direction { RING_FORWARD, RING_BACKWARD };
+void ring_journey_begin(struct ring_journey *journey, enum ring_direction direction);
+void ring_journey_end(struct ring_journey *journey);
+size_t ring_journey_hops(const struct ring_journey *journey);
 
 /* Whose shard a hop meets. */
 size_t ring_journey_home(const struct ring_journey *journey, size_t hop);
+
+/* Which of this rank's tiles of queries meet it: every `step`-th from `first` on. */
+struct ring_share {
+    size_t first, step;
+};
+struct ring_share ring_journey_share(const struct ring_journey *journey, size_t hop);
 
 /* The shard that is met at a hop; NULL where it does not come this far. It stays until
  * ring_journey_leave. */
