@@ -107,7 +107,15 @@ struct bench_ring bench_ring_run(const struct bench_attention_options *options)
     bench_subject_close(&alone);
     ring_close(all);
     ring_close(one);
+    bench_balance_open(&result.zigzag, options, PARTITION_ZIGZAG);
+    bench_balance_open(&result.contiguous, options, PARTITION_CONTIGUOUS);
     return result;
+}
+
+void bench_ring_close(struct bench_ring *result)
+{
+    bench_balance_close(&result->contiguous);
+    bench_balance_close(&result->zigzag);
 }
 
 /* --- Saying ----------------------------------------------------------------------------------- */
@@ -152,6 +160,7 @@ void bench_ring_print_text(FILE *stream, const struct bench_ring *result)
             "together", "exposed", "of step", "hidden");
     print_line(stream, "forward", &result->forward);
     print_line(stream, "backward", &result->backward);
+    bench_balance_print_text(stream, &result->zigzag, &result->contiguous);
 }
 
 static void print_json_direction(FILE *stream, const char *name,
@@ -177,5 +186,7 @@ void bench_ring_print_json(FILE *stream, const struct bench_ring *result)
     print_json_direction(stream, "forward", &result->forward);
     fprintf(stream, ", ");
     print_json_direction(stream, "backward", &result->backward);
+    fprintf(stream, ", ");
+    bench_balance_print_json(stream, &result->zigzag, &result->contiguous);
     fprintf(stream, "}\n");
 }

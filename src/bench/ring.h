@@ -3,7 +3,7 @@
  * Alone, computing is one rank's attention on the whole context, shared out over the ranks; the
  * wire is the same journey of keys, values and gradients with nothing computed. What both together
  * take longer than computing alone is exposed communication; the rest of the wire's time is hidden.
- * Beside it stands what the predicted bound (train/overlap.h, by the same formula) says. */
+ * Beside it stands what the predicted bound (model/ring_overlap.h) says. */
 #ifndef CHAINRING_BENCH_RING_H
 #define CHAINRING_BENCH_RING_H
 
@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "bench/attention.h"
+#include "bench/balance.h"
 
 /* Medians in seconds, as the slowest rank took them. */
 struct bench_ring_direction {
@@ -25,10 +26,12 @@ struct bench_ring {
     double tokens;        /* of a rank */
     double tokens_needed; /* for full overlap in forward; 0: nothing travels */
     struct bench_ring_direction forward, backward;
+    struct bench_balance zigzag, contiguous;
 };
 
-/* Measure. Collective over the job. */
+/* Measure. The caller closes the result. Collective over the job. */
 struct bench_ring bench_ring_run(const struct bench_attention_options *options);
+void bench_ring_close(struct bench_ring *result);
 
 /* A table for people; one JSON object for programs. Local. */
 void bench_ring_print_text(FILE *stream, const struct bench_ring *result);

@@ -52,14 +52,12 @@ static void bench_ring(const struct config *config)
 {
     struct bench_attention_options options = attention_options(config);
     struct bench_ring result = bench_ring_run(&options);
-    if (comm_rank() > 0) {
-        return;
-    }
-    if (config->bench.format == CONFIG_FORMAT_JSON) {
+    if (comm_rank() == 0 && config->bench.format == CONFIG_FORMAT_JSON) {
         bench_ring_print_json(stdout, &result);
-    } else {
+    } else if (comm_rank() == 0) {
         bench_ring_print_text(stdout, &result);
     }
+    bench_ring_close(&result);
 }
 
 static void bench_environments(const struct config *config, struct failure *failure)

@@ -326,6 +326,18 @@ void attention_absorb(struct attention_state *state, struct attention_scratch *s
     store_state(state, scratch, queries->count);
 }
 
+size_t attention_scores(const struct attention_scratch *scratch,
+                        const struct attention_queries *queries, const struct attention_keys *keys)
+{
+    size_t scores = 0;
+    for (size_t i = 0; i < group_count(scratch, queries->count); i++) {
+        struct attention_group group = group_at(scratch, queries, i);
+        size_t last = group.position + group.count - 1;
+        scores += scratch->lanes * keys_seen(keys, 0, keys->count, last).count;
+    }
+    return scores;
+}
+
 void attention_finish(real *output, size_t output_stride, real *log_sum,
                       const struct attention_state *state, const struct attention_queries *queries)
 {

@@ -91,6 +91,11 @@ void attention_begin(struct attention_state *state, const struct attention_queri
 void attention_absorb(struct attention_state *state, struct attention_scratch *scratch,
                       const struct attention_queries *queries, const struct attention_keys *keys);
 
+/* How many scores that computes: the pairs that are not masked, and what a group of queries
+ * computes beside them. */
+size_t attention_scores(const struct attention_scratch *scratch,
+                        const struct attention_queries *queries, const struct attention_keys *keys);
+
 /* output (count x width, row stride output_stride) = the attention's result;
  * log_sum (count) = log2 of the sum of 2^score, which backward needs. A query that has seen no key
  * gets a zero output. */

@@ -132,6 +132,13 @@ static void for_each_key_range(struct ring_attention *attention, const struct ti
     }
 }
 
+static struct visitor visitor_at(const struct ring_attention *attention, const real *shard,
+                                 const struct batch *batch, size_t hop)
+{
+    size_t home = ring_journey_home(&attention->journey, hop);
+    return (struct visitor){.key_value = shard, .shard = &batch->partition.shards[home]};
+}
+
 static struct attention_state state_of(const struct ring_attention *attention,
                                        const struct tile *tile)
 {
@@ -152,6 +159,34 @@ static size_t log_sum_offset(const struct ring_attention *attention, const struc
 static size_t output_offset(const struct ring_attention *attention, const struct tile *tile)
 {
     return tile->row * width_of(attention) + tile->head * attention->options.head_width;
+}
+
+/* --- Counting --------------------------------------------------------------------------------- */
+
+struct count {
+    struct visitor visitor;
+    size_t scores;
+};
+
+static void count_range(struct ring_attention *attention, const struct tile *tile,
+                        const struct key_range *range, void *detail)
+{
+    struct count *count = detail;
+    count->scores += attention_scores(&attention->scratch, &tile->queries, &range->keys);
+}
+
+static void count_tile(struct ring_attention *attention, const struct tile *tile, void *detail)
+{
+    struct count *count = detail;
+    for_each_key_range(attention, tile, &count->visitor, count_range, count);
+}
+
+size_t ring_attention_scores(struct ring_attention *attention, const struct batch *batch,
+                             size_t hop)
+{
+    struct count count = {.visitor = visitor_at(attention, attention->key_value, batch, hop)};
+    for_each_tile(attention, attention->output, batch, all_tiles, count_tile, &count);
+    return count.scores;
 }
 
 /* --- Forward ---------------------------------------------------------------------------------- */
@@ -187,13 +222,6 @@ static void finish_tile(struct ring_attention *attention, const struct tile *til
     struct attention_state state = state_of(attention, tile);
     attention_finish(result->output + output_offset(attention, tile), width_of(attention),
                      result->log_sum + log_sum_offset(attention, tile), &state, &tile->queries);
-}
-
-static struct visitor visitor_at(const struct ring_attention *attention, const real *shard,
-                                 const struct batch *batch, size_t hop)
-{
-    size_t home = ring_journey_home(&attention->journey, hop);
-    return (struct visitor){.key_value = shard, .shard = &batch->partition.shards[home]};
 }
 
 void ring_attention_forward(real *output, real *log_sum, struct ring_attention *attention,

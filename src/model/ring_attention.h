@@ -42,6 +42,10 @@ void ring_attention_close(struct ring_attention *attention);
 /* Before the first layer of each batch: how far every shard must travel. Local. */
 void ring_attention_begin(struct ring_attention *attention, const struct batch *batch);
 
+/* How many scores this rank computes at a hop, all heads together. Local. */
+size_t ring_attention_scores(struct ring_attention *attention, const struct batch *batch,
+                             size_t hop);
+
 /* output (rows x width) = causal attention of attention->key_value; log_sum (rows x heads) for
  * backward, in tiles. query (rows x width), width = heads * head_width, rows = this rank's tokens.
  * Arrays must not overlap. Collective over the ring: every rank with its shard of the same batch.
