@@ -1,48 +1,31 @@
 #include "bench/attention.h"
 
-#include <math.h>
-
 #include "base/memory.h"
+#include "bench/ceiling.h"
 #include "bench/subject.h"
 #include "comm/comm.h"
 #include "math/gemm.h"
-#include "math/peak.h"
 
-/* What one rank does at best while all of them do the same. */
-struct peaks {
-    double multiply_add, gemm;
-};
-
-static void raise_peaks(struct peaks *peaks, real *memory)
-{
-    double multiply_add = peak_multiply_add(1);
-    double gemm = peak_gemm(memory, 1);
-    peaks->multiply_add = fmax(peaks->multiply_add, multiply_add);
-    peaks->gemm = fmax(peaks->gemm, gemm);
-}
-
-/* Both directions and both peaks by turns, so that all meet the same moods of the machine. The
+/* Both directions and the ceiling by turns, so that all meet the same moods of the machine. The
  * first turn warms up. */
 static void time_ring(struct bench_timing *forward, struct bench_timing *backward,
-                      struct peaks *peaks, const struct bench_attention_options *options,
+                      struct ceiling *ceiling, const struct bench_attention_options *options,
                       size_t ranks)
 {
     struct ring *ring = ring_open(ranks, options->neighbours);
     struct bench_subject subject;
     double *seconds = memory_take(2 * options->repeats, sizeof *seconds);
-    real *memory = memory_take(PEAK_REALS, sizeof *memory);
     bench_subject_open(&subject, options, ring);
     bench_subject_forward(&subject);
     bench_subject_backward(&subject);
     for (size_t i = 0; i < options->repeats; i++) {
-        raise_peaks(peaks, memory);
+        ceiling_raise(ceiling);
         seconds[i] = bench_subject_seconds(bench_subject_forward, &subject);
         seconds[options->repeats + i] = bench_subject_seconds(bench_subject_backward, &subject);
     }
     *forward = bench_timing_of(seconds, options->repeats);
     *backward = bench_timing_of(seconds + options->repeats, options->repeats);
     bench_subject_close(&subject);
-    memory_free(memory);
     memory_free(seconds);
     ring_close(ring);
 }
@@ -57,13 +40,14 @@ struct bench_attention bench_attention_run(const struct bench_attention_options 
         .forward_flops = 4.0 * pairs * (double)options->width,
         .backward_flops = 10.0 * pairs * (double)options->width,
     };
-    struct peaks peaks = {0};
-    time_ring(&result.alone_forward, &result.alone_backward, &peaks, options, 1);
-    time_ring(&result.ring_forward, &result.ring_backward, &peaks, options, comm_size());
-    double sums[] = {peaks.multiply_add, peaks.gemm};
-    comm_sum_double(sums, 2);
-    result.multiply_add = sums[0] / (double)result.ranks;
-    result.gemm = sums[1] / (double)result.ranks;
+    struct ceiling ceiling;
+    ceiling_open(&ceiling);
+    time_ring(&result.alone_forward, &result.alone_backward, &ceiling, options, 1);
+    time_ring(&result.ring_forward, &result.ring_backward, &ceiling, options, comm_size());
+    ceiling_share(&ceiling);
+    ceiling_close(&ceiling);
+    result.multiply_add = ceiling.multiply_add;
+    result.gemm = ceiling.gemm;
     return result;
 }
 

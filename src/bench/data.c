@@ -3,15 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/memory.h"
-#include "base/random.h"
 #include "bench/median.h"
+#include "bench/random_store.h"
 #include "bench/resident.h"
 #include "comm/comm.h"
 #include "datasets/prefetch.h"
@@ -32,68 +30,6 @@ struct subject {
     size_t rows; /* of this rank's shard */
     char *bytes; /* that as many rows have in the store */
 };
-
-/* --- The store -------------------------------------------------------------------------------- */
-
-static void draw_numbers(float *numbers, size_t count, struct random *random)
-{
-    for (size_t i = 0; i < count; i++) {
-        numbers[i] = (float)random_between(random, -1.0, 1.0);
-    }
-}
-
-static bool add_episodes(struct store_writer *writer, struct failure *failure)
-{
-    static float observation[(STEPS + 1) * OBSERVATIONS];
-    static float action[STEPS * ACTIONS];
-    static float reward[STEPS];
-    bool ok = true;
-    for (size_t episode = 0; ok && episode < TRAJECTORIES; episode++) {
-        struct random random = random_stream(1, RANDOM_BENCH, episode, 0);
-        draw_numbers(observation, sizeof observation / sizeof observation[0], &random);
-        draw_numbers(action, sizeof action / sizeof action[0], &random);
-        draw_numbers(reward, STEPS, &random);
-        const struct store_episode record = {.length = STEPS,
-                                             .observation = observation,
-                                             .action = action,
-                                             .reward = {reward},
-                                             .end = STORE_END_TRUNCATED};
-        ok = store_writer_add(writer, &record, failure);
-    }
-    return ok;
-}
-
-static bool write_store(const char *path, struct failure *failure)
-{
-    const struct store_spec spec = {.domain = "bench",
-                                    .simulator = "none",
-                                    .source = "random numbers",
-                                    .tasks = {"bench"},
-                                    .reward_source = {"random numbers"},
-                                    .task_count = 1,
-                                    .observation_dim = OBSERVATIONS,
-                                    .action_dim = ACTIONS,
-                                    .control_timestep = 1.0};
-    struct store_writer *writer = store_writer_open(path, &spec, failure);
-    if (!writer) {
-        return false;
-    }
-    if (!add_episodes(writer, failure)) {
-        store_writer_discard(writer);
-        return false;
-    }
-    return store_writer_commit(writer, failure);
-}
-
-static bool make_folder(char *folder, size_t size, struct failure *failure)
-{
-    const char *parent = getenv("TMPDIR");
-    (void)snprintf(folder, size, "%s/chainring-bench-XXXXXX", parent && *parent ? parent : "/tmp");
-    return mkdtemp(folder) != NULL ||
-           failure_set(failure, EXIT_CODE_IO,
-                       "%s: cannot be made (%s), expected room for a temporary folder; set TMPDIR",
-                       folder, strerror(errno));
-}
 
 /* What the HDF5 library takes once is no part of what is measured. */
 static void touch_library(const char *path, struct failure *failure)
@@ -284,25 +220,19 @@ static void subject_close(struct subject *subject)
     memory_free(subject->bytes);
 }
 
-/* The store is open on every rank when its folder goes, so that nothing stays whatever happens. */
 static void prepare(struct bench_data *result, struct subject *subject, enum partition_rule rule)
 {
-    char folder[FILE_PATH_MAX] = "";
-    char path[FILE_PATH_MAX] = "";
+    const struct random_store_spec spec = {.episodes = TRAJECTORIES,
+                                           .steps = STEPS,
+                                           .observation_dim = OBSERVATIONS,
+                                           .action_dim = ACTIONS};
+    struct random_store store;
     struct failure failure = {0};
-    if (comm_rank() == 0 && make_folder(folder, sizeof folder, &failure) &&
-        file_join(path, folder, "bench.h5", &failure)) {
-        write_store(path, &failure);
-    }
-    comm_broadcast(path, sizeof path);
-    comm_broadcast(&failure, sizeof failure);
+    random_store_make(&store, &spec, &failure);
     if (failure.code == EXIT_CODE_DONE) {
-        measure_memory(result, subject, path, rule, &failure);
+        measure_memory(result, subject, store.path, rule, &failure);
     }
-    comm_barrier();
-    if (comm_rank() == 0 && folder[0] != '\0') {
-        file_remove_tree(folder, &failure);
-    }
+    random_store_remove(&store, &failure);
     comm_agree(&failure);
 }
 

@@ -1,0 +1,31 @@
+#include "bench/ceiling.h"
+
+#include <math.h>
+
+#include "base/memory.h"
+#include "comm/comm.h"
+#include "math/peak.h"
+
+void ceiling_open(struct ceiling *ceiling)
+{
+    *ceiling = (struct ceiling){.memory = memory_take(PEAK_REALS, sizeof(real))};
+}
+
+void ceiling_close(struct ceiling *ceiling)
+{
+    memory_free(ceiling->memory);
+}
+
+void ceiling_raise(struct ceiling *ceiling)
+{
+    ceiling->multiply_add = fmax(ceiling->multiply_add, peak_multiply_add(1));
+    ceiling->gemm = fmax(ceiling->gemm, peak_gemm(ceiling->memory, 1));
+}
+
+void ceiling_share(struct ceiling *ceiling)
+{
+    double sums[] = {ceiling->multiply_add, ceiling->gemm};
+    comm_sum_double(sums, 2);
+    ceiling->multiply_add = sums[0] / (double)comm_size();
+    ceiling->gemm = sums[1] / (double)comm_size();
+}
