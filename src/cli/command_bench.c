@@ -8,6 +8,8 @@
 #include "bench/environments.h"
 #include "bench/peak.h"
 #include "bench/ring.h"
+#include "bench/step.h"
+#include "cli/config_learner.h"
 #include "comm/comm.h"
 
 static struct bench_attention_options attention_options(const struct config *config)
@@ -26,14 +28,22 @@ static struct bench_attention_options attention_options(const struct config *con
     };
 }
 
-static void bench_attention(const struct config *config, struct failure *failure)
+/* Whether there is something to save; what one rank saves others cannot. */
+static bool is_saved(const struct config *config, struct failure *failure)
 {
-    struct bench_attention_options options = attention_options(config);
     if (config->bench.save[0] != '\0' && comm_size() > 1) {
         failure_set(failure, EXIT_CODE_USAGE,
                     "bench.save: found %zu ranks, expected one; leave scripts/mpi out",
                     comm_size());
-    } else if (config->bench.save[0] != '\0') {
+    }
+    comm_agree(failure);
+    return config->bench.save[0] != '\0';
+}
+
+static void bench_attention(const struct config *config, struct failure *failure)
+{
+    struct bench_attention_options options = attention_options(config);
+    if (is_saved(config, failure)) {
         bench_attention_save(config->bench.save, &options, failure);
     }
     comm_agree(failure);
@@ -45,6 +55,30 @@ static void bench_attention(const struct config *config, struct failure *failure
         bench_attention_print_json(stdout, &result);
     } else {
         bench_attention_print_text(stdout, &result);
+    }
+}
+
+static void bench_step(const struct config *config, struct failure *failure)
+{
+    struct bench_step_options options = {
+        .length = config->bench.length,
+        .learner = config_learner_options(config),
+        .ring = config->mesh.ring,
+        .neighbours = config->mesh.neighbours,
+        .repeats = config->bench.repeats,
+    };
+    if (is_saved(config, failure)) {
+        bench_step_save(config->bench.save, &options, failure);
+    }
+    comm_agree(failure);
+    struct bench_step result;
+    if (!bench_step_run(&result, &options, failure) || comm_rank() > 0) {
+        return;
+    }
+    if (config->bench.format == CONFIG_FORMAT_JSON) {
+        bench_step_print_json(stdout, &result);
+    } else {
+        bench_step_print_text(stdout, &result);
     }
 }
 
@@ -111,7 +145,9 @@ static void bench_peak(const struct config *config)
 enum exit_code command_bench(const struct config *config, const char *subject)
 {
     struct failure failure = {0};
-    if (strcmp(subject, "attention") == 0) {
+    if (strcmp(subject, "step") == 0) {
+        bench_step(config, &failure);
+    } else if (strcmp(subject, "attention") == 0) {
         bench_attention(config, &failure);
     } else if (strcmp(subject, "peak") == 0) {
         bench_peak(config);
@@ -123,7 +159,8 @@ enum exit_code command_bench(const struct config *config, const char *subject)
         bench_data(config, &failure);
     } else {
         failure_set(&failure, EXIT_CODE_USAGE,
-                    "bench: found \"%s\", expected attention, peak, ring, data or envs", subject);
+                    "bench: found \"%s\", expected step, attention, peak, ring, data or envs",
+                    subject);
     }
     comm_agree(&failure);
     return EXIT_CODE_DONE;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/fatal.h"
 #include "math/loss.h"
 #include "math/norm.h"
@@ -66,6 +67,14 @@ static struct kind_range all_kinds(const struct model_shape *shape)
     return (struct kind_range){0, shape->layout.count};
 }
 
+/* All time since the last charge goes to a part. */
+static void charge(struct transformer *t, enum transformer_part part)
+{
+    double now = clock_seconds();
+    t->seconds[part] += now - t->since;
+    t->since = now;
+}
+
 static void embed(struct transformer *t, const struct parameters *parameters,
                   const struct batch *batch, size_t steps, const struct token_dropout *dropout)
 {
@@ -85,20 +94,26 @@ void transformer_forward(struct transformer *transformer, const struct parameter
     const struct model_shape *shape = &t->shape;
     size_t steps = batch_shard(batch)->row_count;
     size_t tokens = steps * shape->layout.count;
+    t->since = clock_seconds();
     ring_attention_begin(&t->attention, batch);
     embed(t, parameters, batch, steps, dropout);
+    charge(t, TRANSFORMER_EMBEDDING);
     for (size_t layer = 0; layer < shape->layers; layer++) {
         const struct layer_parameters *p = &parameters->layers[layer];
         const real *x = t->tape.residual[layer];
         block_project(t->query, t->attention.key_value, x, p, &t->block, shape, tokens);
+        charge(t, TRANSFORMER_MAPS);
         ring_attention_forward(t->tape.attention[layer], t->tape.log_sum[layer], &t->attention,
                                t->query, batch);
+        charge(t, TRANSFORMER_ATTENTION_FORWARD);
         block_finish(t->tape.residual[layer + 1], x, t->tape.attention[layer], p, &t->block, shape,
                      tokens, dropout, layer);
+        charge(t, TRANSFORMER_MAPS);
     }
     head_forward(t->predicted,
                  t->tape.residual[shape->layers] + shape->layout.state_place * shape->width,
                  step_stride(shape), parameters, &t->head, shape, steps);
+    charge(t, TRANSFORMER_HEAD);
 }
 
 double transformer_loss(struct transformer *transformer, const struct batch *batch)
@@ -133,10 +148,12 @@ void transformer_backward(struct transformer *transformer, struct parameters *gr
     size_t steps = batch_shard(batch)->row_count;
     size_t tokens = steps * shape->layout.count;
     size_t state = shape->layout.state_place * shape->width;
+    t->since = clock_seconds();
     memset(t->d_residual, 0, tokens * shape->width * sizeof *t->d_residual);
     head_backward(t->d_residual + state, gradients, t->d_predicted,
                   t->tape.residual[shape->layers] + state, step_stride(shape), parameters, &t->head,
                   shape, steps);
+    charge(t, TRANSFORMER_HEAD);
     for (size_t layer = shape->layers; layer-- > 0;) {
         const struct layer_parameters *p = &parameters->layers[layer];
         struct layer_parameters *g = &gradients->layers[layer];
@@ -144,10 +161,14 @@ void transformer_backward(struct transformer *transformer, struct parameters *gr
         block_finish_backward(t->d_residual, t->d_attention, g, x, t->tape.attention[layer], p,
                               &t->block, shape, tokens, dropout, layer);
         block_project(t->query, t->attention.key_value, x, p, &t->block, shape, tokens);
+        charge(t, TRANSFORMER_MAPS);
         ring_attention_backward(t->d_query, &t->attention, t->d_attention, t->tape.attention[layer],
                                 t->tape.log_sum[layer], t->query, batch);
+        charge(t, TRANSFORMER_ATTENTION_BACKWARD);
         block_project_backward(t->d_residual, g, t->d_query, t->attention.d_key_value, x, p,
                                &t->block, shape, tokens);
+        charge(t, TRANSFORMER_MAPS);
     }
     embed_backward(t, gradients, parameters, batch, steps, dropout);
+    charge(t, TRANSFORMER_EMBEDDING);
 }

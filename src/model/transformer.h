@@ -28,17 +28,29 @@ struct transformer_options {
     enum ring_wire wire;
 };
 
+/* What forward and backward are made of. Loss and head are one, and so are the maps of a block. */
+enum transformer_part {
+    TRANSFORMER_EMBEDDING,
+    TRANSFORMER_MAPS, /* of queries, keys, values and outputs, and the feed-forward */
+    TRANSFORMER_ATTENTION_FORWARD,
+    TRANSFORMER_ATTENTION_BACKWARD,
+    TRANSFORMER_HEAD,
+    TRANSFORMER_PARTS
+};
+
 struct transformer {
     struct model_shape shape;
     struct ring_attention attention;
     struct tape tape;
     struct block_scratch block;
     struct head_scratch head;
-    real *query, *d_query; /* (tokens x width) */
-    real *d_attention;     /* (tokens x width) */
-    real *d_residual;      /* (tokens x width) */
-    real *predicted;       /* (steps x action_dim), in [-1, 1], after forward */
-    real *d_predicted;     /* (steps x action_dim), after loss */
+    real *query, *d_query;             /* (tokens x width) */
+    real *d_attention;                 /* (tokens x width) */
+    real *d_residual;                  /* (tokens x width) */
+    real *predicted;                   /* (steps x action_dim), in [-1, 1], after forward */
+    real *d_predicted;                 /* (steps x action_dim), after loss */
+    double seconds[TRANSFORMER_PARTS]; /* that each part has taken so far, with its waits */
+    double since;                      /* the clock when they were last charged */
 };
 
 /* Out of the arena. While it is measuring nothing else happens; otherwise collective over the job,

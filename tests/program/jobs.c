@@ -131,6 +131,17 @@ static void test_bench_attention_prints_its_ratios(void **state)
                  "\"ring_efficiency_forward\"");
 }
 
+static void test_bench_step_prints_time_shares_and_memory(void **state)
+{
+    const char *shape = "bench step --length=600 --width=32 --layers=1 --repeats=2 --tokens=R,s,a";
+    expect_print(*state, 2, shape, "1 context of 600 tokens (R,s,a), width 32, 1 layers");
+    expect_print(*state, 1, shape, "bytes a token and layer");
+    char arguments[256];
+    snprintf(arguments, sizeof arguments, "%s --mesh.ring=1 --format=json", shape);
+    expect_print(*state, 2, arguments, "\"rings\": 2, \"tokens\": 600, ");
+    expect_print(*state, 1, arguments, "\"attention_backward_seconds\": ");
+}
+
 static void test_bench_data_measures_and_leaves_nothing_behind(void **state)
 {
     const struct program *program = *state;
@@ -160,7 +171,7 @@ static void test_bench_envs_measures_the_named_tasks_or_all(void **state)
     support_expect_line(&unknown, EXIT_CODE_CONFIG, "chainring: ", "\"walker_walk\"");
     struct support_outcome outcome = program_run(*state, 0, "bench nothing");
     support_expect_line(&outcome, EXIT_CODE_USAGE,
-                        "chainring: ", "expected attention, peak, ring, data or envs");
+                        "chainring: ", "expected step, attention, peak, ring, data or envs");
 }
 
 int main(int argc, char **argv)
@@ -177,6 +188,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_prestate(test_mesh_of_groups_and_rings_learns_the_same, &program),
         cmocka_unit_test_prestate(test_help_and_version_print, &program),
         cmocka_unit_test_prestate(test_bench_attention_prints_its_ratios, &program),
+        cmocka_unit_test_prestate(test_bench_step_prints_time_shares_and_memory, &program),
         cmocka_unit_test_prestate(test_bench_data_measures_and_leaves_nothing_behind, &program),
         cmocka_unit_test_prestate(test_bench_peak_prints_its_rates, &program),
         cmocka_unit_test_prestate(test_bench_envs_measures_the_named_tasks_or_all, &program),

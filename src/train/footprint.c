@@ -1,0 +1,35 @@
+#include "train/footprint.h"
+
+#include <stdint.h>
+
+#include "base/real.h"
+#include "datasets/prefetch.h"
+#include "model/parameters.h"
+
+struct footprint footprint_of(const struct model_shape *shape)
+{
+    /* A layer keeps what entered it, what attention gave, and the logarithms of its sums. */
+    size_t kept = 2 * shape->width + shape->heads;
+    /* The layer at hand: query, key, value; their gradients, that of attention's output, and that
+     * of what leaves the layer. And what left the last layer. */
+    size_t at_hand = (3 + 3 + 1 + 1 + 1) * shape->width;
+    /* A control step: return, reward, done, weight, observation, action; time, trial. */
+    size_t data =
+        (4 + shape->observation_dim + shape->action_dim) * sizeof(real) + 2 * sizeof(uint32_t);
+    /* A weight, its gradient, and the optimizer's two moments of it. */
+    size_t learned = 4 * parameters_learned(shape);
+    return (struct footprint){
+        .token_of_layer = (double)(kept * sizeof(real)),
+        .token = (double)(at_hand * sizeof(real)),
+        .step = (double)(PREFETCH_BATCHES * data + shape->action_dim * sizeof(real)),
+        .parameters = (double)(learned * sizeof(real)),
+    };
+}
+
+double footprint_bytes(const struct footprint *footprint, const struct model_shape *shape,
+                       size_t steps)
+{
+    double tokens = (double)(steps * shape->layout.count);
+    double of_token = footprint->token + footprint->token_of_layer * (double)shape->layers;
+    return footprint->parameters + footprint->step * (double)steps + of_token * tokens;
+}

@@ -1,0 +1,28 @@
+/* How much memory a training step cannot do without on one rank, by formula: what the memory that
+ * is bound (learner_measure) is measured against.
+ *
+ * Counted is what must be kept all at the same time, at the moment when there is most of it: in
+ * backward, at some layer. What is computed again piece by piece takes room as well, but the more
+ * tokens there are, the less it matters; it is not counted. */
+#ifndef CHAINRING_TRAIN_FOOTPRINT_H
+#define CHAINRING_TRAIN_FOOTPRINT_H
+
+#include <stddef.h>
+
+#include "model/shape.h"
+
+/* In bytes. */
+struct footprint {
+    double token_of_layer; /* each token takes in each layer */
+    double token;          /* each token takes once */
+    double step;           /* each control step takes */
+    double parameters;
+};
+
+struct footprint footprint_of(const struct model_shape *shape);
+
+/* All of it, for a rank that holds so many control steps. */
+double footprint_bytes(const struct footprint *footprint, const struct model_shape *shape,
+                       size_t steps);
+
+#endif
