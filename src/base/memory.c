@@ -1,5 +1,6 @@
 #include "base/memory.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,10 +26,23 @@ static size_t product(size_t count, size_t item_size)
     return bytes;
 }
 
+static atomic_size_t taken;
+
+size_t memory_taken(void)
+{
+    return atomic_load_explicit(&taken, memory_order_relaxed);
+}
+
+static void *take(size_t alignment, size_t bytes)
+{
+    atomic_fetch_add_explicit(&taken, 1, memory_order_relaxed);
+    return aligned_alloc(alignment, bytes);
+}
+
 void *memory_take(size_t count, size_t item_size)
 {
     size_t bytes = round_up(product(count, item_size) + 1, ALIGNMENT);
-    void *block = aligned_alloc(ALIGNMENT, bytes);
+    void *block = take(ALIGNMENT, bytes);
     if (!block) {
         fatal(EXIT_CODE_SYSTEM, "out of memory: the system refused %zu bytes", bytes);
     }
@@ -63,7 +77,7 @@ char *memory_copy_text(const char *text)
 void arena_open(struct arena *arena, size_t bytes)
 {
     size_t capacity = round_up(bytes + 1, huge_page);
-    void *base = aligned_alloc(huge_page, capacity);
+    void *base = take(huge_page, capacity);
     if (!base) {
         fatal(EXIT_CODE_SYSTEM,
               "out of memory: the system refused %zu MiB; use a smaller model, fewer or shorter "

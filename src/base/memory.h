@@ -15,6 +15,9 @@
 void *memory_take(size_t count, size_t item_size);
 void memory_free(void *block);
 
+/* How many blocks and arenas all threads have taken so far, for those who promise to take none. */
+size_t memory_taken(void);
+
 /* A block grown to count items, its first old_count items kept and the rest zeroed. */
 void *memory_grow(void *block, size_t old_count, size_t count, size_t item_size);
 

@@ -33,17 +33,15 @@ static double time_step(struct bench_step *result, struct learner *learner, uint
 }
 
 /* Steps and ceiling by turns. The first step warms up and makes memory real. */
-static void time_steps(struct bench_step *result, struct learner *learner)
+static void time_steps(struct bench_step *result, struct learner *learner, struct ceiling *ceiling)
 {
     size_t repeats = result->options.repeats;
     double *seconds = memory_take(repeats, sizeof *seconds);
-    struct ceiling ceiling;
-    ceiling_open(&ceiling);
     time_step(result, learner, 1);
     result->ledger = (struct ledger){.since = 0.0};
     subtract_parts(result->parts, &learner->transformer);
     for (size_t i = 0; i < repeats; i++) {
-        ceiling_raise(&ceiling);
+        ceiling_raise(ceiling);
         seconds[i] = time_step(result, learner, i + 2);
     }
     subtract_parts(result->parts, &learner->transformer);
@@ -52,10 +50,9 @@ static void time_steps(struct bench_step *result, struct learner *learner)
         result->parts[part] /= (double)result->ranks;
     }
     result->timing = bench_timing_of(seconds, repeats);
-    ceiling_share(&ceiling);
-    result->multiply_add = ceiling.multiply_add;
-    result->gemm = ceiling.gemm;
-    ceiling_close(&ceiling);
+    ceiling_share(ceiling);
+    result->multiply_add = ceiling->multiply_add;
+    result->gemm = ceiling->gemm;
     memory_free(seconds);
 }
 
@@ -93,11 +90,15 @@ bool bench_step_run(struct bench_step *result, const struct bench_step_options *
         .tokens = shape->time_max * shape->trial_max * shape->layout.count,
     };
     struct learner *learner = memory_take(1, sizeof *learner);
+    struct ceiling ceiling;
+    ceiling_open(&ceiling);
+    ceiling_raise(&ceiling); /* what OpenBLAS takes once is no part of what is measured */
     double before = resident_begin();
     learner_open(learner, &subject.options, subject.loader, subject.ring);
-    time_steps(result, learner);
+    time_steps(result, learner, &ceiling);
     describe_memory(result, learner, before);
     learner_close(learner);
+    ceiling_close(&ceiling);
     memory_free(learner);
     step_subject_close(&subject);
     return failure->code == EXIT_CODE_DONE;

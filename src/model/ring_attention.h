@@ -29,7 +29,9 @@ struct ring_attention {
     /* This rank's keys and values (rows_max x 2 width: a token's keys, then its values), which the
      * caller writes before forward and again before backward, and their gradient after that. */
     real *key_value, *d_key_value;
-    real *output, *maximum, *sum; /* what each tile of queries has gathered (attention_state) */
+    /* What each tile of queries has gathered (attention_state) while forward runs; before and after
+     * that output (rows_max x width) may be used for other things. */
+    real *output, *maximum, *sum;
     struct attention_scratch scratch;
 };
 

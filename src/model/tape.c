@@ -4,8 +4,7 @@ void tape_bind(struct tape *tape, struct arena *arena, const struct model_shape 
                size_t tokens)
 {
     size_t count = tokens * shape->width;
-    *tape = (struct tape){.embedded = arena_take(arena, count, sizeof(real))};
-    tape->residual[0] = arena_take(arena, count, sizeof(real));
+    *tape = (struct tape){.residual = {arena_take(arena, count, sizeof(real))}};
     for (size_t layer = 0; layer < shape->layers; layer++) {
         tape->attention[layer] = arena_take(arena, count, sizeof(real));
         tape->log_sum[layer] = arena_take(arena, tokens * shape->heads, sizeof(real));

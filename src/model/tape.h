@@ -10,7 +10,6 @@
 #include "model/shape.h"
 
 struct tape {
-    real *embedded;                       /* (tokens x width), before normalisation */
     real *residual[MODEL_LAYERS_MAX + 1]; /* (tokens x width): what enters each layer; the result */
     real *attention[MODEL_LAYERS_MAX];    /* (tokens x width): what attention gave each layer */
     real *log_sum[MODEL_LAYERS_MAX];      /* (tokens x heads), as ring_attention_forward left it */

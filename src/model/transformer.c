@@ -22,7 +22,6 @@ void transformer_bind(struct transformer *transformer, struct arena *arena,
     head_scratch_bind(&t->head, arena, shape);
     t->query = arena_take(arena, count, sizeof(real));
     t->d_query = arena_take(arena, count, sizeof(real));
-    t->d_attention = arena_take(arena, count, sizeof(real));
     t->d_residual = arena_take(arena, count, sizeof(real));
     t->predicted = arena_take(arena, actions, sizeof(real));
     t->d_predicted = arena_take(arena, actions, sizeof(real));
@@ -37,6 +36,8 @@ void transformer_bind(struct transformer *transformer, struct arena *arena,
         .wire = options->wire,
     };
     ring_attention_bind(&t->attention, arena, &attention, ring);
+    /* What tiles gather forward, no one needs backward. */
+    t->d_attention = t->attention.output;
 }
 
 void transformer_close(struct transformer *transformer)
@@ -80,11 +81,12 @@ static void embed(struct transformer *t, const struct parameters *parameters,
 {
     size_t tokens = steps * t->shape.layout.count;
     size_t width = t->shape.width;
-    embedding_forward(t->tape.embedded, step_stride(&t->shape), all_kinds(&t->shape), &batch->steps,
-                      steps, parameters, &t->shape);
-    norm_forward(t->tape.residual[0], width, t->tape.embedded, width, parameters->embed_norm_gain,
-                 parameters->embed_norm_bias, tokens, width);
-    token_dropout_apply(t->tape.residual[0], width, 0, tokens, dropout, 0, DROPOUT_EMBEDDING);
+    real *x = t->tape.residual[0];
+    embedding_forward(x, step_stride(&t->shape), all_kinds(&t->shape), &batch->steps, steps,
+                      parameters, &t->shape);
+    norm_forward(x, width, x, width, parameters->embed_norm_gain, parameters->embed_norm_bias,
+                 tokens, width);
+    token_dropout_apply(x, width, 0, tokens, dropout, 0, DROPOUT_EMBEDDING);
 }
 
 void transformer_forward(struct transformer *transformer, const struct parameters *parameters,
@@ -130,11 +132,14 @@ static void embed_backward(struct transformer *t, struct parameters *gradients,
 {
     size_t tokens = steps * t->shape.layout.count;
     size_t width = t->shape.width;
-    real *d_embedded = t->d_attention;
+    real *embedded = t->query;
+    real *d_embedded = t->d_query;
+    embedding_forward(embedded, step_stride(&t->shape), all_kinds(&t->shape), &batch->steps, steps,
+                      parameters, &t->shape);
     memset(d_embedded, 0, tokens * width * sizeof *d_embedded);
     token_dropout_apply(t->d_residual, width, 0, tokens, dropout, 0, DROPOUT_EMBEDDING);
     norm_backward(d_embedded, gradients->embed_norm_gain, gradients->embed_norm_bias, t->d_residual,
-                  t->tape.embedded, width, parameters->embed_norm_gain, tokens, width);
+                  embedded, width, parameters->embed_norm_gain, tokens, width);
     embedding_backward(gradients, d_embedded, step_stride(&t->shape), all_kinds(&t->shape),
                        &batch->steps, steps, &t->shape);
 }

@@ -45,7 +45,7 @@ struct transformer {
     struct block_scratch block;
     struct head_scratch head;
     real *query, *d_query;             /* (tokens x width) */
-    real *d_attention;                 /* (tokens x width) */
+    real *d_attention;                 /* (tokens x width), in memory of attention */
     real *d_residual;                  /* (tokens x width) */
     real *predicted;                   /* (steps x action_dim), in [-1, 1], after forward */
     real *d_predicted;                 /* (steps x action_dim), after loss */

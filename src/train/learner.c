@@ -168,6 +168,7 @@ struct learner_step learner_step(struct learner *learner, uint64_t number)
     double memory = memory_peak();
     struct ledger ledger;
     struct parameters *gradients = &learner->gradients;
+    size_t taken = memory_taken();
     ledger_begin(&ledger);
     memset(gradients->flat, 0, gradients->count * sizeof *gradients->flat);
     size_t passes = loader_pass_count(learner->loader, ring_group_count(learner->ring));
@@ -193,5 +194,6 @@ struct learner_step learner_step(struct learner *learner, uint64_t number)
     adamw_step(&learner->weights, &learner->adamw, gradients, mean * shrink, step.rate, number);
     ledger_charge(&ledger, LEDGER_OPTIMIZER);
     step.ledger = ledger;
+    invariant(memory_taken() == taken);
     return step;
 }

@@ -67,8 +67,8 @@ void learner_close(struct learner *learner);
 /* Rank 0's weights and moments on every rank. Collective over the job. */
 void learner_broadcast(struct learner *learner);
 
-/* Optimizer step `number`, counted from 1. A store that cannot be read and a loss that is not
- * finite are fatal. Collective over the job. */
+/* Optimizer step `number`, counted from 1. Takes no memory. A store that cannot be read and a loss
+ * that is not finite are fatal. Collective over the job. */
 struct learner_step learner_step(struct learner *learner, uint64_t number);
 
 #endif
