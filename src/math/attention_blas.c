@@ -106,6 +106,44 @@ static void absorb_backward(const struct attention_group *group, const struct at
             group->width, group->count, keys->count);
 }
 
+/* --- A cache ---------------------------------------------------------------------------------- */
+
+/* One query's scores become 2^(score - maximum), its maximum raised first. */
+static void exponentiate_cache(const struct attention_cache_group *group, size_t i)
+{
+    real *restrict scores = group->scores + i * ATTENTION_CACHE_BLOCK;
+    real most = group->maximum[i];
+    for (size_t j = 0; j < ATTENTION_CACHE_BLOCK; j++) {
+        most = scores[j] > most ? scores[j] : most;
+    }
+    real correction = exponential_base2(group->maximum[i] - most);
+    real sum = 0;
+    for (size_t j = 0; j < ATTENTION_CACHE_BLOCK; j++) {
+        scores[j] = exponential_base2(scores[j] - most);
+        sum += scores[j];
+    }
+    real *gathered = &group->sum[i * ATTENTION_CACHE_LANES];
+    *gathered = *gathered * correction + sum;
+    group->maximum[i] = most;
+    for (size_t column = 0; column < group->width; column++) {
+        group->output[i * group->row_stride + column] *= correction;
+    }
+}
+
+static void absorb_cache(const struct attention_cache_group *group,
+                         const struct attention_cache_block *block)
+{
+    const size_t length = ATTENTION_CACHE_BLOCK;
+    gemm_tn(group->scores, length, GEMM_SET, group->query, group->count, block->key, length,
+            group->count, length, group->width);
+    attention_cache_mask(group, block);
+    for (size_t i = 0; i < group->count; i++) {
+        exponentiate_cache(group, i);
+    }
+    gemm_nn(group->output, group->row_stride, GEMM_ADD, group->scores, length, block->value,
+            group->width, group->count, group->width, block->count);
+}
+
 const struct attention_kernel *attention_kernel_blas(void)
 {
     static const struct attention_kernel kernel = {
@@ -114,6 +152,7 @@ const struct attention_kernel *attention_kernel_blas(void)
         .vector = 1,
         .absorb = absorb,
         .absorb_backward = absorb_backward,
+        .absorb_cache = absorb_cache,
     };
     return &kernel;
 }

@@ -9,6 +9,7 @@
 
 #include "base/real.h"
 #include "math/attention.h"
+#include "math/attention_cache.h"
 
 /* A masked score lies far below the least maximum, so that it counts 2^-huge = 0 even for a query
  * that has seen nothing yet. */
@@ -41,6 +42,30 @@ struct attention_work {
     real *d_key, *d_value; /* (key count x row_stride), += */
 };
 
+enum { ATTENTION_CACHE_LANES = 64 / sizeof(real) }; /* as wide as any vector */
+
+/* The newest queries of one head, which meet its cache block by block; their number is that of a
+ * step, so it is no multiple of anything. */
+struct attention_cache_group {
+    size_t count;
+    size_t position; /* of the first query */
+    size_t width;
+    size_t row_stride; /* of output: the width in whole vectors */
+    const real *query; /* (width x count), scaled to base 2 */
+    real *output;      /* (count x row_stride), += , not yet divided by sum */
+    real *maximum;     /* (count) */
+    real *sum;         /* (count x ATTENTION_CACHE_LANES): what is to be added up in the end */
+    real *scores;      /* (count x ATTENTION_CACHE_BLOCK): room */
+};
+
+/* Keys from `count` on are anything, and count nothing. */
+struct attention_cache_block {
+    const real *key;   /* (width x ATTENTION_CACHE_BLOCK) */
+    const real *value; /* (count x width) */
+    size_t count;
+    size_t position; /* of the first key */
+};
+
 struct attention_kernel {
     const char *name;
     size_t lanes;  /* of a group */
@@ -49,6 +74,8 @@ struct attention_kernel {
                    const struct attention_keys *keys);
     void (*absorb_backward)(const struct attention_group *group, const struct attention_work *work,
                             const struct attention_keys *keys);
+    void (*absorb_cache)(const struct attention_cache_group *group,
+                         const struct attention_cache_block *block);
     /* The most operations that these instructions do in a second: `rounds` of them in registers
      * only. Returns how many floating-point operations these were. */
     double (*multiply_adds)(size_t rounds);
@@ -73,6 +100,20 @@ static inline void attention_mask(real *scores, const struct attention_group *gr
         masked = masked < group->count ? masked : group->count;
         for (size_t i = 0; i < masked; i++) {
             scores[j * group->lanes + i] = ATTENTION_MASKED_SCORE;
+        }
+    }
+}
+
+/* scores (count x ATTENTION_CACHE_BLOCK): those of keys later than the query, or than all keys,
+ * become ATTENTION_MASKED_SCORE. */
+static inline void attention_cache_mask(const struct attention_cache_group *group,
+                                        const struct attention_cache_block *block)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        size_t end = group->position + i + 1;
+        size_t seen = end > block->position ? end - block->position : 0;
+        for (size_t j = seen; j < ATTENTION_CACHE_BLOCK; j++) {
+            group->scores[i * ATTENTION_CACHE_BLOCK + j] = ATTENTION_MASKED_SCORE;
         }
     }
 }

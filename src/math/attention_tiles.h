@@ -7,6 +7,7 @@
 #ifndef CHAINRING_MATH_ATTENTION_TILES_H
 #define CHAINRING_MATH_ATTENTION_TILES_H
 
+#include "math/attention_cache_tiles.h"
 #include "math/attention_kernel.h"
 #include "math/vector.h"
 
@@ -346,6 +347,7 @@ static const struct attention_kernel kernel = {
     .vector = VECTOR_LANES,
     .absorb = absorb,
     .absorb_backward = absorb_backward,
+    .absorb_cache = absorb_cache,
     .multiply_adds = multiply_adds,
 };
 

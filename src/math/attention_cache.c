@@ -1,0 +1,143 @@
+#include "math/attention_cache.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/fatal.h"
+#include "math/attention_kernel.h"
+
+static const double log2_e = 1.4426950408889634074;
+
+static size_t multiple(size_t count, size_t of)
+{
+    return (count + of - 1) / of * of;
+}
+
+static size_t block_size(size_t width)
+{
+    return 2 * ATTENTION_CACHE_BLOCK * width;
+}
+
+/* Whole vectors of a last row reach behind it. */
+size_t attention_cache_size(size_t tokens, size_t width)
+{
+    size_t blocks = multiple(tokens, ATTENTION_CACHE_BLOCK) / ATTENTION_CACHE_BLOCK;
+    return blocks * block_size(width) + ATTENTION_CACHE_LANES;
+}
+
+void attention_cache_append(struct attention_cache *cache, const struct attention_keys *keys)
+{
+    size_t width = cache->width;
+    invariant(keys->position == cache->count);
+    for (size_t i = 0; i < keys->count; i++) {
+        size_t token = cache->count + i;
+        size_t place = token % ATTENTION_CACHE_BLOCK;
+        real *key = cache->blocks + token / ATTENTION_CACHE_BLOCK * block_size(width);
+        real *value = key + ATTENTION_CACHE_BLOCK * width;
+        for (size_t column = 0; column < width; column++) {
+            key[column * ATTENTION_CACHE_BLOCK + place] = keys->key[i * keys->stride + column];
+        }
+        memcpy(value + place * width, keys->value + i * keys->stride, width * sizeof *value);
+    }
+    cache->count += keys->count;
+}
+
+/* --- Scratch ---------------------------------------------------------------------------------- */
+
+static size_t row_stride(size_t width)
+{
+    return multiple(width, ATTENTION_CACHE_LANES);
+}
+
+/* Each part begins with a cache line. */
+size_t attention_cache_scratch_size(size_t width)
+{
+    return ATTENTION_CACHE_QUERIES *
+               (2 * row_stride(width) + ATTENTION_CACHE_LANES + ATTENTION_CACHE_BLOCK) +
+           ATTENTION_CACHE_LANES;
+}
+
+void attention_cache_scratch_bind(struct attention_cache_scratch *scratch, real *memory,
+                                  size_t width, enum attention_choice kernel)
+{
+    const size_t queries = ATTENTION_CACHE_QUERIES;
+    *scratch = (struct attention_cache_scratch){
+        .kernel = attention_kernel_find(kernel),
+        .width = width,
+        .query = memory,
+        .output = memory + queries * row_stride(width),
+        .sum = memory + queries * 2 * row_stride(width),
+    };
+    scratch->scores = scratch->sum + queries * ATTENTION_CACHE_LANES;
+    scratch->maximum = scratch->scores + queries * ATTENTION_CACHE_BLOCK;
+    invariant(scratch->kernel != NULL);
+}
+
+/* --- Looking back ----------------------------------------------------------------------------- */
+
+/* Nothing has been seen yet; the queries are transposed and scaled, also into base 2. */
+static struct attention_cache_group begin(const struct attention_cache_scratch *scratch,
+                                          const struct attention_queries *queries)
+{
+    struct attention_cache_group group = {
+        .count = queries->count,
+        .position = queries->position,
+        .width = queries->width,
+        .row_stride = row_stride(queries->width),
+        .query = scratch->query,
+        .output = scratch->output,
+        .maximum = scratch->maximum,
+        .sum = scratch->sum,
+        .scores = scratch->scores,
+    };
+    real scale = (real)(log2_e / sqrt((double)queries->width));
+    for (size_t i = 0; i < queries->count; i++) {
+        for (size_t column = 0; column < queries->width; column++) {
+            scratch->query[column * queries->count + i] =
+                scale * queries->query[i * queries->stride + column];
+        }
+        group.maximum[i] = ATTENTION_LEAST_MAXIMUM;
+    }
+    memset(group.output, 0, queries->count * group.row_stride * sizeof *group.output);
+    memset(group.sum, 0, queries->count * ATTENTION_CACHE_LANES * sizeof *group.sum);
+    return group;
+}
+
+/* Every query has seen its own key, so no sum is 0. */
+static void finish(real *output, size_t output_stride, const struct attention_cache_group *group)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        real sum = 0;
+        for (size_t lane = 0; lane < ATTENTION_CACHE_LANES; lane++) {
+            sum += group->sum[i * ATTENTION_CACHE_LANES + lane];
+        }
+        for (size_t column = 0; column < group->width; column++) {
+            output[i * output_stride + column] =
+                group->output[i * group->row_stride + column] * (1 / sum);
+        }
+    }
+}
+
+void attention_cache_look_back(real *output, size_t output_stride,
+                               const struct attention_cache *cache,
+                               const struct attention_queries *queries,
+                               struct attention_cache_scratch *scratch)
+{
+    size_t width = cache->width;
+    size_t end = queries->position + queries->count;
+    invariant(queries->count <= ATTENTION_CACHE_QUERIES && end <= cache->count);
+    invariant(queries->width == width && scratch->width == width);
+    struct attention_cache_group group = begin(scratch, queries);
+    for (size_t first = 0; first < end; first += ATTENTION_CACHE_BLOCK) {
+        size_t left = end - first;
+        const real *key = cache->blocks + first / ATTENTION_CACHE_BLOCK * block_size(width);
+        scratch->kernel->absorb_cache(
+            &group, &(struct attention_cache_block){
+                        .key = key,
+                        .value = key + ATTENTION_CACHE_BLOCK * width,
+                        .count = left < ATTENTION_CACHE_BLOCK ? left : ATTENTION_CACHE_BLOCK,
+                        .position = first,
+                    });
+    }
+    finish(output, output_stride, &group);
+}

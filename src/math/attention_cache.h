@@ -1,0 +1,53 @@
+/* The keys and values of one head of a context that grows at its end, and how its newest tokens
+ * look back at all of it.
+ *
+ * Reading the cache is what a step of decoding costs, so it lies in the order in which it is read:
+ * block after block of tokens, first their keys, transposed, so that tokens lie along the vector
+ * lanes, then their values as they are. All queries of a step meet a block while it is near the
+ * processor: each number comes out of memory once. Exact, as math/attention.h is. */
+#ifndef CHAINRING_MATH_ATTENTION_CACHE_H
+#define CHAINRING_MATH_ATTENTION_CACHE_H
+
+#include <stddef.h>
+
+#include "base/real.h"
+#include "math/attention.h"
+
+enum {
+    ATTENTION_CACHE_BLOCK = 64,  /* tokens */
+    ATTENTION_CACHE_QUERIES = 5, /* most that look back at once */
+};
+
+struct attention_cache {
+    real *blocks; /* attention_cache_size reals, the caller's */
+    size_t width; /* of the head */
+    size_t count; /* tokens that it holds */
+};
+
+/* Reals that `tokens` tokens of a head need. Local, like all of this file. */
+size_t attention_cache_size(size_t tokens, size_t width);
+
+/* Put keys behind those that are there; their position must be the cache's count. */
+void attention_cache_append(struct attention_cache *cache, const struct attention_keys *keys);
+
+/* Room for the queries of one head; attention_cache_scratch_size reals, made by
+ * attention_cache_scratch_bind. A kernel that this processor cannot run is an invariant. */
+struct attention_cache_scratch {
+    const struct attention_kernel *kernel;
+    size_t width;
+    real *query, *output, *maximum, *sum, *scores; /* see struct attention_cache_group */
+};
+
+size_t attention_cache_scratch_size(size_t width);
+void attention_cache_scratch_bind(struct attention_cache_scratch *scratch, real *memory,
+                                  size_t width, enum attention_choice kernel);
+
+/* output (query count x width, row stride output_stride) = attention of at most
+ * ATTENTION_CACHE_QUERIES queries to the cache's tokens up to each one's own position, which is in
+ * the cache. Cost 4 * queries * tokens * width flops, and one reading of the cache. */
+void attention_cache_look_back(real *output, size_t output_stride,
+                               const struct attention_cache *cache,
+                               const struct attention_queries *queries,
+                               struct attention_cache_scratch *scratch);
+
+#endif

@@ -1,0 +1,237 @@
+/* A few queries meet a block of a cache, in register tiles of vectors: one source for all
+ * instruction sets, as attention_tiles.h is, which includes it.
+ *
+ * Scores have the block's tokens along the lanes, outputs the head's width; the few queries of a
+ * step are the tile's other side, so that every vector of keys or values that is loaded is used
+ * once for each of them. */
+#ifndef CHAINRING_MATH_ATTENTION_CACHE_TILES_H
+#define CHAINRING_MATH_ATTENTION_CACHE_TILES_H
+
+#include "math/attention_kernel.h"
+#include "math/vector.h"
+
+enum {
+    /* Vectors of a tile, beside the queries: their product of sums fills the registers. */
+    CACHE_TILE = VECTOR_REGISTERS == 32 ? 4 : 2,
+    CACHE_VECTORS = ATTENTION_CACHE_BLOCK / VECTOR_LANES, /* of a block's scores of one query */
+    /* Between what is read and what is asked for meanwhile, in reals: the cache is one stream. */
+    CACHE_AHEAD = 8192 / sizeof(real),
+    LINE_VECTORS = ATTENTION_CACHE_LANES / VECTOR_LANES, /* of a line of the processor's caches */
+};
+
+/* One vector of a tile; number v of those that lie side by side. */
+VECTOR_INLINE vector load_ahead(const real *from, size_t v)
+{
+    if (v % LINE_VECTORS == 0) {
+        __builtin_prefetch(from + CACHE_AHEAD);
+    }
+    return vector_load(from);
+}
+
+/* --- Scores ----------------------------------------------------------------------------------- */
+
+/* Of CACHE_TILE vectors of tokens; `count` is a constant where this is called. */
+VECTOR_INLINE void score_tile(real *scores, const real *key, const real *query, size_t width,
+                              size_t count)
+{
+    vector sum[ATTENTION_CACHE_QUERIES][CACHE_TILE];
+    for (size_t i = 0; i < count; i++) {
+        for (size_t v = 0; v < CACHE_TILE; v++) {
+            sum[i][v] = vector_all(0);
+        }
+    }
+    for (size_t column = 0; column < width; column++) {
+        vector line[CACHE_TILE];
+        for (size_t v = 0; v < CACHE_TILE; v++) {
+            line[v] = load_ahead(key + column * ATTENTION_CACHE_BLOCK + v * VECTOR_LANES, v);
+        }
+        for (size_t i = 0; i < count; i++) {
+            vector factor = vector_all(query[column * count + i]);
+            for (size_t v = 0; v < CACHE_TILE; v++) {
+                sum[i][v] = vector_multiply_add(factor, line[v], sum[i][v]);
+            }
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        for (size_t v = 0; v < CACHE_TILE; v++) {
+            vector_store(scores + i * ATTENTION_CACHE_BLOCK + v * VECTOR_LANES, sum[i][v]);
+        }
+    }
+}
+
+VECTOR_INLINE void score_block(const struct attention_cache_group *group,
+                               const struct attention_cache_block *block, size_t count)
+{
+    for (size_t token = 0; token < ATTENTION_CACHE_BLOCK; token += CACHE_TILE * VECTOR_LANES) {
+        score_tile(group->scores + token, block->key + token, group->query, group->width, count);
+    }
+}
+
+/* --- Softmax ---------------------------------------------------------------------------------- */
+
+/* A maximum is raised only by scores that exceed it by more than this, as in attention_tiles.h. */
+static const real cache_slack = 16;
+
+static real largest_lane(vector a)
+{
+    real lanes[VECTOR_LANES];
+    vector_store(lanes, a);
+    real largest = lanes[0];
+    for (size_t i = 1; i < VECTOR_LANES; i++) {
+        largest = lanes[i] > largest ? lanes[i] : largest;
+    }
+    return largest;
+}
+
+/* A query's maximum becomes `raised`, and what it has gathered is rescaled. */
+static void raise_cache_maximum(const struct attention_cache_group *group, size_t i, real raised)
+{
+    vector factor = vector_exponential_base2(vector_all(group->maximum[i] - raised));
+    real *sum = group->sum + i * ATTENTION_CACHE_LANES;
+    vector_store(sum, factor * vector_load(sum));
+    for (size_t column = 0; column < group->width; column += VECTOR_LANES) {
+        real *output = group->output + i * group->row_stride + column;
+        vector_store(output, factor * vector_load(output));
+    }
+    group->maximum[i] = raised;
+}
+
+/* One query's scores become 2^(score - maximum), and are added up. */
+VECTOR_INLINE void exponentiate_cache(const struct attention_cache_group *group, size_t i)
+{
+    real *scores = group->scores + i * ATTENTION_CACHE_BLOCK;
+    real *sum = group->sum + i * ATTENTION_CACHE_LANES;
+    vector most = vector_load(scores);
+    for (size_t v = 1; v < CACHE_VECTORS; v++) {
+        most = vector_maximum(vector_load(scores + v * VECTOR_LANES), most);
+    }
+    if (vector_any_greater(most, vector_all(group->maximum[i] + cache_slack))) {
+        raise_cache_maximum(group, i, largest_lane(most));
+    }
+    vector maximum = vector_all(group->maximum[i]);
+    vector total = vector_load(sum);
+    for (size_t v = 0; v < CACHE_VECTORS; v++) {
+        real *score = scores + v * VECTOR_LANES;
+        vector power = vector_exponential_base2(vector_load(score) - maximum);
+        vector_store(score, power);
+        total = total + power;
+    }
+    vector_store(sum, total);
+}
+
+/* --- Output ----------------------------------------------------------------------------------- */
+
+/* output += weights . values, a tile of columns wide. Sums of successive tokens wait for one
+ * another, so narrow tiles keep several. All but the pointers are constants where this is called.
+ */
+VECTOR_INLINE void gather_tile(real *output, size_t row_stride, const real *weights,
+                               const real *value, size_t width, size_t tokens, size_t count,
+                               size_t vectors, size_t chains)
+{
+    vector sum[CACHE_TILE][ATTENTION_CACHE_QUERIES][CACHE_TILE];
+    for (size_t c = 0; c < chains; c++) {
+        for (size_t i = 0; i < count; i++) {
+            for (size_t v = 0; v < vectors; v++) {
+                sum[c][i][v] = vector_all(0);
+            }
+        }
+    }
+    size_t token = 0;
+    for (; token + chains <= tokens; token += chains) {
+        for (size_t c = 0; c < chains; c++) {
+            vector line[CACHE_TILE];
+            for (size_t v = 0; v < vectors; v++) {
+                line[v] = load_ahead(value + (token + c) * width + v * VECTOR_LANES, v);
+            }
+            for (size_t i = 0; i < count; i++) {
+                vector factor = vector_all(weights[i * ATTENTION_CACHE_BLOCK + token + c]);
+                for (size_t v = 0; v < vectors; v++) {
+                    sum[c][i][v] = vector_multiply_add(factor, line[v], sum[c][i][v]);
+                }
+            }
+        }
+    }
+    for (; token < tokens; token++) {
+        for (size_t i = 0; i < count; i++) {
+            vector factor = vector_all(weights[i * ATTENTION_CACHE_BLOCK + token]);
+            for (size_t v = 0; v < vectors; v++) {
+                sum[0][i][v] = vector_multiply_add(
+                    factor, vector_load(value + token * width + v * VECTOR_LANES), sum[0][i][v]);
+            }
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        for (size_t v = 0; v < vectors; v++) {
+            real *to = output + i * row_stride + v * VECTOR_LANES;
+            vector total = vector_load(to);
+            for (size_t c = 0; c < chains; c++) {
+                total = total + sum[c][i][v];
+            }
+            vector_store(to, total);
+        }
+    }
+}
+
+/* All columns of tiles. Lanes behind the width gather numbers of no meaning, each its own. */
+VECTOR_INLINE void gather_block(const struct attention_cache_group *group,
+                                const struct attention_cache_block *block, size_t count)
+{
+    size_t left = (group->width + VECTOR_LANES - 1) / VECTOR_LANES;
+    for (size_t column = 0; left > 0;) {
+        size_t vectors = left < CACHE_TILE ? left : CACHE_TILE;
+        real *output = group->output + column;
+        const real *value = block->value + column;
+        if (vectors == 1) {
+            gather_tile(output, group->row_stride, group->scores, value, group->width, block->count,
+                        count, 1, CACHE_TILE);
+        } else if (vectors == 2) {
+            gather_tile(output, group->row_stride, group->scores, value, group->width, block->count,
+                        count, 2, CACHE_TILE / 2);
+        } else if (vectors == 3) {
+            gather_tile(output, group->row_stride, group->scores, value, group->width, block->count,
+                        count, 3, 1);
+        } else {
+            gather_tile(output, group->row_stride, group->scores, value, group->width, block->count,
+                        count, CACHE_TILE, 1);
+        }
+        column += vectors * VECTOR_LANES;
+        left -= vectors;
+    }
+}
+
+/* --- All of it -------------------------------------------------------------------------------- */
+
+VECTOR_INLINE void absorb_cache_count(const struct attention_cache_group *group,
+                                      const struct attention_cache_block *block, size_t count)
+{
+    score_block(group, block, count);
+    attention_cache_mask(group, block);
+    for (size_t i = 0; i < count; i++) {
+        exponentiate_cache(group, i);
+    }
+    gather_block(group, block, count);
+}
+
+static void absorb_cache(const struct attention_cache_group *group,
+                         const struct attention_cache_block *block)
+{
+    switch (group->count) {
+    case 1:
+        absorb_cache_count(group, block, 1);
+        break;
+    case 2:
+        absorb_cache_count(group, block, 2);
+        break;
+    case 3:
+        absorb_cache_count(group, block, 3);
+        break;
+    case 4:
+        absorb_cache_count(group, block, 4);
+        break;
+    default:
+        absorb_cache_count(group, block, ATTENTION_CACHE_QUERIES);
+        break;
+    }
+}
+
+#endif
