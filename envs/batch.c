@@ -1,7 +1,6 @@
 #include "envs/batch.h"
 
 #include "base/memory.h"
-#include "base/workers.h"
 
 /* One environment and where it is in its series. */
 struct member {
@@ -24,25 +23,9 @@ struct env_batch {
 
 /* --- Opening and closing ---------------------------------------------------------------------- */
 
-static bool check_numbers(size_t count, size_t threads, struct failure *failure)
+struct env_batch *env_batch_open(const struct env_task *task, size_t count, struct workers *workers)
 {
-    return (count > 0 && threads > 0) ||
-           failure_set(failure, EXIT_CODE_CONFIG,
-                       "found a batch of %zu environments on %zu threads, expected at least one of "
-                       "each; raise what is 0",
-                       count, threads);
-}
-
-struct env_batch *env_batch_open(const struct env_task *task, size_t count, size_t threads,
-                                 struct failure *failure)
-{
-    if (!check_numbers(count, threads, failure)) {
-        return NULL;
-    }
-    struct workers *workers = workers_open(threads, failure);
-    if (!workers) {
-        return NULL;
-    }
+    invariant(count > 0);
     struct env_batch *batch = memory_take(1, sizeof *batch);
     *batch = (struct env_batch){
         .spec = env_task_spec(task),
@@ -62,7 +45,6 @@ void env_batch_close(struct env_batch *batch)
     if (!batch) {
         return;
     }
-    workers_close(batch->workers);
     for (size_t i = 0; i < batch->count; i++) {
         env_close(batch->members[i].env);
     }

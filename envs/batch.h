@@ -13,6 +13,7 @@
 
 #include "base/fatal.h"
 #include "base/random.h"
+#include "base/workers.h"
 #include "envs/env.h"
 
 struct env_batch;
@@ -35,12 +36,11 @@ struct env_batch_arrays {
     enum env_end *end;       /* (count); other than ENV_RUNNING: the step has ended an episode */
 };
 
-/* `count` (at least 1) environments and `threads` (at least 1) threads, the caller's own included.
- * `task` is borrowed. NULL and a failure where the numbers make no sense (EXIT_CODE_CONFIG) or the
- * system refuses a thread (EXIT_CODE_SYSTEM). The caller closes the batch. One thread uses it.
- * Local, like all of this file. */
-struct env_batch *env_batch_open(const struct env_task *task, size_t count, size_t threads,
-                                 struct failure *failure);
+/* `count` (at least 1) environments, stepped by the threads of `workers`; these and `task` are
+ * borrowed and must outlive the batch. The caller closes it. One thread uses it. Local, like all of
+ * this file. */
+struct env_batch *env_batch_open(const struct env_task *task, size_t count,
+                                 struct workers *workers);
 void env_batch_close(struct env_batch *batch);
 
 /* An environment itself, between the calls below; the batch's. */

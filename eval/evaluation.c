@@ -18,6 +18,7 @@ struct evaluation {
     struct env_task *task;
     const struct env_spec *spec;
     struct rollout_options rollout_options; /* of this rank */
+    struct workers *workers;                /* step environments and predict actions */
     struct rollout *rollout;
     struct arena arena;
     struct parameters parameters;
@@ -101,8 +102,8 @@ static void bind_all(struct evaluation *evaluation, size_t batch)
         .explore = evaluation->result->explore,
         .decoder = {.context_max = batch,
                     .steps_max = evaluation->result->trials * evaluation->spec->steps_max,
-                    .key_block = evaluation->options->key_block,
-                    .kernel = evaluation->options->kernel},
+                    .kernel = evaluation->options->kernel,
+                    .workers = evaluation->workers},
     };
     parameters_bind(&evaluation->parameters, &evaluation->arena, &snapshot->shape);
     policy_actor_bind(&evaluation->policy, &evaluation->arena, &options);
@@ -120,19 +121,19 @@ static void take_memory(struct evaluation *evaluation)
     if (batch == 0) {
         batch = 1; /* a rank without contexts of its own still takes part */
     }
+    struct failure failure = {0};
+    evaluation->workers = workers_open(count_threads(evaluation->options), &failure);
+    comm_agree(&failure);
     bind_all(evaluation, batch);
     arena_open(&evaluation->arena, evaluation->arena.peak);
     bind_all(evaluation, batch);
-    struct failure failure = {0};
-    evaluation->rollout =
-        rollout_open(evaluation->task, batch, count_threads(evaluation->options), &failure);
-    comm_agree(&failure);
+    evaluation->rollout = rollout_open(evaluation->task, batch, evaluation->workers);
 }
 
 static void evaluation_open(struct evaluation *evaluation, const struct evaluation_options *options,
                             struct evaluation_result *result)
 {
-    invariant(options->contexts > 0 && options->batch > 0 && options->key_block > 0);
+    invariant(options->contexts > 0 && options->batch > 0);
     *evaluation = (struct evaluation){.options = options, .result = result};
     trained_policy_find(&evaluation->trained, options->run, options->checkpoint);
     settle(evaluation);
@@ -157,6 +158,7 @@ static void evaluation_open(struct evaluation *evaluation, const struct evaluati
 static void release(struct evaluation *evaluation)
 {
     rollout_close(evaluation->rollout);
+    workers_close(evaluation->workers);
     arena_close(&evaluation->arena);
     env_task_close(evaluation->task);
 }

@@ -30,13 +30,12 @@ struct evaluation_options {
     size_t contexts;        /* over all ranks */
     size_t trials;          /* in each context; 0: as many as it was trained on */
     size_t batch;           /* contexts that a rank plays at once */
-    size_t threads;         /* that step a rank's environments; 0: its share of the cores */
+    size_t threads;         /* of a rank; 0: its share of the cores */
     double target;          /* wanted return; 0: the training data's best */
     double target_scale;    /* multiplies it */
     double explore[EVALUATION_TRIALS_MAX]; /* deviation of the action noise, trial by trial */
     enum attention_choice kernel;
-    size_t key_block; /* tokens of a tile of attention keys */
-    uint64_t seed;    /* below 2^63 */
+    uint64_t seed; /* below 2^63 */
 
     enum inertia_rule inertia; /* of the task's capsules */
 

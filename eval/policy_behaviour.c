@@ -4,12 +4,14 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/workers.h"
 #include "comm/comm.h"
 #include "eval/policy_actor.h"
 #include "eval/trained_policy.h"
 
 struct policy_behaviour {
     struct trained_policy trained;
+    struct workers *workers;
     struct arena arena;
     struct parameters parameters;
     struct policy_actor policy;
@@ -61,6 +63,7 @@ static void close_policy(const struct behaviour *behaviour)
 {
     struct policy_behaviour *self = behaviour->self;
     arena_close(&self->arena);
+    workers_close(self->workers);
     memory_free(self->action);
     memory_free(self);
 }
@@ -77,8 +80,8 @@ static void bind_all(struct policy_behaviour *self, const struct env_spec *spec,
         .explore = options->explore,
         .decoder = {.context_max = 1,
                     .steps_max = options->trials * spec->steps_max,
-                    .key_block = options->key_block,
-                    .kernel = options->kernel},
+                    .kernel = options->kernel,
+                    .workers = self->workers},
     };
     parameters_bind(&self->parameters, &self->arena, &snapshot->shape);
     policy_actor_bind(&self->policy, &self->arena, &actor);
@@ -120,6 +123,7 @@ void policy_behaviour_open(struct behaviour *behaviour, const struct env_spec *s
     if (trained_policy_check(&self->trained, spec, &failure)) {
         check_trials(&self->trained, options->trials, &failure);
     }
+    self->workers = workers_open(1, &failure);
     comm_agree(&failure);
     bind_all(self, spec, options);
     arena_open(&self->arena, self->arena.peak);

@@ -19,7 +19,6 @@ struct policy_behaviour_options {
     double target_scale;    /* multiplies it */
     const double *explore;  /* (trials): deviation of the action noise in each */
     enum attention_choice kernel;
-    size_t key_block; /* tokens of a tile of attention keys */
 };
 
 /* The caller closes the behaviour. Fatal on all ranks: EXIT_CODE_NO_INPUT where there is no

@@ -66,10 +66,11 @@ struct rollout_onlooker recording_onlooker(struct recording *recording)
 static bool play(struct recording *recording, const struct env_task *task, struct actor actor,
                  size_t trials, uint64_t seed, struct failure *failure)
 {
-    struct rollout *rollout = rollout_open(task, 1, 1, failure);
-    if (!rollout) {
+    struct workers *workers = workers_open(1, failure);
+    if (!workers) {
         return false;
     }
+    struct rollout *rollout = rollout_open(task, 1, workers);
     const struct rollout_onlooker onlooker = recording_onlooker(recording);
     const struct rollout_options options = {
         .onlooker = &onlooker, .contexts = 1, .stride = 1, .trials = trials, .seed = seed};
@@ -78,6 +79,7 @@ static bool play(struct recording *recording, const struct env_task *task, struc
     rollout_run(returns, rollout, &options, &actor, &progress);
     memory_free(returns);
     rollout_close(rollout);
+    workers_close(workers);
     return true;
 }
 

@@ -33,19 +33,14 @@ struct play {
     size_t steps; /* done, as progress counts them */
 };
 
-struct rollout *rollout_open(const struct env_task *task, size_t batch, size_t threads,
-                             struct failure *failure)
+struct rollout *rollout_open(const struct env_task *task, size_t batch, struct workers *workers)
 {
     const struct env_spec *spec = env_task_spec(task);
-    struct env_batch *envs = env_batch_open(task, batch, threads, failure);
-    if (!envs) {
-        return NULL;
-    }
     struct rollout *rollout = memory_take(1, sizeof *rollout);
     *rollout = (struct rollout){
         .spec = spec,
         .batch = batch,
-        .envs = envs,
+        .envs = env_batch_open(task, batch, workers),
         .observation = memory_take(batch * spec->observation_dim, sizeof(float)),
         .action = memory_take(batch * spec->action_dim, sizeof(float)),
         .reward = memory_take(batch, sizeof *rollout->reward),

@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/fatal.h"
 #include "base/log.h"
+#include "base/workers.h"
 #include "envs/env.h"
 #include "eval/actor.h"
 
@@ -41,11 +41,10 @@ struct rollout_options {
     uint64_t seed;
 };
 
-/* Room for `batch` contexts at once, their environments stepped by `threads` threads, the caller's
- * own included. `task` is borrowed; the caller closes it and the rollout. NULL and a failure as of
- * env_batch_open. Local, like all of this file. */
-struct rollout *rollout_open(const struct env_task *task, size_t batch, size_t threads,
-                             struct failure *failure);
+/* Room for `batch` (at least 1) contexts at once, their environments stepped by the threads of
+ * `workers`; these and `task` are borrowed and must outlive the rollout, which the caller closes.
+ * Local, like all of this file. */
+struct rollout *rollout_open(const struct env_task *task, size_t batch, struct workers *workers);
 void rollout_close(struct rollout *rollout);
 
 /* How many contexts the options have this caller play. */

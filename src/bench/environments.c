@@ -18,6 +18,7 @@ static const double seconds_per_repeat = 0.1;
 
 /* The same environments in a batch, on one thread or on all. */
 struct stepper {
+    struct workers *workers;
     struct env_batch *batch;
     float *observation; /* (count x observation_dim) */
     float *reward;      /* (count) */
@@ -69,15 +70,17 @@ static void stepper_open(struct stepper *stepper, const struct subject *subject,
                          struct failure *failure)
 {
     size_t count = subject->count;
+    struct workers *workers = workers_open(threads, failure);
+    fatal_if_failed(failure);
     *stepper = (struct stepper){
-        .batch = env_batch_open(subject->task, count, threads, failure),
+        .batch = env_batch_open(subject->task, count, workers),
+        .workers = workers,
         .observation = memory_take(count * subject->spec->observation_dim, sizeof(float)),
         .reward = memory_take(count, sizeof *stepper->reward),
         .end = memory_take(count, sizeof *stepper->end),
         .runs = memory_take(count, sizeof *stepper->runs),
         .ended = memory_take(count, sizeof *stepper->ended),
     };
-    fatal_if_failed(failure);
     for (size_t i = 0; i < count; i++) {
         struct env_series series = {
             .seed = 1, .purpose = RANDOM_BENCH, .number = count * comm_rank() + i};
@@ -90,6 +93,7 @@ static void stepper_open(struct stepper *stepper, const struct subject *subject,
 static void stepper_close(struct stepper *stepper)
 {
     env_batch_close(stepper->batch);
+    workers_close(stepper->workers);
     memory_free(stepper->observation);
     memory_free(stepper->reward);
     memory_free(stepper->end);

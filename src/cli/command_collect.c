@@ -51,7 +51,6 @@ static void open_policy(struct behaviour *behaviour, const struct env_task *task
         .target_scale = collect->target_scale,
         .explore = explore,
         .kernel = (enum attention_choice)config->attention.kernel,
-        .key_block = config->attention.key_block,
     };
     policy_behaviour_open(behaviour, env_task_spec(task), &options);
 }

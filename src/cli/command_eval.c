@@ -44,7 +44,6 @@ enum exit_code command_eval(const struct config *config, const char *subject)
         .target = config->eval.target,
         .target_scale = config->eval.target_scale,
         .kernel = (enum attention_choice)config->attention.kernel,
-        .key_block = config->attention.key_block,
         .seed = config->eval.seed,
     };
     config_explore(options->explore, EVALUATION_TRIALS_MAX, "eval.explore", config->eval.explore,

@@ -41,7 +41,6 @@ static void record_policy(struct recording *recording, const struct config *conf
         .threads = 1,
         .target_scale = config->eval.target_scale,
         .kernel = (enum attention_choice)config->attention.kernel,
-        .key_block = config->attention.key_block,
         .seed = config->render.seed,
         .onlooker = &onlooker,
     };

@@ -17,3 +17,20 @@ void steps_bind(struct steps *steps, struct arena *arena, size_t row_max, size_t
         .weight = arena_take(arena, row_max, sizeof(real)),
     };
 }
+
+struct steps steps_from(const struct steps *steps, size_t first)
+{
+    return (struct steps){
+        .observation_dim = steps->observation_dim,
+        .action_dim = steps->action_dim,
+        .row_max = steps->row_max - first,
+        .return_to_go = steps->return_to_go + first,
+        .observation = steps->observation + first * steps->observation_dim,
+        .action = steps->action + first * steps->action_dim,
+        .reward = steps->reward + first,
+        .done = steps->done + first,
+        .time = steps->time + first,
+        .trial = steps->trial + first,
+        .weight = steps->weight + first,
+    };
+}

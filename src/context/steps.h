@@ -28,4 +28,7 @@ struct steps {
 void steps_bind(struct steps *steps, struct arena *arena, size_t row_max, size_t observation_dim,
                 size_t action_dim);
 
+/* The rows from `first` on, which stay where they are. Local. */
+struct steps steps_from(const struct steps *steps, size_t first);
+
 #endif

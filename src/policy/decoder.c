@@ -1,52 +1,60 @@
 #include "policy/decoder.h"
 
-#include <string.h>
-
 #include "base/fatal.h"
-#include "math/attention.h"
+#include "math/attention_cache.h"
 #include "math/norm.h"
 #include "model/block.h"
 #include "model/embedding.h"
 #include "model/head.h"
 
+/* Contexts are predicted in bundles of this many: rows enough for products of matrices, and bundles
+ * enough to share out. Threads have no say in it, so they do not change how products round. */
+enum { BUNDLE = 8 };
+
+_Static_assert((int)TOKEN_KINDS <= (int)ATTENTION_CACHE_QUERIES,
+               "a step's tokens look back together");
+
+/* What a thread needs for one bundle. */
+struct desk {
+    real *x, *query, *key_value, *attention; /* (a bundle's new tokens x width (2 width)) */
+    struct attention_cache_scratch cache;
+    struct block_scratch block;
+    struct head_scratch head;
+};
+
 struct decoder {
     struct decoder_options options;
     const struct model_shape *shape;
     const struct parameters *parameters;
-    size_t contexts; /* that grow now: rows 0 .. contexts-1 */
-    size_t tokens;   /* that each of them has taken */
-    size_t *slots;   /* (context_max): where in the cache a row's context lives */
-    real *cache;     /* (layers x context_max x tokens_max x 2 width): keys, then values */
-    real *x, *query, *key_value, *attention; /* one call's tokens x width (2 width) */
-    real *output, *maximum, *sum, *log_sum;  /* of one context's queries of one head */
-    struct attention_scratch attention_scratch;
-    struct block_scratch block;
-    struct head_scratch head;
+    size_t contexts;    /* that grow now: rows 0 .. contexts-1 */
+    size_t tokens;      /* that each of them has taken */
+    size_t *slots;      /* (context_max): where in the cache a row's context lives */
+    size_t head_size;   /* reals of the cache of one head of one layer of one context */
+    real *cache;        /* (context_max x layers x heads x head_size) */
+    struct desk *desks; /* one for each thread */
 };
+
+/* --- Memory ----------------------------------------------------------------------------------- */
 
 static size_t tokens_max(const struct decoder *decoder)
 {
     return decoder->options.steps_max * decoder->shape->layout.count;
 }
 
-static void bind_attention(struct decoder *decoder, struct arena *arena)
+static void desk_bind(struct desk *desk, struct arena *arena, const struct decoder *decoder)
 {
-    size_t kinds = decoder->shape->layout.count;
-    size_t head_width = model_head_width(decoder->shape);
-    struct attention_options tiles = {
-        .kernel = decoder->options.kernel,
-        .query_block = kinds,
-        .key_block = decoder->options.key_block,
-        .width = head_width,
-    };
-    decoder->output = arena_take(arena, kinds * head_width, sizeof(real));
-    decoder->maximum = arena_take(arena, kinds, sizeof(real));
-    decoder->sum = arena_take(arena, kinds, sizeof(real));
-    decoder->log_sum = arena_take(arena, kinds, sizeof(real));
-    real *memory = arena_take(arena, attention_scratch_size(&tiles), sizeof(real));
-    if (memory) {
-        attention_scratch_bind(&decoder->attention_scratch, memory, &tiles);
-    }
+    const struct model_shape *shape = decoder->shape;
+    size_t head_width = model_head_width(shape);
+    size_t contexts = decoder->options.context_max;
+    size_t rows = (contexts < BUNDLE ? contexts : BUNDLE) * shape->layout.count;
+    desk->x = arena_take(arena, rows * shape->width, sizeof(real));
+    desk->query = arena_take(arena, rows * shape->width, sizeof(real));
+    desk->key_value = arena_take(arena, rows * 2 * shape->width, sizeof(real));
+    desk->attention = arena_take(arena, rows * shape->width, sizeof(real));
+    real *memory = arena_take(arena, attention_cache_scratch_size(head_width), sizeof(real));
+    attention_cache_scratch_bind(&desk->cache, memory, head_width, decoder->options.kernel);
+    block_scratch_bind(&desk->block, arena, shape);
+    head_scratch_bind(&desk->head, arena, shape);
 }
 
 struct decoder *decoder_bind(struct arena *arena, const struct decoder_options *options,
@@ -56,19 +64,20 @@ struct decoder *decoder_bind(struct arena *arena, const struct decoder_options *
     struct decoder *kept = arena_take(arena, 1, sizeof *kept);
     struct decoder *decoder = kept ? kept : &measured;
     *decoder = (struct decoder){.options = *options, .shape = shape, .parameters = parameters};
-    size_t rows = options->context_max * shape->layout.count;
-    size_t cached = shape->layers * options->context_max * tokens_max(decoder);
+    decoder->head_size = attention_cache_size(tokens_max(decoder), model_head_width(shape));
+    size_t heads = options->context_max * shape->layers * shape->heads;
+    size_t threads = workers_count(options->workers);
     decoder->slots = arena_take(arena, options->context_max, sizeof *decoder->slots);
-    decoder->cache = arena_take(arena, cached * 2 * shape->width, sizeof(real));
-    decoder->x = arena_take(arena, rows * shape->width, sizeof(real));
-    decoder->query = arena_take(arena, rows * shape->width, sizeof(real));
-    decoder->key_value = arena_take(arena, rows * 2 * shape->width, sizeof(real));
-    decoder->attention = arena_take(arena, rows * shape->width, sizeof(real));
-    bind_attention(decoder, arena);
-    block_scratch_bind(&decoder->block, arena, shape);
-    head_scratch_bind(&decoder->head, arena, shape);
+    decoder->cache = arena_take(arena, heads * decoder->head_size, sizeof(real));
+    decoder->desks = arena_take(arena, threads, sizeof *decoder->desks);
+    for (size_t i = 0; i < threads; i++) {
+        struct desk desk;
+        desk_bind(decoder->desks ? &decoder->desks[i] : &desk, arena, decoder);
+    }
     return kept;
 }
+
+/* --- Contexts come and go --------------------------------------------------------------------- */
 
 void decoder_begin(struct decoder *decoder, size_t contexts)
 {
@@ -89,6 +98,29 @@ void decoder_keep(struct decoder *decoder, const size_t *kept, size_t count)
     decoder->contexts = count;
 }
 
+/* --- One bundle, in any thread ---------------------------------------------------------------- */
+
+/* One call of decoder_predict. */
+struct prediction {
+    const struct decoder *decoder;
+    const struct steps *last, *now;
+    real *action;
+    size_t tail;  /* new tokens of a context that its last step has left behind */
+    size_t count; /* all its new tokens */
+};
+
+/* Rows [first, first + contexts) of a prediction. */
+struct bundle {
+    size_t first, contexts;
+};
+
+static struct bundle bundle_at(const struct decoder *decoder, size_t index)
+{
+    size_t first = index * BUNDLE;
+    size_t left = decoder->contexts - first;
+    return (struct bundle){first, left < BUNDLE ? left : BUNDLE};
+}
+
 static void check_places(const struct steps *steps, size_t rows, const struct model_shape *shape)
 {
     for (size_t i = 0; i < rows; i++) {
@@ -96,94 +128,139 @@ static void check_places(const struct steps *steps, size_t rows, const struct mo
     }
 }
 
-/* The new tokens of each context in a row: what the last step left, then what the next begins with.
- * Returns how many there are of one context. */
-static size_t embed(struct decoder *decoder, const struct steps *last, const struct steps *now)
+/* Tokens of some kinds of the bundle's steps, from the new token at `place` of each context on. */
+static void embed_kinds(struct desk *desk, const struct prediction *prediction,
+                        struct bundle bundle, const struct steps *steps, struct kind_range kinds,
+                        size_t place)
 {
-    const struct model_shape *shape = decoder->shape;
+    const struct decoder *decoder = prediction->decoder;
+    size_t width = decoder->shape->width;
+    struct steps own = steps_from(steps, bundle.first);
+    check_places(&own, bundle.contexts, decoder->shape);
+    embedding_forward(desk->x + place * width, prediction->count * width, kinds, &own,
+                      bundle.contexts, decoder->parameters, decoder->shape);
+}
+
+/* x = the new tokens, context after context. */
+static void embed(struct desk *desk, const struct prediction *prediction, struct bundle bundle)
+{
+    const struct decoder *decoder = prediction->decoder;
     const struct parameters *p = decoder->parameters;
-    size_t state_end = shape->layout.state_place + 1;
-    size_t tail_count = decoder->tokens > 0 ? shape->layout.count - state_end : 0;
-    size_t count = tail_count + state_end;
-    size_t stride = count * shape->width;
-    if (tail_count > 0) {
-        check_places(last, decoder->contexts, shape);
-        embedding_forward(decoder->x, stride, (struct kind_range){state_end, shape->layout.count},
-                          last, decoder->contexts, p, shape);
+    size_t width = decoder->shape->width;
+    size_t kinds = decoder->shape->layout.count;
+    size_t tail = prediction->tail;
+    if (tail > 0) {
+        embed_kinds(desk, prediction, bundle, prediction->last,
+                    (struct kind_range){kinds - tail, kinds}, 0);
     }
-    check_places(now, decoder->contexts, shape);
-    embedding_forward(decoder->x + tail_count * shape->width, stride,
-                      (struct kind_range){0, state_end}, now, decoder->contexts, p, shape);
-    norm_forward(decoder->x, shape->width, decoder->x, shape->width, p->embed_norm_gain,
-                 p->embed_norm_bias, decoder->contexts * count, shape->width);
-    return count;
+    embed_kinds(desk, prediction, bundle, prediction->now,
+                (struct kind_range){0, prediction->count - tail}, tail);
+    norm_forward(desk->x, width, desk->x, width, p->embed_norm_gain, p->embed_norm_bias,
+                 bundle.contexts * prediction->count, width);
 }
 
-/* Where a context's keys and values of a layer begin. */
-static real *cache_of(const struct decoder *decoder, size_t layer, size_t row)
-{
-    size_t slot = layer * decoder->options.context_max + decoder->slots[row];
-    return decoder->cache + slot * tokens_max(decoder) * 2 * decoder->shape->width;
-}
-
-/* One head of one context's new tokens looks at all that the context holds. */
-static void attend(struct decoder *decoder, const real *cache, size_t first, size_t count,
+/* One head's new tokens of a context join its cache and look back. */
+static void attend(struct desk *desk, const struct prediction *prediction, real *blocks, size_t row,
                    size_t head)
 {
-    size_t width = decoder->shape->width;
-    size_t head_width = model_head_width(decoder->shape);
-    struct attention_queries queries = {
-        .query = decoder->query + first * width + head * head_width,
-        .count = count,
-        .width = head_width,
-        .stride = width,
-        .position = decoder->tokens,
-    };
-    struct attention_state state = {decoder->output, decoder->maximum, decoder->sum};
-    attention_load_queries(&decoder->attention_scratch, &queries);
-    attention_begin(&state, &queries);
-    const real *key = cache + head * head_width;
+    size_t width = prediction->decoder->shape->width;
+    size_t head_width = model_head_width(prediction->decoder->shape);
+    size_t first = row * prediction->count;
+    const real *key = desk->key_value + first * 2 * width + head * head_width;
+    struct attention_cache cache = {
+        .blocks = blocks, .width = head_width, .count = prediction->decoder->tokens};
     struct attention_keys keys = {
         .key = key,
         .value = key + width,
-        .count = decoder->tokens + count,
+        .count = prediction->count,
         .stride = 2 * width,
+        .position = cache.count,
     };
-    attention_absorb(&state, &decoder->attention_scratch, &queries, &keys);
-    attention_finish(decoder->attention + first * width + head * head_width, width,
-                     decoder->log_sum, &state, &queries);
+    struct attention_queries queries = {
+        .query = desk->query + first * width + head * head_width,
+        .count = prediction->count,
+        .width = head_width,
+        .stride = width,
+        .position = cache.count,
+    };
+    attention_cache_append(&cache, &keys);
+    attention_cache_look_back(desk->attention + first * width + head * head_width, width, &cache,
+                              &queries, &desk->cache);
 }
 
-static void attend_all(struct decoder *decoder, size_t layer, size_t count)
+static void attend_all(struct desk *desk, const struct prediction *prediction, struct bundle bundle,
+                       size_t layer)
 {
-    size_t width = decoder->shape->width;
-    for (size_t row = 0; row < decoder->contexts; row++) {
-        real *cache = cache_of(decoder, layer, row);
-        size_t first = row * count;
-        memcpy(cache + decoder->tokens * 2 * width, decoder->key_value + first * 2 * width,
-               count * 2 * width * sizeof *cache);
-        for (size_t head = 0; head < decoder->shape->heads; head++) {
-            attend(decoder, cache, first, count, head);
+    const struct decoder *decoder = prediction->decoder;
+    const struct model_shape *shape = decoder->shape;
+    for (size_t row = 0; row < bundle.contexts; row++) {
+        size_t place = decoder->slots[bundle.first + row] * shape->layers + layer;
+        real *blocks = decoder->cache + place * shape->heads * decoder->head_size;
+        for (size_t head = 0; head < shape->heads; head++) {
+            attend(desk, prediction, blocks + head * decoder->head_size, row, head);
         }
     }
+}
+
+static void predict_bundle(void *self, size_t item, size_t thread)
+{
+    const struct prediction *prediction = self;
+    const struct decoder *decoder = prediction->decoder;
+    const struct model_shape *shape = decoder->shape;
+    struct desk *desk = &decoder->desks[thread];
+    struct bundle bundle = bundle_at(decoder, item);
+    size_t rows = bundle.contexts * prediction->count;
+    embed(desk, prediction, bundle);
+    for (size_t layer = 0; layer < shape->layers; layer++) {
+        const struct layer_parameters *p = &decoder->parameters->layers[layer];
+        block_project(desk->query, desk->key_value, desk->x, p, &desk->block, shape, rows);
+        attend_all(desk, prediction, bundle, layer);
+        block_finish(desk->x, desk->x, desk->attention, p, &desk->block, shape, rows, NULL, layer);
+    }
+    head_forward(prediction->action + bundle.first * shape->action_dim,
+                 desk->x + (prediction->count - 1) * shape->width, prediction->count * shape->width,
+                 decoder->parameters, &desk->head, shape, bundle.contexts);
+}
+
+/* --- All of them ------------------------------------------------------------------------------ */
+
+/* How many of a context's next tokens its last step has left behind. */
+static size_t tail_of(const struct decoder *decoder)
+{
+    const struct token_layout *layout = &decoder->shape->layout;
+    return decoder->tokens > 0 ? layout->count - layout->state_place - 1 : 0;
 }
 
 void decoder_predict(real *action, struct decoder *decoder, const struct steps *last,
                      const struct steps *now)
 {
+    size_t tail = tail_of(decoder);
+    struct prediction prediction = {
+        .decoder = decoder,
+        .last = last,
+        .now = now,
+        .action = action,
+        .tail = tail,
+        .count = tail + decoder->shape->layout.state_place + 1,
+    };
+    invariant(decoder->tokens + prediction.count <= tokens_max(decoder));
+    workers_run(decoder->options.workers, (decoder->contexts + BUNDLE - 1) / BUNDLE, predict_bundle,
+                &prediction);
+    decoder->tokens += prediction.count;
+}
+
+void decoder_pretend(struct decoder *decoder, size_t steps)
+{
+    const struct token_layout *layout = &decoder->shape->layout;
+    size_t tail = layout->count - layout->state_place - 1;
+    invariant(steps <= decoder->options.steps_max);
+    decoder->tokens = steps > 0 ? steps * layout->count - tail : 0;
+}
+
+double decoder_bytes(const struct decoder *decoder)
+{
     const struct model_shape *shape = decoder->shape;
-    size_t count = embed(decoder, last, now);
-    size_t rows = decoder->contexts * count;
-    invariant(decoder->tokens + count <= tokens_max(decoder));
-    for (size_t layer = 0; layer < shape->layers; layer++) {
-        const struct layer_parameters *p = &decoder->parameters->layers[layer];
-        block_project(decoder->query, decoder->key_value, decoder->x, p, &decoder->block, shape,
-                      rows);
-        attend_all(decoder, layer, count);
-        block_finish(decoder->x, decoder->x, decoder->attention, p, &decoder->block, shape, rows,
-                     NULL, layer);
-    }
-    head_forward(action, decoder->x + (count - 1) * shape->width, count * shape->width,
-                 decoder->parameters, &decoder->head, shape, decoder->contexts);
-    decoder->tokens += count;
+    size_t tokens = decoder->tokens + tail_of(decoder) + shape->layout.state_place + 1;
+    return (double)(decoder->contexts * tokens) * (double)(shape->layers * 2 * shape->width) *
+           (double)sizeof(real);
 }

@@ -4,7 +4,8 @@
  * trials at different times, but each has taken the same number of steps. At every call the tokens
  * that the last step left behind (its action, its reward, ...) and those that the next step begins
  * with (the wanted return, the state) join each context, and the action at the state token is
- * predicted. Computes with the same blocks and kernels as training. Does not know environments. */
+ * predicted. Computes with the same blocks as training; contexts are shared out among threads, with
+ * the same bits for any number of them. Does not know environments. */
 #ifndef CHAINRING_POLICY_DECODER_H
 #define CHAINRING_POLICY_DECODER_H
 
@@ -12,6 +13,7 @@
 
 #include "base/memory.h"
 #include "base/real.h"
+#include "base/workers.h"
 #include "context/steps.h"
 #include "math/attention.h"
 #include "model/parameters.h"
@@ -20,8 +22,8 @@
 struct decoder_options {
     size_t context_max; /* that grow together */
     size_t steps_max;   /* of each context */
-    size_t key_block;   /* tokens of a tile of keys */
     enum attention_choice kernel;
+    struct workers *workers; /* borrowed; must outlive the decoder */
 };
 
 struct decoder;
@@ -44,5 +46,12 @@ void decoder_predict(real *action, struct decoder *decoder, const struct steps *
 
 /* Go on with only some contexts: row i is from now on what row kept[i] was (ascending). */
 void decoder_keep(struct decoder *decoder, const size_t *kept, size_t count);
+
+/* Take all contexts to hold `steps` steps, made of whatever lies in the cache: for measurements, in
+ * which nobody looks at what is predicted. */
+void decoder_pretend(struct decoder *decoder, size_t steps);
+
+/* Bytes of keys and values that the next prediction reads. */
+double decoder_bytes(const struct decoder *decoder);
 
 #endif

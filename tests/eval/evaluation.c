@@ -44,7 +44,6 @@ static const struct evaluation_options standard = {
     .threads = 1,
     .target_scale = 1.05,
     .explore = {0.5, 0.1},
-    .key_block = 32,
     .seed = 11,
 };
 
@@ -93,6 +92,7 @@ static void play_alone(double *returns, const struct fixture *fixture,
     struct failure failure = {0};
     struct env_task *task = env_task_open(wanted->task, &failure);
     assert_non_null(task);
+    struct workers *workers = workers_open(1, &failure);
     struct arena arena = {0};
     struct policy_actor policy;
     struct policy_actor_options options = {
@@ -102,12 +102,12 @@ static void play_alone(double *returns, const struct fixture *fixture,
         .explore = fixture->options.explore,
         .decoder = {.context_max = 1,
                     .steps_max = wanted->trials * env_task_spec(task)->steps_max,
-                    .key_block = 32},
+                    .workers = workers},
     };
     policy_actor_bind(&policy, &arena, &options);
     arena_open(&arena, arena.peak);
     policy_actor_bind(&policy, &arena, &options);
-    struct rollout *rollout = rollout_open(task, 1, 1, &failure);
+    struct rollout *rollout = rollout_open(task, 1, workers);
     struct rollout_options rollout_options = {.hidden = hidden,
                                               .contexts = wanted->contexts,
                                               .stride = 1,
@@ -118,6 +118,7 @@ static void play_alone(double *returns, const struct fixture *fixture,
     struct progress progress = progress_begin("alone", 0, SIZE_MAX);
     rollout_run(returns, rollout, &rollout_options, &actor, &progress);
     rollout_close(rollout);
+    workers_close(workers);
     arena_close(&arena);
     env_task_close(task);
 }

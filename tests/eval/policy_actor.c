@@ -38,25 +38,27 @@ static void play(struct fixture *fixture)
 {
     struct failure failure = {0};
     struct arena arena = {0};
+    struct workers *workers = workers_open(2, &failure);
     struct policy_actor policy;
     struct policy_actor_options options = {
         .shape = &fixture->untrained.snapshot.shape,
         .scaling = &fixture->untrained.snapshot.scaling,
         .parameters = &fixture->untrained.parameters,
         .explore = fixture->explore,
-        .decoder = {.context_max = BATCH, .steps_max = LISTENER_STEPS_MAX, .key_block = 16},
+        .decoder = {.context_max = BATCH, .steps_max = LISTENER_STEPS_MAX, .workers = workers},
     };
     policy_actor_bind(&policy, &arena, &options);
     arena_open(&arena, arena.peak);
     policy_actor_bind(&policy, &arena, &options);
     struct env_task *task = env_task_open("made_up", &failure);
-    struct rollout *rollout = rollout_open(task, BATCH, 1, &failure);
+    struct rollout *rollout = rollout_open(task, BATCH, workers);
     struct rollout_options rollout_options = {
         .contexts = CONTEXTS, .stride = 1, .trials = TRIALS, .target = target, .seed = seed};
     struct actor actor = listener_of(&fixture->listener, policy_actor_of(&policy));
     struct progress progress = progress_begin("rollout", 0, SIZE_MAX);
     rollout_run(fixture->returns, rollout, &rollout_options, &actor, &progress);
     rollout_close(rollout);
+    workers_close(workers);
     env_task_close(task);
     arena_close(&arena);
 }
@@ -234,6 +236,8 @@ static void test_ruined_policy_gives_no_action(void **state)
     (void)state;
     static struct fixture fixture;
     fixture_open(&fixture, "R,s,a,r,d", noise);
+    struct failure failure = {0};
+    struct workers *workers = workers_open(1, &failure);
     struct arena arena = {0};
     struct policy_actor policy;
     struct policy_actor_options options = {
@@ -241,7 +245,7 @@ static void test_ruined_policy_gives_no_action(void **state)
         .scaling = &fixture.untrained.snapshot.scaling,
         .parameters = &fixture.untrained.parameters,
         .explore = noise,
-        .decoder = {.context_max = 1, .steps_max = 1, .key_block = 16},
+        .decoder = {.context_max = 1, .steps_max = 1, .workers = workers},
     };
     policy_actor_bind(&policy, &arena, &options);
     arena_open(&arena, arena.peak);
@@ -258,6 +262,7 @@ static void test_ruined_policy_gives_no_action(void **state)
     assert_true(isnan(action[0]));
     assert_true(action[1] >= -1.0f && action[1] <= 1.0f);
     arena_close(&arena);
+    workers_close(workers);
     untrained_close(&fixture.untrained);
 }
 

@@ -35,7 +35,6 @@ static struct evaluation_options standard(const char *run)
         .contexts = 1,
         .batch = 1,
         .target_scale = 1.0,
-        .key_block = 32,
     };
 }
 

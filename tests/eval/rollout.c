@@ -24,12 +24,14 @@ static void run(double *returns, struct actor actor, const struct rollout_option
 {
     struct failure failure = {0};
     struct env_task *task = env_task_open("made_up", &failure);
-    struct rollout *rollout = rollout_open(task, batch, threads, &failure);
+    struct workers *workers = workers_open(threads, &failure);
     fatal_if_failed(&failure);
+    struct rollout *rollout = rollout_open(task, batch, workers);
     size_t steps = rollout_contexts(options) * options->trials * MADE_UP_STEPS_MAX;
     struct progress progress = progress_begin("rollout", 0, steps + 1);
     rollout_run(returns, rollout, options, &actor, &progress);
     rollout_close(rollout);
+    workers_close(workers);
     env_task_close(task);
 }
 

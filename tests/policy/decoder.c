@@ -24,31 +24,42 @@ static const struct problem_options standard = {
     .trials = {{20, 11, 9}, {13, 13, 14}, {7, 33}},
 };
 
+/* More than are predicted at once; row r begins as context r modulo the problem's. */
+enum { ROWS = 20, STEPS_MAX = 60 };
+
 /* The decoder beside the model that it must agree with; contexts of equal or unequal length. */
 struct fixture {
     struct ring *ring;
+    struct workers *workers;
     struct problem problem;
     struct arena arena;
+    enum attention_choice kernel;
     struct decoder *decoder;
     struct steps last, now;
-    real *action; /* (contexts x action_dim) */
+    real *action; /* (STEPS_MAX x ROWS x action_dim): what was predicted, step after step */
 };
 
 static void bind_all(struct fixture *fixture)
 {
-    const struct problem *problem = &fixture->problem;
-    struct decoder_options options = {.context_max = 3, .steps_max = 60, .key_block = 16};
-    fixture->decoder = decoder_bind(&fixture->arena, &options, &problem->shape, &problem->weights);
-    steps_bind(&fixture->last, &fixture->arena, 3, problem->shape.observation_dim,
-               problem->shape.action_dim);
-    steps_bind(&fixture->now, &fixture->arena, 3, problem->shape.observation_dim,
-               problem->shape.action_dim);
-    fixture->action = arena_take(&fixture->arena, 3 * problem->shape.action_dim, sizeof(real));
+    const struct model_shape *shape = &fixture->problem.shape;
+    struct arena *arena = &fixture->arena;
+    struct decoder_options options = {.context_max = ROWS,
+                                      .steps_max = STEPS_MAX,
+                                      .kernel = fixture->kernel,
+                                      .workers = fixture->workers};
+    fixture->decoder = decoder_bind(arena, &options, shape, &fixture->problem.weights);
+    steps_bind(&fixture->last, arena, ROWS, shape->observation_dim, shape->action_dim);
+    steps_bind(&fixture->now, arena, ROWS, shape->observation_dim, shape->action_dim);
+    fixture->action = arena_take(arena, STEPS_MAX * ROWS * shape->action_dim, sizeof(real));
 }
 
-static void fixture_open(struct fixture *fixture, const struct problem_options *options)
+static void fixture_open(struct fixture *fixture, const struct problem_options *options,
+                         enum attention_choice kernel, size_t threads)
 {
-    *fixture = (struct fixture){.ring = ring_open(1, 0)};
+    struct failure failure = {0};
+    *fixture = (struct fixture){
+        .ring = ring_open(1, 0), .workers = workers_open(threads, &failure), .kernel = kernel};
+    fatal_if_failed(&failure);
     problem_open(&fixture->problem, options, fixture->ring);
     problem_loss(&fixture->problem);
     bind_all(fixture);
@@ -60,7 +71,13 @@ static void fixture_close(struct fixture *fixture)
 {
     arena_close(&fixture->arena);
     problem_close(&fixture->problem);
+    workers_close(fixture->workers);
     ring_close(fixture->ring);
+}
+
+static real *actions_of(const struct fixture *fixture, size_t step)
+{
+    return fixture->action + step * ROWS * fixture->problem.shape.action_dim;
 }
 
 /* What training predicted for one step of a context. */
@@ -79,16 +96,37 @@ static void expect_rows_equal(const struct fixture *fixture, const size_t *conte
     size_t width = fixture->problem.shape.action_dim;
     for (size_t row = 0; row < count; row++) {
         const real *wanted = trained(fixture, contexts[row], step);
-        assert_true(support_error_float(fixture->action + row * width, wanted, width) < 1e-5);
+        const real *found = actions_of(fixture, step) + row * width;
+        assert_true(support_error_float(found, wanted, width) < 1e-5);
     }
 }
 
-/* Decode all contexts to their ends; those that end earlier are let go. */
+/* Let go of the rows whose contexts end with this step; returns how many go on. */
+static size_t keep_unfinished(struct fixture *fixture, size_t *contexts, size_t count, size_t step)
+{
+    size_t kept[ROWS];
+    size_t left = 0;
+    for (size_t row = 0; row < count; row++) {
+        if (step + 1 < problem_steps(&fixture->problem.options, contexts[row])) {
+            contexts[left] = contexts[row];
+            kept[left++] = row;
+        }
+    }
+    if (left < count) {
+        decoder_keep(fixture->decoder, kept, left);
+    }
+    return left;
+}
+
+/* Decode all contexts to their ends. */
 static void decode_all(struct fixture *fixture)
 {
     const struct problem_options *options = &fixture->problem.options;
-    size_t contexts[3] = {0, 1, 2};
-    size_t count = options->contexts;
+    size_t contexts[ROWS];
+    size_t count = ROWS;
+    for (size_t row = 0; row < ROWS; row++) {
+        contexts[row] = row % options->contexts;
+    }
     decoder_begin(fixture->decoder, count);
     for (size_t step = 0; count > 0; step++) {
         for (size_t row = 0; row < count; row++) {
@@ -97,27 +135,17 @@ static void decode_all(struct fixture *fixture)
             }
             problem_describe(&fixture->now, row, options, contexts[row], step);
         }
-        decoder_predict(fixture->action, fixture->decoder, &fixture->last, &fixture->now);
+        decoder_predict(actions_of(fixture, step), fixture->decoder, &fixture->last, &fixture->now);
         expect_rows_equal(fixture, contexts, count, step);
-        size_t kept[3];
-        size_t kept_count = 0;
-        for (size_t row = 0; row < count; row++) {
-            if (step + 1 < problem_steps(options, contexts[row])) {
-                contexts[kept_count] = contexts[row];
-                kept[kept_count++] = row;
-            }
-        }
-        if (kept_count < count) {
-            decoder_keep(fixture->decoder, kept, kept_count);
-        }
-        count = kept_count;
+        count = keep_unfinished(fixture, contexts, count, step);
     }
 }
 
-static void expect_decoding_equals_training(const struct problem_options *options)
+static void expect_decoding_equals_training(const struct problem_options *options,
+                                            enum attention_choice kernel)
 {
     struct fixture fixture;
-    fixture_open(&fixture, options);
+    fixture_open(&fixture, options, kernel, 2);
     decode_all(&fixture);
     decode_all(&fixture);
     fixture_close(&fixture);
@@ -126,7 +154,7 @@ static void expect_decoding_equals_training(const struct problem_options *option
 static void test_decoder_equals_training_where_trials_end_at_different_steps(void **state)
 {
     (void)state;
-    expect_decoding_equals_training(&standard);
+    expect_decoding_equals_training(&standard, ATTENTION_AUTO);
 }
 
 static void test_decoder_equals_training_where_contexts_end_at_different_steps(void **state)
@@ -135,7 +163,7 @@ static void test_decoder_equals_training_where_contexts_end_at_different_steps(v
     struct problem_options options = standard;
     options.trials[0][2] = 2;
     options.trials[1][2] = 24;
-    expect_decoding_equals_training(&options);
+    expect_decoding_equals_training(&options, ATTENTION_AUTO);
 }
 
 static void test_decoder_equals_training_for_every_layout(void **state)
@@ -146,18 +174,69 @@ static void test_decoder_equals_training_for_every_layout(void **state)
         struct problem_options options = standard;
         options.tokens = layouts[i];
         options.heads = i % 2 ? 1 : 4;
-        expect_decoding_equals_training(&options);
+        expect_decoding_equals_training(&options, ATTENTION_AUTO);
     }
+}
+
+static void test_decoder_equals_training_for_every_kernel(void **state)
+{
+    (void)state;
+    for (int choice = ATTENTION_AVX512; choice < ATTENTION_CHOICES; choice++) {
+        if (attention_runs((enum attention_choice)choice)) {
+            expect_decoding_equals_training(&standard, (enum attention_choice)choice);
+        }
+    }
+}
+
+static void test_any_number_of_threads_predicts_the_same_bits(void **state)
+{
+    (void)state;
+    struct problem_options options = standard;
+    options.trials[0][2] = 2;
+    struct fixture alone;
+    fixture_open(&alone, &options, ATTENTION_AUTO, 1);
+    decode_all(&alone);
+    for (size_t threads = 2; threads <= 5; threads++) {
+        struct fixture shared;
+        fixture_open(&shared, &options, ATTENTION_AUTO, threads);
+        decode_all(&shared);
+        assert_memory_equal(shared.action, alone.action,
+                            STEPS_MAX * ROWS * alone.problem.shape.action_dim * sizeof(real));
+        fixture_close(&shared);
+    }
+    fixture_close(&alone);
+}
+
+/* What a pretended context holds is anything, but as long as it says. */
+static void test_pretended_steps_are_as_long_as_real_ones(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, &standard, ATTENTION_AUTO, 1);
+    decoder_begin(fixture.decoder, 7);
+    problem_describe(&fixture.last, 0, &standard, 0, 0);
+    for (size_t steps = 0; steps < STEPS_MAX; steps++) {
+        double grown = decoder_bytes(fixture.decoder);
+        decoder_pretend(fixture.decoder, steps);
+        assert_true(decoder_bytes(fixture.decoder) == grown);
+        decoder_predict(actions_of(&fixture, 0), fixture.decoder, &fixture.last, &fixture.now);
+    }
+    size_t tokens = (STEPS_MAX - 1) * 5 + 2;
+    size_t layers_width = 2 * 32;
+    decoder_pretend(fixture.decoder, STEPS_MAX - 1);
+    assert_true(decoder_bytes(fixture.decoder) ==
+                (double)(7 * tokens * layers_width * 2 * sizeof(real)));
+    fixture_close(&fixture);
 }
 
 static void step_past_the_end(void *argument)
 {
     struct fixture *fixture = argument;
     decoder_begin(fixture->decoder, 1);
-    for (size_t step = 0; step < 61; step++) {
+    for (size_t step = 0; step <= STEPS_MAX; step++) {
         problem_describe(&fixture->last, 0, &standard, 0, 0);
         problem_describe(&fixture->now, 0, &standard, 0, 0);
-        decoder_predict(fixture->action, fixture->decoder, &fixture->last, &fixture->now);
+        decoder_predict(actions_of(fixture, 0), fixture->decoder, &fixture->last, &fixture->now);
     }
 }
 
@@ -165,7 +244,7 @@ static void test_decoder_never_runs_past_its_cache(void **state)
 {
     (void)state;
     struct fixture fixture;
-    fixture_open(&fixture, &standard);
+    fixture_open(&fixture, &standard, ATTENTION_AUTO, 1);
     support_expect_exit(step_past_the_end, &fixture, EXIT_CODE_BUG, "invariant");
     fixture_close(&fixture);
 }
@@ -176,6 +255,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_decoder_equals_training_where_trials_end_at_different_steps),
         cmocka_unit_test(test_decoder_equals_training_where_contexts_end_at_different_steps),
         cmocka_unit_test(test_decoder_equals_training_for_every_layout),
+        cmocka_unit_test(test_decoder_equals_training_for_every_kernel),
+        cmocka_unit_test(test_any_number_of_threads_predicts_the_same_bits),
+        cmocka_unit_test(test_pretended_steps_are_as_long_as_real_ones),
         cmocka_unit_test(test_decoder_never_runs_past_its_cache),
     };
     return support_mpi_run(argc, argv, "decoder", tests, sizeof tests / sizeof tests[0]);
