@@ -109,11 +109,6 @@ static void bind_all(struct evaluation *evaluation, size_t batch)
     policy_actor_bind(&evaluation->policy, &evaluation->arena, &options);
 }
 
-static size_t count_threads(const struct evaluation_options *options)
-{
-    return options->threads > 0 ? options->threads : workers_for_cores(comm_ranks_on_this_node());
-}
-
 static void take_memory(struct evaluation *evaluation)
 {
     size_t own = rollout_contexts(&evaluation->rollout_options);
@@ -122,7 +117,7 @@ static void take_memory(struct evaluation *evaluation)
         batch = 1; /* a rank without contexts of its own still takes part */
     }
     struct failure failure = {0};
-    evaluation->workers = workers_open(count_threads(evaluation->options), &failure);
+    evaluation->workers = workers_open(comm_threads(evaluation->options->threads), &failure);
     comm_agree(&failure);
     bind_all(evaluation, batch);
     arena_open(&evaluation->arena, evaluation->arena.peak);

@@ -10,12 +10,12 @@
  * first turn warms up. */
 static void time_ring(struct bench_timing *forward, struct bench_timing *backward,
                       struct ceiling *ceiling, const struct bench_attention_options *options,
-                      size_t ranks)
+                      struct workers *workers, size_t ranks)
 {
     struct ring *ring = ring_open(ranks, options->neighbours);
     struct bench_subject subject;
     double *seconds = memory_take(2 * options->repeats, sizeof *seconds);
-    bench_subject_open(&subject, options, ring);
+    bench_subject_open(&subject, options, ring, workers);
     bench_subject_forward(&subject);
     bench_subject_backward(&subject);
     for (size_t i = 0; i < options->repeats; i++) {
@@ -40,12 +40,14 @@ struct bench_attention bench_attention_run(const struct bench_attention_options 
         .forward_flops = 4.0 * pairs * (double)options->width,
         .backward_flops = 10.0 * pairs * (double)options->width,
     };
+    struct workers *workers = bench_workers_open(options->threads);
     struct ceiling ceiling;
-    ceiling_open(&ceiling);
-    time_ring(&result.alone_forward, &result.alone_backward, &ceiling, options, 1);
-    time_ring(&result.ring_forward, &result.ring_backward, &ceiling, options, comm_size());
+    ceiling_open(&ceiling, workers);
+    time_ring(&result.alone_forward, &result.alone_backward, &ceiling, options, workers, 1);
+    time_ring(&result.ring_forward, &result.ring_backward, &ceiling, options, workers, comm_size());
     ceiling_share(&ceiling);
     ceiling_close(&ceiling);
+    workers_close(workers);
     result.multiply_add = ceiling.multiply_add;
     result.gemm = ceiling.gemm;
     return result;
@@ -76,10 +78,11 @@ void bench_attention_print_text(FILE *stream, const struct bench_attention *resu
     double share = 1.0 / (double)result->ranks;
     fprintf(
         stream,
-        "attention, causal, %zu tokens, width %zu, %zu heads; kernels for %s, tiles of %zu "
-        "queries x %zu keys\n"
+        "attention, causal, %zu tokens, width %zu, %zu heads; %zu thread%s a rank; kernels for %s, "
+        "tiles of %zu queries x %zu keys\n"
         "in this run on each rank: multiply-adds %.1f GFLOP/s, SGEMM (OpenBLAS for %s) %.1f\n\n",
-        options->length, options->width, options->heads, attention_kernel_name(options->kernel),
+        options->length, options->width, options->heads, options->threads,
+        options->threads == 1 ? "" : "s", attention_kernel_name(options->kernel),
         options->query_block, options->key_block, 1e-9 * result->multiply_add, gemm_core_name(),
         1e-9 * result->gemm);
     fprintf(stream, "%-22s %10s %10s %13s %10s %11s %11s\n", "", "best ms", "median ms",
@@ -112,10 +115,11 @@ void bench_attention_print_json(FILE *stream, const struct bench_attention *resu
 {
     const struct bench_attention_options *options = &result->options;
     fprintf(stream,
-            "{\"bench\": \"attention\", \"ranks\": %zu, \"length\": %zu, \"width\": %zu, "
+            "{\"bench\": \"attention\", \"ranks\": %zu, \"threads\": %zu, \"length\": %zu, "
+            "\"width\": %zu, "
             "\"heads\": %zu, \"kernel\": \"%s\", \"query_block\": %zu, \"key_block\": %zu, "
             "\"repeats\": %zu, \"openblas_core\": \"%s\", ",
-            result->ranks, options->length, options->width, options->heads,
+            result->ranks, options->threads, options->length, options->width, options->heads,
             attention_kernel_name(options->kernel), options->query_block, options->key_block,
             options->repeats, gemm_core_name());
     print_json_timing(stream, "alone_forward", &result->alone_forward);

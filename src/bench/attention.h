@@ -22,6 +22,7 @@ struct bench_attention_options {
     enum partition_rule rule;
     enum ring_wire wire;
     size_t neighbours; /* ranks that share memory at most; 0: those of a node */
+    size_t threads;    /* of each rank */
     size_t repeats;
 };
 

@@ -18,8 +18,9 @@ bool bench_attention_save(const char *path, const struct bench_attention_options
                           struct failure *failure)
 {
     struct ring *ring = ring_open(1, 0);
+    struct workers *workers = bench_workers_open(options->threads);
     struct bench_subject subject;
-    bench_subject_open(&subject, options, ring);
+    bench_subject_open(&subject, options, ring, workers);
     bench_subject_forward(&subject);
     bench_subject_backward(&subject);
     size_t rows = subject.rows;
@@ -41,6 +42,7 @@ bool bench_attention_save(const char *path, const struct bench_attention_options
         safetensors_write(NULL, path, tensors, sizeof tensors / sizeof tensors[0], failure);
     memory_free(parted);
     bench_subject_close(&subject);
+    workers_close(workers);
     ring_close(ring);
     return is_saved;
 }

@@ -27,7 +27,8 @@ void bench_balance_open(struct bench_balance *balance,
     cut.rule = rule;
     struct ring *ring = ring_open(comm_size(), options->neighbours);
     struct bench_subject subject;
-    bench_subject_open(&subject, &cut, ring);
+    struct workers *workers = bench_workers_open(options->threads);
+    bench_subject_open(&subject, &cut, ring, workers);
     *balance = (struct bench_balance){
         .hops = comm_size(),
         .least = memory_take(comm_size(), sizeof(double)),
@@ -35,6 +36,7 @@ void bench_balance_open(struct bench_balance *balance,
     };
     count_hops(balance, &subject);
     bench_subject_close(&subject);
+    workers_close(workers);
     ring_close(ring);
 }
 

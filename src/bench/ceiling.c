@@ -6,9 +6,12 @@
 #include "comm/comm.h"
 #include "math/peak.h"
 
-void ceiling_open(struct ceiling *ceiling)
+void ceiling_open(struct ceiling *ceiling, struct workers *workers)
 {
-    *ceiling = (struct ceiling){.memory = memory_take(PEAK_REALS, sizeof(real))};
+    *ceiling = (struct ceiling){
+        .workers = workers,
+        .memory = memory_take(workers_count(workers) * PEAK_REALS, sizeof(real)),
+    };
 }
 
 void ceiling_close(struct ceiling *ceiling)
@@ -18,8 +21,9 @@ void ceiling_close(struct ceiling *ceiling)
 
 void ceiling_raise(struct ceiling *ceiling)
 {
-    ceiling->multiply_add = fmax(ceiling->multiply_add, peak_multiply_add(1));
-    ceiling->gemm = fmax(ceiling->gemm, peak_gemm(ceiling->memory, 1));
+    struct peak peak = peak_of_threads(ceiling->workers, ceiling->memory, 1);
+    ceiling->multiply_add = fmax(ceiling->multiply_add, peak.multiply_add);
+    ceiling->gemm = fmax(ceiling->gemm, peak.gemm);
 }
 
 void ceiling_share(struct ceiling *ceiling)

@@ -4,16 +4,20 @@
 #define CHAINRING_BENCH_CEILING_H
 
 #include "base/real.h"
+#include "base/workers.h"
 
-/* Floating-point operations per second of one rank while all of them do the same. */
+/* Floating-point operations per second of one rank, its threads together, while all ranks do the
+ * same. */
 struct ceiling {
     double multiply_add; /* the loop that nothing can be faster than */
     double gemm;         /* a matrix product of OpenBLAS */
+    struct workers *workers;
     real *memory;
 };
 
-/* Nothing is measured yet. The caller closes it. Local. */
-void ceiling_open(struct ceiling *ceiling);
+/* Nothing is measured yet. `workers`, the rank's threads, are borrowed; the caller closes it.
+ * Local. */
+void ceiling_open(struct ceiling *ceiling, struct workers *workers);
 void ceiling_close(struct ceiling *ceiling);
 
 /* Measure both once more, and keep the better. Takes a few milliseconds. Local. */

@@ -308,10 +308,9 @@ bool bench_environments_run(struct bench_environments *result,
                             const struct bench_environments_options *options,
                             struct failure *failure)
 {
-    size_t threads = options->threads;
     *result = (struct bench_environments){
         .ranks = comm_size(),
-        .threads = threads > 0 ? threads : workers_for_cores(comm_ranks_on_this_node()),
+        .threads = comm_threads(options->threads),
         .repeats = options->repeats,
     };
     if (!list_tasks(result, options->tasks, failure)) {

@@ -89,8 +89,9 @@ struct bench_ring bench_ring_run(const struct bench_attention_options *options)
     struct bench_subject alone;
     struct bench_subject ring;
     double medians[WORKS];
-    bench_subject_open(&alone, options, one);
-    bench_subject_open(&ring, options, all);
+    struct workers *workers = bench_workers_open(options->threads);
+    bench_subject_open(&alone, options, one, workers);
+    bench_subject_open(&ring, options, all, workers);
     time_works(medians, &alone, &ring, options->repeats);
     struct bench_ring result = {
         .options = *options,
@@ -105,6 +106,7 @@ struct bench_ring bench_ring_run(const struct bench_attention_options *options)
     result.tokens_needed = overlap.tokens_needed;
     bench_subject_close(&ring);
     bench_subject_close(&alone);
+    workers_close(workers);
     ring_close(all);
     ring_close(one);
     bench_balance_open(&result.zigzag, options, PARTITION_ZIGZAG);

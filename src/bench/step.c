@@ -91,10 +91,10 @@ bool bench_step_run(struct bench_step *result, const struct bench_step_options *
     };
     struct learner *learner = memory_take(1, sizeof *learner);
     struct ceiling ceiling;
-    ceiling_open(&ceiling);
+    ceiling_open(&ceiling, subject.workers);
     ceiling_raise(&ceiling); /* what OpenBLAS takes once is no part of what is measured */
     double before = resident_begin();
-    learner_open(learner, &subject.options, subject.loader, subject.ring);
+    learner_open(learner, &subject.options, subject.loader, subject.ring, subject.workers);
     time_steps(result, learner, &ceiling);
     describe_memory(result, learner, before);
     learner_close(learner);

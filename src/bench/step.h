@@ -21,6 +21,7 @@ struct bench_step_options {
     struct learner_options learner; /* the shape's sizes of the data are not read */
     size_t ring;                    /* ranks that share a context; 0: all */
     size_t neighbours;              /* as of ring_open */
+    size_t threads;                 /* of each rank */
     size_t repeats;
 };
 

@@ -94,12 +94,13 @@ void bench_step_print_text(FILE *stream, const struct bench_step *result)
     token_layout_print(&shape->layout, tokens);
     fprintf(stream,
             "training step, %zu context%s of %zu tokens (%s), width %zu, %zu layers, %zu heads, "
-            "hidden width %zu; %zu rank%s, %zu repeats; kernels for %s\n"
+            "hidden width %zu; %zu rank%s of %zu thread%s, %zu repeats; kernels for %s\n"
             "in this run on each rank: multiply-adds %.1f GFLOP/s, SGEMM (OpenBLAS for %s) %.1f; "
             "a step is %.3g operations\n\n",
             result->rings, result->rings == 1 ? "" : "s", result->tokens, tokens, shape->width,
             shape->layers, shape->heads, shape->hidden, result->ranks,
-            result->ranks == 1 ? "" : "s", result->options.repeats,
+            result->ranks == 1 ? "" : "s", result->options.threads,
+            result->options.threads == 1 ? "" : "s", result->options.repeats,
             attention_kernel_name(result->options.learner.kernel), 1e-9 * result->multiply_add,
             gemm_core_name(), 1e-9 * result->gemm, result->flops);
     print_times(stream, result);
@@ -119,15 +120,17 @@ void bench_step_print_json(FILE *stream, const struct bench_step *result)
     char tokens[TOKEN_LAYOUT_TEXT_SIZE];
     token_layout_print(&shape->layout, tokens);
     fprintf(stream,
-            "{\"bench\": \"step\", \"ranks\": %zu, \"rings\": %zu, \"tokens\": %zu, \"layout\": "
+            "{\"bench\": \"step\", \"ranks\": %zu, \"threads\": %zu, \"rings\": %zu, \"tokens\": "
+            "%zu, \"layout\": "
             "\"%s\", \"width\": %zu, \"layers\": %zu, \"heads\": %zu, \"hidden\": %zu, "
             "\"kernel\": \"%s\", \"repeats\": %zu, \"openblas_core\": \"%s\", \"flops\": %.9g, "
             "\"best_seconds\": %.9g, \"median_seconds\": %.9g, "
             "\"multiply_add_flops_per_second\": %.9g, \"gemm_flops_per_second\": %.9g",
-            result->ranks, result->rings, result->tokens, tokens, shape->width, shape->layers,
-            shape->heads, shape->hidden, attention_kernel_name(result->options.learner.kernel),
-            result->options.repeats, gemm_core_name(), result->flops, result->timing.best,
-            result->timing.median, result->multiply_add, result->gemm);
+            result->ranks, result->options.threads, result->rings, result->tokens, tokens,
+            shape->width, shape->layers, shape->heads, shape->hidden,
+            attention_kernel_name(result->options.learner.kernel), result->options.repeats,
+            gemm_core_name(), result->flops, result->timing.best, result->timing.median,
+            result->multiply_add, result->gemm);
     for (enum ledger_part part = 0; part < LEDGER_PARTS; part++) {
         print_json_seconds(stream, ledger_key(part), result, result->ledger.seconds[part]);
     }

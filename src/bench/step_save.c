@@ -91,7 +91,7 @@ static void save_step(struct album *album, struct step_subject *subject, double 
 {
     const struct model_shape *shape = &subject->options.shape;
     struct learner *learner = memory_take(1, sizeof *learner);
-    learner_open(learner, &subject->options, subject->loader, subject->ring);
+    learner_open(learner, &subject->options, subject->loader, subject->ring, subject->workers);
     add_parameters(album, "parameters", &learner->weights, shape, 1.0);
     struct learner_step step = learner_step(learner, 1);
     add_parameters(album, "gradients", &learner->gradients, shape, 1.0 / predicted);

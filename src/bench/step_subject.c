@@ -40,6 +40,7 @@ void step_subject_open(struct step_subject *subject, const struct bench_step_opt
     subject->options.shape.trial_max = TRIALS;
     subject->scaling = scaling_identity(OBSERVATIONS);
     subject->ring = ring_open(ranks, options->neighbours);
+    subject->workers = bench_workers_open(options->threads);
     const struct loader_options loader = {
         .chain = {.trials_min = TRIALS, .trials = TRIALS},
         .contexts = ring_group_count(subject->ring),
@@ -57,5 +58,6 @@ void step_subject_close(struct step_subject *subject)
 {
     loader_close(subject->loader);
     store_close(subject->store);
+    workers_close(subject->workers);
     ring_close(subject->ring);
 }

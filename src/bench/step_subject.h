@@ -8,6 +8,7 @@ struct step_subject {
     struct learner_options options; /* with the sizes of the data */
     struct scaling scaling;
     struct ring *ring;
+    struct workers *workers;
     struct store *store;
     struct loader *loader;
 };

@@ -5,8 +5,17 @@
 #include "bench/median.h"
 #include "comm/comm.h"
 
+struct workers *bench_workers_open(size_t threads)
+{
+    struct failure failure = {0};
+    struct workers *workers = workers_open(threads, &failure);
+    comm_agree(&failure);
+    return workers;
+}
+
 static void subject_bind(struct bench_subject *subject,
-                         const struct bench_attention_options *options, struct ring *ring)
+                         const struct bench_attention_options *options, struct ring *ring,
+                         struct workers *workers)
 {
     struct arena *arena = &subject->arena;
     size_t rows = partition_rows_max(options->rule, ring_size(ring), 1, options->length);
@@ -19,6 +28,7 @@ static void subject_bind(struct bench_subject *subject,
         .query_block = options->query_block,
         .key_block = options->key_block,
         .rows_max = rows,
+        .contexts_max = 1,
         .wire = options->wire,
     };
     batch_bind(&subject->batch, arena, options->rule, ring_size(ring), ring_place(ring), 1,
@@ -28,7 +38,7 @@ static void subject_bind(struct bench_subject *subject,
     subject->d_output = arena_take(arena, rows * width, sizeof(real));
     subject->d_query = arena_take(arena, rows * width, sizeof(real));
     subject->log_sum = arena_take(arena, rows * options->heads, sizeof(real));
-    ring_attention_bind(&subject->attention, arena, &attention, ring);
+    ring_attention_bind(&subject->attention, arena, &attention, ring, workers);
     subject->rows = rows;
 }
 
@@ -41,12 +51,13 @@ static void draw(real *values, size_t count, uint64_t which)
 }
 
 void bench_subject_open(struct bench_subject *subject,
-                        const struct bench_attention_options *options, struct ring *ring)
+                        const struct bench_attention_options *options, struct ring *ring,
+                        struct workers *workers)
 {
     *subject = (struct bench_subject){0};
-    subject_bind(subject, options, ring);
+    subject_bind(subject, options, ring, workers);
     arena_open(&subject->arena, subject->arena.peak);
-    subject_bind(subject, options, ring);
+    subject_bind(subject, options, ring, workers);
     partition_cut(&subject->batch.partition, &options->length, 1);
     draw(subject->query, subject->rows * options->width, 0);
     draw(subject->attention.key_value, subject->rows * 2 * options->width, 1);

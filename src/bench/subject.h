@@ -19,10 +19,14 @@ struct bench_subject {
     real *log_sum;                             /* (rows x heads) */
 };
 
-/* The same numbers on every call. `ring` is borrowed; the caller closes it. Collective over the
- * job. */
+/* The threads of each rank. The caller closes them. Collective over the job. */
+struct workers *bench_workers_open(size_t threads);
+
+/* The same numbers on every call. `ring` and `workers` are borrowed; the caller closes it.
+ * Collective over the job. */
 void bench_subject_open(struct bench_subject *subject,
-                        const struct bench_attention_options *options, struct ring *ring);
+                        const struct bench_attention_options *options, struct ring *ring,
+                        struct workers *workers);
 void bench_subject_close(struct bench_subject *subject);
 
 /* One pass of attention. Collective over the ring. */

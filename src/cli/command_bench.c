@@ -24,6 +24,7 @@ static struct bench_attention_options attention_options(const struct config *con
         .rule = (enum partition_rule)config->mesh.shard,
         .wire = (enum ring_wire)config->mesh.wire,
         .neighbours = config->mesh.neighbours,
+        .threads = comm_threads(config->mesh.threads),
         .repeats = config->bench.repeats,
     };
 }
@@ -65,6 +66,7 @@ static void bench_step(const struct config *config, struct failure *failure)
         .learner = config_learner_options(config),
         .ring = config->mesh.ring,
         .neighbours = config->mesh.neighbours,
+        .threads = comm_threads(config->mesh.threads),
         .repeats = config->bench.repeats,
     };
     if (is_saved(config, failure)) {
@@ -98,7 +100,7 @@ static void bench_environments(const struct config *config, struct failure *fail
 {
     struct bench_environments_options options = {
         .tasks = config->bench.tasks,
-        .threads = config->bench.threads,
+        .threads = config->mesh.threads,
         .repeats = config->bench.repeats,
     };
     struct bench_environments result;

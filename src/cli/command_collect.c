@@ -17,7 +17,6 @@
 static bool open_planner(struct behaviour *behaviour, const struct env_task *task,
                          const struct config_collect *collect, struct failure *failure)
 {
-    size_t threads = collect->threads;
     struct planner_options options = {
         .samples = collect->samples,
         .horizon = collect->horizon,
@@ -25,7 +24,7 @@ static bool open_planner(struct behaviour *behaviour, const struct env_task *tas
         .order = (enum spline_order)collect->spline,
         .deviation = collect->spread,
         .every = collect->every,
-        .threads = threads > 0 ? threads : workers_for_cores(comm_ranks_on_this_node()),
+        .threads = comm_threads(collect->threads),
     };
     return planner_open(behaviour, task, &options, failure);
 }

@@ -48,6 +48,7 @@ enum exit_code command_train(const struct config *config, const char *subject)
         .learner = config_learner_options(config),
         .ring = config->mesh.ring,
         .neighbours = config->mesh.neighbours,
+        .threads = comm_threads(config->mesh.threads),
         .steps = config->train.steps,
         .until = config->train.until,
         .log_every = config->train.log_every,

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/workers.h"
 #include "comm/collective.h"
 
 /* What this process is in the job; MPI itself is one per process. */
@@ -126,6 +127,11 @@ size_t comm_size(void)
 size_t comm_ranks_on_this_node(void)
 {
     return job.ranks_on_this_node;
+}
+
+size_t comm_threads(size_t wanted)
+{
+    return wanted > 0 ? wanted : workers_for_cores(job.ranks_on_this_node);
 }
 
 /* --- Agreement -------------------------------------------------------------------------------- */

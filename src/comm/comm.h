@@ -20,6 +20,10 @@ size_t comm_rank(void); /* in the job; 0 before comm_start */
 size_t comm_size(void); /* of the job; 1 before comm_start */
 size_t comm_ranks_on_this_node(void);
 
+/* How many threads this rank is to have: as many as wanted, or for 0 its share of the node's cores.
+ * Local. */
+size_t comm_threads(size_t wanted);
+
 /* All ranks bring what failed on them, or nothing; if anything did, the lowest failing rank prints
  * its line and the job ends with its code. Collective; the border of every phase. */
 void comm_agree(const struct failure *failure);

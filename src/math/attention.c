@@ -440,6 +440,20 @@ static void add_query_gradients(const struct attention_gradients *gradients,
     }
 }
 
+static void wait_for_turn(const struct attention_turns *turns, size_t block)
+{
+    if (turns) {
+        workers_await(turns->workers, turns->thread, &turns->next[block], turns->number);
+    }
+}
+
+static void pass_turn(const struct attention_turns *turns, size_t block)
+{
+    if (turns) {
+        atomic_store(&turns->next[block], turns->number + 1);
+    }
+}
+
 void attention_absorb_backward(const struct attention_gradients *gradients,
                                struct attention_scratch *scratch,
                                const struct attention_queries *queries,
@@ -451,13 +465,18 @@ void attention_absorb_backward(const struct attention_gradients *gradients,
            group_count(scratch, queries->count) * queries->width * scratch->lanes * sizeof(real));
     for (size_t start = 0; start < keys->count; start += scratch->options.key_block) {
         struct attention_keys block = block_at(scratch, queries, keys, start);
+        if (block.count == 0) {
+            break; /* nor will the queries see any later one */
+        }
         memset(scratch->d_key, 0, block.count * row_stride * sizeof(real));
         memset(scratch->d_value, 0, block.count * row_stride * sizeof(real));
         meet_block(scratch, queries, &block, scratch->kernel->absorb_backward);
+        wait_for_turn(gradients->turns, start / scratch->options.key_block);
         add_rows(gradients->d_key + start * stride, stride, scratch->d_key, row_stride, block.count,
                  queries->width);
         add_rows(gradients->d_value + start * stride, stride, scratch->d_value, row_stride,
                  block.count, queries->width);
+        pass_turn(gradients->turns, start / scratch->options.key_block);
     }
     add_query_gradients(gradients, scratch, queries);
 }

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "base/real.h"
+#include "base/workers.h"
 
 /* One block of one head. The strides count reals between tokens. */
 struct attention_queries {
@@ -114,10 +115,20 @@ void attention_load_result(struct attention_scratch *scratch,
                            const struct attention_queries *queries,
                            const struct attention_result *result);
 
+/* Where blocks of queries are computed by several threads: they add to the gradients of each block
+ * of keys in the order of their numbers. */
+struct attention_turns {
+    struct workers *workers;
+    size_t thread;       /* that calls */
+    atomic_size_t *next; /* for each block of keys: whose turn it is; passed on by each in turn */
+    size_t number;       /* of this block of queries */
+};
+
 struct attention_gradients {
     real *d_query;         /* (query count x width), += , row stride d_query_stride */
     real *d_key, *d_value; /* (key count x width), += , row stride d_key_stride */
     size_t d_query_stride, d_key_stride;
+    const struct attention_turns *turns; /* NULL: nobody else adds to d_key and d_value */
 };
 
 /* The adjoint of one absorb, for loaded queries and gradients; probabilities are computed again

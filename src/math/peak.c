@@ -35,6 +35,29 @@ double peak_multiply_add(size_t repeats)
     return best;
 }
 
+struct peaks {
+    real *memory;
+    size_t repeats;
+    atomic_size_t multiply_add, gemm; /* sums, in whole operations */
+};
+
+static void measure_one(void *self, size_t item, size_t thread)
+{
+    struct peaks *peaks = self;
+    (void)thread;
+    double gemm = peak_gemm(peaks->memory + item * PEAK_REALS, peaks->repeats);
+    atomic_fetch_add(&peaks->multiply_add, (size_t)peak_multiply_add(peaks->repeats));
+    atomic_fetch_add(&peaks->gemm, (size_t)gemm);
+}
+
+struct peak peak_of_threads(struct workers *workers, real *memory, size_t repeats)
+{
+    struct peaks peaks = {.memory = memory, .repeats = repeats};
+    workers_run(workers, workers_count(workers), measure_one, &peaks);
+    return (struct peak){(double)atomic_load(&peaks.multiply_add),
+                         (double)atomic_load(&peaks.gemm)};
+}
+
 void peak_fill(real *values, size_t count)
 {
     for (size_t i = 0; i < count; i++) {

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "base/real.h"
+#include "base/workers.h"
 
 enum { PEAK_EXTENT = 512, PEAK_REALS = 3 * PEAK_EXTENT * PEAK_EXTENT };
 
@@ -15,6 +16,14 @@ double peak_gemm(real *memory, size_t repeats);
 /* The same of the best of `repeats` loops of multiply-adds in registers, with the widest vectors:
  * nothing is faster. A repeat takes about a millisecond. */
 double peak_multiply_add(size_t repeats);
+
+/* Floating-point operations per second of all threads together. */
+struct peak {
+    double multiply_add, gemm;
+};
+
+/* Both, while all threads do the same. memory: PEAK_REALS for each thread. */
+struct peak peak_of_threads(struct workers *workers, real *memory, size_t repeats);
 
 /* Bytes per second of reading `count` reals once, in their order; peak_fill makes their memory
  * real first. */

@@ -28,15 +28,32 @@ struct block_scratch {
     real *expanded;   /* (chunk x hidden), before the activation */
     real *activated;  /* (chunk x hidden) */
     real *d_expanded; /* (chunk x hidden) */
-    /* A layer's weights transposed (linear_transpose), for one call of a backward half. */
+};
+
+/* A layer's weights transposed (linear_transpose), as backward needs them. */
+struct block_transposed {
     real *query, *key_value; /* (width x width), (2 width x width) */
     real *output;            /* (width x width) */
     real *expand, *contract; /* (hidden x width), (width x hidden) */
 };
 
+/* Which rows a half drops elements of. */
+struct block_dropout {
+    const struct token_dropout *law; /* NULL: nothing is dropped */
+    size_t layer;
+    size_t first_row; /* of the half's rows in the batch's shard, in tokens */
+};
+
 /* Out of the arena, which may only be measuring. Local, like all of this file. */
 void block_scratch_bind(struct block_scratch *scratch, struct arena *arena,
                         const struct model_shape *shape);
+void block_transposed_bind(struct block_transposed *transposed, struct arena *arena,
+                           const struct model_shape *shape);
+
+/* One of a layer's matrices at a time, so that threads can share them. */
+enum { BLOCK_MATRICES = 5 };
+void block_transpose(struct block_transposed *transposed, const struct layer_parameters *parameters,
+                     const struct model_shape *shape, size_t matrix);
 
 /* query (rows x width) and key_value (rows x 2 width) from x (rows x width). */
 void block_project(real *query, real *key_value, const real *x,
@@ -47,21 +64,22 @@ void block_project(real *query, real *key_value, const real *x,
 void block_project_backward(real *d_x, struct layer_parameters *gradients, const real *d_query,
                             const real *d_key_value, const real *x,
                             const struct layer_parameters *parameters,
+                            const struct block_transposed *transposed,
                             struct block_scratch *scratch, const struct model_shape *shape,
                             size_t rows);
 
-/* y (rows x width) from x and attention (rows x width); y may be x. `dropout` may be NULL. */
+/* y (rows x width) from x and attention (rows x width); y may be x. */
 void block_finish(real *y, const real *x, const real *attention,
                   const struct layer_parameters *parameters, struct block_scratch *scratch,
-                  const struct model_shape *shape, size_t rows, const struct token_dropout *dropout,
-                  size_t layer);
+                  const struct model_shape *shape, size_t rows, struct block_dropout dropout);
 
 /* gradients += ; d_attention (rows x width) is set; d_y comes in and leaves as the gradient that
  * reaches x past the attention. */
 void block_finish_backward(real *d_y, real *d_attention, struct layer_parameters *gradients,
                            const real *x, const real *attention,
-                           const struct layer_parameters *parameters, struct block_scratch *scratch,
+                           const struct layer_parameters *parameters,
+                           const struct block_transposed *transposed, struct block_scratch *scratch,
                            const struct model_shape *shape, size_t rows,
-                           const struct token_dropout *dropout, size_t layer);
+                           struct block_dropout dropout);
 
 #endif

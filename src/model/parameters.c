@@ -115,12 +115,31 @@ static void bind_field(void *context, const struct parameter_entry *entry, real 
 void parameters_bind(struct parameters *parameters, struct arena *arena,
                      const struct model_shape *shape)
 {
-    *parameters = (struct parameters){.count = list_all(NULL, shape).offset};
+    struct model_shape without_layers = *shape;
+    without_layers.layers = 0;
+    *parameters = (struct parameters){
+        .count = list_all(NULL, shape).offset,
+        .layers_begin = list_all(NULL, &without_layers).offset,
+    };
+    parameters->layer_count = (parameters->count - parameters->layers_begin) / shape->layers;
     parameters->flat = arena_take(arena, parameters->count, sizeof(real));
     if (parameters->flat) {
         real *next = parameters->flat;
         visit_all(shape, parameters, bind_field, &next);
     }
+}
+
+struct parameter_stretch parameters_outside(const struct parameters *parameters)
+{
+    return (struct parameter_stretch){parameters->flat, parameters->layers_begin};
+}
+
+struct parameter_stretch parameters_of_layer(const struct parameters *parameters, size_t layer)
+{
+    return (struct parameter_stretch){
+        .flat = parameters->flat + parameters->layers_begin + layer * parameters->layer_count,
+        .count = parameters->layer_count,
+    };
 }
 
 struct initialisation {

@@ -23,8 +23,10 @@ struct layer_parameters {
 };
 
 struct parameters {
-    real *flat;   /* all of them, with zeros between for alignment */
-    size_t count; /* reals at flat */
+    real *flat;          /* all of them, with zeros between for alignment */
+    size_t count;        /* reals at flat: what is outside of layers, then layer after layer */
+    size_t layer_count;  /* of them for each layer */
+    size_t layers_begin; /* where the first layer's are in flat */
 #define PARAMETER(field, name, rows, columns, initial, decay) real *field;
 #define LAYER_PARAMETER(field, name, rows, columns, initial, decay)
 #include "model/parameters.def"
@@ -60,6 +62,16 @@ size_t parameters_learned(const struct model_shape *shape);
 /* Take the flat array out of the arena and point into it (only counted while measuring). Local. */
 void parameters_bind(struct parameters *parameters, struct arena *arena,
                      const struct model_shape *shape);
+
+/* Some neighbours in the flat array. */
+struct parameter_stretch {
+    real *flat;
+    size_t count;
+};
+
+/* What is outside of layers; what is in one. Local. */
+struct parameter_stretch parameters_outside(const struct parameters *parameters);
+struct parameter_stretch parameters_of_layer(const struct parameters *parameters, size_t layer);
 
 /* Initial values: the same for any number of ranks. Local. */
 void parameters_initialise(struct parameters *parameters, const struct model_shape *shape,

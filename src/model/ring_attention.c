@@ -7,10 +7,40 @@ static size_t width_of(const struct ring_attention *attention)
     return attention->options.heads * attention->options.head_width;
 }
 
-void ring_attention_bind(struct ring_attention *attention, struct arena *arena,
-                         const struct ring_attention_options *options, struct ring *ring)
+static void bind_scratch(struct ring_attention *attention, struct arena *arena)
 {
-    *attention = (struct ring_attention){.options = *options};
+    const struct ring_attention_options *options = &attention->options;
+    struct attention_options tiles = {
+        .kernel = options->kernel,
+        .query_block = options->query_block,
+        .key_block = options->key_block,
+        .width = options->head_width,
+    };
+    size_t threads = workers_count(attention->workers);
+    attention->scratch = arena_take(arena, threads, sizeof *attention->scratch);
+    for (size_t thread = 0; thread < threads; thread++) {
+        real *memory = arena_take(arena, attention_scratch_size(&tiles), sizeof(real));
+        if (memory) {
+            attention_scratch_bind(&attention->scratch[thread], memory, &tiles);
+        }
+    }
+}
+
+/* One for each block of keys of any shard and each head (turns_of). */
+static void bind_turns(struct ring_attention *attention, struct arena *arena)
+{
+    const struct ring_attention_options *options = &attention->options;
+    size_t segments_max = 2 * options->contexts_max;
+    size_t blocks_max = options->rows_max / options->key_block + 1 + segments_max;
+    attention->turn_count = blocks_max * options->heads;
+    attention->turns = arena_take(arena, attention->turn_count, sizeof *attention->turns);
+}
+
+void ring_attention_bind(struct ring_attention *attention, struct arena *arena,
+                         const struct ring_attention_options *options, struct ring *ring,
+                         struct workers *workers)
+{
+    *attention = (struct ring_attention){.options = *options, .workers = workers};
     size_t width = width_of(attention);
     size_t rows = options->rows_max;
     ring_journey_bind(&attention->journey, arena, ring, rows * 2 * width, options->wire);
@@ -19,16 +49,8 @@ void ring_attention_bind(struct ring_attention *attention, struct arena *arena,
     attention->output = arena_take(arena, rows * width, sizeof(real));
     attention->maximum = arena_take(arena, rows * options->heads, sizeof(real));
     attention->sum = arena_take(arena, rows * options->heads, sizeof(real));
-    struct attention_options tiles = {
-        .kernel = options->kernel,
-        .query_block = options->query_block,
-        .key_block = options->key_block,
-        .width = options->head_width,
-    };
-    real *memory = arena_take(arena, attention_scratch_size(&tiles), sizeof(real));
-    if (memory) {
-        attention_scratch_bind(&attention->scratch, memory, &tiles);
-    }
+    bind_scratch(attention, arena);
+    bind_turns(attention, arena);
 }
 
 void ring_attention_close(struct ring_attention *attention)
@@ -44,51 +66,116 @@ void ring_attention_begin(struct ring_attention *attention, const struct batch *
 
 /* --- One rank's share: its queries meet the keys of one shard --------------------------------- */
 
-/* A tile of queries: `row` is its first row on this rank, in tokens. */
+/* A tile of queries of one head. */
 struct tile {
     struct attention_queries queries;
-    size_t row;
+    size_t row; /* the first on this rank, in tokens */
     size_t head;
     size_t context;
+    size_t number; /* tiles of the same context and head that come before it */
+    size_t thread; /* that computes it */
 };
 
 static const struct ring_share all_tiles = {0, 1};
 
 typedef void tile_action(struct ring_attention *attention, const struct tile *tile, void *detail);
 
-/* A share of this rank's tiles of queries in a fixed order, with messages moved along in between.
- */
-static void for_each_tile(struct ring_attention *attention, const real *query,
-                          const struct batch *batch, struct ring_share share, tile_action *act,
-                          void *detail)
+/* Some tiles of a shard, for the threads that share them. */
+struct walk {
+    struct ring_attention *attention;
+    const struct shard *shard;
+    struct ring_share share;
+    const real *query;
+    tile_action *act;
+    void *detail;
+};
+
+static size_t tiles_along(const struct ring_attention *attention, const struct segment *segment)
 {
-    const struct ring_attention_options *options = &attention->options;
-    const struct shard *shard = batch_shard(batch);
-    size_t width = width_of(attention);
-    size_t number = 0;
+    size_t rows = segment->count * attention->options.tokens_per_step;
+    return (rows + attention->options.query_block - 1) / attention->options.query_block;
+}
+
+static size_t tiles_along_all(const struct ring_attention *attention, const struct shard *shard)
+{
+    size_t count = 0;
     for (size_t i = 0; i < shard->segment_count; i++) {
-        const struct segment *segment = &shard->segments[i];
-        size_t rows = segment->count * options->tokens_per_step;
-        for (size_t start = 0; start < rows; start += options->query_block) {
-            if (number++ % share.step != share.first) {
-                continue;
-            }
-            size_t left = rows - start;
-            struct tile tile = {.row = segment->row * options->tokens_per_step + start,
-                                .context = segment->context};
-            tile.queries = (struct attention_queries){
+        count += tiles_along(attention, &shard->segments[i]);
+    }
+    return count;
+}
+
+/* How many of the first `count` tiles are in the share. */
+static size_t shared_among(struct ring_share share, size_t count)
+{
+    return count > share.first ? (count - share.first + share.step - 1) / share.step : 0;
+}
+
+/* Tile `index` of a segment, of which `number` tiles have come before. */
+static struct tile tile_in(const struct walk *walk, const struct segment *segment, size_t index,
+                           size_t head, size_t number)
+{
+    const struct ring_attention_options *options = &walk->attention->options;
+    size_t width = width_of(walk->attention);
+    size_t start = index * options->query_block;
+    size_t left = segment->count * options->tokens_per_step - start;
+    size_t row = segment->row * options->tokens_per_step + start;
+    return (struct tile){
+        .queries =
+            {
+                .query = walk->query + row * width + head * options->head_width,
                 .count = left < options->query_block ? left : options->query_block,
                 .width = options->head_width,
                 .stride = width,
                 .position = segment->first * options->tokens_per_step + start,
-            };
-            for (tile.head = 0; tile.head < options->heads; tile.head++) {
-                tile.queries.query = query + tile.row * width + tile.head * options->head_width;
-                act(attention, &tile, detail);
-            }
-            ring_progress(attention->journey.ring);
+            },
+        .row = row,
+        .head = head,
+        .context = segment->context,
+        .number = number,
+    };
+}
+
+/* The last come first: they see the most keys, so that threads end together, and whatever a tile
+ * sees, all before it have seen. */
+static struct tile tile_at(const struct walk *walk, size_t item)
+{
+    size_t heads = walk->attention->options.heads;
+    size_t index = walk->share.first + item / heads * walk->share.step; /* from the end */
+    size_t passed = 0;  /* tiles of the segments passed */
+    size_t context = 0; /* where the tiles of this context begin */
+    size_t i = walk->shard->segment_count;
+    for (;;) {
+        const struct segment *segment = &walk->shard->segments[--i];
+        size_t count = tiles_along(walk->attention, segment);
+        if (index < passed + count) {
+            size_t number = shared_among(walk->share, index) - shared_among(walk->share, context);
+            return tile_in(walk, segment, passed + count - 1 - index, item % heads, number);
         }
+        passed += count;
+        context = segment[-1].context == segment->context ? context : passed;
     }
+}
+
+static void act_on_tile(void *self, size_t item, size_t thread)
+{
+    const struct walk *walk = self;
+    struct tile tile = tile_at(walk, item);
+    tile.thread = thread;
+    walk->act(walk->attention, &tile, walk->detail);
+    if (thread == 0) {
+        ring_progress(walk->attention->journey.ring);
+    }
+}
+
+/* A share of this rank's tiles of queries, with messages moved along in between. */
+static void for_each_tile(struct ring_attention *attention, const real *query,
+                          const struct batch *batch, struct ring_share share, tile_action *act,
+                          void *detail)
+{
+    struct walk walk = {attention, batch_shard(batch), share, query, act, detail};
+    size_t along = shared_among(share, tiles_along_all(attention, walk.shard));
+    workers_run_in_order(attention->workers, along * attention->options.heads, act_on_tile, &walk);
 }
 
 /* A shard of keys and values on visit. */
@@ -101,6 +188,7 @@ struct visitor {
 struct key_range {
     struct attention_keys keys;
     size_t row;
+    size_t segment;
 };
 
 typedef void key_range_action(struct ring_attention *attention, const struct tile *tile,
@@ -118,7 +206,7 @@ static void for_each_key_range(struct ring_attention *attention, const struct ti
         if (segment->context != tile->context || segment->first * tokens >= seen) {
             continue;
         }
-        struct key_range range = {.row = segment->row * tokens};
+        struct key_range range = {.row = segment->row * tokens, .segment = i};
         const real *key =
             visitor->key_value + range.row * 2 * width + tile->head * attention->options.head_width;
         range.keys = (struct attention_keys){
@@ -165,14 +253,16 @@ static size_t output_offset(const struct ring_attention *attention, const struct
 
 struct count {
     struct visitor visitor;
-    size_t scores;
+    atomic_size_t scores;
 };
 
 static void count_range(struct ring_attention *attention, const struct tile *tile,
                         const struct key_range *range, void *detail)
 {
     struct count *count = detail;
-    count->scores += attention_scores(&attention->scratch, &tile->queries, &range->keys);
+    size_t scores =
+        attention_scores(&attention->scratch[tile->thread], &tile->queries, &range->keys);
+    atomic_fetch_add(&count->scores, scores);
 }
 
 static void count_tile(struct ring_attention *attention, const struct tile *tile, void *detail)
@@ -186,7 +276,7 @@ size_t ring_attention_scores(struct ring_attention *attention, const struct batc
 {
     struct count count = {.visitor = visitor_at(attention, attention->key_value, batch, hop)};
     for_each_tile(attention, attention->output, batch, all_tiles, count_tile, &count);
-    return count.scores;
+    return atomic_load(&count.scores);
 }
 
 /* --- Forward ---------------------------------------------------------------------------------- */
@@ -201,13 +291,13 @@ static void begin_tile(struct ring_attention *attention, const struct tile *tile
 static void absorb_range(struct ring_attention *attention, const struct tile *tile,
                          const struct key_range *range, void *detail)
 {
-    attention_absorb(detail, &attention->scratch, &tile->queries, &range->keys);
+    attention_absorb(detail, &attention->scratch[tile->thread], &tile->queries, &range->keys);
 }
 
 static void absorb_visitor(struct ring_attention *attention, const struct tile *tile, void *detail)
 {
     struct attention_state state = state_of(attention, tile);
-    attention_load_queries(&attention->scratch, &tile->queries);
+    attention_load_queries(&attention->scratch[tile->thread], &tile->queries);
     for_each_key_range(attention, tile, detail, absorb_range, &state);
 }
 
@@ -253,6 +343,21 @@ struct adjoint {
     real *d_key_value;                       /* of the visitor, += */
 };
 
+/* Blocks of different segments have different counters, though several may begin within
+ * key_block rows. */
+static struct attention_turns turns_of(const struct ring_attention *attention,
+                                       const struct tile *tile, const struct key_range *range)
+{
+    size_t blocks = attention->turn_count / attention->options.heads;
+    size_t first = range->segment + range->row / attention->options.key_block;
+    return (struct attention_turns){
+        .workers = attention->workers,
+        .thread = tile->thread,
+        .next = attention->turns + tile->head * blocks + first,
+        .number = tile->number,
+    };
+}
+
 static void absorb_range_backward(struct ring_attention *attention, const struct tile *tile,
                                   const struct key_range *range, void *detail)
 {
@@ -260,14 +365,17 @@ static void absorb_range_backward(struct ring_attention *attention, const struct
     size_t width = width_of(attention);
     real *d_key =
         adjoint->d_key_value + range->row * 2 * width + tile->head * attention->options.head_width;
+    struct attention_turns turns = turns_of(attention, tile, range);
     struct attention_gradients gradients = {
         .d_query = adjoint->d_query + output_offset(attention, tile),
         .d_query_stride = width,
         .d_key = d_key,
         .d_value = d_key + width,
         .d_key_stride = 2 * width,
+        .turns = &turns,
     };
-    attention_absorb_backward(&gradients, &attention->scratch, &tile->queries, &range->keys);
+    attention_absorb_backward(&gradients, &attention->scratch[tile->thread], &tile->queries,
+                              &range->keys);
 }
 
 static void absorb_visitor_backward(struct ring_attention *attention, const struct tile *tile,
@@ -281,8 +389,9 @@ static void absorb_visitor_backward(struct ring_attention *attention, const stru
         .log_sum = adjoint->log_sum + log_sum_offset(attention, tile),
         .stride = width_of(attention),
     };
-    attention_load_queries(&attention->scratch, &tile->queries);
-    attention_load_result(&attention->scratch, &tile->queries, &result);
+    struct attention_scratch *scratch = &attention->scratch[tile->thread];
+    attention_load_queries(scratch, &tile->queries);
+    attention_load_result(scratch, &tile->queries, &result);
     for_each_key_range(attention, tile, &adjoint->visitor, absorb_range_backward, detail);
 }
 
@@ -301,6 +410,7 @@ void ring_attention_backward(real *d_query, struct ring_attention *attention, co
         if (shard) {
             adjoint.visitor = visitor_at(attention, shard, batch, hop);
             adjoint.d_key_value = ring_journey_take_gradient(journey, hop);
+            memset(attention->turns, 0, attention->turn_count * sizeof *attention->turns);
             for_each_tile(attention, query, batch, ring_journey_share(journey, hop),
                           absorb_visitor_backward, &adjoint);
             ring_journey_hand_gradient(journey, hop);

@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "base/real.h"
+#include "base/workers.h"
 #include "context/batch.h"
 #include "math/attention.h"
 #include "model/ring_journey.h"
@@ -20,6 +21,7 @@ struct ring_attention_options {
     enum attention_choice kernel;
     size_t query_block, key_block; /* tokens of a tile */
     size_t rows_max;               /* tokens of the largest shard of any rank */
+    size_t contexts_max;           /* of a batch */
     enum ring_wire wire;
 };
 
@@ -32,13 +34,18 @@ struct ring_attention {
     /* What each tile of queries has gathered (attention_state) while forward runs; before and after
      * that output (rows_max x width) may be used for other things. */
     real *output, *maximum, *sum;
-    struct attention_scratch scratch;
+    struct workers *workers;
+    struct attention_scratch *scratch; /* (threads) */
+    atomic_size_t *turns;              /* (blocks of keys x heads): attention_turns */
+    size_t turn_count;
 };
 
 /* Take buffers out of the arena. While it is measuring nothing else happens; otherwise collective
- * over the job, and the caller closes the attention. `ring` is borrowed. */
+ * over the job, and the caller closes the attention. `ring` and `workers`, who share the tiles of
+ * this rank, are borrowed; the result is the same to the bit for any number of them. */
 void ring_attention_bind(struct ring_attention *attention, struct arena *arena,
-                         const struct ring_attention_options *options, struct ring *ring);
+                         const struct ring_attention_options *options, struct ring *ring,
+                         struct workers *workers);
 void ring_attention_close(struct ring_attention *attention);
 
 /* Before the first layer of each batch: how far every shard must travel. Local. */

@@ -3,23 +3,38 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/fatal.h"
+#include "math/accumulate.h"
 #include "math/loss.h"
 #include "math/norm.h"
 #include "model/embedding.h"
 
+static void bind_lanes(struct transformer *t, struct arena *arena)
+{
+    struct model_shape one_layer = t->shape;
+    one_layer.layers = 1;
+    size_t threads = workers_count(t->workers);
+    t->lanes = arena_take(arena, threads, sizeof *t->lanes);
+    for (size_t thread = 0; thread < threads; thread++) {
+        struct transformer_lane measured;
+        struct transformer_lane *lane = t->lanes ? &t->lanes[thread] : &measured;
+        block_scratch_bind(&lane->block, arena, &t->shape);
+        head_scratch_bind(&lane->head, arena, &t->shape);
+        parameters_bind(&lane->gradients, arena, &one_layer);
+    }
+}
+
 void transformer_bind(struct transformer *transformer, struct arena *arena,
                       const struct model_shape *shape, const struct transformer_options *options,
-                      struct ring *ring)
+                      struct ring *ring, struct workers *workers)
 {
     struct transformer *t = transformer;
     size_t tokens = options->rows_max * shape->layout.count;
     size_t count = tokens * shape->width;
     size_t actions = options->rows_max * shape->action_dim;
-    *t = (struct transformer){.shape = *shape};
+    *t = (struct transformer){.shape = *shape, .workers = workers};
     tape_bind(&t->tape, arena, shape, tokens);
-    block_scratch_bind(&t->block, arena, shape);
-    head_scratch_bind(&t->head, arena, shape);
+    bind_lanes(t, arena);
+    block_transposed_bind(&t->transposed, arena, shape);
     t->query = arena_take(arena, count, sizeof(real));
     t->d_query = arena_take(arena, count, sizeof(real));
     t->d_residual = arena_take(arena, count, sizeof(real));
@@ -33,9 +48,10 @@ void transformer_bind(struct transformer *transformer, struct arena *arena,
         .query_block = options->query_block,
         .key_block = options->key_block,
         .rows_max = tokens,
+        .contexts_max = options->contexts_max,
         .wire = options->wire,
     };
-    ring_attention_bind(&t->attention, arena, &attention, ring);
+    ring_attention_bind(&t->attention, arena, &attention, ring, workers);
     /* What tiles gather forward, no one needs backward. */
     t->d_attention = t->attention.output;
 }
@@ -57,6 +73,88 @@ struct token_dropout transformer_dropout(const struct transformer *transformer,
     };
 }
 
+/* --- Sharing ---------------------------------------------------------------------------------- */
+
+/* All time since the last charge goes to a part. */
+static void charge(struct transformer *t, enum transformer_part part)
+{
+    double now = clock_seconds();
+    t->seconds[part] += now - t->since;
+    t->since = now;
+}
+
+/* One way through the model, for the threads that share each piece of it. */
+struct pass {
+    struct transformer *transformer;
+    const struct parameters *parameters;
+    struct parameters *gradients; /* += , in backward */
+    const struct batch *batch;
+    const struct token_dropout *dropout;
+    struct spans spans;
+    size_t layer;
+    atomic_size_t turn; /* of the span that may add its gradients */
+    double losses[SPANS_MAX];
+};
+
+/* The rows of a span, and who computes them. */
+struct rows {
+    size_t steps, step; /* how many; the first */
+    size_t tokens, token;
+    size_t offset; /* of the first token in arrays of tokens x width */
+    struct transformer_lane *lane;
+};
+
+static struct pass pass_over(struct transformer *t, const struct parameters *parameters,
+                             const struct batch *batch, const struct token_dropout *dropout)
+{
+    return (struct pass){
+        .transformer = t,
+        .parameters = parameters,
+        .batch = batch,
+        .dropout = dropout,
+        .spans = spans_of(&t->shape, batch_shard(batch)->row_count),
+    };
+}
+
+static struct rows rows_of(const struct pass *pass, size_t span, size_t thread)
+{
+    const struct model_shape *shape = &pass->transformer->shape;
+    struct span steps = spans_at(&pass->spans, span);
+    size_t kinds = shape->layout.count;
+    return (struct rows){
+        .steps = steps.count,
+        .step = steps.first,
+        .tokens = steps.count * kinds,
+        .token = steps.first * kinds,
+        .offset = steps.first * kinds * shape->width,
+        .lane = &pass->transformer->lanes[thread],
+    };
+}
+
+/* Do one piece of a pass for all spans; `layer`: of the pieces that have one. */
+static void share(struct pass *pass, workers_call *piece, size_t layer)
+{
+    pass->layer = layer;
+    atomic_store(&pass->turn, 0);
+    workers_run_in_order(pass->transformer->workers, pass->spans.count, piece, pass);
+}
+
+static void clear(struct parameter_stretch stretch)
+{
+    memset(stretch.flat, 0, stretch.count * sizeof *stretch.flat);
+}
+
+/* Add what a span has gathered, after the spans before it. */
+static void add_in_turn(struct pass *pass, struct parameter_stretch sum,
+                        struct parameter_stretch share, size_t span, size_t thread)
+{
+    workers_await(pass->transformer->workers, thread, &pass->turn, span);
+    accumulate(sum.flat, share.flat, share.count);
+    atomic_store(&pass->turn, span + 1);
+}
+
+/* --- Forward ---------------------------------------------------------------------------------- */
+
 /* Reals from one step's first token to the next step's. */
 static size_t step_stride(const struct model_shape *shape)
 {
@@ -68,80 +166,199 @@ static struct kind_range all_kinds(const struct model_shape *shape)
     return (struct kind_range){0, shape->layout.count};
 }
 
-/* All time since the last charge goes to a part. */
-static void charge(struct transformer *t, enum transformer_part part)
+static struct block_dropout dropout_of(const struct pass *pass, const struct rows *rows)
 {
-    double now = clock_seconds();
-    t->seconds[part] += now - t->since;
-    t->since = now;
+    return (struct block_dropout){pass->dropout, pass->layer, rows->token};
 }
 
-static void embed(struct transformer *t, const struct parameters *parameters,
-                  const struct batch *batch, size_t steps, const struct token_dropout *dropout)
+static void embed(void *self, size_t span, size_t thread)
 {
-    size_t tokens = steps * t->shape.layout.count;
+    const struct pass *pass = self;
+    const struct parameters *p = pass->parameters;
+    struct transformer *t = pass->transformer;
+    struct rows rows = rows_of(pass, span, thread);
+    struct steps steps = steps_from(&pass->batch->steps, rows.step);
+    real *x = t->tape.residual[0] + rows.offset;
     size_t width = t->shape.width;
-    real *x = t->tape.residual[0];
-    embedding_forward(x, step_stride(&t->shape), all_kinds(&t->shape), &batch->steps, steps,
-                      parameters, &t->shape);
-    norm_forward(x, width, x, width, parameters->embed_norm_gain, parameters->embed_norm_bias,
-                 tokens, width);
-    token_dropout_apply(x, width, 0, tokens, dropout, 0, DROPOUT_EMBEDDING);
+    embedding_forward(x, step_stride(&t->shape), all_kinds(&t->shape), &steps, rows.steps, p,
+                      &t->shape);
+    norm_forward(x, width, x, width, p->embed_norm_gain, p->embed_norm_bias, rows.tokens, width);
+    token_dropout_apply(x, width, rows.token, rows.tokens, pass->dropout, 0, DROPOUT_EMBEDDING);
+}
+
+static void project_rows(const struct pass *pass, const struct rows *rows)
+{
+    struct transformer *t = pass->transformer;
+    block_project(t->query + rows->offset, t->attention.key_value + 2 * rows->offset,
+                  t->tape.residual[pass->layer] + rows->offset,
+                  &pass->parameters->layers[pass->layer], &rows->lane->block, &t->shape,
+                  rows->tokens);
+}
+
+static void project(void *self, size_t span, size_t thread)
+{
+    const struct pass *pass = self;
+    struct rows rows = rows_of(pass, span, thread);
+    project_rows(pass, &rows);
+}
+
+static void finish(void *self, size_t span, size_t thread)
+{
+    const struct pass *pass = self;
+    struct transformer *t = pass->transformer;
+    struct rows rows = rows_of(pass, span, thread);
+    block_finish(t->tape.residual[pass->layer + 1] + rows.offset,
+                 t->tape.residual[pass->layer] + rows.offset,
+                 t->tape.attention[pass->layer] + rows.offset,
+                 &pass->parameters->layers[pass->layer], &rows.lane->block, &t->shape, rows.tokens,
+                 dropout_of(pass, &rows));
+}
+
+/* Where a span's first state token is. */
+static size_t state_offset(const struct transformer *t, const struct rows *rows)
+{
+    return rows->offset + t->shape.layout.state_place * t->shape.width;
+}
+
+static void predict(void *self, size_t span, size_t thread)
+{
+    const struct pass *pass = self;
+    struct transformer *t = pass->transformer;
+    struct rows rows = rows_of(pass, span, thread);
+    head_forward(t->predicted + rows.step * t->shape.action_dim,
+                 t->tape.residual[t->shape.layers] + state_offset(t, &rows), step_stride(&t->shape),
+                 pass->parameters, &rows.lane->head, &t->shape, rows.steps);
 }
 
 void transformer_forward(struct transformer *transformer, const struct parameters *parameters,
                          const struct batch *batch, const struct token_dropout *dropout)
 {
     struct transformer *t = transformer;
-    const struct model_shape *shape = &t->shape;
-    size_t steps = batch_shard(batch)->row_count;
-    size_t tokens = steps * shape->layout.count;
+    struct pass pass = pass_over(t, parameters, batch, dropout);
     t->since = clock_seconds();
     ring_attention_begin(&t->attention, batch);
-    embed(t, parameters, batch, steps, dropout);
+    share(&pass, embed, 0);
     charge(t, TRANSFORMER_EMBEDDING);
-    for (size_t layer = 0; layer < shape->layers; layer++) {
-        const struct layer_parameters *p = &parameters->layers[layer];
-        const real *x = t->tape.residual[layer];
-        block_project(t->query, t->attention.key_value, x, p, &t->block, shape, tokens);
+    for (size_t layer = 0; layer < t->shape.layers; layer++) {
+        share(&pass, project, layer);
         charge(t, TRANSFORMER_MAPS);
         ring_attention_forward(t->tape.attention[layer], t->tape.log_sum[layer], &t->attention,
                                t->query, batch);
         charge(t, TRANSFORMER_ATTENTION_FORWARD);
-        block_finish(t->tape.residual[layer + 1], x, t->tape.attention[layer], p, &t->block, shape,
-                     tokens, dropout, layer);
+        share(&pass, finish, layer);
         charge(t, TRANSFORMER_MAPS);
     }
-    head_forward(t->predicted,
-                 t->tape.residual[shape->layers] + shape->layout.state_place * shape->width,
-                 step_stride(shape), parameters, &t->head, shape, steps);
+    share(&pass, predict, 0);
     charge(t, TRANSFORMER_HEAD);
+}
+
+static void lose(void *self, size_t span, size_t thread)
+{
+    struct pass *pass = self;
+    struct transformer *t = pass->transformer;
+    struct rows rows = rows_of(pass, span, thread);
+    size_t dim = t->shape.action_dim;
+    size_t first = rows.step * dim;
+    pass->losses[span] = loss_squared_error(t->d_predicted + first, t->predicted + first,
+                                            pass->batch->steps.action + first,
+                                            pass->batch->steps.weight + rows.step, rows.steps, dim);
 }
 
 double transformer_loss(struct transformer *transformer, const struct batch *batch)
 {
-    return loss_squared_error(transformer->d_predicted, transformer->predicted, batch->steps.action,
-                              batch->steps.weight, batch_shard(batch)->row_count,
-                              transformer->shape.action_dim);
+    struct pass pass = pass_over(transformer, NULL, batch, NULL);
+    share(&pass, lose, 0);
+    double sum = 0.0;
+    for (size_t span = 0; span < pass.spans.count; span++) {
+        sum += pass.losses[span];
+    }
+    return sum;
 }
 
-/* d_residual comes in as the gradient of what entered the first layer. */
-static void embed_backward(struct transformer *t, struct parameters *gradients,
-                           const struct parameters *parameters, const struct batch *batch,
-                           size_t steps, const struct token_dropout *dropout)
+/* --- Backward --------------------------------------------------------------------------------- */
+
+static void predict_backward(void *self, size_t span, size_t thread)
 {
-    size_t tokens = steps * t->shape.layout.count;
+    struct pass *pass = self;
+    struct transformer *t = pass->transformer;
+    struct rows rows = rows_of(pass, span, thread);
+    struct parameters *gradients = &rows.lane->gradients;
+    size_t state = state_offset(t, &rows);
+    clear(parameters_outside(gradients));
+    memset(t->d_residual + rows.offset, 0, rows.tokens * t->shape.width * sizeof *t->d_residual);
+    head_backward(t->d_residual + state, gradients,
+                  t->d_predicted + rows.step * t->shape.action_dim,
+                  t->tape.residual[t->shape.layers] + state, step_stride(&t->shape),
+                  pass->parameters, &rows.lane->head, &t->shape, rows.steps);
+    add_in_turn(pass, parameters_outside(pass->gradients), parameters_outside(gradients), span,
+                thread);
+}
+
+static void transpose(void *self, size_t matrix, size_t thread)
+{
+    (void)thread;
+    const struct pass *pass = self;
+    struct transformer *t = pass->transformer;
+    block_transpose(&t->transposed, &pass->parameters->layers[pass->layer], &t->shape, matrix);
+}
+
+/* Back to the attention, whose queries, keys and values are computed again. */
+static void finish_backward(void *self, size_t span, size_t thread)
+{
+    struct pass *pass = self;
+    struct transformer *t = pass->transformer;
+    struct rows rows = rows_of(pass, span, thread);
+    struct parameters *gradients = &rows.lane->gradients;
+    clear(parameters_of_layer(gradients, 0));
+    block_finish_backward(t->d_residual + rows.offset, t->d_attention + rows.offset,
+                          &gradients->layers[0], t->tape.residual[pass->layer] + rows.offset,
+                          t->tape.attention[pass->layer] + rows.offset,
+                          &pass->parameters->layers[pass->layer], &t->transposed, &rows.lane->block,
+                          &t->shape, rows.tokens, dropout_of(pass, &rows));
+    project_rows(pass, &rows);
+    add_in_turn(pass, parameters_of_layer(pass->gradients, pass->layer),
+                parameters_of_layer(gradients, 0), span, thread);
+}
+
+static void project_backward(void *self, size_t span, size_t thread)
+{
+    struct pass *pass = self;
+    struct transformer *t = pass->transformer;
+    struct rows rows = rows_of(pass, span, thread);
+    struct parameters *gradients = &rows.lane->gradients;
+    clear(parameters_of_layer(gradients, 0));
+    block_project_backward(t->d_residual + rows.offset, &gradients->layers[0],
+                           t->d_query + rows.offset, t->attention.d_key_value + 2 * rows.offset,
+                           t->tape.residual[pass->layer] + rows.offset,
+                           &pass->parameters->layers[pass->layer], &t->transposed,
+                           &rows.lane->block, &t->shape, rows.tokens);
+    add_in_turn(pass, parameters_of_layer(pass->gradients, pass->layer),
+                parameters_of_layer(gradients, 0), span, thread);
+}
+
+/* What was embedded is computed again. */
+static void embed_backward(void *self, size_t span, size_t thread)
+{
+    struct pass *pass = self;
+    struct transformer *t = pass->transformer;
+    struct rows rows = rows_of(pass, span, thread);
+    struct parameters *gradients = &rows.lane->gradients;
+    struct steps steps = steps_from(&pass->batch->steps, rows.step);
+    real *embedded = t->query + rows.offset;
+    real *d_embedded = t->d_query + rows.offset;
+    real *d_x = t->d_residual + rows.offset;
     size_t width = t->shape.width;
-    real *embedded = t->query;
-    real *d_embedded = t->d_query;
-    embedding_forward(embedded, step_stride(&t->shape), all_kinds(&t->shape), &batch->steps, steps,
-                      parameters, &t->shape);
-    memset(d_embedded, 0, tokens * width * sizeof *d_embedded);
-    token_dropout_apply(t->d_residual, width, 0, tokens, dropout, 0, DROPOUT_EMBEDDING);
-    norm_backward(d_embedded, gradients->embed_norm_gain, gradients->embed_norm_bias, t->d_residual,
-                  embedded, width, parameters->embed_norm_gain, tokens, width);
-    embedding_backward(gradients, d_embedded, step_stride(&t->shape), all_kinds(&t->shape),
-                       &batch->steps, steps, &t->shape);
+    embedding_forward(embedded, step_stride(&t->shape), all_kinds(&t->shape), &steps, rows.steps,
+                      pass->parameters, &t->shape);
+    clear(parameters_outside(gradients));
+    memset(d_embedded, 0, rows.tokens * width * sizeof *d_embedded);
+    token_dropout_apply(d_x, width, rows.token, rows.tokens, pass->dropout, 0, DROPOUT_EMBEDDING);
+    norm_backward(d_embedded, gradients->embed_norm_gain, gradients->embed_norm_bias, d_x, embedded,
+                  width, pass->parameters->embed_norm_gain, rows.tokens, width);
+    embedding_backward(gradients, d_embedded, step_stride(&t->shape), all_kinds(&t->shape), &steps,
+                       rows.steps, &t->shape);
+    add_in_turn(pass, parameters_outside(pass->gradients), parameters_outside(gradients), span,
+                thread);
 }
 
 void transformer_backward(struct transformer *transformer, struct parameters *gradients,
@@ -149,31 +366,22 @@ void transformer_backward(struct transformer *transformer, struct parameters *gr
                           const struct token_dropout *dropout)
 {
     struct transformer *t = transformer;
-    const struct model_shape *shape = &t->shape;
-    size_t steps = batch_shard(batch)->row_count;
-    size_t tokens = steps * shape->layout.count;
-    size_t state = shape->layout.state_place * shape->width;
+    struct pass pass = pass_over(t, parameters, batch, dropout);
+    pass.gradients = gradients;
     t->since = clock_seconds();
-    memset(t->d_residual, 0, tokens * shape->width * sizeof *t->d_residual);
-    head_backward(t->d_residual + state, gradients, t->d_predicted,
-                  t->tape.residual[shape->layers] + state, step_stride(shape), parameters, &t->head,
-                  shape, steps);
+    share(&pass, predict_backward, 0);
     charge(t, TRANSFORMER_HEAD);
-    for (size_t layer = shape->layers; layer-- > 0;) {
-        const struct layer_parameters *p = &parameters->layers[layer];
-        struct layer_parameters *g = &gradients->layers[layer];
-        const real *x = t->tape.residual[layer];
-        block_finish_backward(t->d_residual, t->d_attention, g, x, t->tape.attention[layer], p,
-                              &t->block, shape, tokens, dropout, layer);
-        block_project(t->query, t->attention.key_value, x, p, &t->block, shape, tokens);
+    for (size_t layer = t->shape.layers; layer-- > 0;) {
+        pass.layer = layer;
+        workers_run(t->workers, BLOCK_MATRICES, transpose, &pass);
+        share(&pass, finish_backward, layer);
         charge(t, TRANSFORMER_MAPS);
         ring_attention_backward(t->d_query, &t->attention, t->d_attention, t->tape.attention[layer],
                                 t->tape.log_sum[layer], t->query, batch);
         charge(t, TRANSFORMER_ATTENTION_BACKWARD);
-        block_project_backward(t->d_residual, g, t->d_query, t->attention.d_key_value, x, p,
-                               &t->block, shape, tokens);
+        share(&pass, project_backward, layer);
         charge(t, TRANSFORMER_MAPS);
     }
-    embed_backward(t, gradients, parameters, batch, steps, dropout);
+    share(&pass, embed_backward, 0);
     charge(t, TRANSFORMER_EMBEDDING);
 }

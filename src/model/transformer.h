@@ -11,6 +11,7 @@
 
 #include "base/memory.h"
 #include "base/real.h"
+#include "base/workers.h"
 #include "comm/ring.h"
 #include "context/batch.h"
 #include "model/block.h"
@@ -18,11 +19,13 @@
 #include "model/parameters.h"
 #include "model/ring_attention.h"
 #include "model/shape.h"
+#include "model/spans.h"
 #include "model/tape.h"
 #include "model/token_dropout.h"
 
 struct transformer_options {
     size_t rows_max;               /* steps of the largest shard of any rank */
+    size_t contexts_max;           /* of a batch */
     enum attention_choice kernel;  /* of attention */
     size_t query_block, key_block; /* tokens of a tile of attention */
     enum ring_wire wire;
@@ -38,26 +41,35 @@ enum transformer_part {
     TRANSFORMER_PARTS
 };
 
-struct transformer {
-    struct model_shape shape;
-    struct ring_attention attention;
-    struct tape tape;
+/* What belongs to one thread. */
+struct transformer_lane {
     struct block_scratch block;
     struct head_scratch head;
-    real *query, *d_query;             /* (tokens x width) */
-    real *d_attention;                 /* (tokens x width), in memory of attention */
-    real *d_residual;                  /* (tokens x width) */
-    real *predicted;                   /* (steps x action_dim), in [-1, 1], after forward */
-    real *d_predicted;                 /* (steps x action_dim), after loss */
-    double seconds[TRANSFORMER_PARTS]; /* that each part has taken so far, with its waits */
-    double since;                      /* the clock when they were last charged */
+    struct parameters gradients; /* of one span: of one layer, and of what is outside of layers */
+};
+
+struct transformer {
+    struct model_shape shape;
+    struct workers *workers;
+    struct transformer_lane *lanes; /* (threads) */
+    struct ring_attention attention;
+    struct tape tape;
+    struct block_transposed transposed; /* of the layer that backward is at */
+    real *query, *d_query;              /* (tokens x width) */
+    real *d_attention;                  /* (tokens x width) */
+    real *d_residual;                   /* (tokens x width) */
+    real *predicted;                    /* (steps x action_dim), in [-1, 1], after forward */
+    real *d_predicted;                  /* (steps x action_dim), after loss */
+    double seconds[TRANSFORMER_PARTS];  /* that each part has taken so far, with its waits */
+    double since;                       /* the clock when they were last charged */
 };
 
 /* Out of the arena. While it is measuring nothing else happens; otherwise collective over the job,
- * and the caller closes the transformer. `ring` is borrowed. */
+ * and the caller closes the transformer. `ring` and `workers`, who share this rank's work, are
+ * borrowed; results are the same to the bit for any number of them. */
 void transformer_bind(struct transformer *transformer, struct arena *arena,
                       const struct model_shape *shape, const struct transformer_options *options,
-                      struct ring *ring);
+                      struct ring *ring, struct workers *workers);
 void transformer_close(struct transformer *transformer);
 
 /* The dropout of one optimizer step on a batch (borrowed), at the shape's rate. Local. */

@@ -2,6 +2,20 @@
 
 #include <math.h>
 
+/* Reals that a thread takes at once. */
+enum { PIECE = 32768 };
+
+static size_t piece_count(size_t count)
+{
+    return (count + PIECE - 1) / PIECE;
+}
+
+static size_t piece_length(size_t piece, size_t count)
+{
+    size_t left = count - piece * PIECE;
+    return left < PIECE ? left : PIECE;
+}
+
 void adamw_bind(struct adamw *adamw, struct arena *arena, const struct adamw_options *options,
                 const struct model_shape *shape)
 {
@@ -15,6 +29,7 @@ void adamw_bind(struct adamw *adamw, struct arena *arena, const struct adamw_opt
     adamw->first = moments.flat;
     parameters_bind(&moments, arena, shape);
     adamw->second = moments.flat;
+    adamw->squares = arena_take(arena, piece_count(moments.count), sizeof *adamw->squares);
     if (adamw->entries) {
         parameters_entries(adamw->entries, shape);
     }
@@ -22,18 +37,22 @@ void adamw_bind(struct adamw *adamw, struct arena *arena, const struct adamw_opt
 
 /* What is the same for all elements of one step. */
 struct update {
+    /* The tensor at hand: */
+    real *weight, *first, *second;
+    const real *gradient;
+    size_t count;
+    real keep; /* 1 - rate * weight decay */
+    /* Of all: */
     real beta1, beta2;
     real scale;        /* of the gradient */
     real rate;         /* over the first moment's bias correction */
     real second_scale; /* 1 over the square root of the second moment's bias correction */
     real epsilon;
-    real keep; /* 1 - rate * weight decay */
 };
 
-static void update_tensor(real *restrict weight, real *restrict first, real *restrict second,
-                          const real *restrict gradient, size_t count, const struct update *update)
+static void update_elements(real *restrict weight, real *restrict first, real *restrict second,
+                            const real *restrict gradient, size_t count, struct update u)
 {
-    const struct update u = *update;
     for (size_t i = 0; i < count; i++) {
         real g = u.scale * gradient[i];
         first[i] = u.beta1 * first[i] + (1 - u.beta1) * g;
@@ -43,8 +62,18 @@ static void update_tensor(real *restrict weight, real *restrict first, real *res
     }
 }
 
+static void update_piece(void *self, size_t piece, size_t thread)
+{
+    (void)thread;
+    const struct update *update = self;
+    size_t begin = piece * PIECE;
+    update_elements(update->weight + begin, update->first + begin, update->second + begin,
+                    update->gradient + begin, piece_length(piece, update->count), *update);
+}
+
 void adamw_step(struct parameters *parameters, struct adamw *adamw,
-                const struct parameters *gradients, double scale, double rate, uint64_t step)
+                const struct parameters *gradients, double scale, double rate, uint64_t step,
+                struct workers *workers)
 {
     const struct adamw_options *options = &adamw->options;
     double first_correction = 1.0 - pow(options->beta1, (double)step);
@@ -61,17 +90,42 @@ void adamw_step(struct parameters *parameters, struct adamw *adamw,
         const struct parameter_entry *entry = &adamw->entries[i];
         double decay = entry->decay == PARAMETER_DECAY_YES ? options->weight_decay : 0.0;
         update.keep = (real)(1.0 - rate * decay);
-        update_tensor(parameters->flat + entry->offset, adamw->first + entry->offset,
-                      adamw->second + entry->offset, gradients->flat + entry->offset,
-                      entry->rows * entry->columns, &update);
+        update.weight = parameters->flat + entry->offset;
+        update.first = adamw->first + entry->offset;
+        update.second = adamw->second + entry->offset;
+        update.gradient = gradients->flat + entry->offset;
+        update.count = entry->rows * entry->columns;
+        workers_run(workers, piece_count(update.count), update_piece, &update);
     }
 }
 
-double adamw_gradient_norm(const struct parameters *gradients)
+struct squares {
+    const struct parameters *gradients;
+    double *sums; /* of each piece */
+};
+
+static void add_squares(void *self, size_t piece, size_t thread)
 {
+    (void)thread;
+    const struct squares *squares = self;
+    const real *gradient = squares->gradients->flat + piece * PIECE;
+    size_t count = piece_length(piece, squares->gradients->count);
     double sum = 0.0;
-    for (size_t i = 0; i < gradients->count; i++) {
-        sum += (double)gradients->flat[i] * (double)gradients->flat[i];
+    for (size_t i = 0; i < count; i++) {
+        sum += (double)gradient[i] * (double)gradient[i];
+    }
+    squares->sums[piece] = sum;
+}
+
+double adamw_gradient_norm(const struct adamw *adamw, const struct parameters *gradients,
+                           struct workers *workers)
+{
+    struct squares squares = {gradients, adamw->squares};
+    size_t pieces = piece_count(gradients->count);
+    workers_run(workers, pieces, add_squares, &squares);
+    double sum = 0.0;
+    for (size_t piece = 0; piece < pieces; piece++) {
+        sum += squares.sums[piece];
     }
     return sqrt(sum);
 }

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "base/real.h"
+#include "base/workers.h"
 #include "model/parameters.h"
 
 struct adamw_options {
@@ -20,6 +21,7 @@ struct adamw {
     struct parameter_entry *entries; /* (entry_count) of the model */
     size_t entry_count;
     real *first, *second; /* running moments, laid out as parameters.flat */
+    double *squares;      /* of each piece of the gradients */
 };
 
 /* Moments of zero, out of the arena (which may only be measuring). Local, like all of this file. */
@@ -27,11 +29,13 @@ void adamw_bind(struct adamw *adamw, struct arena *arena, const struct adamw_opt
                 const struct model_shape *shape);
 
 /* parameters -= rate * (update + decay), for the gradient `scale` * gradients (laid out as
- * parameters.flat). `step` counts from 1. */
+ * parameters.flat). `step` counts from 1. The workers share it. */
 void adamw_step(struct parameters *parameters, struct adamw *adamw,
-                const struct parameters *gradients, double scale, double rate, uint64_t step);
+                const struct parameters *gradients, double scale, double rate, uint64_t step,
+                struct workers *workers);
 
-/* The Euclidean norm over all tensors, in double. */
-double adamw_gradient_norm(const struct parameters *gradients);
+/* The Euclidean norm over all tensors, in double: the same for any number of workers. */
+double adamw_gradient_norm(const struct adamw *adamw, const struct parameters *gradients,
+                           struct workers *workers);
 
 #endif

@@ -215,7 +215,8 @@ static void predict_bundle(void *self, size_t item, size_t thread)
         const struct layer_parameters *p = &decoder->parameters->layers[layer];
         block_project(desk->query, desk->key_value, desk->x, p, &desk->block, shape, rows);
         attend_all(desk, prediction, bundle, layer);
-        block_finish(desk->x, desk->x, desk->attention, p, &desk->block, shape, rows, NULL, layer);
+        block_finish(desk->x, desk->x, desk->attention, p, &desk->block, shape, rows,
+                     (struct block_dropout){0});
     }
     head_forward(prediction->action + bundle.first * shape->action_dim,
                  desk->x + (prediction->count - 1) * shape->width, prediction->count * shape->width,

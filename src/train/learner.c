@@ -22,6 +22,7 @@ static void bind_all(struct learner *learner)
     comm_agree(&failure);
     struct transformer_options transformer = {
         .rows_max = learner->batches[0].steps.row_max,
+        .contexts_max = learner->batches[0].partition.context_max,
         .kernel = options->kernel,
         .query_block = options->query_block,
         .key_block = options->key_block,
@@ -30,15 +31,17 @@ static void bind_all(struct learner *learner)
     parameters_bind(&learner->weights, &learner->arena, shape);
     parameters_bind(&learner->gradients, &learner->arena, shape);
     adamw_bind(&learner->adamw, &learner->arena, &options->adamw, shape);
-    transformer_bind(&learner->transformer, &learner->arena, shape, &transformer, learner->ring);
+    transformer_bind(&learner->transformer, &learner->arena, shape, &transformer, learner->ring,
+                     learner->workers);
 }
 
 /* An arena that has only measured. */
 static struct arena measure(const struct learner_options *options, struct loader *loader,
-                            struct ring *ring)
+                            struct ring *ring, struct workers *workers)
 {
     struct learner *learner = memory_take(1, sizeof *learner);
-    *learner = (struct learner){.options = *options, .ring = ring, .loader = loader};
+    *learner =
+        (struct learner){.options = *options, .ring = ring, .loader = loader, .workers = workers};
     bind_all(learner);
     struct arena measured = learner->arena;
     memory_free(learner);
@@ -46,17 +49,18 @@ static struct arena measure(const struct learner_options *options, struct loader
 }
 
 size_t learner_measure(const struct learner_options *options, struct loader *loader,
-                       struct ring *ring)
+                       struct ring *ring, struct workers *workers)
 {
-    struct arena measured = measure(options, loader, ring);
+    struct arena measured = measure(options, loader, ring, workers);
     return measured.peak + measured.elsewhere;
 }
 
 void learner_open(struct learner *learner, const struct learner_options *options,
-                  struct loader *loader, struct ring *ring)
+                  struct loader *loader, struct ring *ring, struct workers *workers)
 {
-    size_t bytes = measure(options, loader, ring).peak;
-    *learner = (struct learner){.options = *options, .ring = ring, .loader = loader};
+    size_t bytes = measure(options, loader, ring, workers).peak;
+    *learner =
+        (struct learner){.options = *options, .ring = ring, .loader = loader, .workers = workers};
     arena_open(&learner->arena, bytes);
     bind_all(learner);
     parameters_initialise(&learner->weights, &options->shape, options->seed);
@@ -181,7 +185,7 @@ struct learner_step learner_step(struct learner *learner, uint64_t number)
     double mean = 1.0 / totals[TOTAL_PREDICTED];
     struct learner_step step = {
         .loss = mean * totals[TOTAL_LOSS],
-        .gradient_norm = mean * adamw_gradient_norm(gradients),
+        .gradient_norm = mean * adamw_gradient_norm(&learner->adamw, gradients, learner->workers),
         .rate = schedule_rate(&learner->options.schedule, number),
         .tokens = totals[TOTAL_TOKENS],
         .flops = totals[TOTAL_FLOPS],
@@ -191,7 +195,8 @@ struct learner_step learner_step(struct learner *learner, uint64_t number)
     check_finite(&step, number);
     double clip = learner->options.clip;
     double shrink = clip > 0.0 && step.gradient_norm > clip ? clip / step.gradient_norm : 1.0;
-    adamw_step(&learner->weights, &learner->adamw, gradients, mean * shrink, step.rate, number);
+    adamw_step(&learner->weights, &learner->adamw, gradients, mean * shrink, step.rate, number,
+               learner->workers);
     ledger_charge(&ledger, LEDGER_OPTIMIZER);
     step.ledger = ledger;
     invariant(memory_taken() == taken);

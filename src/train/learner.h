@@ -33,8 +33,9 @@ struct learner_options {
 
 struct learner {
     struct learner_options options;
-    struct ring *ring;     /* borrowed */
-    struct loader *loader; /* borrowed */
+    struct ring *ring;       /* borrowed */
+    struct loader *loader;   /* borrowed */
+    struct workers *workers; /* borrowed */
     struct arena arena;
     struct batch batches[PREFETCH_BATCHES];
     struct prefetch *prefetch; /* fills one batch while the other is computed with */
@@ -57,11 +58,12 @@ struct learner_step {
 
 /* The bytes that this rank would take. Collective over the job: too few contexts are fatal. */
 size_t learner_measure(const struct learner_options *options, struct loader *loader,
-                       struct ring *ring);
+                       struct ring *ring, struct workers *workers);
 
-/* Bind all memory and draw the initial weights. The caller closes it. Collective over the job. */
+/* Bind all memory and draw the initial weights. The caller closes it. `workers` share this rank's
+ * work: the same bits for any number of them. Collective over the job. */
 void learner_open(struct learner *learner, const struct learner_options *options,
-                  struct loader *loader, struct ring *ring);
+                  struct loader *loader, struct ring *ring, struct workers *workers);
 void learner_close(struct learner *learner);
 
 /* Rank 0's weights and moments on every rank. Collective over the job. */

@@ -23,6 +23,7 @@ enum { PEAK_REPEATS = 20 };
 struct trainer {
     const struct trainer_options *options;
     struct ring *ring;
+    struct workers *workers;
     struct store *store;
     size_t task;
     struct snapshot snapshot;
@@ -35,6 +36,13 @@ struct trainer {
     struct keeper keeper;
     struct report report;
 };
+
+static void open_workers(struct trainer *trainer)
+{
+    struct failure failure = {0};
+    trainer->workers = workers_open(trainer->options->threads, &failure);
+    comm_agree(&failure);
+}
 
 /* --- Data ------------------------------------------------------------------------------------- */
 
@@ -141,9 +149,9 @@ static void open_learner(struct trainer *trainer)
 {
     struct learner_options options = trainer->options->learner;
     options.shape = trainer->snapshot.shape;
-    size_t bytes = learner_measure(&options, trainer->loader, trainer->ring);
+    size_t bytes = learner_measure(&options, trainer->loader, trainer->ring, trainer->workers);
     check_memory(bytes);
-    learner_open(&trainer->learner, &options, trainer->loader, trainer->ring);
+    learner_open(&trainer->learner, &options, trainer->loader, trainer->ring, trainer->workers);
 }
 
 static void say_what_learns(const struct trainer *trainer)
@@ -153,18 +161,20 @@ static void say_what_learns(const struct trainer *trainer)
     const struct arena *arena = &trainer->learner.arena;
     double largest = (double)(arena->capacity + arena->elsewhere);
     comm_max_double(&largest, 1);
-    log_line("model: %zu parameters, %zu layers of width %zu; %zu rank%s in %zu ring%s; %.0f MiB "
-             "on a rank",
+    size_t threads = workers_count(trainer->workers);
+    log_line("model: %zu parameters, %zu layers of width %zu; %zu rank%s of %zu thread%s in %zu "
+             "ring%s; %.0f MiB on a rank",
              parameters_learned(shape), shape->layers, shape->width, comm_size(),
-             comm_size() == 1 ? "" : "s", groups, groups == 1 ? "" : "s", largest / mebibyte);
+             comm_size() == 1 ? "" : "s", threads, threads == 1 ? "" : "s", groups,
+             groups == 1 ? "" : "s", largest / mebibyte);
 }
 
 /* All ranks at once, as they will compute. */
 static void measure_peak(struct trainer *trainer)
 {
-    real *memory = memory_take(PEAK_REALS, sizeof *memory);
+    real *memory = memory_take(trainer->options->threads * PEAK_REALS, sizeof *memory);
     comm_barrier();
-    trainer->peak = peak_gemm(memory, PEAK_REPEATS);
+    trainer->peak = peak_of_threads(trainer->workers, memory, PEAK_REPEATS).gemm;
     memory_free(memory);
     comm_sum_double(&trainer->peak, 1);
     log_line("processor: attention kernels for %s, OpenBLAS's for %s, %.0f GFLOP/s on all ranks "
@@ -332,6 +342,7 @@ static void close_all(struct trainer *trainer)
     learner_close(&trainer->learner);
     loader_close(trainer->loader);
     store_close(trainer->store);
+    workers_close(trainer->workers);
     ring_close(trainer->ring);
 }
 
@@ -340,6 +351,7 @@ enum exit_code trainer_run(const struct trainer_options *options)
     struct trainer *trainer = memory_take(1, sizeof *trainer);
     trainer->options = options;
     trainer->ring = ring_open(options->ring > 0 ? options->ring : comm_size(), options->neighbours);
+    open_workers(trainer);
     open_store(trainer);
     describe_policy(trainer);
     open_loader(trainer);

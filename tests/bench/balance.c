@@ -13,7 +13,13 @@ enum { HEADS = 2 };
 static struct bench_balance count(size_t length, enum partition_rule rule)
 {
     struct bench_attention_options options = {
-        .length = length, .width = 32, .heads = HEADS, .query_block = 384, .key_block = 144};
+        .length = length,
+        .width = 32,
+        .heads = HEADS,
+        .query_block = 384,
+        .key_block = 144,
+        .threads = 2,
+    };
     struct bench_balance balance;
     bench_balance_open(&balance, &options, rule);
     return balance;

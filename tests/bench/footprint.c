@@ -22,6 +22,7 @@ static void test_a_learner_binds_what_a_step_must_keep_and_at_most_a_tenth_more(
         struct failure failure = {0};
         struct bench_step_options options = {
             .length = shapes[i].length,
+            .threads = 1,
             .learner = {.shape = {.width = shapes[i].width,
                                   .layers = shapes[i].layers,
                                   .heads = shapes[i].heads,
@@ -39,7 +40,8 @@ static void test_a_learner_binds_what_a_step_must_keep_and_at_most_a_tenth_more(
                                           shape->time_max * shape->trial_max);
         struct footprint footprint = footprint_of(shape);
         double kept = footprint_bytes(&footprint, shape, steps);
-        double bound = (double)learner_measure(&subject.options, subject.loader, subject.ring);
+        double bound = (double)learner_measure(&subject.options, subject.loader, subject.ring,
+                                               subject.workers);
         assert_true(bound >= kept);
         assert_true(bound <= 1.1 * kept);
         step_subject_close(&subject);

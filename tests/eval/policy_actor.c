@@ -27,6 +27,7 @@ struct fixture {
     double explore[TRIALS];
     /* The model as training has it. */
     struct ring *ring;
+    struct workers *workers;
     struct arena arena;
     struct batch batch;
     struct transformer transformer;
@@ -87,12 +88,14 @@ static void bind_model(struct fixture *fixture)
     const struct model_shape *shape = &fixture->untrained.snapshot.shape;
     struct transformer_options options = {
         .rows_max = partition_rows_max(PARTITION_ZIGZAG, 1, CONTEXTS, LISTENER_STEPS_MAX),
+        .contexts_max = CONTEXTS,
         .query_block = 32,
         .key_block = 64,
     };
     batch_bind(&fixture->batch, &fixture->arena, PARTITION_ZIGZAG, 1, 0, CONTEXTS,
                LISTENER_STEPS_MAX, shape->observation_dim, shape->action_dim);
-    transformer_bind(&fixture->transformer, &fixture->arena, shape, &options, fixture->ring);
+    transformer_bind(&fixture->transformer, &fixture->arena, shape, &options, fixture->ring,
+                     fixture->workers);
 }
 
 /* A step as the loader would describe it, were the trials episodes of a chain with this target. */
@@ -168,7 +171,10 @@ static void expect_policy_acts_as_trained(const char *tokens, const double *expl
 {
     static struct fixture fixture;
     fixture_open(&fixture, tokens, explore);
+    struct failure failure = {0};
     fixture.ring = ring_open(1, 0);
+    fixture.workers = workers_open(2, &failure);
+    fatal_if_failed(&failure);
     bind_model(&fixture);
     arena_open(&fixture.arena, fixture.arena.peak);
     bind_model(&fixture);
@@ -184,6 +190,7 @@ static void expect_policy_acts_as_trained(const char *tokens, const double *expl
     batch_close(&fixture.batch);
     transformer_close(&fixture.transformer);
     arena_close(&fixture.arena);
+    workers_close(fixture.workers);
     ring_close(fixture.ring);
     untrained_close(&fixture.untrained);
 }

@@ -72,6 +72,7 @@ static void bind_all(struct problem *problem)
     struct transformer_options transformer = {
         .rows_max =
             partition_rows_max(options->rule, ring_size(problem->ring), options->contexts, longest),
+        .contexts_max = options->contexts,
         .query_block = options->query_block,
         .key_block = options->key_block,
     };
@@ -80,13 +81,15 @@ static void bind_all(struct problem *problem)
     parameters_bind(&problem->weights, &problem->arena, &problem->shape);
     parameters_bind(&problem->gradients, &problem->arena, &problem->shape);
     transformer_bind(&problem->transformer, &problem->arena, &problem->shape, &transformer,
-                     problem->ring);
+                     problem->ring, problem->workers);
 }
 
 void problem_open(struct problem *problem, const struct problem_options *options, struct ring *ring)
 {
     struct failure failure = {0};
     *problem = (struct problem){.options = *options, .ring = ring};
+    problem->workers = workers_open(options->threads > 0 ? options->threads : 1, &failure);
+    fatal_if_failed(&failure);
     problem->shape = (struct model_shape){
         .width = options->heads * options->head_width,
         .layers = options->layers,
@@ -113,6 +116,7 @@ void problem_close(struct problem *problem)
     batch_close(&problem->batch);
     transformer_close(&problem->transformer);
     arena_close(&problem->arena);
+    workers_close(problem->workers);
 }
 
 static double forward_and_loss(struct problem *problem, const struct token_dropout *dropout)

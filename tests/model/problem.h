@@ -19,6 +19,7 @@ struct problem_options {
     double dropout;
     enum partition_rule rule;
     size_t query_block, key_block;
+    size_t threads; /* 0: one */
     size_t contexts;
     size_t trials[PROBLEM_CONTEXTS_MAX][PROBLEM_TRIALS_MAX]; /* steps of each trial; 0: none */
 };
@@ -26,6 +27,7 @@ struct problem_options {
 struct problem {
     struct problem_options options;
     struct ring *ring; /* borrowed */
+    struct workers *workers;
     struct model_shape shape;
     struct arena arena;
     struct batch batch;

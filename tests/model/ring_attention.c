@@ -69,6 +69,47 @@ static void test_ring_attention_equals_dense_across_neighbourhoods(void **state)
     compare_few_lengths(2);
 }
 
+static void expect_same_bits(const struct sharded *found, const struct sharded *wanted)
+{
+    size_t width = dense_width(wanted->dense);
+    size_t bytes = batch_shard(&wanted->batch)->row_count * width * sizeof(real);
+    assert_memory_equal(found->output, wanted->output, bytes);
+    assert_memory_equal(found->d_query, wanted->d_query, bytes);
+    assert_memory_equal(found->attention.d_key_value, wanted->attention.d_key_value, 2 * bytes);
+}
+
+static void compare_threads(size_t length, size_t heads, enum partition_rule rule,
+                            struct ring *ring)
+{
+    struct dense dense;
+    struct sharded one;
+    struct sharded many;
+    dense_open(&dense, length, heads, 16);
+    sharded_open(&one, &dense, &(struct sharded_options){.rule = rule, .threads = 1}, ring);
+    sharded_compute(&one);
+    for (size_t threads = 2; threads <= 3; threads++) {
+        struct sharded_options options = {.rule = rule, .threads = threads};
+        sharded_open(&many, &dense, &options, ring);
+        sharded_compute(&many);
+        expect_same_bits(&many, &one);
+        sharded_close(&many);
+    }
+    sharded_close(&one);
+    dense_close(&dense);
+}
+
+static void test_ring_attention_is_the_same_to_the_bit_for_any_number_of_threads(void **state)
+{
+    (void)state;
+    for (size_t neighbours_max = 0; neighbours_max <= 2; neighbours_max++) {
+        struct ring *ring = ring_open(comm_size(), neighbours_max);
+        compare_threads(301, 1, PARTITION_ZIGZAG, ring);
+        compare_threads(1000, 3, PARTITION_ZIGZAG, ring);
+        compare_threads(301, 2, PARTITION_CONTIGUOUS, ring);
+        ring_close(ring);
+    }
+}
+
 /* 8 bits of precision on the way, and nothing worse. */
 static void test_wire_of_half_the_bytes_only_rounds(void **state)
 {
@@ -88,6 +129,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_ring_attention_equals_dense_in_one_neighbourhood),
         cmocka_unit_test(test_ring_attention_equals_dense_by_messages),
         cmocka_unit_test(test_ring_attention_equals_dense_across_neighbourhoods),
+        cmocka_unit_test(test_ring_attention_is_the_same_to_the_bit_for_any_number_of_threads),
         cmocka_unit_test(test_wire_of_half_the_bytes_only_rounds),
     };
     return support_mpi_run(argc, argv, "ring_attention", tests, sizeof tests / sizeof tests[0]);

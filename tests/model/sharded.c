@@ -24,6 +24,7 @@ static void bind_all(struct sharded *s, const struct sharded_options *how, struc
         .query_block = 32,
         .key_block = 48,
         .rows_max = rows,
+        .contexts_max = 1,
         .wire = how->wire,
     };
     batch_bind(&s->batch, &s->arena, how->rule, ring_size(ring), ring_place(ring), 1, dense->length,
@@ -33,7 +34,7 @@ static void bind_all(struct sharded *s, const struct sharded_options *how, struc
     s->d_output = arena_take(&s->arena, rows * width, sizeof(real));
     s->d_query = arena_take(&s->arena, rows * width, sizeof(real));
     s->log_sum = arena_take(&s->arena, rows * dense->heads, sizeof(real));
-    ring_attention_bind(&s->attention, &s->arena, &options, ring);
+    ring_attention_bind(&s->attention, &s->arena, &options, ring, s->workers);
 }
 
 /* This rank's rows of a dense array. */
@@ -55,7 +56,10 @@ void sharded_open(struct sharded *sharded, const struct dense *dense,
 {
     struct sharded *s = sharded;
     size_t width = dense_width(dense);
+    struct failure failure = {0};
     *s = (struct sharded){.dense = dense};
+    s->workers = workers_open(options->threads > 0 ? options->threads : 1, &failure);
+    fatal_if_failed(&failure);
     bind_all(s, options, ring);
     arena_open(&s->arena, s->arena.peak);
     bind_all(s, options, ring);
@@ -71,6 +75,7 @@ void sharded_close(struct sharded *sharded)
     ring_attention_close(&sharded->attention);
     batch_close(&sharded->batch);
     arena_close(&sharded->arena);
+    workers_close(sharded->workers);
 }
 
 void sharded_compute(struct sharded *sharded)

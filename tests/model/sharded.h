@@ -13,10 +13,12 @@ struct sharded_options {
     enum partition_rule rule;
     enum ring_wire wire;
     enum attention_choice kernel;
+    size_t threads; /* 0: one */
 };
 
 struct sharded {
     const struct dense *dense; /* borrowed */
+    struct workers *workers;
     struct arena arena;
     struct batch batch;
     struct ring_attention attention;

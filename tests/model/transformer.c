@@ -93,6 +93,36 @@ static void test_transformer_dropout_is_the_same_for_any_ring(void **state)
     expect_equal_to_single_rank(&options);
 }
 
+/* Enough rows for several spans on each of a few ranks. */
+static void test_transformer_is_the_same_to_the_bit_for_any_number_of_threads(void **state)
+{
+    (void)state;
+    struct problem_options options = standard;
+    options.contexts = PROBLEM_CONTEXTS_MAX;
+    options.dropout = 0.1;
+    for (size_t context = 0; context < PROBLEM_CONTEXTS_MAX; context++) {
+        for (size_t trial = 0; trial < PROBLEM_TRIALS_MAX; trial++) {
+            options.trials[context][trial] = 45 - context;
+        }
+    }
+    struct ring *ring = ring_open(comm_size(), 0);
+    struct problem one;
+    struct problem many;
+    problem_open(&one, &options, ring);
+    options.threads = 3;
+    problem_open(&many, &options, ring);
+    for (size_t i = 0; i < 3; i++) {
+        double wanted = problem_gradients(&one);
+        double found = problem_gradients(&many);
+        assert_true(found == wanted);
+        assert_memory_equal(many.gradients.flat, one.gradients.flat,
+                            one.gradients.count * sizeof *one.gradients.flat);
+    }
+    problem_close(&many);
+    problem_close(&one);
+    ring_close(ring);
+}
+
 /* The prediction at each step of context 0, wherever its rows lie; (steps x action_dim), 0 where
  * they are not this rank's. */
 static void gather_predictions(real *predictions, const struct problem *problem, size_t steps)
@@ -209,6 +239,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_transformer_gradients_equal_single_rank_zigzag),
         cmocka_unit_test(test_transformer_gradients_equal_single_rank_contiguous),
         cmocka_unit_test(test_transformer_dropout_is_the_same_for_any_ring),
+        cmocka_unit_test(test_transformer_is_the_same_to_the_bit_for_any_number_of_threads),
         cmocka_unit_test(test_transformer_past_does_not_see_the_future),
         cmocka_unit_test(test_transformer_state_does_not_see_its_own_action),
         cmocka_unit_test(test_transformer_same_call_gives_the_same_bits),

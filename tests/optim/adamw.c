@@ -10,6 +10,7 @@ static const struct adamw_options options = {
     .beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-8, .weight_decay = 0.1};
 
 struct fixture {
+    struct workers *workers;
     struct model_shape shape;
     struct arena arena;
     struct parameters weights, gradients;
@@ -32,13 +33,21 @@ static void fixture_open(struct fixture *fixture)
                                           .hidden = 12,
                                           .observation_dim = 3,
                                           .action_dim = 2,
-                                          .time_max = 5,
+                                          .time_max = 9000, /* several pieces of work */
                                           .trial_max = 2}};
     assert_true(token_layout_parse(&fixture->shape.layout, "R,s,a", &failure));
+    fixture->workers = workers_open(3, &failure);
+    fatal_if_failed(&failure);
     bind_all(fixture);
     arena_open(&fixture->arena, fixture->arena.used);
     bind_all(fixture);
     parameters_initialise(&fixture->weights, &fixture->shape, 3);
+}
+
+static void fixture_close(struct fixture *fixture)
+{
+    arena_close(&fixture->arena);
+    workers_close(fixture->workers);
 }
 
 static void draw_gradients(struct fixture *fixture, uint64_t step)
@@ -79,7 +88,8 @@ static void test_adamw_follows_its_formulas(void **state)
     }
     for (int step = 1; step <= 4; step++) {
         draw_gradients(&fixture, (uint64_t)step);
-        adamw_step(&fixture.weights, &fixture.adamw, &fixture.gradients, 0.5, 0.01, (uint64_t)step);
+        adamw_step(&fixture.weights, &fixture.adamw, &fixture.gradients, 0.5, 0.01, (uint64_t)step,
+                   fixture.workers);
         for (size_t e = 0; e < fixture.adamw.entry_count; e++) {
             const struct parameter_entry *entry = &fixture.adamw.entries[e];
             double decay = entry->decay == PARAMETER_DECAY_YES ? options.weight_decay : 0.0;
@@ -92,7 +102,7 @@ static void test_adamw_follows_its_formulas(void **state)
         }
     }
     memory_free(references);
-    arena_close(&fixture.arena);
+    fixture_close(&fixture);
 }
 
 static void test_adamw_leaves_padding_at_zero(void **state)
@@ -101,7 +111,7 @@ static void test_adamw_leaves_padding_at_zero(void **state)
     struct fixture fixture;
     fixture_open(&fixture);
     draw_gradients(&fixture, 1);
-    adamw_step(&fixture.weights, &fixture.adamw, &fixture.gradients, 1.0, 0.01, 1);
+    adamw_step(&fixture.weights, &fixture.adamw, &fixture.gradients, 1.0, 0.01, 1, fixture.workers);
     size_t learned = 0;
     size_t zeros = 0;
     for (size_t i = 0; i < fixture.adamw.entry_count; i++) {
@@ -112,7 +122,7 @@ static void test_adamw_leaves_padding_at_zero(void **state)
         zeros += fixture.weights.flat[i] == 0.0;
     }
     assert_int_equal(zeros, fixture.weights.count - learned);
-    arena_close(&fixture.arena);
+    fixture_close(&fixture);
 }
 
 static void test_adamw_gradient_norm_is_euclidean(void **state)
@@ -122,8 +132,9 @@ static void test_adamw_gradient_norm_is_euclidean(void **state)
     fixture_open(&fixture);
     fixture.gradients.flat[0] = 3.0;
     fixture.gradients.flat[fixture.gradients.count - 1] = -4.0;
-    support_expect_near(adamw_gradient_norm(&fixture.gradients), 5.0, 1e-12);
-    arena_close(&fixture.arena);
+    support_expect_near(adamw_gradient_norm(&fixture.adamw, &fixture.gradients, fixture.workers),
+                        5.0, 1e-12);
+    fixture_close(&fixture);
 }
 
 int main(void)

@@ -89,6 +89,7 @@ static struct bench_step_options options_of(void)
     struct failure failure = {0};
     struct bench_step_options options = {
         .length = 600,
+        .threads = 2,
         .learner = {.shape = {.width = 32, .layers = 2, .heads = 2, .hidden = 64},
                     .query_block = 64,
                     .key_block = 32,
@@ -117,7 +118,7 @@ static void test_steps_take_no_memory(void **state)
     struct learner *learner = memory_take(1, sizeof *learner);
     step_subject_open(&subject, &options, &failure);
     assert_int_equal(failure.code, EXIT_CODE_DONE);
-    learner_open(learner, &subject.options, subject.loader, subject.ring);
+    learner_open(learner, &subject.options, subject.loader, subject.ring, subject.workers);
     size_t bytes = 0;
     for (uint64_t number = 1; number <= WARM_STEPS; number++) {
         bytes = bytes_after(learner, number);
