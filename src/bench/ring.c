@@ -4,7 +4,6 @@
 #include "bench/subject.h"
 #include "comm/comm.h"
 #include "math/gemm.h"
-#include "model/ring_overlap.h"
 
 /* --- The journey alone ------------------------------------------------------------------------ */
 
@@ -101,9 +100,11 @@ struct bench_ring bench_ring_run(const struct bench_attention_options *options)
         .forward = direction_of(medians + FORWARD_ALONE, comm_size()),
         .backward = direction_of(medians + BACKWARD_ALONE, comm_size()),
     };
-    struct ring_overlap overlap = ring_overlap_predict(all, options->rule, result.rate);
-    result.bandwidth = overlap.bandwidth;
-    result.tokens_needed = overlap.tokens_needed;
+    result.overlap = ring_overlap_predict(all, options->rule, result.rate);
+    result.forward.predicted_share =
+        ring_overlap_share(result.tokens, result.overlap.tokens_forward);
+    result.backward.predicted_share =
+        ring_overlap_share(result.tokens, result.overlap.tokens_backward);
     bench_subject_close(&ring);
     bench_subject_close(&alone);
     workers_close(workers);
@@ -137,10 +138,10 @@ static double hidden_share(const struct bench_ring_direction *direction)
 
 static void print_line(FILE *stream, const char *what, const struct bench_ring_direction *direction)
 {
-    fprintf(stream, "%-10s %10.2f %10.2f %12.2f %10.2f %9.1f%% %9.0f%%\n", what,
+    fprintf(stream, "%-10s %10.2f %10.2f %12.2f %10.2f %9.1f%% %9.0f%% %9.0f%%\n", what,
             1e3 * direction->compute, 1e3 * direction->wire, 1e3 * direction->together,
             1e3 * exposed(direction), 100.0 * exposed(direction) / direction->together,
-            100.0 * hidden_share(direction));
+            100.0 * hidden_share(direction), 100.0 * direction->predicted_share);
 }
 
 void bench_ring_print_text(FILE *stream, const struct bench_ring *result)
@@ -150,16 +151,17 @@ void bench_ring_print_text(FILE *stream, const struct bench_ring *result)
             "ring of %zu, causal, %zu tokens (%.0f a rank), width %zu, %zu heads; kernels for %s\n",
             result->ranks, options->length, result->tokens, options->width, options->heads,
             attention_kernel_name(options->kernel));
-    if (result->bandwidth > 0.0) {
+    if (result->overlap.bandwidth > 0.0) {
         fprintf(stream,
                 "messages at %.3f GB/s, attention at %.1f GFLOP/s a rank: predicted to be hidden "
-                "from %.0f tokens a rank on\n\n",
-                1e-9 * result->bandwidth, 1e-9 * result->rate, result->tokens_needed);
+                "from %.0f tokens a rank on, in backward from %.0f\n\n",
+                1e-9 * result->overlap.bandwidth, 1e-9 * result->rate,
+                result->overlap.tokens_forward, result->overlap.tokens_backward);
     } else {
         fprintf(stream, "keys and values are read in place: nothing travels\n\n");
     }
-    fprintf(stream, "%-10s %10s %10s %12s %10s %10s %10s\n", "median ms", "computing", "the wire",
-            "together", "exposed", "of step", "hidden");
+    fprintf(stream, "%-10s %10s %10s %12s %10s %10s %10s %10s\n", "median ms", "computing",
+            "the wire", "together", "exposed", "of step", "hidden", "predicted");
     print_line(stream, "forward", &result->forward);
     print_line(stream, "backward", &result->backward);
     bench_balance_print_text(stream, &result->zigzag, &result->contiguous);
@@ -170,9 +172,9 @@ static void print_json_direction(FILE *stream, const char *name,
 {
     fprintf(stream,
             "\"%s\": {\"compute_seconds\": %.9g, \"wire_seconds\": %.9g, \"together_seconds\": "
-            "%.9g, \"hidden_share\": %.4g}",
-            name, direction->compute, direction->wire, direction->together,
-            hidden_share(direction));
+            "%.9g, \"hidden_share\": %.4g, \"predicted_share\": %.4g}",
+            name, direction->compute, direction->wire, direction->together, hidden_share(direction),
+            direction->predicted_share);
 }
 
 void bench_ring_print_json(FILE *stream, const struct bench_ring *result)
@@ -181,10 +183,10 @@ void bench_ring_print_json(FILE *stream, const struct bench_ring *result)
     fprintf(stream,
             "{\"bench\": \"ring\", \"ranks\": %zu, \"length\": %zu, \"width\": %zu, \"heads\": "
             "%zu, \"kernel\": \"%s\", \"bytes_per_second\": %.9g, \"flops_per_second\": %.9g, "
-            "\"tokens\": %.9g, \"tokens_needed\": %.9g, ",
+            "\"tokens\": %.9g, \"tokens_forward\": %.9g, \"tokens_backward\": %.9g, ",
             result->ranks, options->length, options->width, options->heads,
-            attention_kernel_name(options->kernel), result->bandwidth, result->rate, result->tokens,
-            result->tokens_needed);
+            attention_kernel_name(options->kernel), result->overlap.bandwidth, result->rate,
+            result->tokens, result->overlap.tokens_forward, result->overlap.tokens_backward);
     print_json_direction(stream, "forward", &result->forward);
     fprintf(stream, ", ");
     print_json_direction(stream, "backward", &result->backward);

@@ -3,7 +3,7 @@
  * Alone, computing is one rank's attention on the whole context, shared out over the ranks; the
  * wire is the same journey of keys, values and gradients with nothing computed. What both together
  * take longer than computing alone is exposed communication; the rest of the wire's time is hidden.
- * Beside it stands what the predicted bound (model/ring_overlap.h) says. */
+ * Beside it stands the share that is predicted to be (model/ring_overlap.h). */
 #ifndef CHAINRING_BENCH_RING_H
 #define CHAINRING_BENCH_RING_H
 
@@ -12,19 +12,19 @@
 
 #include "bench/attention.h"
 #include "bench/balance.h"
+#include "model/ring_overlap.h"
 
-/* Medians in seconds, as the slowest rank took them. */
 struct bench_ring_direction {
-    double compute, wire, together;
+    double compute, wire, together; /* medians in seconds, as the slowest rank took them */
+    double predicted_share;         /* of the wire's time, to be hidden */
 };
 
 struct bench_ring {
     struct bench_attention_options options;
     size_t ranks;
-    double rate;          /* floating-point operations per second of one rank's forward attention */
-    double bandwidth;     /* bytes per second around the ring; 0: nothing travels */
-    double tokens;        /* of a rank */
-    double tokens_needed; /* for full overlap in forward; 0: nothing travels */
+    double rate;   /* floating-point operations per second of one rank's forward attention */
+    double tokens; /* of a rank */
+    struct ring_overlap overlap;
     struct bench_ring_direction forward, backward;
     struct bench_balance zigzag, contiguous;
 };
