@@ -3,8 +3,8 @@
  * Contiguous arrays over all episodes and an index over them (datasets/README.md has the format);
  * plain h5py reads it. Opening a store checks everything that can be checked without reading the
  * arrays; reading afterwards is a plain positioned read of the rows that are asked for, from any
- * thread. Writing spools episodes beside the final name, and the file takes that name only when it
- * is complete and on the disk. This module does not know environments, chains or ranks. */
+ * thread. Writing is of a file beside the final name, which it takes only when it is complete and
+ * on the disk. This module does not know environments, chains or ranks. */
 #ifndef CHAINRING_DATASETS_STORE_H
 #define CHAINRING_DATASETS_STORE_H
 
@@ -55,10 +55,20 @@ struct store_episode {
 
 struct store_writer;
 
-/* Begin a store that will be called `path`; refuses (EXIT_CODE_USAGE) a path that exists already.
- * NULL and a failure where nothing can be written there. Local, like all of this file. */
+/* What a store is expected to hold: one that comes to just as much is written once, others are
+ * copied when more comes, and at the end. */
+struct store_room {
+    size_t episodes, steps;
+};
+
+/* A room that is larger by far, and holds `needed`: the next one when more comes. */
+struct store_room store_room_grow(struct store_room room, struct store_room needed);
+
+/* Begin a store that will be called `path`; refuses (EXIT_CODE_USAGE) a path that exists already or
+ * that another run writes. Until the end it lies beside that path, as PATH.unfinished. NULL and a
+ * failure where nothing can be written there. Local, like all of this file. */
 struct store_writer *store_writer_open(const char *path, const struct store_spec *spec,
-                                       struct failure *failure);
+                                       struct store_room room, struct failure *failure);
 
 /* Append an episode. Refuses (EXIT_CODE_DATA) lengths of 0 and values that are not finite. */
 bool store_writer_add(struct store_writer *writer, const struct store_episode *episode,
@@ -67,6 +77,41 @@ bool store_writer_add(struct store_writer *writer, const struct store_episode *e
 /* Finish the file, sync it and give it its name; or leave nothing behind. Both close the writer. */
 bool store_writer_commit(struct store_writer *writer, struct failure *failure);
 void store_writer_discard(struct store_writer *writer);
+
+/* --- Writing one store from several processes ------------------------------------------------- */
+
+/* Which episode it is, and how many steps come before it. */
+struct store_place {
+    size_t episode, step;
+};
+
+/* What the index takes of an episode; plain memory that can travel. */
+struct store_entry {
+    size_t length, source;
+    int64_t group;
+    enum store_end end;
+    uint64_t hash;
+    double returns[STORE_TASKS_MAX];
+};
+
+/* Another process's hand on a store that has been opened with the same spec and room: it can put
+ * episodes, and its commit, before that of the store, only brings them to the disk. */
+struct store_writer *store_writer_join(const char *path, const struct store_spec *spec,
+                                       struct store_room room, struct failure *failure);
+
+/* Write an episode's arrays where they belong, and fill its entry and its moments (2,
+ * observation_dim) for whoever opened the store. Refuses what store_writer_add refuses. */
+bool store_writer_put(const struct store_writer *writer, struct store_place place,
+                      const struct store_episode *episode, struct store_entry *entry,
+                      double *moments, struct failure *failure);
+
+/* Take in the next episode, which somebody has put behind all before it. */
+void store_writer_enter(struct store_writer *writer, const struct store_entry *entry,
+                        const double *moments);
+
+/* Make room for more, before anybody puts it there. Whoever has joined closes and joins again. */
+bool store_writer_resize(struct store_writer *writer, struct store_room room,
+                         struct failure *failure);
 
 /* --- Reading ---------------------------------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 #include "datasets/store_episode.h"
 
-#include <math.h>
+#include "base/finite.h"
 
 const void *store_episode_rows(const struct store_episode *episode,
                                const struct store_array arrays[STORE_ARRAYS], size_t array,
@@ -27,21 +27,23 @@ const void *store_episode_rows(const struct store_episode *episode,
     }
 }
 
+size_t store_episode_first_row(size_t array, struct store_place place)
+{
+    switch (array) {
+    case STORE_OBSERVATION:
+    case STORE_PHYSICS:
+        return place.step + place.episode; /* every episode before has one row more than steps */
+    case STORE_HIDDEN:
+        return place.episode;
+    default:
+        return place.step;
+    }
+}
+
 static bool are_finite(const void *values, enum store_number number, size_t count)
 {
-    bool finite = true;
-    if (number == STORE_F32) {
-        const float *singles = values;
-        for (size_t i = 0; i < count; i++) {
-            finite = finite && isfinite(singles[i]);
-        }
-    } else {
-        const double *doubles = values;
-        for (size_t i = 0; i < count; i++) {
-            finite = finite && isfinite(doubles[i]);
-        }
-    }
-    return finite;
+    return count ==
+           (number == STORE_F32 ? finite_single(values, count) : finite_double(values, count));
 }
 
 static bool check_numbers(const struct store_episode *episode,

@@ -17,6 +17,9 @@ const void *store_episode_rows(const struct store_episode *episode,
                                const struct store_array arrays[STORE_ARRAYS], size_t array,
                                size_t *rows);
 
+/* The first row of the episode in such an array. */
+size_t store_episode_first_row(size_t array, struct store_place place);
+
 /* Can it be stored? Steps within bounds, finite numbers, an end and a source that there are. False
  * and EXIT_CODE_DATA, naming `path` and the episode's `number`. */
 bool store_episode_check(const struct store_episode *episode, const struct store_spec *spec,

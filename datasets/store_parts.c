@@ -10,8 +10,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "datasets/store_bytes.h"
 #include "datasets/store_episode.h"
-#include "datasets/store_spool.h"
 
 static const uint64_t record_magic = 0x6b72616d65646f73;
 
@@ -27,6 +27,7 @@ struct record {
 struct place {
     bool is_known;
     uint64_t part, offset; /* in the folder's file part-`part` */
+    size_t length;         /* in steps */
 };
 
 struct store_parts {
@@ -77,11 +78,7 @@ static size_t record_bytes(const struct store_parts *parts, size_t length)
 
 static void make_room(struct store_parts *parts, size_t bytes)
 {
-    if (bytes > parts->room) {
-        memory_free(parts->bytes);
-        parts->bytes = memory_take(bytes, 1);
-        parts->room = bytes;
-    }
+    parts->bytes = memory_reserve(parts->bytes, &parts->room, bytes);
 }
 
 /* The episode whose record and arrays lie in the bytes. */
@@ -205,7 +202,8 @@ static bool scan_part(struct store_parts *parts, uint64_t part, struct failure *
     while ((finding = read_record(parts, &record, &reader, offset, failure)) == FINDING_EPISODE) {
         struct place *place = &parts->places[record.number];
         parts->count += !place->is_known;
-        *place = (struct place){.is_known = true, .part = part, .offset = offset};
+        *place = (struct place){
+            .is_known = true, .part = part, .offset = offset, .length = record.length};
         offset += record_bytes(parts, record.length);
     }
     if (finding == FINDING_DAMAGE) {
@@ -320,7 +318,8 @@ static bool compare_recipe(const char *folder, const char *path, const char *rec
 /* A writer that is opened and discarded finds early what would else be found at the end. */
 static bool could_write(const struct store_parts_plan *plan, struct failure *failure)
 {
-    struct store_writer *writer = store_writer_open(plan->path, plan->spec, failure);
+    struct store_writer *writer =
+        store_writer_open(plan->path, plan->spec, (struct store_room){0}, failure);
     if (writer) {
         store_writer_discard(writer);
     }
@@ -423,7 +422,11 @@ static bool write_store(struct store_parts *parts, struct failure *failure)
                            "file system and repeat the command",
                            parts->folder, parts->count, parts->episodes);
     }
-    struct store_writer *writer = store_writer_open(parts->path, &parts->spec, failure);
+    struct store_room room = {.episodes = parts->episodes};
+    for (size_t number = 0; number < parts->episodes; number++) {
+        room.steps += parts->places[number].length;
+    }
+    struct store_writer *writer = store_writer_open(parts->path, &parts->spec, room, failure);
     if (!writer) {
         return false;
     }

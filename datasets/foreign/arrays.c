@@ -92,11 +92,7 @@ static bool read_rows(struct npy *rows, struct array *array, size_t first, size_
 {
     size_t row_bytes = array->columns * number_bytes(array->npy.type);
     size_t size = count * row_bytes;
-    if (size > array->room) {
-        memory_free(array->bytes);
-        array->bytes = memory_take(size, 1);
-        array->room = size;
-    }
+    array->bytes = memory_reserve(array->bytes, &array->room, size);
     *rows = array->npy;
     rows->shape[0] = count;
     rows->count = count * array->columns;
@@ -283,6 +279,12 @@ static size_t arrays_episode_count(const void *source)
     return arrays->episodes;
 }
 
+static size_t arrays_step_count(const void *source)
+{
+    const struct arrays *arrays = source;
+    return arrays->steps;
+}
+
 /* --- One episode ------------------------------------------------------------------------------ */
 
 /* The state before each step and after the last, which is the last again where the files lack it.
@@ -362,5 +364,6 @@ const struct foreign_format foreign_arrays = {
     .open = arrays_open,
     .close = arrays_close,
     .episode_count = arrays_episode_count,
+    .step_count = arrays_step_count,
     .read = arrays_read,
 };

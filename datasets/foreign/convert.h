@@ -1,8 +1,8 @@
 /* Converts the data sets of others into a trajectory store, on any number of ranks.
  *
- * Episode e is read, checked and relabelled by rank e mod P and written by rank 0, which takes them
- * in order: the same input and options give the same bytes for every number of ranks, and the first
- * bad episode is the same one. Nothing is left under the final name unless all went well. */
+ * Episode e is read, checked, relabelled and written by rank e mod P: the same input and options
+ * give the same bytes for every number of ranks, which see one file system, and the first bad
+ * episode is the same one. Nothing is left of the output unless all went well. */
 #ifndef CHAINRING_DATASETS_FOREIGN_CONVERT_H
 #define CHAINRING_DATASETS_FOREIGN_CONVERT_H
 
@@ -48,7 +48,8 @@ struct convert_summary {
 
 /* Read all, write the store. Whatever goes wrong is fatal, in one line from one rank: what the
  * formats, relabel_open and the store writer refuse, and EXIT_CODE_DATA for numbers that are not
- * finite ("INPUT: EPISODE: KEY: ..."). The summary is rank 0's. Collective over the job. */
+ * finite ("INPUT: EPISODE: KEY: ..."). The summary is the
+ * same on every rank, but for first_bad, which rank 0 has. Collective over the job. */
 void convert_run(struct convert_summary *summary, const struct convert_options *options);
 
 #endif

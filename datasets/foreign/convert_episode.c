@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/finite.h"
+
 /* --- Numbers that are not --------------------------------------------------------------------- */
 
 static bool refuse(const struct convert_input *input, const struct foreign_episode *episode,
@@ -15,43 +17,11 @@ static bool refuse(const struct convert_input *input, const struct foreign_episo
                        row);
 }
 
-/* The first of count numbers that is not finite; count where there is none. In blocks, by the
- * largest exponent of each, so that the processor looks at many numbers at once. */
-static size_t find_odd_single(const float *numbers, size_t count)
-{
-    enum { BLOCK = 256, EXPONENT = 0x7f800000 };
-    for (size_t begin = 0; begin < count; begin += BLOCK) {
-        size_t end = count - begin < BLOCK ? count : begin + BLOCK;
-        uint32_t largest = 0;
-        for (size_t i = begin; i < end; i++) {
-            uint32_t bits;
-            memcpy(&bits, &numbers[i], sizeof bits);
-            bits &= EXPONENT;
-            largest = bits > largest ? bits : largest;
-        }
-        for (size_t i = begin; i < end && largest == EXPONENT; i++) {
-            if (!isfinite(numbers[i])) {
-                return i;
-            }
-        }
-    }
-    return count;
-}
-
-static size_t find_odd_double(const double *numbers, size_t count)
-{
-    size_t i = 0;
-    while (i < count && isfinite(numbers[i])) {
-        i++;
-    }
-    return i;
-}
-
 static bool check_singles(const struct convert_input *input, const struct foreign_episode *episode,
                           const char *key, const float *numbers, size_t rows, size_t columns,
                           struct failure *failure)
 {
-    size_t odd = find_odd_single(numbers, rows * columns);
+    size_t odd = finite_single(numbers, rows * columns);
     return odd == rows * columns ||
            refuse(input, episode, key, (double)numbers[odd], odd / columns, failure);
 }
@@ -60,7 +30,7 @@ static bool check_doubles(const struct convert_input *input, const struct foreig
                           const char *key, const double *numbers, size_t rows, size_t columns,
                           struct failure *failure)
 {
-    size_t odd = numbers ? find_odd_double(numbers, rows * columns) : rows * columns;
+    size_t odd = numbers ? finite_double(numbers, rows * columns) : rows * columns;
     return odd == rows * columns ||
            refuse(input, episode, key, numbers[odd], odd / columns, failure);
 }

@@ -93,6 +93,17 @@ static size_t csv_episode_count(const void *source)
     return csv->table.count;
 }
 
+/* A row for each step, and perhaps one behind the last. */
+static size_t csv_step_count(const void *source)
+{
+    const struct csv *csv = source;
+    size_t rows = 0;
+    for (size_t i = 0; i < csv->table.count; i++) {
+        rows += csv->table.episodes[i].rows;
+    }
+    return rows;
+}
+
 /* --- One episode ------------------------------------------------------------------------------ */
 
 /* The line of a row; blank ones between rows are not counted. */
@@ -251,5 +262,6 @@ const struct foreign_format foreign_csv = {
     .open = csv_open,
     .close = csv_close,
     .episode_count = csv_episode_count,
+    .step_count = csv_step_count,
     .read = csv_read,
 };

@@ -79,11 +79,7 @@ static bool load(struct npy *npy, struct reading *reading, const char *key, bool
     if (!npz_size(&size, reading->npz, member, failure)) {
         return false;
     }
-    if (size > exorl->bytes_room) {
-        memory_free(exorl->bytes);
-        exorl->bytes = memory_take(size, 1);
-        exorl->bytes_room = size;
-    }
+    exorl->bytes = memory_reserve(exorl->bytes, &exorl->bytes_room, size);
     return npz_read(exorl->bytes, size, reading->npz, member, failure) &&
            npy_read(npy, exorl->bytes, size, place, failure);
 }
@@ -291,18 +287,13 @@ static bool read_arrays(struct reading *reading, const struct exorl_file *file,
     return true;
 }
 
-/* Open the npz of an episode. The caller closes reading->npz and frees the bytes that it needs,
- * which are NULL where nothing was opened. */
-static void *begin_reading(struct reading *reading, size_t index, struct failure *failure)
+/* Open the npz of an episode; the caller closes reading->npz. */
+static bool begin_reading(struct reading *reading, size_t index, struct failure *failure)
 {
     size_t size;
-    void *bytes = exorl_files_read(&reading->exorl->files, index, &size, failure);
+    const void *bytes = exorl_files_read(&reading->exorl->files, index, &size, failure);
     reading->npz = bytes ? npz_open_bytes(bytes, size, reading->place, failure) : NULL;
-    if (!reading->npz) {
-        memory_free(bytes);
-        return NULL;
-    }
-    return bytes;
+    return reading->npz;
 }
 
 static bool exorl_read(void *source, size_t index, struct foreign_episode *episode,
@@ -314,13 +305,11 @@ static bool exorl_read(void *source, size_t index, struct foreign_episode *episo
     struct reading reading = {.exorl = exorl, .place = place};
     snprintf(episode->name, sizeof episode->name, "%.*s", FOREIGN_NAME_MAX - 1,
              exorl->files.files[index].name);
-    void *bytes = begin_reading(&reading, index, failure);
-    if (!bytes) {
+    if (!begin_reading(&reading, index, failure)) {
         return false;
     }
     bool is_read = read_arrays(&reading, &exorl->files.files[index], episode, failure);
     npz_close(reading.npz);
-    memory_free(bytes);
     return is_read;
 }
 
@@ -349,11 +338,9 @@ static bool find_sizes(struct exorl *exorl, struct failure *failure)
         char place[PLACE_MAX];
         exorl_files_place(place, sizeof place, &exorl->files, i);
         struct reading reading = {.exorl = exorl, .place = place};
-        void *bytes = begin_reading(&reading, i, failure);
-        if (bytes) {
+        if (begin_reading(&reading, i, failure)) {
             is_measured = measure(&exorl->sizes, &reading, failure);
             npz_close(reading.npz);
-            memory_free(bytes);
         }
     }
     if (is_measured) {
@@ -403,6 +390,19 @@ static size_t exorl_episode_count(const void *source)
     return exorl->files.count;
 }
 
+/* As the names say; one that exaggerates is found out when it is read. */
+static size_t exorl_step_count(const void *source)
+{
+    static const uint64_t plausible = (uint64_t)1 << 32;
+    const struct exorl *exorl = source;
+    uint64_t steps = 0;
+    for (size_t i = 0; i < exorl->files.count; i++) {
+        uint64_t length = exorl->files.files[i].length;
+        steps += length < plausible && steps < plausible ? length : 0;
+    }
+    return steps;
+}
+
 const struct foreign_format foreign_exorl = {
     .name = "exorl",
     .help = "ExoRL: a folder or a zip file of episode_NUMBER_STEPS.npz",
@@ -410,5 +410,6 @@ const struct foreign_format foreign_exorl = {
     .open = exorl_open,
     .close = exorl_close,
     .episode_count = exorl_episode_count,
+    .step_count = exorl_step_count,
     .read = exorl_read,
 };

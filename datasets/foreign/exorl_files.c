@@ -193,6 +193,7 @@ void exorl_files_close(struct exorl_files *files)
     }
     memory_free(files->files);
     memory_free(files->root);
+    memory_free(files->bytes);
     if (files->zip) {
         npz_close(files->zip);
     }
@@ -226,31 +227,45 @@ bool exorl_files_recognise(const char *path)
 
 /* --- Reading ---------------------------------------------------------------------------------- */
 
-static void *read_member(const struct exorl_files *files, size_t index, size_t *size,
-                         struct failure *failure)
+static bool read_member(struct exorl_files *files, size_t member, size_t *size,
+                        struct failure *failure)
 {
-    size_t member = files->files[index].member;
     if (!npz_size(size, files->zip, member, failure)) {
-        return NULL;
+        return false;
     }
-    void *bytes = memory_take(*size, 1);
-    if (!npz_read(bytes, *size, files->zip, member, failure)) {
-        memory_free(bytes);
-        return NULL;
-    }
-    return bytes;
+    files->bytes = memory_reserve(files->bytes, &files->room, *size);
+    return npz_read(files->bytes, *size, files->zip, member, failure);
 }
 
-void *exorl_files_read(const struct exorl_files *files, size_t index, size_t *size,
-                       struct failure *failure)
+static bool read_file(struct exorl_files *files, const char *name, size_t *size,
+                      struct failure *failure)
 {
-    if (files->zip) {
-        return read_member(files, index, size, failure);
-    }
     char path[FILE_PATH_MAX];
-    return file_join(path, files->root, files->files[index].name, failure)
-               ? file_read(path, FILE_BYTES_MAX, size, failure)
-               : NULL;
+    struct file_reader reader;
+    if (!file_join(path, files->root, name, failure) || !file_reader_open(&reader, path, failure)) {
+        return false;
+    }
+    *size = (size_t)reader.size;
+    bool is_read = reader.size <= FILE_BYTES_MAX ||
+                   failure_set(failure, EXIT_CODE_DATA,
+                               "%s: found %llu bytes, expected at most %d of an episode; get the "
+                               "file again",
+                               path, (unsigned long long)reader.size, FILE_BYTES_MAX);
+    if (is_read) {
+        files->bytes = memory_reserve(files->bytes, &files->room, *size);
+        is_read = file_reader_read(&reader, files->bytes, *size, 0, failure);
+    }
+    file_reader_close(&reader);
+    return is_read;
+}
+
+const void *exorl_files_read(struct exorl_files *files, size_t index, size_t *size,
+                             struct failure *failure)
+{
+    const struct exorl_file *file = &files->files[index];
+    bool is_read = files->zip ? read_member(files, file->member, size, failure)
+                              : read_file(files, file->name, size, failure);
+    return is_read ? files->bytes : NULL;
 }
 
 void exorl_files_place(char *place, size_t size, const struct exorl_files *files, size_t index)

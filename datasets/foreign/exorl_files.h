@@ -23,6 +23,8 @@ struct exorl_files {
     struct npz *zip; /* NULL: a folder */
     size_t count;
     struct exorl_file *files; /* by the text before the number, then the number */
+    unsigned char *bytes;     /* of the file read last */
+    size_t room;
 };
 
 /* Does anything at `path` look like one? */
@@ -33,9 +35,9 @@ bool exorl_files_recognise(const char *path);
 bool exorl_files_open(struct exorl_files *files, const char *path, struct failure *failure);
 void exorl_files_close(struct exorl_files *files);
 
-/* The bytes of one npz file; the caller frees them with memory_free. NULL and a failure. */
-void *exorl_files_read(const struct exorl_files *files, size_t index, size_t *size,
-                       struct failure *failure);
+/* The bytes of one npz file, until the next read or the close. NULL and a failure. */
+const void *exorl_files_read(struct exorl_files *files, size_t index, size_t *size,
+                             struct failure *failure);
 
 /* "ROOT/NAME" or "ROOT: NAME", with a final 0 in `size` bytes. */
 void exorl_files_place(char *place, size_t size, const struct exorl_files *files, size_t index);

@@ -44,6 +44,10 @@ struct foreign_format {
 
     size_t (*episode_count)(const void *source); /* partial ones included */
 
+    /* Steps of all episodes, as far as that is known without reading them: the store makes room for
+     * them. NULL: not known. */
+    size_t (*step_count)(const void *source);
+
     /* Episode `index` below the count. Actions may lie outside [-1, 1] and numbers may be NaN or
      * infinite: the converter looks. False with EXIT_CODE_DATA ("FILE: EPISODE: KEY: found ...,
      * expected ...; ..."): this episode is bad, others can still be read. False with another code:

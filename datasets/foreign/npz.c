@@ -1,5 +1,6 @@
 #include "datasets/foreign/npz.h"
 
+#include <libdeflate.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,7 +19,11 @@ static const uint64_t ratio_max = 200;
 struct npz {
     char *name; /* of the file, for messages */
     zip_t *archive;
+    uint64_t bytes; /* of the file */
     size_t count;
+    struct libdeflate_decompressor *inflater;
+    unsigned char *packed; /* a member as it lies in the file */
+    size_t room;
 };
 
 /* "FILE: MEMBER: found WHY, expected ..."; the member may be NULL. */
@@ -71,11 +76,17 @@ static bool check_names(const struct npz *npz, struct failure *failure)
 }
 
 /* `archive` NULL: `error` says why it could not be opened. */
-static struct npz *finish_open(zip_t *archive, zip_error_t *error, const char *name,
+static struct npz *finish_open(zip_t *archive, zip_error_t *error, uint64_t bytes, const char *name,
                                struct failure *failure)
 {
     struct npz *npz = memory_take(1, sizeof *npz);
-    *npz = (struct npz){.name = memory_copy_text(name), .archive = archive};
+    *npz = (struct npz){.name = memory_copy_text(name),
+                        .archive = archive,
+                        .bytes = bytes,
+                        .inflater = libdeflate_alloc_decompressor()};
+    if (!npz->inflater) {
+        fatal(EXIT_CODE_SYSTEM, "out of memory: the system refused what inflates a zip file");
+    }
     bool is_open = archive || refuse_error(npz, NULL, error, failure);
     if (is_open) {
         zip_int64_t count = zip_get_num_entries(archive, 0);
@@ -103,7 +114,7 @@ struct npz *npz_open(const char *path, struct failure *failure)
     }
     zip_error_t error;
     zip_error_init_with_code(&error, code);
-    struct npz *npz = finish_open(archive, &error, path, failure);
+    struct npz *npz = finish_open(archive, &error, reader.size, path, failure);
     zip_error_fini(&error);
     return npz;
 }
@@ -119,7 +130,7 @@ struct npz *npz_open_bytes(const void *bytes, size_t size, const char *name,
     if (source && !archive) {
         zip_source_free(source);
     }
-    struct npz *npz = finish_open(archive, &error, name, failure);
+    struct npz *npz = finish_open(archive, &error, size, name, failure);
     zip_error_fini(&error);
     return npz;
 }
@@ -129,6 +140,8 @@ void npz_close(struct npz *npz)
     if (npz->archive) {
         zip_discard(npz->archive);
     }
+    libdeflate_free_decompressor(npz->inflater);
+    memory_free(npz->packed);
     memory_free(npz->name);
     memory_free(npz);
 }
@@ -155,50 +168,95 @@ bool npz_find(size_t *member, const struct npz *npz, const char *name)
     return i < npz->count;
 }
 
-bool npz_size(size_t *size, struct npz *npz, size_t member, struct failure *failure)
+/* What the directory says of a member, if it is one that can be read. */
+static bool find_stat(zip_stat_t *stat, const struct npz *npz, size_t member,
+                      struct failure *failure)
 {
     const char *name = npz_name(npz, member);
-    const zip_uint64_t wanted =
-        ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
-    zip_stat_t stat;
-    if (zip_stat_index(npz->archive, member, 0, &stat) != 0 || (stat.valid & wanted) != wanted) {
+    const zip_uint64_t wanted = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD |
+                                ZIP_STAT_ENCRYPTION_METHOD | ZIP_STAT_CRC;
+    if (zip_stat_index(npz->archive, member, 0, stat) != 0 || (stat->valid & wanted) != wanted) {
         return refuse(npz, name, "no size of it", failure);
     }
     char found[128];
-    if (stat.encryption_method != ZIP_EM_NONE) {
+    if (stat->encryption_method != ZIP_EM_NONE) {
         return refuse(npz, name, "it encrypted", failure);
     }
-    if (stat.comp_method != ZIP_CM_STORE && stat.comp_method != ZIP_CM_DEFLATE) {
+    if (stat->comp_method != ZIP_CM_STORE && stat->comp_method != ZIP_CM_DEFLATE) {
         snprintf(found, sizeof found, "compression method %u (only stored and deflate are read)",
-                 stat.comp_method);
+                 stat->comp_method);
         return refuse(npz, name, found, failure);
     }
-    if (stat.size > bytes_free && (stat.size - bytes_free) / ratio_max > stat.comp_size) {
+    if (stat->comp_size > npz->bytes ||
+        (stat->comp_method == ZIP_CM_STORE && stat->comp_size != stat->size)) {
+        return refuse(npz, name, "another size than its directory says", failure);
+    }
+    if (stat->size > bytes_free && (stat->size - bytes_free) / ratio_max > stat->comp_size) {
         snprintf(found, sizeof found, "%llu bytes that would grow to %llu (a zip bomb)",
-                 (unsigned long long)stat.comp_size, (unsigned long long)stat.size);
+                 (unsigned long long)stat->comp_size, (unsigned long long)stat->size);
         return refuse(npz, name, found, failure);
     }
-    *size = stat.size;
     return true;
 }
 
-bool npz_read(void *bytes, size_t size, struct npz *npz, size_t member, struct failure *failure)
+bool npz_size(size_t *size, const struct npz *npz, size_t member, struct failure *failure)
+{
+    zip_stat_t stat;
+    bool is_found = find_stat(&stat, npz, member, failure);
+    *size = is_found ? stat.size : 0;
+    return is_found;
+}
+
+/* A member as it lies in the file. */
+static bool read_packed(void *bytes, size_t size, struct npz *npz, size_t member,
+                        struct failure *failure)
 {
     const char *name = npz_name(npz, member);
-    zip_file_t *file = zip_fopen_index(npz->archive, member, 0);
+    zip_file_t *file = zip_fopen_index(npz->archive, member, ZIP_FL_COMPRESSED);
     if (!file) {
         return refuse_error(npz, name, zip_get_error(npz->archive), failure);
     }
     zip_int64_t got = zip_fread(file, bytes, size);
-    char beyond;
-    /* Only the end of a member says whether its checksum holds. */
-    zip_int64_t more = got == (zip_int64_t)size ? zip_fread(file, &beyond, 1) : 0;
-    bool is_whole = true;
-    if (got < 0 || more < 0) {
-        is_whole = refuse_error(npz, name, zip_file_get_error(file), failure);
-    } else if (got != (zip_int64_t)size || more != 0) {
-        is_whole = refuse(npz, name, "another size than its directory says", failure);
+    bool is_whole = got == (zip_int64_t)size;
+    if (got < 0) {
+        refuse_error(npz, name, zip_file_get_error(file), failure);
+    } else if (!is_whole) {
+        refuse(npz, name, "less of it than its directory says", failure);
     }
     zip_fclose(file);
     return is_whole;
+}
+
+static bool inflate_member(void *bytes, const zip_stat_t *stat, struct npz *npz, size_t member,
+                           struct failure *failure)
+{
+    npz->packed = memory_reserve(npz->packed, &npz->room, stat->comp_size);
+    if (!read_packed(npz->packed, stat->comp_size, npz, member, failure)) {
+        return false;
+    }
+    switch (libdeflate_deflate_decompress(npz->inflater, npz->packed, stat->comp_size, bytes,
+                                          stat->size, NULL)) {
+    case LIBDEFLATE_SUCCESS:
+        return true;
+    case LIBDEFLATE_SHORT_OUTPUT:
+    case LIBDEFLATE_INSUFFICIENT_SPACE:
+        return refuse(npz, npz_name(npz, member), "another size than its directory says", failure);
+    default:
+        return refuse(npz, npz_name(npz, member), "bytes that do not inflate", failure);
+    }
+}
+
+bool npz_read(void *bytes, size_t size, struct npz *npz, size_t member, struct failure *failure)
+{
+    zip_stat_t stat;
+    if (!find_stat(&stat, npz, member, failure)) {
+        return false;
+    }
+    invariant(stat.size == size);
+    bool is_read = stat.comp_method == ZIP_CM_DEFLATE
+                       ? inflate_member(bytes, &stat, npz, member, failure)
+                       : read_packed(bytes, size, npz, member, failure);
+    return is_read && (libdeflate_crc32(0, bytes, size) == stat.crc ||
+                       refuse(npz, npz_name(npz, member),
+                              "another checksum than its directory says", failure));
 }

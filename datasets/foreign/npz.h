@@ -1,4 +1,5 @@
-/* Zip files of arrays (numpy's npz) and zip files of those: the only door to libzip.
+/* Zip files of arrays (numpy's npz) and zip files of those: the only door to libzip and
+ * libdeflate.
  *
  * Members are found by name and read whole into the caller's memory; a name is compared and never
  * used as a path. Opening checks the directory against the file and refuses names that would lead
@@ -34,7 +35,7 @@ bool npz_find(size_t *member, const struct npz *npz, const char *name);
 
 /* What a member holds once it is inflated; refuses one that is encrypted, compressed otherwise than
  * by deflate, or larger than 64 MiB and 200 times what it takes in the file. */
-bool npz_size(size_t *size, struct npz *npz, size_t member, struct failure *failure);
+bool npz_size(size_t *size, const struct npz *npz, size_t member, struct failure *failure);
 
 /* Inflate a member into `bytes` (size, of npz_size) and compare its checksum. */
 bool npz_read(void *bytes, size_t size, struct npz *npz, size_t member, struct failure *failure);

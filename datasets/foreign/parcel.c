@@ -1,7 +1,6 @@
 #include "datasets/foreign/parcel.h"
 
 #include "base/memory.h"
-#include "comm/comm.h"
 
 void parcel_open(struct parcel *parcel, const struct store_spec *spec)
 {
@@ -34,15 +33,6 @@ static void measure(size_t bytes[ARRAYS], const struct parcel *parcel)
     bytes[HIDDEN] = note->variants * spec->hidden_dim * sizeof(double);
 }
 
-static void grow(struct parcel *parcel)
-{
-    if (parcel->note.bytes > parcel->room) {
-        memory_free(parcel->bytes);
-        parcel->bytes = memory_take(parcel->note.bytes, 1);
-        parcel->room = parcel->note.bytes;
-    }
-}
-
 void parcel_make_room(struct parcel *parcel)
 {
     size_t bytes[ARRAYS];
@@ -51,7 +41,7 @@ void parcel_make_room(struct parcel *parcel)
     for (size_t i = 0; i < ARRAYS; i++) {
         parcel->note.bytes += aligned(bytes[i]);
     }
-    grow(parcel);
+    parcel->bytes = memory_reserve(parcel->bytes, &parcel->room, parcel->note.bytes);
 }
 
 struct parcel_arrays parcel_arrays(const struct parcel *parcel)
@@ -91,17 +81,4 @@ struct store_episode parcel_episode(const struct parcel *parcel, size_t variant)
         episode.reward[k] = arrays.reward + (variant * spec->task_count + k) * note->length;
     }
     return episode;
-}
-
-void parcel_send(const struct parcel *parcel, size_t rank)
-{
-    comm_send(rank, &parcel->note, sizeof parcel->note);
-    comm_send(rank, parcel->bytes, parcel->note.bytes);
-}
-
-void parcel_receive(struct parcel *parcel, size_t rank)
-{
-    comm_receive(rank, &parcel->note, sizeof parcel->note);
-    grow(parcel);
-    comm_receive(rank, parcel->bytes, parcel->note.bytes);
 }

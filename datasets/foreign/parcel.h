@@ -1,8 +1,5 @@
-/* What a rank made of one episode of the input, in memory that can travel to the rank that writes
- * the store: the episode, or the line that says why there is none.
- *
- * All ranks run the same program on machines of one kind, so a parcel is plain memory. Its arrays
- * are copied in once and then read where they lie. Local, but for parcel_send and _receive. */
+/* What was made of one episode of the input: the episode as the store takes it, or the line that
+ * says why there is none. Its arrays are copied in once and then read where they lie. Local. */
 #ifndef CHAINRING_DATASETS_FOREIGN_PARCEL_H
 #define CHAINRING_DATASETS_FOREIGN_PARCEL_H
 
@@ -13,7 +10,6 @@
 #include "base/fatal.h"
 #include "datasets/foreign/foreign.h"
 
-/* Travels ahead of the arrays. */
 struct parcel_note {
     struct failure failure; /* why there is no episode; EXIT_CODE_DONE: there is */
     size_t length, variants;
@@ -49,9 +45,5 @@ struct parcel_arrays parcel_arrays(const struct parcel *parcel);
 
 /* One variant as the store writer takes it; it lies in the parcel. */
 struct store_episode parcel_episode(const struct parcel *parcel, size_t variant);
-
-/* From one rank to another: each send meets one receive. */
-void parcel_send(const struct parcel *parcel, size_t rank);
-void parcel_receive(struct parcel *parcel, size_t rank);
 
 #endif

@@ -66,6 +66,16 @@ void *memory_grow(void *block, size_t old_count, size_t count, size_t item_size)
     return grown;
 }
 
+void *memory_reserve(void *block, size_t *room, size_t bytes)
+{
+    if (block && bytes <= *room) {
+        return block;
+    }
+    memory_free(block);
+    *room = bytes;
+    return memory_take(bytes, 1);
+}
+
 char *memory_copy_text(const char *text)
 {
     size_t size = strlen(text) + 1;

@@ -21,6 +21,10 @@ size_t memory_taken(void);
 /* A block grown to count items, its first old_count items kept and the rest zeroed. */
 void *memory_grow(void *block, size_t old_count, size_t count, size_t item_size);
 
+/* A block that has room for `bytes`: `block` where its *room suffices, else another in its place,
+ * whose contents are zero. For a buffer that is used again and again. */
+void *memory_reserve(void *block, size_t *room, size_t bytes);
+
 /* A copy of a string; the caller frees with memory_free. */
 char *memory_copy_text(const char *text);
 

@@ -25,6 +25,20 @@ struct store_spec sample_spec(void)
     };
 }
 
+static size_t length_of(size_t e)
+{
+    return 1 + e * 5 % 9;
+}
+
+struct store_room sample_room(void)
+{
+    struct store_room room = {.episodes = SAMPLE_EPISODES};
+    for (size_t e = 0; e < SAMPLE_EPISODES; e++) {
+        room.steps += length_of(e);
+    }
+    return room;
+}
+
 static float *take_floats(size_t rows, size_t columns, size_t e, size_t limit, double unit)
 {
     float *values = memory_take(rows * columns, sizeof *values);
@@ -49,7 +63,7 @@ static double *take_doubles(size_t rows, size_t columns, size_t e)
 
 struct store_episode sample_episode(const struct store_spec *spec, size_t e)
 {
-    size_t length = 1 + e * 5 % 9;
+    size_t length = length_of(e);
     float *observation = take_floats(length + 1, spec->observation_dim, e, 257, 8.0);
     for (size_t t = 0; t <= length; t++) {
         observation[t * spec->observation_dim] = 0.1f; /* element 0 never changes */
@@ -102,7 +116,7 @@ bool sample_add(struct store_writer *writer, const struct store_spec *spec, size
 
 bool sample_write(const char *path, const struct store_spec *spec, struct failure *failure)
 {
-    struct store_writer *writer = store_writer_open(path, spec, failure);
+    struct store_writer *writer = store_writer_open(path, spec, sample_room(), failure);
     if (!writer) {
         return false;
     }

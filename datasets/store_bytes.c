@@ -1,4 +1,4 @@
-#include "datasets/store_spool.h"
+#include "datasets/store_bytes.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,47 +14,8 @@ bool store_write_failed(const char *path, int error, struct failure *failure)
 {
     return failure_set(failure, EXIT_CODE_IO,
                        "%s: cannot be written (%s), expected a folder that exists, can be written "
-                       "and has room for twice the data; nothing was left there",
+                       "and has room; nothing was left there",
                        path, strerror(error));
-}
-
-bool store_spool_open(struct store_spool *spool, const char *path, struct failure *failure)
-{
-    static const char ending[] = ".part-XXXXXX";
-    size_t room = strlen(path) + sizeof ending;
-    char *name = memory_take(room, 1);
-    snprintf(name, room, "%s%s", path, ending);
-    *spool = (struct store_spool){0};
-    int file = mkstemp(name);
-    if (file >= 0) {
-        unlink(name);
-        fcntl(file, F_SETFD, FD_CLOEXEC);
-        spool->stream = fdopen(file, "w+");
-        if (!spool->stream) {
-            close(file);
-        }
-    }
-    int error = errno;
-    memory_free(name);
-    return spool->stream || store_write_failed(path, error, failure);
-}
-
-void store_spool_close(struct store_spool *spool)
-{
-    if (spool->stream) {
-        fclose(spool->stream);
-    }
-    *spool = (struct store_spool){0};
-}
-
-bool store_spool_append(struct store_spool *spool, const void *bytes, size_t count,
-                        const char *path, struct failure *failure)
-{
-    if (fwrite(bytes, 1, count, spool->stream) != count) {
-        return store_write_failed(path, errno, failure);
-    }
-    spool->bytes += count;
-    return true;
 }
 
 bool store_write_bytes(int file, const void *bytes, size_t count, uint64_t offset, const char *path,
@@ -76,7 +37,7 @@ bool store_write_bytes(int file, const void *bytes, size_t count, uint64_t offse
     return true;
 }
 
-/* The next bytes of a spool; false when fewer are there than were appended. */
+/* Exactly `count` bytes; false when fewer are there. */
 static bool read_piece(int file, void *piece, size_t count, uint64_t offset)
 {
     char *at = piece;
@@ -111,13 +72,4 @@ bool store_copy_bytes(int from, uint64_t from_offset, int file, uint64_t offset,
     }
     memory_free(piece);
     return ok;
-}
-
-bool store_spool_pour(struct store_spool *spool, int file, uint64_t offset, const char *path,
-                      struct failure *failure)
-{
-    if (fflush(spool->stream) != 0) {
-        return store_write_failed(path, errno, failure);
-    }
-    return store_copy_bytes(fileno(spool->stream), 0, file, offset, spool->bytes, path, failure);
 }
