@@ -32,6 +32,18 @@ static void errors_of_ring(double errors[SHARDED_RESULTS], const struct dense *d
     ring_close(ring);
 }
 
+static const char *way_name(size_t neighbours_max)
+{
+    switch (neighbours_max) {
+    case 0:
+        return "in place";
+    case 1:
+        return "messages";
+    default:
+        return "mixed";
+    }
+}
+
 static void say(const struct sharded_options *options, size_t size, size_t neighbours_max,
                 const double errors[SHARDED_RESULTS])
 {
@@ -39,7 +51,7 @@ static void say(const struct sharded_options *options, size_t size, size_t neigh
         print_message("%-8s %-10s %-8s %2zu ranks: output %.2e, d_query %.2e, d_key %.2e, d_value "
                       "%.2e\n",
                       attention_kernel_name(options->kernel), rule_name(options->rule),
-                      neighbours_max == 1 ? "messages" : "in place", size, errors[SHARDED_OUTPUT],
+                      way_name(neighbours_max), size, errors[SHARDED_OUTPUT],
                       errors[SHARDED_D_QUERY], errors[SHARDED_D_KEY], errors[SHARDED_D_VALUE]);
     }
 }
@@ -78,6 +90,8 @@ static void expect_flat_by_every_kernel(enum partition_rule rule)
             expect_flat(&dense, &options, 1);
         }
     }
+    /* Where messages travel does not depend on who computes. */
+    expect_flat(&dense, &(struct sharded_options){.rule = rule}, 3);
     dense_close(&dense);
 }
 
