@@ -9,42 +9,23 @@ results differ.
 """
 
 import argparse
-import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 
-import numpy
 import torch
+
+import beside
 
 AGREEMENT = 1e-4  # of the largest element: both round in single precision
 
 
-def read_tensors(path):
-    with open(path, "rb") as file:
-        blob = file.read()
-    length = int.from_bytes(blob[:8], "little")
-    header = json.loads(blob[8:8 + length])
-    tensors = {}
-    for name, entry in header.items():
-        if name != "__metadata__":
-            begin, end = (8 + length + offset for offset in entry["data_offsets"])
-            numbers = numpy.frombuffer(blob[begin:end], "<f4").reshape(entry["shape"])
-            tensors[name] = torch.from_numpy(numbers.copy())
-    return tensors
-
-
 def bench(arguments, *extra):
-    command = [arguments.chainring, "bench", "attention", "--format=json",
-               f"--length={arguments.length}", f"--width={arguments.width}",
-               f"--heads={arguments.heads}", f"--repeats={arguments.repeats}", *extra]
-    surroundings = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1",
-                    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=surroundings)
-    return json.loads(done.stdout)
+    return beside.bench(arguments.chainring, "attention", f"--length={arguments.length}",
+                        f"--width={arguments.width}", f"--heads={arguments.heads}",
+                        f"--repeats={arguments.repeats}", *extra)
 
 
 class Peer:
@@ -82,9 +63,8 @@ def expect_agreement(peer, tensors):
     found = dict(zip(("output", "d_query", "d_key", "d_value"), (output, *gradients)))
     agree = True
     for name, heads in found.items():
-        wanted = tensors[name]
-        error = (peer.join(heads) - wanted).abs().max() / wanted.abs().max()
-        agree &= bool(error < AGREEMENT)
+        error = beside.difference(peer.join(heads), tensors[name])
+        agree &= error < AGREEMENT
         print(f"{name}: largest difference {error:.1e} of the largest element")
     return agree
 
@@ -103,7 +83,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "attention.safetensors")
         bench(arguments, f"--save={path}", "--repeats=1")
-        tensors = read_tensors(path)
+        tensors = beside.read_tensors(path)
     peer = Peer(tensors, arguments.heads)
     if not expect_agreement(peer, tensors):
         sys.exit("the results differ: no times")
@@ -122,14 +102,10 @@ def main():
     print(f"\n{arguments.length} tokens, width {arguments.width}, {arguments.heads} heads, 1 thread;"
           f" chainring {result['kernel']}, PyTorch {torch.__version__}"
           f" ({torch.backends.cpu.get_cpu_capability()})")
-    print(f"{'':10}{'chainring ms':>26}{'PyTorch ms':>26}{'PyTorch / chainring':>26}")
-    print(f"{'':10}{'best':>13}{'median':>13}{'best':>13}{'median':>13}{'best':>13}{'median':>13}")
-    for name in ours:
-        best = min(best for best, _ in ours[name])
-        median = statistics.median(median for _, median in ours[name])
-        peer_best, peer_median = min(theirs[name]), statistics.median(theirs[name])
-        print(f"{name:10}{1e3 * best:13.1f}{1e3 * median:13.1f}{1e3 * peer_best:13.1f}"
-              f"{1e3 * peer_median:13.1f}{peer_best / best:13.2f}{peer_median / median:13.2f}")
+    beside.print_times(
+        {name: (min(best for best, _ in pairs), statistics.median(median for _, median in pairs))
+         for name, pairs in ours.items()},
+        {name: (min(seconds), statistics.median(seconds)) for name, seconds in theirs.items()})
 
 
 if __name__ == "__main__":
