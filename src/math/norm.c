@@ -2,114 +2,130 @@
 
 #include <math.h>
 
+#include "math/vector.h"
+
 static const real variance_floor = (real)1e-5;
 
-struct moments {
-    real mean;
-    real inverse_deviation;
-};
-
-/* Sums run in this many lanes, so that they vectorise and round less; the order is fixed. */
-enum { LANES = 16 };
-
-static real add_lanes(const real lanes[LANES])
+/* Rows are gone through in vectors; what is left over at their ends, one by one. */
+static inline size_t whole_of(size_t width)
 {
-    real sum = 0;
-    for (size_t lane = 0; lane < LANES; lane++) {
-        sum += lanes[lane];
+    return width / VECTOR_LANES * VECTOR_LANES;
+}
+
+static inline real mean_of(const real *x, size_t width)
+{
+    size_t whole = whole_of(width);
+    vector sums = vector_all(0);
+    for (size_t i = 0; i < whole; i += VECTOR_LANES) {
+        sums += vector_load(x + i);
+    }
+    real sum = vector_sum(sums);
+    for (size_t i = whole; i < width; i++) {
+        sum += x[i];
+    }
+    return sum / (real)width;
+}
+
+static inline real inverse_deviation_of(real squares, size_t width)
+{
+    return 1 / (real)sqrt((double)(squares / (real)width + variance_floor));
+}
+
+/* --- Forward ---------------------------------------------------------------------------------- */
+
+static inline real sum_squares_about(real mean, const real *x, size_t width)
+{
+    size_t whole = whole_of(width);
+    vector sums = vector_all(0);
+    for (size_t i = 0; i < whole; i += VECTOR_LANES) {
+        vector d = vector_load(x + i) - vector_all(mean);
+        sums = vector_multiply_add(d, d, sums);
+    }
+    real sum = vector_sum(sums);
+    for (size_t i = whole; i < width; i++) {
+        sum += (x[i] - mean) * (x[i] - mean);
     }
     return sum;
 }
 
-static real sum_row(const real *restrict x, size_t width)
+static inline void row_forward(real *y, const real *x, const real *gain, const real *bias,
+                               size_t width)
 {
-    real lanes[LANES] = {0};
-    size_t whole = width / LANES * LANES;
-    for (size_t i = 0; i < whole; i += LANES) {
-        for (size_t lane = 0; lane < LANES; lane++) {
-            lanes[lane] += x[i + lane];
-        }
+    size_t whole = whole_of(width);
+    real mean = mean_of(x, width);
+    real scale = inverse_deviation_of(sum_squares_about(mean, x, width), width);
+    for (size_t i = 0; i < whole; i += VECTOR_LANES) {
+        vector n = (vector_load(x + i) - vector_all(mean)) * vector_all(scale);
+        vector_store(y + i, vector_multiply_add(vector_load(gain + i), n, vector_load(bias + i)));
     }
     for (size_t i = whole; i < width; i++) {
-        lanes[i - whole] += x[i];
+        y[i] = gain[i] * ((x[i] - mean) * scale) + bias[i];
     }
-    return add_lanes(lanes);
-}
-
-static real sum_squares_about(real mean, const real *restrict x, size_t width)
-{
-    real lanes[LANES] = {0};
-    size_t whole = width / LANES * LANES;
-    for (size_t i = 0; i < whole; i += LANES) {
-        for (size_t lane = 0; lane < LANES; lane++) {
-            lanes[lane] += (x[i + lane] - mean) * (x[i + lane] - mean);
-        }
-    }
-    for (size_t i = whole; i < width; i++) {
-        lanes[i - whole] += (x[i] - mean) * (x[i] - mean);
-    }
-    return add_lanes(lanes);
-}
-
-static struct moments row_moments(const real *x, size_t width)
-{
-    real mean = sum_row(x, width) / (real)width;
-    real variance = sum_squares_about(mean, x, width) / (real)width;
-    return (struct moments){mean, 1 / (real)sqrt((double)(variance + variance_floor))};
 }
 
 void norm_forward(real *y, size_t y_stride, const real *x, size_t x_stride, const real *gain,
                   const real *bias, size_t rows, size_t width)
 {
     for (size_t row = 0; row < rows; row++) {
-        const real *x_row = x + row * x_stride;
-        real *y_row = y + row * y_stride;
-        struct moments moments = row_moments(x_row, width);
-        for (size_t i = 0; i < width; i++) {
-            y_row[i] = gain[i] * (x_row[i] - moments.mean) * moments.inverse_deviation + bias[i];
-        }
+        row_forward(y + row * y_stride, x + row * x_stride, gain, bias, width);
     }
 }
 
-/* What a row's backward adds up. */
+/* --- Backward --------------------------------------------------------------------------------- */
+
+/* Over a row, with d = x - mean and g = gain d_y. */
 struct row_sums {
-    real g[LANES];   /* of g = gain d_y */
-    real g_n[LANES]; /* of g times the normalised row */
+    real squares; /* of d */
+    real g, g_d;  /* of g, and of g times d */
 };
 
-/* `count` neighbouring columns, at most LANES. */
-static inline void add_columns(struct row_sums *sums, real *restrict d_gain, real *restrict d_bias,
-                               const real *restrict d_y, const real *restrict x,
-                               const real *restrict gain, struct moments moments, size_t count)
+static inline struct row_sums sum_row(real mean, const real *d_y, const real *x, const real *gain,
+                                      size_t width)
 {
-    for (size_t i = 0; i < count; i++) {
-        real n = (x[i] - moments.mean) * moments.inverse_deviation;
-        real g = gain[i] * d_y[i];
-        d_gain[i] += d_y[i] * n;
-        d_bias[i] += d_y[i];
-        sums->g[i] += g;
-        sums->g_n[i] += g * n;
+    size_t whole = whole_of(width);
+    vector squares = vector_all(0), gs = vector_all(0), g_ds = vector_all(0);
+    for (size_t i = 0; i < whole; i += VECTOR_LANES) {
+        vector d = vector_load(x + i) - vector_all(mean);
+        vector g = vector_load(gain + i) * vector_load(d_y + i);
+        squares = vector_multiply_add(d, d, squares);
+        gs += g;
+        g_ds = vector_multiply_add(g, d, g_ds);
     }
+    struct row_sums sums = {vector_sum(squares), vector_sum(gs), vector_sum(g_ds)};
+    for (size_t i = whole; i < width; i++) {
+        real d = x[i] - mean;
+        real g = gain[i] * d_y[i];
+        sums.squares += d * d;
+        sums.g += g;
+        sums.g_d += g * d;
+    }
+    return sums;
 }
 
-/* With n the normalised row and g = gain d_y: d_x = (g - mean(g) - n mean(g n)) / deviation. */
-static void row_backward(real *restrict d_x, real *restrict d_gain, real *restrict d_bias,
-                         const real *restrict d_y, const real *restrict x,
-                         const real *restrict gain, size_t width)
+/* With n the normalised row: d_x = (g - mean(g) - n mean(g n)) / deviation. */
+static inline void row_backward(real *restrict d_x, real *restrict d_gain, real *restrict d_bias,
+                                const real *restrict d_y, const real *restrict x,
+                                const real *restrict gain, size_t width)
 {
-    struct moments moments = row_moments(x, width);
-    struct row_sums sums = {0};
-    size_t whole = width / LANES * LANES;
-    for (size_t i = 0; i < whole; i += LANES) {
-        add_columns(&sums, d_gain + i, d_bias + i, d_y + i, x + i, gain + i, moments, LANES);
+    size_t whole = whole_of(width);
+    real mean = mean_of(x, width);
+    struct row_sums sums = sum_row(mean, d_y, x, gain, width);
+    real scale = inverse_deviation_of(sums.squares, width);
+    real mean_g = sums.g / (real)width;
+    real mean_g_n = sums.g_d * scale / (real)width;
+    for (size_t i = 0; i < whole; i += VECTOR_LANES) {
+        vector n = (vector_load(x + i) - vector_all(mean)) * vector_all(scale);
+        vector d = vector_load(d_y + i);
+        vector g = vector_load(gain + i) * d - vector_all(mean_g) - n * vector_all(mean_g_n);
+        vector_store(d_gain + i, vector_multiply_add(d, n, vector_load(d_gain + i)));
+        vector_store(d_bias + i, d + vector_load(d_bias + i));
+        vector_store(d_x + i, vector_multiply_add(g, vector_all(scale), vector_load(d_x + i)));
     }
-    add_columns(&sums, d_gain + whole, d_bias + whole, d_y + whole, x + whole, gain + whole,
-                moments, width - whole);
-    real mean = add_lanes(sums.g) / (real)width;
-    real mean_with_n = add_lanes(sums.g_n) / (real)width;
-    for (size_t i = 0; i < width; i++) {
-        real n = (x[i] - moments.mean) * moments.inverse_deviation;
-        d_x[i] += (gain[i] * d_y[i] - mean - n * mean_with_n) * moments.inverse_deviation;
+    for (size_t i = whole; i < width; i++) {
+        real n = (x[i] - mean) * scale;
+        d_gain[i] += d_y[i] * n;
+        d_bias[i] += d_y[i];
+        d_x[i] += (gain[i] * d_y[i] - mean_g - n * mean_g_n) * scale;
     }
 }
 

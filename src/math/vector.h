@@ -52,6 +52,11 @@ VECTOR_INLINE bool vector_any_greater(vector x, vector y)
     return _mm512_cmp_ps_mask(x, y, _CMP_GT_OQ) != 0;
 }
 
+VECTOR_INLINE real vector_sum(vector a)
+{
+    return _mm512_reduce_add_ps(a);
+}
+
 VECTOR_INLINE vector vector_multiply_add(vector a, vector b, vector c)
 {
     return _mm512_fmadd_ps(a, b, c);
@@ -106,6 +111,13 @@ VECTOR_INLINE vector vector_where_greater(vector x, vector y, vector a, vector b
 VECTOR_INLINE bool vector_any_greater(vector x, vector y)
 {
     return _mm256_movemask_ps(_mm256_cmp_ps(x, y, _CMP_GT_OQ)) != 0;
+}
+
+VECTOR_INLINE real vector_sum(vector a)
+{
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
 VECTOR_INLINE vector vector_multiply_add(vector a, vector b, vector c)
@@ -174,6 +186,15 @@ VECTOR_INLINE bool vector_any_greater(vector x, vector y)
         any |= x[i] > y[i];
     }
     return any;
+}
+
+VECTOR_INLINE real vector_sum(vector a)
+{
+    real sum = a[0];
+    for (size_t i = 1; i < VECTOR_LANES; i++) {
+        sum += a[i];
+    }
+    return sum;
 }
 
 VECTOR_INLINE vector vector_multiply_add(vector a, vector b, vector c)
