@@ -1,11 +1,12 @@
 """Causal attention of PyTorch on the processor beside Chainring's: the same arrays, the same threads.
 
-usage: attention.py CHAINRING [--length N] [--width D] [--heads H] [--rounds R] [--repeats K]
+usage: attention.py CHAINRING [--length N] [--width D] [--heads H] [--threads T]
+                    [--rounds R] [--repeats K]
 
 First `chainring bench attention --save` writes its inputs and results, and PyTorch's
 scaled_dot_product_attention must give the same output and gradients. Then both are timed in turns,
-R rounds of K repeats, on one thread. Prints the times and their ratio; exit status 1 where the
-results differ.
+R rounds of K repeats, each on T threads (1). Prints the times and their ratio; exit status 1 where
+the results differ.
 """
 
 import argparse
@@ -25,7 +26,7 @@ AGREEMENT = 1e-4  # of the largest element: both round in single precision
 def bench(arguments, *extra):
     return beside.bench(arguments.chainring, "attention", f"--length={arguments.length}",
                         f"--width={arguments.width}", f"--heads={arguments.heads}",
-                        f"--repeats={arguments.repeats}", *extra)
+                        f"--threads={arguments.threads}", f"--repeats={arguments.repeats}", *extra)
 
 
 class Peer:
@@ -75,10 +76,11 @@ def main():
     parser.add_argument("--length", type=int, default=16384)
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--heads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=4)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
+    torch.set_num_threads(arguments.threads)
 
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "attention.safetensors")
@@ -99,7 +101,7 @@ def main():
             for name, value in zip(theirs, seconds):
                 theirs[name].append(value)
 
-    print(f"\n{arguments.length} tokens, width {arguments.width}, {arguments.heads} heads, 1 thread;"
+    print(f"\n{arguments.length} tokens, width {arguments.width}, {arguments.heads} heads, {arguments.threads} thread(s);"
           f" chainring {result['kernel']}, PyTorch {torch.__version__}"
           f" ({torch.backends.cpu.get_cpu_capability()})")
     beside.print_times(

@@ -1,14 +1,14 @@
 """A training step of PyTorch on the processor beside Chainring's: the same model, the same numbers.
 
 usage: step.py CHAINRING [--length N] [--width D] [--layers L] [--heads H] [--hidden F]
-               [--activation relu|gelu] [--tokens KINDS] [--rounds R] [--repeats K]
+               [--activation relu|gelu] [--tokens KINDS] [--threads T] [--rounds R] [--repeats K]
 
 The model is Chainring's decision transformer: kinds of tokens through linear maps, learned tables of
 time and trial, layer norms before attention and feed-forward, causal scaled_dot_product_attention,
 actions behind a tanh, squared error, clipped gradients, AdamW. First `chainring bench step --save`
 writes parameters, batch, loss and gradients of a step, and PyTorch must find the same loss and
-gradients. Then both take steps in turns, R rounds of K, on one thread. Prints the times and their
-ratio; exit status 1 where the results differ.
+gradients. Then both take steps in turns, R rounds of K, each on T threads (1). Prints the times and
+their ratio; exit status 1 where the results differ.
 """
 
 import argparse
@@ -115,7 +115,7 @@ def expect_agreement(peer, tensors):
 
 
 def options_of(arguments):
-    shape = ("length", "width", "layers", "heads", "hidden", "activation", "tokens")
+    shape = ("length", "width", "layers", "heads", "hidden", "activation", "tokens", "threads")
     return [f"--{name}={getattr(arguments, name)}" for name in shape]
 
 
@@ -129,11 +129,12 @@ def main():
     parser.add_argument("--hidden", type=int)
     parser.add_argument("--activation", choices=sorted(ACTIVATIONS), default="relu")
     parser.add_argument("--tokens", default="R,s,a,r,d")
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=2)
     arguments = parser.parse_args()
     arguments.hidden = arguments.hidden or 4 * arguments.width
-    torch.set_num_threads(1)
+    torch.set_num_threads(arguments.threads)
 
     options = options_of(arguments)
     with tempfile.TemporaryDirectory() as folder:
@@ -153,7 +154,7 @@ def main():
 
     print(f"\n{result['tokens']} tokens ({arguments.tokens}), width {arguments.width},"
           f" {arguments.layers} layers, {arguments.heads} heads, hidden width {arguments.hidden},"
-          f" {arguments.activation}, 1 thread; chainring {result['kernel']},"
+          f" {arguments.activation}, {arguments.threads} thread(s); chainring {result['kernel']},"
           f" PyTorch {torch.__version__} ({torch.backends.cpu.get_cpu_capability()})")
     best = min(best for best, _ in ours)
     median = statistics.median(median for _, median in ours)
