@@ -101,7 +101,7 @@ struct store_writer *store_writer_join(const char *path, const struct store_spec
 
 /* Write an episode's arrays where they belong, and fill its entry and its moments (2,
  * observation_dim) for whoever opened the store. Refuses what store_writer_add refuses. */
-bool store_writer_put(const struct store_writer *writer, struct store_place place,
+bool store_writer_put(struct store_writer *writer, struct store_place place,
                       const struct store_episode *episode, struct store_entry *entry,
                       double *moments, struct failure *failure);
 

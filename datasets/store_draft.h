@@ -18,6 +18,7 @@ struct store_draft {
     char *path, *part; /* the store's name, and the file's until then */
     int file;          /* descriptor; -1: none */
     bool is_own;       /* made here, not joined */
+    size_t waiting;    /* bytes that were put and that the disk knows nothing of */
     struct store_room room;
     struct store_array arrays[STORE_ARRAYS]; /* with their places in the file */
 };
@@ -41,7 +42,7 @@ bool store_draft_sync(const struct store_draft *draft, struct failure *failure);
 void store_draft_close(struct store_draft *draft);
 
 /* Write the episode's rows to their places. */
-bool store_draft_put(const struct store_draft *draft, struct store_place place,
+bool store_draft_put(struct store_draft *draft, struct store_place place,
                      const struct store_episode *episode, struct failure *failure);
 
 /* Complete the file with its index and attributes, sync it, read it back, give it its name. */

@@ -103,11 +103,11 @@ static void fill_entry(struct store_entry *entry, const struct store_writer *wri
     }
 }
 
-bool store_writer_put(const struct store_writer *writer, struct store_place place,
+bool store_writer_put(struct store_writer *writer, struct store_place place,
                       const struct store_episode *episode, struct store_entry *entry,
                       double *moments, struct failure *failure)
 {
-    const struct store_draft *draft = &writer->draft;
+    struct store_draft *draft = &writer->draft;
     if (!store_episode_check(episode, &writer->spec, draft->arrays, draft->path, place.episode,
                              failure) ||
         !store_draft_put(draft, place, episode, failure)) {

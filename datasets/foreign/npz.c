@@ -207,9 +207,16 @@ bool npz_size(size_t *size, const struct npz *npz, size_t member, struct failure
     return is_found;
 }
 
-/* A member as it lies in the file. */
-static bool read_packed(void *bytes, size_t size, struct npz *npz, size_t member,
-                        struct failure *failure)
+bool npz_packed_size(size_t *size, const struct npz *npz, size_t member, struct failure *failure)
+{
+    zip_stat_t stat;
+    bool is_found = find_stat(&stat, npz, member, failure);
+    *size = is_found ? stat.comp_size : 0;
+    return is_found;
+}
+
+bool npz_read_packed(void *bytes, size_t size, struct npz *npz, size_t member,
+                     struct failure *failure)
 {
     const char *name = npz_name(npz, member);
     zip_file_t *file = zip_fopen_index(npz->archive, member, ZIP_FL_COMPRESSED);
@@ -231,7 +238,7 @@ static bool inflate_member(void *bytes, const zip_stat_t *stat, struct npz *npz,
                            struct failure *failure)
 {
     npz->packed = memory_reserve(npz->packed, &npz->room, stat->comp_size);
-    if (!read_packed(npz->packed, stat->comp_size, npz, member, failure)) {
+    if (!npz_read_packed(npz->packed, stat->comp_size, npz, member, failure)) {
         return false;
     }
     switch (libdeflate_deflate_decompress(npz->inflater, npz->packed, stat->comp_size, bytes,
@@ -255,7 +262,7 @@ bool npz_read(void *bytes, size_t size, struct npz *npz, size_t member, struct f
     invariant(stat.size == size);
     bool is_read = stat.comp_method == ZIP_CM_DEFLATE
                        ? inflate_member(bytes, &stat, npz, member, failure)
-                       : read_packed(bytes, size, npz, member, failure);
+                       : npz_read_packed(bytes, size, npz, member, failure);
     return is_read && (libdeflate_crc32(0, bytes, size) == stat.crc ||
                        refuse(npz, npz_name(npz, member),
                               "another checksum than its directory says", failure));

@@ -255,10 +255,28 @@ bool bench_data_run(struct bench_data *result, const struct bench_data_options *
     subject.bytes = memory_take(stored_bytes(subject.rows), 1);
     measure_speed(result, &subject, failure);
     subject_close(&subject);
+    bench_conversion_run(&result->conversion, options->repeats, failure);
     return failure->code == EXIT_CODE_DONE;
 }
 
 /* --- Printing --------------------------------------------------------------------------------- */
+
+static void print_conversion(FILE *stream, const struct bench_conversion *conversion)
+{
+    static const double mega = 1e6;
+    fprintf(stream, "\nan ExoRL folder of %zu episodes, %.0f MB inflated\n\n", conversion->episodes,
+            conversion->bytes / mega);
+    const struct bench_conversion_speed *median = &conversion->median;
+    const struct bench_conversion_speed *best = &conversion->best;
+    const struct bench_conversion_speed *processor = &conversion->processor;
+    fprintf(stream, "%-44s%12s%12s%20s\n", "", "median", "best", "by processor time");
+    fprintf(stream, "%-44s%12.0f%12.0f%20.0f\n", "convert, MB/s", median->convert / mega,
+            best->convert / mega, processor->convert / mega);
+    fprintf(stream, "%-44s%12.0f%12.0f%20.0f\n", "zlib alone inflating as much, MB/s",
+            median->inflate / mega, best->inflate / mega, processor->inflate / mega);
+    fprintf(stream, "%-44s%12.2f%12.2f%20.2f\n", "ratio", median->ratio, best->ratio,
+            processor->ratio);
+}
 
 void bench_data_print_text(FILE *stream, const struct bench_data *result)
 {
@@ -284,6 +302,7 @@ void bench_data_print_text(FILE *stream, const struct bench_data *result)
             result->one / result->shard);
     fprintf(stream, "%-44s%12.2f%12.2f\n", "peak with the next read ahead, to two",
             result->pair / mebi, result->pair / (PREFETCH_BATCHES * result->shard));
+    print_conversion(stream, &result->conversion);
 }
 
 /* NaN is no number of JSON. */
@@ -315,5 +334,10 @@ void bench_data_print_json(FILE *stream, const struct bench_data *result)
     print_number(stream, "shard_bytes", result->shard);
     print_number(stream, "peak_bytes", result->one);
     print_number(stream, "peak_bytes_read_ahead", result->pair);
+    print_number(stream, "convert_bytes_per_second", result->conversion.median.convert);
+    print_number(stream, "inflate_bytes_per_second", result->conversion.median.inflate);
+    print_number(stream, "convert_ratio", result->conversion.median.ratio);
+    print_number(stream, "convert_ratio_best", result->conversion.best.ratio);
+    print_number(stream, "convert_ratio_processor", result->conversion.processor.ratio);
     fprintf(stream, "}\n");
 }

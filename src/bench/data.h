@@ -1,5 +1,6 @@
 /* How fast chains become batches on this machine, beside a plain read of as many bytes in the same
- * run, and how much memory a rank needs for its share of a very long chain. */
+ * run, how much memory a rank needs for its share of a very long chain, and how fast data of others
+ * become a store. */
 #ifndef CHAINRING_BENCH_DATA_H
 #define CHAINRING_BENCH_DATA_H
 
@@ -8,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/fatal.h"
+#include "bench/conversion.h"
 #include "context/partition.h"
 
 struct bench_data_options {
@@ -33,6 +35,7 @@ struct bench_data {
     double shard;
     double one;  /* the peak of opening a store and filling one batch; NaN: the system says not */
     double pair; /* of two batches, the second read ahead */
+    struct bench_conversion conversion;
 };
 
 /* Write a store of random numbers into a temporary folder, measure, and leave nothing behind. All
