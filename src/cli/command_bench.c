@@ -5,6 +5,7 @@
 
 #include "bench/attention.h"
 #include "bench/data.h"
+#include "bench/decode.h"
 #include "bench/environments.h"
 #include "bench/peak.h"
 #include "bench/ring.h"
@@ -84,6 +85,27 @@ static void bench_step(const struct config *config, struct failure *failure)
     }
 }
 
+static void bench_decode(const struct config *config, struct failure *failure)
+{
+    struct bench_decode_options options = {
+        .contexts = config->bench.contexts,
+        .length = config->bench.length,
+        .shape = config_learner_options(config).shape,
+        .kernel = (enum attention_choice)config->attention.kernel,
+        .threads = config->mesh.threads,
+        .repeats = config->bench.repeats,
+    };
+    struct bench_decode result;
+    if (!bench_decode_run(&result, &options, failure) || comm_rank() > 0) {
+        return;
+    }
+    if (config->bench.format == CONFIG_FORMAT_JSON) {
+        bench_decode_print_json(stdout, &result);
+    } else {
+        bench_decode_print_text(stdout, &result);
+    }
+}
+
 static void bench_ring(const struct config *config)
 {
     struct bench_attention_options options = attention_options(config);
@@ -151,6 +173,8 @@ enum exit_code command_bench(const struct config *config, const char *subject)
         bench_step(config, &failure);
     } else if (strcmp(subject, "attention") == 0) {
         bench_attention(config, &failure);
+    } else if (strcmp(subject, "decode") == 0) {
+        bench_decode(config, &failure);
     } else if (strcmp(subject, "peak") == 0) {
         bench_peak(config);
     } else if (strcmp(subject, "ring") == 0) {
@@ -161,7 +185,8 @@ enum exit_code command_bench(const struct config *config, const char *subject)
         bench_data(config, &failure);
     } else {
         failure_set(&failure, EXIT_CODE_USAGE,
-                    "bench: found \"%s\", expected step, attention, peak, ring, data or envs",
+                    "bench: found \"%s\", expected step, attention, decode, peak, ring, data or "
+                    "envs",
                     subject);
     }
     comm_agree(&failure);

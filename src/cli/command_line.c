@@ -40,7 +40,7 @@ static const struct command_entry entries[COMMANDS] = {
                                      CONFIG_READS(context) | CONFIG_READS(mesh) |
                                      CONFIG_READS(train)},
     [COMMAND_BENCH] = {.name = "bench",
-                       .help = "measure step, attention, peak, ring, data or envs on this machine",
+                       .help = "time step, attention, decode, peak, ring, data or envs here",
                        .positional = "NAME",
                        .argument = COMMAND_ARGUMENT_OTHER,
                        .sections = CONFIG_READS(context) | CONFIG_READS(model) |

@@ -142,6 +142,17 @@ static void test_bench_step_prints_time_shares_and_memory(void **state)
     expect_print(*state, 1, arguments, "\"attention_backward_seconds\": ");
 }
 
+static void test_bench_decode_prints_a_row_for_each_length(void **state)
+{
+    const char *small = "bench decode --length=400 --contexts=9 --width=32 --layers=1 --repeats=2 "
+                        "--threads=2";
+    expect_print(*state, 1, small, "for every 1000 tokens of context");
+    char arguments[256];
+    snprintf(arguments, sizeof arguments, "%s --format=json", small);
+    expect_print(*state, 1, arguments, "\"rows\": [{\"tokens\": 47, ");
+    expect_print(*state, 2, arguments, "{\"tokens\": 397, ");
+}
+
 static void test_bench_data_measures_and_leaves_nothing_behind(void **state)
 {
     const struct program *program = *state;
@@ -170,8 +181,8 @@ static void test_bench_envs_measures_the_named_tasks_or_all(void **state)
     struct support_outcome unknown = program_run(*state, 1, "bench envs --tasks=walker_wlk");
     support_expect_line(&unknown, EXIT_CODE_CONFIG, "chainring: ", "\"walker_walk\"");
     struct support_outcome outcome = program_run(*state, 0, "bench nothing");
-    support_expect_line(&outcome, EXIT_CODE_USAGE,
-                        "chainring: ", "expected step, attention, peak, ring, data or envs");
+    support_expect_line(&outcome, EXIT_CODE_USAGE, "chainring: ",
+                        "expected step, attention, decode, peak, ring, data or envs");
 }
 
 int main(int argc, char **argv)
@@ -189,6 +200,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_prestate(test_help_and_version_print, &program),
         cmocka_unit_test_prestate(test_bench_attention_prints_its_ratios, &program),
         cmocka_unit_test_prestate(test_bench_step_prints_time_shares_and_memory, &program),
+        cmocka_unit_test_prestate(test_bench_decode_prints_a_row_for_each_length, &program),
         cmocka_unit_test_prestate(test_bench_data_measures_and_leaves_nothing_behind, &program),
         cmocka_unit_test_prestate(test_bench_peak_prints_its_rates, &program),
         cmocka_unit_test_prestate(test_bench_envs_measures_the_named_tasks_or_all, &program),
