@@ -14,9 +14,6 @@
 /* The walker's observations and actions. */
 enum { OBSERVATIONS = 24, ACTIONS = 6 };
 
-/* A plain read is shared out in so many pieces for each thread. */
-enum { PIECES = 16 };
-
 /* Contexts of random numbers over a model of random numbers. */
 struct subject {
     struct bench_decode_options options;
@@ -25,10 +22,9 @@ struct subject {
     struct parameters parameters;
     struct decoder *decoder;
     struct steps last, now;
-    real *action;       /* (contexts x ACTIONS) */
-    size_t reals;       /* at `memory`: as many as the longest contexts' keys and values */
-    real *memory;       /* that is read */
-    size_t read, piece; /* reals of the read at hand, and of one piece of it */
+    real *action; /* (contexts x ACTIONS) */
+    size_t reals; /* at `memory`: as many as the longest contexts' keys and values */
+    real *memory; /* that is read */
 };
 
 /* Control steps of row `row`'s contexts. */
@@ -100,26 +96,10 @@ static double time_step(struct subject *subject, size_t steps)
     return clock_seconds() - begun;
 }
 
-static void read_piece(void *self, size_t item, size_t thread)
-{
-    struct subject *subject = self;
-    size_t first = item * subject->piece;
-    (void)thread;
-    if (first < subject->read) {
-        size_t left = subject->read - first;
-        (void)peak_read(subject->memory + first, left < subject->piece ? left : subject->piece);
-    }
-}
-
 static double time_read(struct subject *subject, double bytes)
 {
-    size_t pieces = PIECES * workers_count(subject->workers);
-    subject->read = (size_t)bytes / sizeof(real);
-    subject->piece = (subject->read + pieces - 1) / pieces;
     comm_barrier();
-    double begun = clock_seconds();
-    workers_run(subject->workers, pieces, read_piece, subject);
-    return clock_seconds() - begun;
+    return bytes / peak_read(subject->workers, subject->memory, (size_t)bytes / sizeof(real));
 }
 
 /* --- Measuring -------------------------------------------------------------------------------- */
@@ -175,23 +155,27 @@ static void time_rows(struct bench_decode *result, struct subject *subject)
     ceiling_close(&ceiling);
 }
 
-/* The line of least squares through the best times. */
+/* The line through the best times that is off by the least squares of shares of them. */
 static void fit_line(struct bench_decode *result)
 {
+    double weights = 0.0;
     double x = 0.0;
     double y = 0.0;
     double xx = 0.0;
     double xy = 0.0;
     for (size_t i = 0; i < BENCH_DECODE_ROWS; i++) {
         double tokens = (double)result->rows[i].tokens;
-        x += tokens / BENCH_DECODE_ROWS;
-        y += result->rows[i].step.best / BENCH_DECODE_ROWS;
-        xx += tokens * tokens / BENCH_DECODE_ROWS;
-        xy += tokens * result->rows[i].step.best / BENCH_DECODE_ROWS;
+        double seconds = result->rows[i].step.best;
+        double weight = 1.0 / (seconds * seconds);
+        weights += weight;
+        x += weight * tokens;
+        y += weight * seconds;
+        xx += weight * tokens * tokens;
+        xy += weight * tokens * seconds;
     }
-    double spread = xx - x * x;
-    result->per_token = spread > 0.0 ? (xy - x * y) / spread : 0.0;
-    result->fixed = y - result->per_token * x;
+    double spread = weights * xx - x * x;
+    result->per_token = spread > 0.0 ? (weights * xy - x * y) / spread : 0.0;
+    result->fixed = (y - result->per_token * x) / weights;
     for (size_t i = 0; i < BENCH_DECODE_ROWS; i++) {
         const struct bench_decode_row *row = &result->rows[i];
         double line = result->fixed + result->per_token * (double)row->tokens;

@@ -2,23 +2,47 @@
 #ifndef CHAINRING_BENCH_PEAK_H
 #define CHAINRING_BENCH_PEAK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
-/* Operations or bytes per second of one rank while all of them do the same. */
+#include "base/fatal.h"
+
+struct bench_peak_options {
+    size_t threads; /* of a rank; 0: its share of the cores */
+    size_t repeats;
+};
+
+/* Operations or bytes per second of one rank's threads together while all ranks do the same. */
 struct bench_rate {
     double best, median;
 };
 
-struct bench_peak {
-    size_t ranks, repeats;
-    struct bench_rate multiply_add; /* in registers, the widest vectors */
-    struct bench_rate gemm;         /* a product of two matrices */
-    struct bench_rate read;         /* bytes out of memory, far more than caches hold */
+/* Messages of one size between the first two ranks, in seconds a message. */
+struct bench_messages {
+    size_t bytes;
+    struct {
+        double best, median;
+    } one_way, both_ways; /* one after another; one each way at once */
 };
 
-/* Measure, by turns. Collective over the job. */
-struct bench_peak bench_peak_run(size_t repeats);
+enum { BENCH_PEAK_MESSAGES = 4 };
+
+struct bench_peak {
+    struct bench_peak_options options;
+    size_t ranks, threads;
+    struct bench_rate multiply_add; /* in registers, the widest vectors */
+    struct bench_rate gemm;         /* a product of two matrices */
+    struct bench_rate read, copy;   /* bytes of memory, far more than caches hold */
+    /* Where there are two ranks. */
+    bool is_one_node; /* the first two are on the same node */
+    struct bench_messages messages[BENCH_PEAK_MESSAGES];
+};
+
+/* Measure, by turns. False and a failure where the system refuses the threads. Collective over the
+ * job. */
+bool bench_peak_run(struct bench_peak *result, const struct bench_peak_options *options,
+                    struct failure *failure);
 
 /* A table for people; one JSON object for programs. Local. */
 void bench_peak_print_text(FILE *stream, const struct bench_peak *result);

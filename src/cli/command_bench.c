@@ -153,10 +153,14 @@ static void bench_data(const struct config *config, struct failure *failure)
     }
 }
 
-static void bench_peak(const struct config *config)
+static void bench_peak(const struct config *config, struct failure *failure)
 {
-    struct bench_peak result = bench_peak_run(config->bench.repeats);
-    if (comm_rank() > 0) {
+    struct bench_peak_options options = {
+        .threads = config->mesh.threads,
+        .repeats = config->bench.repeats,
+    };
+    struct bench_peak result;
+    if (!bench_peak_run(&result, &options, failure) || comm_rank() > 0) {
         return;
     }
     if (config->bench.format == CONFIG_FORMAT_JSON) {
@@ -176,7 +180,7 @@ enum exit_code command_bench(const struct config *config, const char *subject)
     } else if (strcmp(subject, "decode") == 0) {
         bench_decode(config, &failure);
     } else if (strcmp(subject, "peak") == 0) {
-        bench_peak(config);
+        bench_peak(config, &failure);
     } else if (strcmp(subject, "ring") == 0) {
         bench_ring(config);
     } else if (strcmp(subject, "envs") == 0) {

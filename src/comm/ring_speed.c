@@ -30,3 +30,49 @@ double ring_bandwidth(struct ring *ring, real *memory, size_t count, size_t repe
     }
     return best;
 }
+
+static void send(struct ring *ring, size_t place, const real *memory, size_t count)
+{
+    ring_send(ring, RING_KEYS_VALUES, place, 0, memory, count);
+    (void)ring_wait_sends(ring, RING_KEYS_VALUES);
+}
+
+static void receive(struct ring *ring, size_t place, real *memory, size_t count)
+{
+    ring_receive(ring, RING_KEYS_VALUES, place, 0, memory, count);
+    (void)ring_wait_receives(ring, RING_KEYS_VALUES);
+}
+
+/* Two messages between this place, one of the first two, and the other. */
+static void there_and_back(struct ring *ring, enum ring_way way, real *memory, size_t count)
+{
+    size_t other = 1 - ring_place(ring);
+    if (way == RING_BOTH_WAYS) {
+        ring_receive(ring, RING_KEYS_VALUES, other, 0, memory + count, count);
+        ring_send(ring, RING_KEYS_VALUES, other, 0, memory, count);
+        (void)ring_wait(ring, RING_KEYS_VALUES);
+    } else if (other == 1) {
+        send(ring, other, memory, count);
+        receive(ring, other, memory + count, count);
+    } else {
+        receive(ring, other, memory + count, count);
+        send(ring, other, memory, count);
+    }
+}
+
+double ring_message_seconds(struct ring *ring, enum ring_way way, real *memory, size_t count,
+                            size_t rounds)
+{
+    double seconds = 0.0;
+    invariant(ring_size(ring) > 1 && ring_group_count(ring) == 1);
+    comm_barrier();
+    if (ring_place(ring) < 2) {
+        double begun = clock_seconds();
+        for (size_t i = 0; i < rounds; i++) {
+            there_and_back(ring, way, memory, count);
+        }
+        seconds = (clock_seconds() - begun) / (double)rounds;
+    }
+    comm_max_double(&seconds, 1);
+    return way == RING_ONE_WAY ? seconds / 2.0 : seconds;
+}

@@ -1,5 +1,7 @@
 #include "math/peak.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "math/attention_kernel.h"
 #include "math/gemm.h"
@@ -65,11 +67,20 @@ void peak_fill(real *values, size_t count)
     }
 }
 
-double peak_read(const real *values, size_t count)
+/* --- Memory ----------------------------------------------------------------------------------- */
+
+/* Work is shared out in so many pieces for each thread, of whole lines of SUMS. */
+enum { PIECES = 16, SUMS = 64 };
+
+struct passage {
+    real *to; /* NULL: only read */
+    const real *from;
+    size_t count, piece;
+};
+
+static void read_all(const real *values, size_t count)
 {
-    enum { SUMS = 64 };
     real sums[SUMS] = {0};
-    double begun = clock_seconds();
     for (size_t i = 0; i + SUMS <= count; i += SUMS) {
         for (size_t j = 0; j < SUMS; j++) {
             sums[j] += values[i + j];
@@ -81,5 +92,40 @@ double peak_read(const real *values, size_t count)
     }
     volatile real sink = sum;
     (void)sink;
-    return (double)(count * sizeof *values) / (clock_seconds() - begun);
+}
+
+static void pass_piece(void *self, size_t item, size_t thread)
+{
+    const struct passage *passage = self;
+    size_t first = item * passage->piece;
+    (void)thread;
+    if (first >= passage->count) {
+        return;
+    }
+    size_t left = passage->count - first;
+    size_t count = left < passage->piece ? left : passage->piece;
+    if (passage->to) {
+        memcpy(passage->to + first, passage->from + first, count * sizeof *passage->to);
+    } else {
+        read_all(passage->from + first, count);
+    }
+}
+
+static double pass(struct workers *workers, struct passage passage)
+{
+    size_t pieces = PIECES * workers_count(workers);
+    passage.piece = (passage.count / pieces + SUMS) / SUMS * SUMS;
+    double begun = clock_seconds();
+    workers_run(workers, pieces, pass_piece, &passage);
+    return (double)(passage.count * sizeof(real)) / (clock_seconds() - begun);
+}
+
+double peak_read(struct workers *workers, const real *values, size_t count)
+{
+    return pass(workers, (struct passage){.from = values, .count = count});
+}
+
+double peak_copy(struct workers *workers, real *to, const real *from, size_t count)
+{
+    return pass(workers, (struct passage){.to = to, .from = from, .count = count});
 }

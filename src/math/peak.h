@@ -25,9 +25,10 @@ struct peak {
 /* Both, while all threads do the same. memory: PEAK_REALS for each thread. */
 struct peak peak_of_threads(struct workers *workers, real *memory, size_t repeats);
 
-/* Bytes per second of reading `count` reals once, in their order; peak_fill makes their memory
- * real first. */
+/* Bytes per second, all threads together, of reading `count` reals once, or of copying them (a byte
+ * that is read and written counts once). peak_fill makes memory real first. */
 void peak_fill(real *values, size_t count);
-double peak_read(const real *values, size_t count);
+double peak_read(struct workers *workers, const real *values, size_t count);
+double peak_copy(struct workers *workers, real *to, const real *from, size_t count);
 
 #endif

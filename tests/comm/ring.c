@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "comm/comm.h"
+#include "comm/ring_speed.h"
 #include "tests/support/support_mpi.h"
 
 enum { LARGE = 1500000, SMALL = 5 };
@@ -261,6 +262,27 @@ static void test_places_must_be_others_of_the_ring(void **state)
     ring_close(ring);
 }
 
+/* What was timed has been there: each of the first two places holds the other's numbers. */
+static void test_timed_messages_arrive_and_all_ranks_agree_on_their_time(void **state)
+{
+    (void)state;
+    struct ring *ring = ring_open(comm_size(), 0);
+    size_t own = ring_place(ring);
+    real *memory = memory_take(2 * SMALL, sizeof *memory);
+    for (int way = RING_ONE_WAY; ring_size(ring) > 1 && way <= RING_BOTH_WAYS; way++) {
+        write_marks(memory, 2 * SMALL, own, RING_KEYS_VALUES, (size_t)way);
+        double seconds = ring_message_seconds(ring, (enum ring_way)way, memory, SMALL, 3);
+        double most = seconds;
+        comm_max_double(&most, 1);
+        assert_true(seconds > 0.0 && seconds == most);
+        if (own < 2) {
+            expect_marks(memory + SMALL, SMALL, 1 - own, RING_KEYS_VALUES, (size_t)way);
+        }
+    }
+    memory_free(memory);
+    ring_close(ring);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +296,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_empty_message_sends_nothing),
         cmocka_unit_test(test_wait_accepts_what_progress_has_completed),
         cmocka_unit_test(test_places_must_be_others_of_the_ring),
+        cmocka_unit_test(test_timed_messages_arrive_and_all_ranks_agree_on_their_time),
     };
     return support_mpi_run(argc, argv, "ring", tests, sizeof tests / sizeof tests[0]);
 }
