@@ -120,18 +120,33 @@ size_t loader_pass_count(const struct loader *loader, size_t groups)
     return (share_of(loader, groups) + pass - 1) / pass;
 }
 
-bool loader_batch_bind(const struct loader *loader, struct batch *batch, struct arena *arena,
-                       enum partition_rule rule, size_t places, size_t place, size_t groups,
-                       struct failure *failure)
+/* A batch with room for trajectories of so many steps. */
+static bool bind(const struct loader *loader, struct batch *batch, struct arena *arena,
+                 enum partition_rule rule, size_t places, size_t place, size_t groups,
+                 size_t length_max, struct failure *failure)
 {
     if (!check_groups(loader, groups, failure)) {
         return false;
     }
     const struct store_spec *spec = store_spec(loader->store);
-    size_t steps_max = loader->options.chain.trials * store_length_max(loader->store);
-    batch_bind(batch, arena, rule, places, place, pass_of(loader, groups), steps_max,
-               spec->observation_dim, spec->action_dim);
+    batch_bind(batch, arena, rule, places, place, pass_of(loader, groups),
+               loader->options.chain.trials * length_max, spec->observation_dim, spec->action_dim);
     return true;
+}
+
+bool loader_batch_bind(const struct loader *loader, struct batch *batch, struct arena *arena,
+                       enum partition_rule rule, size_t places, size_t place, size_t groups,
+                       struct failure *failure)
+{
+    return bind(loader, batch, arena, rule, places, place, groups, store_length_max(loader->store),
+                failure);
+}
+
+bool loader_plan_bind(const struct loader *loader, struct batch *plan, struct arena *arena,
+                      enum partition_rule rule, size_t places, size_t place, size_t groups,
+                      struct failure *failure)
+{
+    return bind(loader, plan, arena, rule, places, place, groups, 0, failure);
 }
 
 /* The slice's chains, and their cut over the ring. */
@@ -198,11 +213,16 @@ static void write_rows(const struct loader *loader, const struct steps *steps,
     steps->done[row + piece->count - 1] = (real)(is_last && is_reached ? 1.0 : 0.0);
 }
 
+/* What is done with each stretch of a shard. */
+typedef bool visitor(struct loader *loader, const struct steps *steps, struct stretch stretch,
+                     struct failure *failure);
+
 static bool fill_stretch(struct loader *loader, const struct steps *steps, struct stretch stretch,
                          struct failure *failure)
 {
     size_t episode = stretch.chain->episodes[stretch.trial];
     double earned;
+    invariant(stretch.row + stretch.count <= steps->row_max);
     if (!sum_rewards(loader, episode, stretch.first, &earned, failure)) {
         return false;
     }
@@ -222,9 +242,19 @@ static bool fill_stretch(struct loader *loader, const struct steps *steps, struc
     return true;
 }
 
+static bool expect_stretch(struct loader *loader, const struct steps *steps, struct stretch stretch,
+                           struct failure *failure)
+{
+    (void)steps;
+    (void)failure;
+    size_t episode = stretch.chain->episodes[stretch.trial];
+    store_expect_read(loader->store, loader->task, episode, stretch.first, stretch.count);
+    return true;
+}
+
 /* A segment counts steps along the whole chain: visit each trajectory that it touches. */
-static bool fill_segment(struct loader *loader, const struct steps *steps,
-                         const struct segment *segment, struct failure *failure)
+static bool visit_segment(struct loader *loader, const struct steps *steps,
+                          const struct segment *segment, visitor *visit, struct failure *failure)
 {
     const struct chain *chain = &loader->chains[segment->context];
     size_t end = segment->first + segment->count;
@@ -239,7 +269,7 @@ static bool fill_segment(struct loader *loader, const struct steps *steps,
                                       .first = from - trial_begin,
                                       .count = to - from,
                                       .row = segment->row + (from - segment->first)};
-            if (!fill_stretch(loader, steps, stretch, failure)) {
+            if (!visit(loader, steps, stretch, failure)) {
                 return false;
             }
         }
@@ -248,8 +278,9 @@ static bool fill_segment(struct loader *loader, const struct steps *steps,
     return true;
 }
 
-bool loader_fill(struct loader *loader, struct batch *batch, uint64_t step,
-                 struct loader_slice slice, struct failure *failure)
+/* Draw a slice's chains and visit all that this place holds of them. */
+static bool visit_shard(struct loader *loader, struct batch *batch, uint64_t step,
+                        struct loader_slice slice, visitor *visit, struct failure *failure)
 {
     invariant(slice.group < slice.groups);
     if (!check_groups(loader, slice.groups, failure)) {
@@ -258,16 +289,30 @@ bool loader_fill(struct loader *loader, struct batch *batch, uint64_t step,
     invariant(slice.pass < loader_pass_count(loader, slice.groups));
     draw(loader, batch, step, slice);
     const struct shard *shard = batch_shard(batch);
-    invariant(shard->row_count <= batch->steps.row_max);
-    for (size_t i = 0; i < shard->segment_count; i++) {
-        if (!fill_segment(loader, &batch->steps, &shard->segments[i], failure)) {
-            return false;
-        }
+    bool ok = true;
+    for (size_t i = 0; ok && i < shard->segment_count; i++) {
+        ok = visit_segment(loader, &batch->steps, &shard->segments[i], visit, failure);
     }
+    return ok;
+}
+
+bool loader_fill(struct loader *loader, struct batch *batch, uint64_t step,
+                 struct loader_slice slice, struct failure *failure)
+{
+    if (!visit_shard(loader, batch, step, slice, fill_stretch, failure)) {
+        return false;
+    }
+    const struct shard *shard = batch_shard(batch);
     double weights = 0.0;
     for (size_t row = 0; row < shard->row_count; row++) {
         weights += (double)batch->steps.weight[row];
     }
     batch->predicted = weights * (double)batch->steps.action_dim;
     return true;
+}
+
+bool loader_expect(struct loader *loader, struct batch *plan, uint64_t step,
+                   struct loader_slice slice, struct failure *failure)
+{
+    return visit_shard(loader, plan, step, slice, expect_stretch, failure);
 }

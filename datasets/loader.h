@@ -55,6 +55,11 @@ bool loader_batch_bind(const struct loader *loader, struct batch *batch, struct 
                        enum partition_rule rule, size_t places, size_t place, size_t groups,
                        struct failure *failure);
 
+/* The same without rows: a batch that can only be expected. */
+bool loader_plan_bind(const struct loader *loader, struct batch *plan, struct arena *arena,
+                      enum partition_rule rule, size_t places, size_t place, size_t groups,
+                      struct failure *failure);
+
 /* Batches that a group fills for each step, the same for all groups; in the last a group may have
  * no contexts left. */
 size_t loader_pass_count(const struct loader *loader, size_t groups);
@@ -69,5 +74,11 @@ size_t loader_pass_count(const struct loader *loader, size_t groups);
  * Allocates nothing. */
 bool loader_fill(struct loader *loader, struct batch *batch, uint64_t step,
                  struct loader_slice slice, struct failure *failure);
+
+/* Have the system bring into memory what loader_fill will read for the same slice. Draws its chains
+ * into the plan (loader_plan_bind) and reads nothing itself. False and a failure where there are
+ * fewer contexts than groups. Allocates nothing. */
+bool loader_expect(struct loader *loader, struct batch *plan, uint64_t step,
+                   struct loader_slice slice, struct failure *failure);
 
 #endif

@@ -1,6 +1,7 @@
 #include "datasets/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -166,6 +167,25 @@ bool store_read(const struct store *store, size_t task, size_t episode, size_t f
             read_rows(store, STORE_OBSERVATION, step + episode, count, observation, failure)) &&
            (!action || read_rows(store, STORE_ACTION, step, count, action, failure)) &&
            (!reward || read_rows(store, STORE_REWARD + task, step, count, reward, failure));
+}
+
+static void expect_rows(const struct store *store, size_t array, size_t first, size_t count)
+{
+    const struct store_array *of = &store->arrays[array];
+    invariant(first <= of->rows && count <= of->rows - first);
+    size_t row_bytes = store_row_bytes(of);
+    /* Advice: where it is not taken, reading is slower and nothing else. */
+    posix_fadvise(store->file, (off_t)(of->offset + first * row_bytes), (off_t)(count * row_bytes),
+                  POSIX_FADV_WILLNEED);
+}
+
+void store_expect_read(const struct store *store, size_t task, size_t episode, size_t first,
+                       size_t count)
+{
+    size_t start = (size_t)store->index.start[episode];
+    expect_rows(store, STORE_OBSERVATION, start + first + episode, count);
+    expect_rows(store, STORE_ACTION, start + first, count);
+    expect_rows(store, STORE_REWARD + task, start, first + count);
 }
 
 bool store_read_physics(const struct store *store, size_t episode, size_t first, size_t count,

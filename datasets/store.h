@@ -153,6 +153,11 @@ double store_return(const struct store *store, size_t task, size_t episode);
 bool store_read(const struct store *store, size_t task, size_t episode, size_t first, size_t count,
                 float *observation, float *action, float *reward, struct failure *failure);
 
+/* The same steps, and the rewards of all before them, will be read soon: the system is told to
+ * bring them into memory meanwhile, as far as it likes. Thread-safe. */
+void store_expect_read(const struct store *store, size_t task, size_t episode, size_t first,
+                       size_t count);
+
 /* Rows [first, first + count) of an episode's physics (count x physics_dim), of which it has one
  * more than steps; and the numbers of its hidden task (hidden_dim). Nothing is read where the store
  * has none. Failures as of store_read. Thread-safe. */

@@ -25,8 +25,8 @@ struct subject {
     int file; /* the store's, for plain reads */
     struct scaling scaling;
     struct loader *loader;
-    struct arena arenas[PREFETCH_BATCHES];
-    struct batch batches[PREFETCH_BATCHES];
+    struct arena arena;
+    struct prefetch prefetch;
     size_t rows; /* of this rank's shard */
     char *bytes; /* that as many rows have in the store */
 };
@@ -60,36 +60,32 @@ static void open_loader(struct subject *subject, struct failure *failure)
     subject->loader = loader_open(subject->store, 0, &subject->scaling, &options, failure);
 }
 
-static bool bind(struct subject *subject, size_t which, enum partition_rule rule,
-                 struct failure *failure)
+static bool bind_to(struct subject *subject, struct arena *arena, enum partition_rule rule,
+                    struct failure *failure)
+{
+    return prefetch_bind(&subject->prefetch, subject->loader, arena, rule, comm_size(), comm_rank(),
+                         0, 1, failure);
+}
+
+static bool bind(struct subject *subject, enum partition_rule rule, struct failure *failure)
 {
     struct arena measure = {0};
-    struct batch unbound;
-    if (!loader_batch_bind(subject->loader, &unbound, &measure, rule, comm_size(), comm_rank(), 1,
-                           failure)) {
+    if (!bind_to(subject, &measure, rule, failure)) {
         return false;
     }
     /* Not arena_open: it takes whole large pages, which would be most of so small a batch. */
-    subject->arenas[which] =
+    subject->arena =
         (struct arena){.base = memory_take(measure.peak + 1, 1), .capacity = measure.peak};
-    return loader_batch_bind(subject->loader, &subject->batches[which], &subject->arenas[which],
-                             rule, comm_size(), comm_rank(), 1, failure);
+    return bind_to(subject, &subject->arena, rule, failure);
 }
 
-static bool fill(struct subject *subject, uint64_t step, struct failure *failure)
+/* As a training run does. */
+static void take_batches(struct subject *subject, struct failure *failure)
 {
-    return loader_fill(subject->loader, &subject->batches[0], step,
-                       (struct loader_slice){.groups = 1}, failure);
-}
-
-/* As a training run does: take a batch, and the next one is filled meanwhile. */
-static void fill_pair(struct subject *subject, struct failure *failure)
-{
-    struct prefetch *prefetch = prefetch_open(subject->loader, subject->batches, 0, 1, failure);
-    for (uint64_t step = 1; prefetch && step <= PREFETCH_BATCHES; step++) {
-        prefetch_take(prefetch, step, 0, failure);
+    enum { TRAINING_STEPS = 3 };
+    for (uint64_t step = 1; step <= TRAINING_STEPS; step++) {
+        prefetch_take(&subject->prefetch, step, 0, failure);
     }
-    prefetch_close(prefetch);
 }
 
 /* The bytes of a row of struct steps. */
@@ -98,7 +94,7 @@ static size_t row_bytes(void)
     return (OBSERVATIONS + ACTIONS + 4) * sizeof(real) + 2 * sizeof(uint32_t);
 }
 
-/* Peaks of the store and its loader with one batch and with two. */
+/* The peak of the store, its loader and what it reads ahead. */
 static void measure_memory(struct bench_data *result, struct subject *subject, const char *path,
                            enum partition_rule rule, struct failure *failure)
 {
@@ -109,28 +105,22 @@ static void measure_memory(struct bench_data *result, struct subject *subject, c
         return;
     }
     open_loader(subject, failure);
-    if (!subject->loader || !bind(subject, 0, rule, failure) || !fill(subject, 0, failure)) {
+    if (!subject->loader || !bind(subject, rule, failure)) {
         return;
     }
-    subject->rows = batch_shard(&subject->batches[0])->row_count;
+    take_batches(subject, failure);
+    subject->rows = batch_shard(&subject->prefetch.batch)->row_count;
     result->shard = (double)(subject->rows * row_bytes());
-    result->one = resident_peak() - before;
-    if (bind(subject, 1, rule, failure)) {
-        fill_pair(subject, failure);
-        result->pair = resident_peak() - before;
-    }
+    result->peak = resident_peak() - before;
 }
 
 /* Keep the numbers of the rank that needs most beside what it holds. */
 static void keep_largest(struct bench_data *result)
 {
-    double largest[2] = {result->one / result->shard, result->pair / result->shard};
-    double shard = result->shard;
-    comm_max_double(largest, 2);
-    comm_max_double(&shard, 1);
-    result->shard = shard;
-    result->one = largest[0] * shard;
-    result->pair = largest[1] * shard;
+    double ratio = result->peak / result->shard;
+    comm_max_double(&ratio, 1);
+    comm_max_double(&result->shard, 1);
+    result->peak = ratio * result->shard;
 }
 
 /* --- Speed ------------------------------------------------------------------------------------ */
@@ -165,7 +155,7 @@ static double measure_fill(struct subject *subject, uint64_t step, struct failur
     comm_barrier();
     double begun = clock_seconds();
     for (size_t turn = 0; turn < TURNS; turn++) {
-        fill(subject, step, failure);
+        prefetch_take(&subject->prefetch, step, 0, failure);
     }
     comm_barrier();
     return TURNS * (double)stored_bytes(CHAIN_STEPS) / (clock_seconds() - begun);
@@ -210,10 +200,8 @@ static void measure_speed(struct bench_data *result, struct subject *subject,
 
 static void subject_close(struct subject *subject)
 {
-    for (size_t i = 0; i < PREFETCH_BATCHES; i++) {
-        batch_close(&subject->batches[i]);
-        memory_free(subject->arenas[i].base);
-    }
+    prefetch_unbind(&subject->prefetch);
+    memory_free(subject->arena.base);
     loader_close(subject->loader);
     close(subject->file);
     store_close(subject->store);
@@ -298,10 +286,8 @@ void bench_data_print_text(FILE *stream, const struct bench_data *result)
             tokens_per_byte * result->fill.median, tokens_per_byte * result->fill.best);
     fprintf(stream, "%-44s%12s%12s\n", "memory of a rank", "MiB", "ratio");
     fprintf(stream, "%-44s%12.2f\n", "its shard of the chain", result->shard / mebi);
-    fprintf(stream, "%-44s%12.2f%12.2f\n", "peak with one batch, to one shard", result->one / mebi,
-            result->one / result->shard);
-    fprintf(stream, "%-44s%12.2f%12.2f\n", "peak with the next read ahead, to two",
-            result->pair / mebi, result->pair / (PREFETCH_BATCHES * result->shard));
+    fprintf(stream, "%-44s%12.2f%12.2f\n", "peak while batches are read ahead", result->peak / mebi,
+            result->peak / result->shard);
     print_conversion(stream, &result->conversion);
 }
 
@@ -332,8 +318,7 @@ void bench_data_print_json(FILE *stream, const struct bench_data *result)
     print_number(stream, "tokens_per_second",
                  (double)result->tokens * result->fill.median / result->bytes);
     print_number(stream, "shard_bytes", result->shard);
-    print_number(stream, "peak_bytes", result->one);
-    print_number(stream, "peak_bytes_read_ahead", result->pair);
+    print_number(stream, "peak_bytes", result->peak);
     print_number(stream, "convert_bytes_per_second", result->conversion.median.convert);
     print_number(stream, "inflate_bytes_per_second", result->conversion.median.inflate);
     print_number(stream, "convert_ratio", result->conversion.median.ratio);

@@ -33,8 +33,7 @@ struct bench_data {
     /* Bytes on the rank where the peak is largest beside its shard, which is the rows of a batch:
      */
     double shard;
-    double one;  /* the peak of opening a store and filling one batch; NaN: the system says not */
-    double pair; /* of two batches, the second read ahead */
+    double peak; /* of opening a store and taking batches, read ahead; NaN: the system says not */
     struct bench_conversion conversion;
 };
 

@@ -3,7 +3,6 @@
 #include <stdint.h>
 
 #include "base/real.h"
-#include "datasets/prefetch.h"
 #include "model/parameters.h"
 
 struct footprint footprint_of(const struct model_shape *shape)
@@ -21,7 +20,7 @@ struct footprint footprint_of(const struct model_shape *shape)
     return (struct footprint){
         .token_of_layer = (double)(kept * sizeof(real)),
         .token = (double)(at_hand * sizeof(real)),
-        .step = (double)(PREFETCH_BATCHES * data + shape->action_dim * sizeof(real)),
+        .step = (double)(data + shape->action_dim * sizeof(real)),
         .parameters = (double)(learned * sizeof(real)),
     };
 }

@@ -14,15 +14,14 @@ static void bind_all(struct learner *learner)
     const struct learner_options *options = &learner->options;
     const struct model_shape *shape = &options->shape;
     struct failure failure = {0};
-    for (size_t i = 0; i < PREFETCH_BATCHES; i++) {
-        loader_batch_bind(learner->loader, &learner->batches[i], &learner->arena, options->rule,
-                          ring_size(learner->ring), ring_place(learner->ring),
-                          ring_group_count(learner->ring), &failure);
-    }
+    struct ring *ring = learner->ring;
+    prefetch_bind(&learner->prefetch, learner->loader, &learner->arena, options->rule,
+                  ring_size(ring), ring_place(ring), ring_group(ring), ring_group_count(ring),
+                  &failure);
     comm_agree(&failure);
     struct transformer_options transformer = {
-        .rows_max = learner->batches[0].steps.row_max,
-        .contexts_max = learner->batches[0].partition.context_max,
+        .rows_max = learner->prefetch.batch.steps.row_max,
+        .contexts_max = learner->prefetch.batch.partition.context_max,
         .kernel = options->kernel,
         .query_block = options->query_block,
         .key_block = options->key_block,
@@ -64,19 +63,12 @@ void learner_open(struct learner *learner, const struct learner_options *options
     arena_open(&learner->arena, bytes);
     bind_all(learner);
     parameters_initialise(&learner->weights, &options->shape, options->seed);
-    struct failure failure = {0};
-    learner->prefetch =
-        prefetch_open(loader, learner->batches, ring_group(ring), ring_group_count(ring), &failure);
-    comm_agree(&failure);
 }
 
 void learner_close(struct learner *learner)
 {
     transformer_close(&learner->transformer);
-    prefetch_close(learner->prefetch);
-    for (size_t i = 0; i < PREFETCH_BATCHES; i++) {
-        batch_close(&learner->batches[i]);
-    }
+    prefetch_unbind(&learner->prefetch);
     arena_close(&learner->arena);
 }
 
@@ -113,7 +105,7 @@ static void learn_pass(struct learner *learner, double totals[TOTALS], struct le
     struct failure failure = {0};
     struct transformer *transformer = &learner->transformer;
     const struct ring_journey *journey = &transformer->attention.journey;
-    const struct batch *batch = prefetch_take(learner->prefetch, number, pass, &failure);
+    const struct batch *batch = prefetch_take(&learner->prefetch, number, pass, &failure);
     ledger_charge(ledger, LEDGER_DATA);
     comm_agree(&failure);
     ledger_charge(ledger, LEDGER_RANKS);

@@ -37,8 +37,7 @@ struct learner {
     struct loader *loader;   /* borrowed */
     struct workers *workers; /* borrowed */
     struct arena arena;
-    struct batch batches[PREFETCH_BATCHES];
-    struct prefetch *prefetch; /* fills one batch while the other is computed with */
+    struct prefetch prefetch; /* the batches */
     struct transformer transformer;
     struct parameters weights, gradients;
     struct adamw adamw;

@@ -1,4 +1,4 @@
-/* Batches that are filled ahead are those that the loader fills when asked. */
+/* Batches whose reading was expected are those that the loader fills when asked. */
 #include "tests/support/support.h"
 
 #include <stdio.h>
@@ -17,8 +17,7 @@ struct fixture {
     struct loader *direct, *ahead; /* two of the same options */
     struct loader_sample wanted;   /* filled by the first */
     struct arena arena;
-    struct batch batches[PREFETCH_BATCHES]; /* by the prefetch, from the second */
-    struct prefetch *prefetch;
+    struct prefetch prefetch; /* from the second */
 };
 
 static struct loader *open_loader(const struct fixture *fixture)
@@ -34,16 +33,13 @@ static struct loader *open_loader(const struct fixture *fixture)
 static void bind(struct fixture *fixture)
 {
     struct failure failure = {0};
-    for (size_t i = 0; i < PREFETCH_BATCHES; i++) {
-        assert_true(loader_batch_bind(fixture->ahead, &fixture->batches[i], &fixture->arena,
-                                      PARTITION_ZIGZAG, 2, 1, GROUPS, &failure));
-    }
+    assert_true(prefetch_bind(&fixture->prefetch, fixture->ahead, &fixture->arena, PARTITION_ZIGZAG,
+                              2, 1, 1, GROUPS, &failure));
 }
 
 static int set_up(void **state)
 {
     static struct fixture fixture;
-    struct failure failure = {0};
     fixture = (struct fixture){0};
     snprintf(fixture.path, sizeof fixture.path, "%s", loader_sample_path());
     fixture.store = loader_sample_store(fixture.path, &loader_sample_mixed);
@@ -55,8 +51,6 @@ static int set_up(void **state)
     size_t bytes = fixture.arena.peak;
     arena_open(&fixture.arena, bytes);
     bind(&fixture);
-    fixture.prefetch = prefetch_open(fixture.ahead, fixture.batches, 1, GROUPS, &failure);
-    assert_non_null(fixture.prefetch);
     *state = &fixture;
     return 0;
 }
@@ -64,10 +58,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
-    prefetch_close(fixture->prefetch);
-    for (size_t i = 0; i < PREFETCH_BATCHES; i++) {
-        batch_close(&fixture->batches[i]);
-    }
+    prefetch_unbind(&fixture->prefetch);
     arena_close(&fixture->arena);
     loader_sample_unbind(&fixture->wanted);
     loader_close(fixture->direct);
@@ -96,7 +87,7 @@ static void expect_pass(struct fixture *fixture, uint64_t step, size_t pass)
 {
     struct failure failure = {0};
     const struct loader_slice slice = {.group = 1, .groups = GROUPS, .pass = pass};
-    struct batch *batch = prefetch_take(fixture->prefetch, step, pass, &failure);
+    const struct batch *batch = prefetch_take(&fixture->prefetch, step, pass, &failure);
     assert_non_null(batch);
     assert_true(loader_fill(fixture->direct, &fixture->wanted.batch, step, slice, &failure));
     expect_same_batch(batch, &fixture->wanted.batch);
@@ -121,37 +112,30 @@ static void test_prefetch_fills_whatever_is_asked_for_instead(void **state)
     expect_pass(*state, 2, 1);
 }
 
-/* Not before: the step at hand is whole, whatever the thread has met since. */
 static void test_prefetch_fails_where_the_data_are_needed(void **state)
 {
     struct fixture *fixture = *state;
     struct failure failure = {0};
     assert_int_equal(truncate(fixture->path, 256), 0);
     for (size_t i = 0; i < 2; i++) {
-        assert_null(prefetch_take(fixture->prefetch, 2, 0, &failure));
+        assert_null(prefetch_take(&fixture->prefetch, 2, 0, &failure));
         assert_int_equal(failure.code, EXIT_CODE_IO);
         assert_non_null(strstr(failure.text, fixture->path));
         failure = (struct failure){0};
     }
 }
 
-/* The step that the thread fills ahead when the file is cut short may be lost or whole, but nobody
- * is told before asking for it. */
-static void test_prefetch_keeps_a_failure_to_itself_until_then(void **state)
+static void test_a_plan_takes_no_room_for_rows(void **state)
 {
     struct fixture *fixture = *state;
     struct failure failure = {0};
-    expect_pass(fixture, 1, 0);
-    assert_int_equal(truncate(fixture->path, 256), 0);
-    (void)prefetch_take(fixture->prefetch, 1, 1, &failure);
-    failure = (struct failure){0};
-    assert_null(prefetch_take(fixture->prefetch, 2, 0, &failure));
-    assert_int_equal(failure.code, EXIT_CODE_IO);
-}
-
-static void test_prefetch_that_nobody_asks_closes(void **state)
-{
-    (void)state;
+    struct arena batch = {0}, plan = {0};
+    struct batch bound;
+    assert_true(loader_batch_bind(fixture->ahead, &bound, &batch, PARTITION_ZIGZAG, 2, 1, GROUPS,
+                                  &failure));
+    assert_true(
+        loader_plan_bind(fixture->ahead, &bound, &plan, PARTITION_ZIGZAG, 2, 1, GROUPS, &failure));
+    assert_true(100 * plan.used < batch.used);
 }
 
 int main(void)
@@ -162,9 +146,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_prefetch_fails_where_the_data_are_needed, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(test_prefetch_keeps_a_failure_to_itself_until_then, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_prefetch_that_nobody_asks_closes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_plan_takes_no_room_for_rows, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
