@@ -121,13 +121,15 @@ VECTOR_INLINE void exponentiate_cache(const struct attention_cache_group *group,
 
 /* --- Output ----------------------------------------------------------------------------------- */
 
-/* output += weights . values, a tile of columns wide. Sums of successive tokens wait for one
- * another, so narrow tiles keep several. All but the pointers are constants where this is called.
- */
-VECTOR_INLINE void gather_tile(real *output, size_t row_stride, const real *weights,
-                               const real *value, size_t width, size_t tokens, size_t count,
-                               size_t vectors, size_t chains)
+/* output += weights . values, a tile of columns. The sums of one token after another wait for each
+ * other, so narrow tiles keep several. The last three are constants where this is called. */
+VECTOR_INLINE void gather_tile(const struct attention_cache_group *group,
+                               const struct attention_cache_block *block, size_t column,
+                               size_t count, size_t vectors, size_t chains)
 {
+    const size_t width = group->width;
+    const real *weights = group->scores;
+    const real *value = block->value + column;
     vector sum[CACHE_TILE][ATTENTION_CACHE_QUERIES][CACHE_TILE];
     for (size_t c = 0; c < chains; c++) {
         for (size_t i = 0; i < count; i++) {
@@ -137,7 +139,7 @@ VECTOR_INLINE void gather_tile(real *output, size_t row_stride, const real *weig
         }
     }
     size_t token = 0;
-    for (; token + chains <= tokens; token += chains) {
+    for (; token + chains <= block->count; token += chains) {
         for (size_t c = 0; c < chains; c++) {
             vector line[CACHE_TILE];
             for (size_t v = 0; v < vectors; v++) {
@@ -151,7 +153,7 @@ VECTOR_INLINE void gather_tile(real *output, size_t row_stride, const real *weig
             }
         }
     }
-    for (; token < tokens; token++) {
+    for (; token < block->count; token++) {
         for (size_t i = 0; i < count; i++) {
             vector factor = vector_all(weights[i * ATTENTION_CACHE_BLOCK + token]);
             for (size_t v = 0; v < vectors; v++) {
@@ -162,7 +164,7 @@ VECTOR_INLINE void gather_tile(real *output, size_t row_stride, const real *weig
     }
     for (size_t i = 0; i < count; i++) {
         for (size_t v = 0; v < vectors; v++) {
-            real *to = output + i * row_stride + v * VECTOR_LANES;
+            real *to = group->output + i * group->row_stride + column + v * VECTOR_LANES;
             vector total = vector_load(to);
             for (size_t c = 0; c < chains; c++) {
                 total = total + sum[c][i][v];
@@ -176,26 +178,16 @@ VECTOR_INLINE void gather_tile(real *output, size_t row_stride, const real *weig
 VECTOR_INLINE void gather_block(const struct attention_cache_group *group,
                                 const struct attention_cache_block *block, size_t count)
 {
-    size_t left = (group->width + VECTOR_LANES - 1) / VECTOR_LANES;
-    for (size_t column = 0; left > 0;) {
-        size_t vectors = left < CACHE_TILE ? left : CACHE_TILE;
-        real *output = group->output + column;
-        const real *value = block->value + column;
-        if (vectors == 1) {
-            gather_tile(output, group->row_stride, group->scores, value, group->width, block->count,
-                        count, 1, CACHE_TILE);
-        } else if (vectors == 2) {
-            gather_tile(output, group->row_stride, group->scores, value, group->width, block->count,
-                        count, 2, CACHE_TILE / 2);
-        } else if (vectors == 3) {
-            gather_tile(output, group->row_stride, group->scores, value, group->width, block->count,
-                        count, 3, 1);
-        } else {
-            gather_tile(output, group->row_stride, group->scores, value, group->width, block->count,
-                        count, CACHE_TILE, 1);
-        }
-        column += vectors * VECTOR_LANES;
-        left -= vectors;
+    size_t end = (group->width + VECTOR_LANES - 1) / VECTOR_LANES * VECTOR_LANES;
+    size_t column = 0;
+    for (; column + CACHE_TILE * VECTOR_LANES <= end; column += CACHE_TILE * VECTOR_LANES) {
+        gather_tile(group, block, column, count, CACHE_TILE, 1);
+    }
+    for (; column + 2 * VECTOR_LANES <= end; column += 2 * VECTOR_LANES) {
+        gather_tile(group, block, column, count, 2, CACHE_TILE / 2);
+    }
+    for (; column < end; column += VECTOR_LANES) {
+        gather_tile(group, block, column, count, 1, CACHE_TILE);
     }
 }
 
