@@ -48,6 +48,26 @@ void random_words_at(uint32_t words[4], uint64_t seed, enum random_purpose purpo
     generate(words, key, counter);
 }
 
+void random_words_from(uint32_t *restrict words, size_t count, uint64_t seed,
+                       enum random_purpose purpose, uint64_t step, uint32_t sample,
+                       uint32_t position)
+{
+    uint32_t key[2];
+    uint32_t counter[4];
+    name_stream(key, counter, seed, purpose, step, sample);
+    /* Without memory between, the compiler makes this vectors of positions. */
+    const philox4x32_key_t with = {{key[0], key[1]}};
+    const uint32_t of_sample = counter[1], low = counter[2], high = counter[3];
+    for (size_t i = 0; i < count; i++) {
+        philox4x32_ctr_t in = {{position + (uint32_t)i, of_sample, low, high}};
+        philox4x32_ctr_t out = philox4x32(in, with);
+        words[i] = out.v[0];
+        words[count + i] = out.v[1];
+        words[2 * count + i] = out.v[2];
+        words[3 * count + i] = out.v[3];
+    }
+}
+
 uint32_t random_word(struct random *random)
 {
     if (random->used == 4) {

@@ -43,4 +43,10 @@ uint64_t random_below(struct random *random, uint64_t limit);          /* 0 .. l
 void random_words_at(uint32_t words[4], uint64_t seed, enum random_purpose purpose, uint64_t step,
                      uint32_t sample, uint32_t position);
 
+/* The same at `count` neighbouring positions from `position` on, several at a time: word w of the
+ * i-th is words[w * count + i]. */
+void random_words_from(uint32_t *restrict words, size_t count, uint64_t seed,
+                       enum random_purpose purpose, uint64_t step, uint32_t sample,
+                       uint32_t position);
+
 #endif

@@ -2,6 +2,9 @@
 
 #include "base/random.h"
 
+/* Elements that random words are made for at once. */
+enum { PIECE = 256 };
+
 /* Spread (sample, site) over the seed's 64 bits (the finaliser of splitmix64). */
 static uint64_t mask_seed(const struct dropout_mask *mask)
 {
@@ -19,11 +22,13 @@ void dropout_row(real *row, size_t width, const struct dropout_mask *mask, uint3
     uint64_t seed = mask_seed(mask);
     uint32_t threshold = (uint32_t)((double)mask->rate * 4294967296.0);
     real scale = 1 / (1 - mask->rate);
-    for (size_t start = 0; start < width; start += 4) {
-        uint32_t words[4];
-        random_words_at(words, seed, RANDOM_DROPOUT, mask->step, token, (uint32_t)(start / 4));
-        for (size_t i = start; i < width && i < start + 4; i++) {
-            row[i] = words[i - start] < threshold ? 0 : row[i] * scale;
+    for (size_t start = 0; start < width; start += PIECE) {
+        uint32_t words[PIECE];
+        size_t count = width - start < PIECE ? width - start : PIECE;
+        random_words_from(words, (count + 3) / 4, seed, RANDOM_DROPOUT, mask->step, token,
+                          (uint32_t)(start / 4));
+        for (size_t i = 0; i < count; i++) {
+            row[start + i] = words[i] < threshold ? 0 : row[start + i] * scale;
         }
     }
 }

@@ -62,6 +62,21 @@ static void test_stream_hands_out_the_words_of_its_positions_in_order(void **sta
     }
 }
 
+static void test_words_of_many_positions_are_those_of_each(void **state)
+{
+    (void)state;
+    enum { COUNT = 39 };
+    uint32_t words[4 * COUNT];
+    random_words_from(words, COUNT, 5, RANDOM_DROPOUT, 9, 3, UINT32_MAX - 7);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        uint32_t wanted[4];
+        random_words_at(wanted, 5, RANDOM_DROPOUT, 9, 3, UINT32_MAX - 7 + i);
+        for (size_t word = 0; word < 4; word++) {
+            assert_int_equal(words[word * COUNT + i], wanted[word]);
+        }
+    }
+}
+
 static void test_stream_repeats_from_its_name(void **state)
 {
     (void)state;
@@ -250,6 +265,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words_equal_published_answers),
         cmocka_unit_test(test_stream_hands_out_the_words_of_its_positions_in_order),
+        cmocka_unit_test(test_words_of_many_positions_are_those_of_each),
         cmocka_unit_test(test_stream_repeats_from_its_name),
         cmocka_unit_test(test_every_part_of_the_name_changes_the_words),
         cmocka_unit_test(test_uniform_fills_zero_to_one),
