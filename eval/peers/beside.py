@@ -31,11 +31,6 @@ def bench(chainring, name, *options):
     return json.loads(done.stdout)
 
 
-def difference(found, wanted):
-    """The largest difference, as a fraction of the largest element."""
-    return float((found - wanted).abs().max() / wanted.abs().max())
-
-
 def print_times(ours, theirs):
     """A line for each name: best and median of both in ms, and how many times as fast we are.
 
