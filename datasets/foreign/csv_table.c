@@ -24,31 +24,66 @@ struct cursor {
     const char *at, *end;
 };
 
-/* Take the next line without its end; false behind the last. */
-static bool take_line(struct cursor *line, struct cursor *text)
+/* Where the cell that begins at `at` ends: at a comma, a line's end, or `end`. What stands in
+ * quotes may hold those, and two quotes for one (RFC 4180). */
+static const char *end_of_cell(const char *at, const char *end)
 {
-    if (text->at == text->end) {
+    if (at < end && *at == '"') {
+        do {
+            at = memchr(at + 1, '"', (size_t)(end - at - 1));
+            at = at ? at + 1 : end;
+        } while (at < end && *at == '"');
+    }
+    while (at < end && *at != ',' && *at != '\n') {
+        at++;
+    }
+    return at;
+}
+
+/* Where the line that begins at `at` ends. */
+static const char *end_of_line(const char *at, const char *end)
+{
+    const char *newline = memchr(at, '\n', (size_t)(end - at));
+    newline = newline ? newline : end;
+    if (!memchr(at, '"', (size_t)(newline - at))) {
+        return newline;
+    }
+    while ((at = end_of_cell(at, end)) < end && *at == ',') {
+        at++;
+    }
+    return at;
+}
+
+/* Take the next line without its end; false behind the last, and where its end is not there unless
+ * it need not be. */
+static bool take_line(struct cursor *line, struct cursor *text, bool is_last)
+{
+    const char *end = end_of_line(text->at, text->end);
+    if (text->at == text->end || (end == text->end && !is_last)) {
         return false;
     }
-    const char *newline = memchr(text->at, '\n', (size_t)(text->end - text->at));
-    *line = (struct cursor){.at = text->at, .end = newline ? newline : text->end};
-    text->at = newline ? newline + 1 : text->end;
+    *line = (struct cursor){.at = text->at, .end = end};
+    text->at = end < text->end ? end + 1 : end;
     if (line->end > line->at && line->end[-1] == '\r') {
         line->end--;
     }
     return true;
 }
 
-/* Take the next cell of a line; false behind the last. A line that was taken whole is at NULL. */
+/* Take the next cell of a line, without quotes around it; false behind the last. A line that was
+ * taken whole is at NULL. */
 static bool take_cell(struct cursor *cell, struct cursor *line)
 {
     if (!line->at) {
         return false;
     }
-    size_t left = (size_t)(line->end - line->at);
-    const char *comma = left > 0 ? memchr(line->at, ',', left) : NULL;
-    *cell = (struct cursor){.at = line->at, .end = comma ? comma : line->end};
-    line->at = comma ? comma + 1 : NULL;
+    const char *end = end_of_cell(line->at, line->end);
+    *cell = (struct cursor){.at = line->at, .end = end};
+    line->at = end < line->end ? end + 1 : NULL;
+    if (end - cell->at >= 2 && *cell->at == '"' && end[-1] == '"') {
+        cell->at++;
+        cell->end--;
+    }
     return true;
 }
 
@@ -156,6 +191,10 @@ static bool read_header(struct csv_table *table, struct cursor line, struct fail
                   {CSV_OBSERVATION, "observation_0"},
                   {CSV_ACTION, "action_0"},
                   {CSV_REWARD, "reward"}};
+    static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8, as spreadsheets write it */
+    if (length_of(&line) >= strlen(mark) && memcmp(line.at, mark, strlen(mark)) == 0) {
+        line.at += strlen(mark);
+    }
     size_t count = 1;
     for (const char *at = line.at; at < line.end; at++) {
         count += *at == ',';
@@ -231,12 +270,9 @@ static bool index_piece(struct csv_table *table, struct cursor piece, uint64_t o
 {
     const char *begin = piece.at;
     bool is_last = offset + length_of(&piece) == table->reader.size;
-    while (piece.at < piece.end &&
-           (is_last || memchr(piece.at, '\n', (size_t)(piece.end - piece.at)))) {
-        struct cursor row;
-        const char *row_begin = piece.at;
+    struct cursor row;
+    for (const char *row_begin = begin; take_line(&row, &piece, is_last); row_begin = piece.at) {
         int64_t number = 0;
-        take_line(&row, &piece);
         ++*line;
         if (*line == 1) {
             if (!read_header(table, row, failure)) {
@@ -371,7 +407,7 @@ bool csv_table_read(double *cells, const struct csv_table *table, size_t episode
     struct cursor line;
     size_t at_line = place->line;
     size_t row = 0;
-    for (; is_read && row < place->rows && take_line(&line, &text); at_line++) {
+    for (; is_read && row < place->rows && take_line(&line, &text, true); at_line++) {
         if (length_of(&line) > 0) {
             is_read = read_row(cells + row++ * table->column_count, table, line, at_line, failure);
         }

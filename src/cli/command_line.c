@@ -120,9 +120,29 @@ static bool is_answer(const char *text)
     return text && (strcmp(text, "yes") == 0 || strcmp(text, "no") == 0);
 }
 
+/* The option whose choice the argument is: "--json" is "--format=json", where a command has that.
+ */
+static const struct config_option *find_form(const struct command_entry *entry, const char *text)
+{
+    const struct config_option *format = config_option_find(entry->name, "format");
+    size_t length = strlen(text);
+    for (const char *at = format ? format->unit : ""; *at != '\0' && length > 0;) {
+        size_t choice = strcspn(at, "|");
+        if (choice == length && strncmp(at, text, length) == 0) {
+            return format;
+        }
+        at += choice + (at[choice] == '|');
+    }
+    return NULL;
+}
+
 static struct item option_item(struct walk *walk, const char *argument, struct failure *failure)
 {
-    struct item item = {0};
+    struct item item = {
+        .kind = ITEM_OPTION, .option = find_form(walk->entry, argument + 2), .text = argument + 2};
+    if (item.option) {
+        return item;
+    }
     item.kind = find_option(&item.option, walk->entry, argument + 2, failure);
     if (item.kind == ITEM_REFUSED) {
         return item;

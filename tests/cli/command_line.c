@@ -167,6 +167,17 @@ static void test_yes_may_be_left_out(void **state)
     expect_usage("inspect --verify= a.h5", "--inspect.verify: found \"\"");
 }
 
+static void test_json_is_enough_where_there_is_a_format(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("inspect a.h5 --json").config.inspect.format, CONFIG_FORMAT_JSON);
+    assert_int_equal(parse("bench data --json").config.bench.format, CONFIG_FORMAT_JSON);
+    assert_int_equal(parse("inspect a.h5 --json --text").config.inspect.format, CONFIG_FORMAT_TEXT);
+    assert_string_equal(parse("inspect --json a.h5").line.positional, "a.h5");
+    expect_usage("convert a.zip --json", "unknown option --json");
+    expect_usage("inspect a.h5 --jso", "unknown option --jso");
+}
+
 static void test_two_hyphens_end_the_options(void **state)
 {
     (void)state;
@@ -369,6 +380,7 @@ int main(void)
         cmocka_unit_test(test_a_key_of_only_one_section_needs_no_section),
         cmocka_unit_test(test_negative_values_are_values),
         cmocka_unit_test(test_yes_may_be_left_out),
+        cmocka_unit_test(test_json_is_enough_where_there_is_a_format),
         cmocka_unit_test(test_two_hyphens_end_the_options),
         cmocka_unit_test(test_bad_options_are_usage),
         cmocka_unit_test(test_bad_positionals_are_usage),

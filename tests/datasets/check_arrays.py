@@ -3,6 +3,8 @@
 check_arrays.py LAUNCHER PROGRAM: writes them with numpy and converts them.
 """
 
+import csv
+import io
 import os
 import sys
 import tempfile
@@ -117,6 +119,25 @@ def table(arrays, after_last):
             lines.append(",".join([str(100 - number), *cells]))
         start += length
     return "\n".join(lines) + "\n"
+
+
+def test_cells_may_stand_in_quotes(program):
+    """RFC 4180, as spreadsheets write it: commas, quotes and line ends within quotes."""
+    plain = "episode,observation_0,action_0,reward\n0,0.5,-1,0.25\n0,1e-3,1,1\n1,2,0,0\n"
+    wanted, _ = program.convert(write_text(program, "plain.csv", plain), "plain.h5", "--source=x")
+    rows = list(csv.reader(io.StringIO(plain)))
+    notes = ["a \"note\", with all", "5, \"6\"", "two\r\nlines", ""]
+    for end in ("\r\n", "\n"):
+        text = io.StringIO()
+        writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator=end)
+        for row, note in zip(rows, notes):
+            writer.writerow([note, *row])
+        path = write_text(program, "quoted.csv", "\ufeff" + text.getvalue())
+        found, _ = program.convert(path, "quoted.h5", "--source=x")
+        same_file(found, wanted)
+        os.remove(found)
+    program.refuse(write_text(program, "open.csv", plain + '1,"2,0,0\n'), ["open.csv", "line 5"])
+    program.refuse(write_text(program, "behind.csv", plain + '1,"2"3,0,0\n'), ["line 5", "observation_0"])
 
 
 def test_a_table_is_what_its_arrays_are(program):

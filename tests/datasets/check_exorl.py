@@ -8,6 +8,7 @@ import os
 import shutil
 import struct
 import sys
+import tarfile
 import tempfile
 import warnings
 import zipfile
@@ -15,6 +16,7 @@ import zipfile
 import numpy as np
 
 from convert_check import Program, episode_of, open_store, same, same_file, tasks_of
+from foreign_check import fixture
 
 LENGTHS = [7, 1, 40, 3, 12]
 KEYS = ["observation", "action", "reward", "discount", "physics"]
@@ -94,6 +96,27 @@ def test_npz_to_store_to_npz_is_equal_to_the_bit(program, folder):
                 same(found[key], wanted[key])
     again, _ = program.convert(back, "again.h5", "--source=x")
     same_file(again, path)
+
+
+def test_what_dm_control_played_comes_in_and_is_rewarded_as_there(program, folder):
+    """The fixture is dm_control's and numpy's own work (tests/producers/make)."""
+    with tarfile.open(fixture("exorl.tar.xz")) as archive:
+        archive.extractall(program.folder)
+    played = os.path.join(program.folder, "buffer")
+    names = sorted(os.listdir(played))
+    path, _ = program.convert(program.folder, "played.h5", "--from=exorl")
+    again, _ = program.convert(played, "again.h5", "--relabel=cartpole_swingup", "--convention=true")
+    with open_store(path) as store, open_store(again) as rewarded:
+        assert store.attrs["domain"] == b"cartpole" and len(store["episode/length"]) == len(names)
+        for number, name in enumerate(names):
+            found = episode_of(store, number)
+            with np.load(os.path.join(played, name)) as wanted:
+                same(found["observation"], wanted["observation"])
+                same(found["action"], wanted["action"][1:])
+                same(found["physics"], wanted["physics"])
+                same(found["recorded"], wanted["reward"][1:, 0])
+            simulated = episode_of(rewarded, number)["cartpole_swingup"]
+            assert abs(simulated - found["recorded"]).max() < 1e-6, (simulated, found["recorded"])
 
 
 def test_the_store_is_the_same_for_every_number_of_ranks(program, folder):

@@ -1,29 +1,13 @@
 /* A fuzz target (libFuzzer) for the readers of foreign HDF5. Whatever the bytes are, opening and
  * reading must return, with an episode or with one line; the child may crash, nothing else.
  * What the child runs through does not guide the fuzzer. `scripts/fuzz` builds and runs it. */
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "datasets/foreign/formats.h"
+#include "tests/fuzz/need.h"
 
 enum { EPISODES_MAX = 4 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void need(bool holds)
-{
-    if (!holds) {
-        __builtin_trap();
-    }
-}
-
-static void need_line(const struct failure *failure)
-{
-    need(failure->code == EXIT_CODE_DATA && failure->text[0] != '\0');
-    need(!strpbrk(failure->text, "\n\r"));
-}
 
 /* Every number can be touched. */
 static double touch(const struct store_spec *spec, const struct store_episode *episode)

@@ -1,25 +1,15 @@
 /* A fuzz target (libFuzzer) for what reads a model before MuJoCo does: the guard, its rule for
  * paths, and the rewriting of capsules. Whatever the bytes are, it must return, and a text that
  * passes must still pass after the rewriting. `scripts/fuzz` builds and runs it. */
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "envs/capsule_twins.h"
 #include "envs/model_guard.h"
 #include "envs/model_text.h"
+#include "tests/fuzz/need.h"
 
 enum { BODIES = 5, GEOMS_PER_BODY = 2, GEOMS = BODIES * GEOMS_PER_BODY, CAPSULE = 3 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void need(bool holds)
-{
-    if (!holds) {
-        __builtin_trap();
-    }
-}
 
 /* Where a path ends up, step by step: never above where it starts. */
 static bool is_ever_above(const char *path)
@@ -36,13 +26,6 @@ static bool is_ever_above(const char *path)
         path += length + (path[length] == '/');
     }
     return false;
-}
-
-/* A failure is one line. */
-static void need_line(const struct failure *failure)
-{
-    need(failure->code == EXIT_CODE_DATA && failure->text[0] != '\0');
-    need(!strpbrk(failure->text, "\n\r"));
 }
 
 /* As if MuJoCo had found five bodies of two capsules each. */

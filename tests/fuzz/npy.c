@@ -1,27 +1,11 @@
 /* A fuzz target (libFuzzer) for the header of numpy's arrays. Whatever the bytes are, it must
  * return; what it accepts must lie within the bytes and convert, and what it refuses is one line.
  * `scripts/fuzz` builds and runs it. */
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "datasets/foreign/npy.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void need(bool holds)
-{
-    if (!holds) {
-        __builtin_trap();
-    }
-}
-
-static void need_line(const struct failure *failure)
-{
-    need(failure->code == EXIT_CODE_DATA && failure->text[0] != '\0');
-    need(!strpbrk(failure->text, "\n\r"));
-}
+#include "tests/fuzz/need.h"
 
 /* All numbers, as each of the kinds that they are wanted in. */
 static void convert(const struct npy *npy)
