@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "model/query_tiles.h"
+
 static size_t width_of(const struct ring_attention *attention)
 {
     return attention->options.heads * attention->options.head_width;
@@ -66,116 +68,44 @@ void ring_attention_begin(struct ring_attention *attention, const struct batch *
 
 /* --- One rank's share: its queries meet the keys of one shard --------------------------------- */
 
-/* A tile of queries of one head. */
-struct tile {
-    struct attention_queries queries;
-    size_t row; /* the first on this rank, in tokens */
-    size_t head;
-    size_t context;
-    size_t number; /* tiles of the same context and head that come before it */
-    size_t thread; /* that computes it */
-};
+static const struct query_share all_tiles = {0, 1};
 
-static const struct ring_share all_tiles = {0, 1};
+typedef void tile_action(struct ring_attention *attention, const struct query_tile *tile,
+                         void *detail);
 
-typedef void tile_action(struct ring_attention *attention, const struct tile *tile, void *detail);
-
-/* Some tiles of a shard, for the threads that share them. */
 struct walk {
     struct ring_attention *attention;
-    const struct shard *shard;
-    struct ring_share share;
-    const real *query;
     tile_action *act;
     void *detail;
 };
 
-static size_t tiles_along(const struct ring_attention *attention, const struct segment *segment)
-{
-    size_t rows = segment->count * attention->options.tokens_per_step;
-    return (rows + attention->options.query_block - 1) / attention->options.query_block;
-}
-
-static size_t tiles_along_all(const struct ring_attention *attention, const struct shard *shard)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < shard->segment_count; i++) {
-        count += tiles_along(attention, &shard->segments[i]);
-    }
-    return count;
-}
-
-/* How many of the first `count` tiles are in the share. */
-static size_t shared_among(struct ring_share share, size_t count)
-{
-    return count > share.first ? (count - share.first + share.step - 1) / share.step : 0;
-}
-
-/* Tile `index` of a segment, of which `number` tiles have come before. */
-static struct tile tile_in(const struct walk *walk, const struct segment *segment, size_t index,
-                           size_t head, size_t number)
-{
-    const struct ring_attention_options *options = &walk->attention->options;
-    size_t width = width_of(walk->attention);
-    size_t start = index * options->query_block;
-    size_t left = segment->count * options->tokens_per_step - start;
-    size_t row = segment->row * options->tokens_per_step + start;
-    return (struct tile){
-        .queries =
-            {
-                .query = walk->query + row * width + head * options->head_width,
-                .count = left < options->query_block ? left : options->query_block,
-                .width = options->head_width,
-                .stride = width,
-                .position = segment->first * options->tokens_per_step + start,
-            },
-        .row = row,
-        .head = head,
-        .context = segment->context,
-        .number = number,
-    };
-}
-
-/* The last come first: they see the most keys, so that threads end together, and whatever a tile
- * sees, all before it have seen. */
-static struct tile tile_at(const struct walk *walk, size_t item)
-{
-    size_t heads = walk->attention->options.heads;
-    size_t index = walk->share.first + item / heads * walk->share.step; /* from the end */
-    size_t passed = 0;  /* tiles of the segments passed */
-    size_t context = 0; /* where the tiles of this context begin */
-    size_t i = walk->shard->segment_count;
-    for (;;) {
-        const struct segment *segment = &walk->shard->segments[--i];
-        size_t count = tiles_along(walk->attention, segment);
-        if (index < passed + count) {
-            size_t number = shared_among(walk->share, index) - shared_among(walk->share, context);
-            return tile_in(walk, segment, passed + count - 1 - index, item % heads, number);
-        }
-        passed += count;
-        context = segment[-1].context == segment->context ? context : passed;
-    }
-}
-
-static void act_on_tile(void *self, size_t item, size_t thread)
+/* Only the first thread meets MPI. */
+static void act_on_tile(void *self, const struct query_tile *tile)
 {
     const struct walk *walk = self;
-    struct tile tile = tile_at(walk, item);
-    tile.thread = thread;
-    walk->act(walk->attention, &tile, walk->detail);
-    if (thread == 0) {
+    walk->act(walk->attention, tile, walk->detail);
+    if (tile->thread == 0) {
         ring_progress(walk->attention->journey.ring);
     }
 }
 
 /* A share of this rank's tiles of queries, with messages moved along in between. */
 static void for_each_tile(struct ring_attention *attention, const real *query,
-                          const struct batch *batch, struct ring_share share, tile_action *act,
+                          const struct batch *batch, struct query_share share, tile_action *act,
                           void *detail)
 {
-    struct walk walk = {attention, batch_shard(batch), share, query, act, detail};
-    size_t along = shared_among(share, tiles_along_all(attention, walk.shard));
-    workers_run_in_order(attention->workers, along * attention->options.heads, act_on_tile, &walk);
+    const struct ring_attention_options *options = &attention->options;
+    struct walk walk = {attention, act, detail};
+    struct query_tiles tiles = {
+        .shard = batch_shard(batch),
+        .query = query,
+        .heads = options->heads,
+        .head_width = options->head_width,
+        .tokens_per_step = options->tokens_per_step,
+        .query_block = options->query_block,
+        .share = share,
+    };
+    query_tiles_each(&tiles, attention->workers, act_on_tile, &walk);
 }
 
 /* A shard of keys and values on visit. */
@@ -191,11 +121,11 @@ struct key_range {
     size_t segment;
 };
 
-typedef void key_range_action(struct ring_attention *attention, const struct tile *tile,
+typedef void key_range_action(struct ring_attention *attention, const struct query_tile *tile,
                               const struct key_range *range, void *detail);
 
 /* The visitor's keys of the tile's context of which the tile's last query sees any. */
-static void for_each_key_range(struct ring_attention *attention, const struct tile *tile,
+static void for_each_key_range(struct ring_attention *attention, const struct query_tile *tile,
                                const struct visitor *visitor, key_range_action *act, void *detail)
 {
     size_t tokens = attention->options.tokens_per_step;
@@ -228,7 +158,7 @@ static struct visitor visitor_at(const struct ring_attention *attention, const r
 }
 
 static struct attention_state state_of(const struct ring_attention *attention,
-                                       const struct tile *tile)
+                                       const struct query_tile *tile)
 {
     const struct ring_attention_options *options = &attention->options;
     size_t statistics = tile->row * options->heads + tile->head * tile->queries.count;
@@ -239,12 +169,12 @@ static struct attention_state state_of(const struct ring_attention *attention,
     };
 }
 
-static size_t log_sum_offset(const struct ring_attention *attention, const struct tile *tile)
+static size_t log_sum_offset(const struct ring_attention *attention, const struct query_tile *tile)
 {
     return tile->row * attention->options.heads + tile->head * tile->queries.count;
 }
 
-static size_t output_offset(const struct ring_attention *attention, const struct tile *tile)
+static size_t output_offset(const struct ring_attention *attention, const struct query_tile *tile)
 {
     return tile->row * width_of(attention) + tile->head * attention->options.head_width;
 }
@@ -256,7 +186,7 @@ struct count {
     atomic_size_t scores;
 };
 
-static void count_range(struct ring_attention *attention, const struct tile *tile,
+static void count_range(struct ring_attention *attention, const struct query_tile *tile,
                         const struct key_range *range, void *detail)
 {
     struct count *count = detail;
@@ -265,7 +195,8 @@ static void count_range(struct ring_attention *attention, const struct tile *til
     atomic_fetch_add(&count->scores, scores);
 }
 
-static void count_tile(struct ring_attention *attention, const struct tile *tile, void *detail)
+static void count_tile(struct ring_attention *attention, const struct query_tile *tile,
+                       void *detail)
 {
     struct count *count = detail;
     for_each_key_range(attention, tile, &count->visitor, count_range, count);
@@ -281,20 +212,22 @@ size_t ring_attention_scores(struct ring_attention *attention, const struct batc
 
 /* --- Forward ---------------------------------------------------------------------------------- */
 
-static void begin_tile(struct ring_attention *attention, const struct tile *tile, void *detail)
+static void begin_tile(struct ring_attention *attention, const struct query_tile *tile,
+                       void *detail)
 {
     (void)detail;
     struct attention_state state = state_of(attention, tile);
     attention_begin(&state, &tile->queries);
 }
 
-static void absorb_range(struct ring_attention *attention, const struct tile *tile,
+static void absorb_range(struct ring_attention *attention, const struct query_tile *tile,
                          const struct key_range *range, void *detail)
 {
     attention_absorb(detail, &attention->scratch[tile->thread], &tile->queries, &range->keys);
 }
 
-static void absorb_visitor(struct ring_attention *attention, const struct tile *tile, void *detail)
+static void absorb_visitor(struct ring_attention *attention, const struct query_tile *tile,
+                           void *detail)
 {
     struct attention_state state = state_of(attention, tile);
     attention_load_queries(&attention->scratch[tile->thread], &tile->queries);
@@ -306,7 +239,8 @@ struct result {
     real *log_sum;
 };
 
-static void finish_tile(struct ring_attention *attention, const struct tile *tile, void *detail)
+static void finish_tile(struct ring_attention *attention, const struct query_tile *tile,
+                        void *detail)
 {
     const struct result *result = detail;
     struct attention_state state = state_of(attention, tile);
@@ -346,7 +280,7 @@ struct adjoint {
 /* Blocks of different segments have different counters, though several may begin within
  * key_block rows. */
 static struct attention_turns turns_of(const struct ring_attention *attention,
-                                       const struct tile *tile, const struct key_range *range)
+                                       const struct query_tile *tile, const struct key_range *range)
 {
     size_t blocks = attention->turn_count / attention->options.heads;
     size_t first = range->segment + range->row / attention->options.key_block;
@@ -358,7 +292,7 @@ static struct attention_turns turns_of(const struct ring_attention *attention,
     };
 }
 
-static void absorb_range_backward(struct ring_attention *attention, const struct tile *tile,
+static void absorb_range_backward(struct ring_attention *attention, const struct query_tile *tile,
                                   const struct key_range *range, void *detail)
 {
     const struct adjoint *adjoint = detail;
@@ -378,7 +312,7 @@ static void absorb_range_backward(struct ring_attention *attention, const struct
                               &range->keys);
 }
 
-static void absorb_visitor_backward(struct ring_attention *attention, const struct tile *tile,
+static void absorb_visitor_backward(struct ring_attention *attention, const struct query_tile *tile,
                                     void *detail)
 {
     const struct adjoint *adjoint = detail;

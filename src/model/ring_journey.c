@@ -158,11 +158,11 @@ size_t ring_journey_hops(const struct ring_journey *journey)
     return journey->hops;
 }
 
-struct ring_share ring_journey_share(const struct ring_journey *journey, size_t hop)
+struct query_share ring_journey_share(const struct ring_journey *journey, size_t hop)
 {
     size_t places = ring_size(journey->ring);
     bool is_half = is_backward(journey) && hop % places == 0;
-    return is_half ? (struct ring_share){hop / places, 2} : (struct ring_share){0, 1};
+    return is_half ? (struct query_share){hop / places, 2} : (struct query_share){0, 1};
 }
 
 /* What this rank owns is its own again when no neighbour is busy with it any more. */

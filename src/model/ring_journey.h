@@ -20,6 +20,7 @@
 #include "comm/ring.h"
 #include "comm/window.h"
 #include "context/batch.h"
+#include "model/query_tiles.h"
 
 /* How keys and values are written in messages; in place they are never rounded, and gradients
  * always travel as they are. */
@@ -72,11 +73,8 @@ size_t ring_journey_hops(const struct ring_journey *journey);
 /* Whose shard a hop meets. */
 size_t ring_journey_home(const struct ring_journey *journey, size_t hop);
 
-/* Which of this rank's tiles of queries meet it: every `step`-th from `first` on. */
-struct ring_share {
-    size_t first, step;
-};
-struct ring_share ring_journey_share(const struct ring_journey *journey, size_t hop);
+/* Which of this rank's tiles of queries meet it. */
+struct query_share ring_journey_share(const struct ring_journey *journey, size_t hop);
 
 /* The shard that is met at a hop; NULL where it does not come this far. It stays until
  * ring_journey_leave. */

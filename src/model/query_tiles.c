@@ -1,0 +1,84 @@
+#include "model/query_tiles.h"
+
+/* Tiles of one head that a segment is cut into. */
+static size_t tiles_along(const struct query_tiles *tiles, const struct segment *segment)
+{
+    size_t rows = segment->count * tiles->tokens_per_step;
+    return (rows + tiles->query_block - 1) / tiles->query_block;
+}
+
+static size_t tiles_along_all(const struct query_tiles *tiles)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < tiles->shard->segment_count; i++) {
+        count += tiles_along(tiles, &tiles->shard->segments[i]);
+    }
+    return count;
+}
+
+/* How many of the first `count` tiles are in the share. */
+static size_t shared_among(struct query_share share, size_t count)
+{
+    return count > share.first ? (count - share.first + share.step - 1) / share.step : 0;
+}
+
+static struct query_tile tile_in(const struct query_tiles *tiles, const struct segment *segment,
+                                 size_t index, size_t head)
+{
+    size_t width = tiles->heads * tiles->head_width;
+    size_t start = index * tiles->query_block;
+    size_t left = segment->count * tiles->tokens_per_step - start;
+    size_t row = segment->row * tiles->tokens_per_step + start;
+    return (struct query_tile){
+        .queries = {.query = tiles->query + row * width + head * tiles->head_width,
+                    .count = left < tiles->query_block ? left : tiles->query_block,
+                    .width = tiles->head_width,
+                    .stride = width,
+                    .position = segment->first * tiles->tokens_per_step + start},
+        .row = row,
+        .head = head,
+        .context = segment->context,
+    };
+}
+
+static struct query_tile tile_at(const struct query_tiles *tiles, size_t item)
+{
+    size_t index = tiles->share.first + item / tiles->heads * tiles->share.step; /* from the end */
+    size_t passed = 0;  /* tiles of the segments passed */
+    size_t context = 0; /* how many had been when this context began */
+    size_t i = tiles->shard->segment_count;
+    for (;;) {
+        const struct segment *segment = &tiles->shard->segments[--i];
+        size_t count = tiles_along(tiles, segment);
+        if (index < passed + count) {
+            size_t last = passed + count - 1;
+            struct query_tile tile = tile_in(tiles, segment, last - index, item % tiles->heads);
+            tile.number = shared_among(tiles->share, index) - shared_among(tiles->share, context);
+            return tile;
+        }
+        passed += count;
+        context = segment[-1].context == segment->context ? context : passed;
+    }
+}
+
+struct each {
+    const struct query_tiles *tiles;
+    void (*act)(void *self, const struct query_tile *tile);
+    void *self;
+};
+
+static void act_on_item(void *self, size_t item, size_t thread)
+{
+    const struct each *each = self;
+    struct query_tile tile = tile_at(each->tiles, item);
+    tile.thread = thread;
+    each->act(each->self, &tile);
+}
+
+void query_tiles_each(const struct query_tiles *tiles, struct workers *workers,
+                      void (*act)(void *self, const struct query_tile *tile), void *self)
+{
+    struct each each = {tiles, act, self};
+    size_t along = shared_among(tiles->share, tiles_along_all(tiles));
+    workers_run_in_order(workers, along * tiles->heads, act_on_item, &each);
+}
