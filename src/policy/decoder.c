@@ -7,9 +7,10 @@
 #include "model/embedding.h"
 #include "model/head.h"
 
-/* Contexts are predicted in bundles of this many: rows enough for products of matrices, and bundles
- * enough to share out. Threads have no say in it, so they do not change how products round. */
-enum { BUNDLE = 8 };
+/* Contexts are predicted in bundles: of few, so that there are many to share out, where products of
+ * matrices are fast with few rows; of more where each product first rearranges its weights
+ * (math/gemm.c). Threads have no say in it, so they do not change how products round. */
+enum { NARROW_WIDTH = 128, NARROW_BUNDLE = 2, WIDE_BUNDLE = 16 };
 
 _Static_assert((int)TOKEN_KINDS <= (int)ATTENTION_CACHE_QUERIES,
                "a step's tokens look back together");
@@ -31,6 +32,7 @@ struct decoder {
     size_t *slots;      /* (context_max): where in the cache a row's context lives */
     size_t head_size;   /* reals of the cache of one head of one layer of one context */
     real *cache;        /* (context_max x layers x heads x head_size) */
+    size_t bundle;      /* contexts of one */
     struct desk *desks; /* one for each thread */
 };
 
@@ -46,7 +48,8 @@ static void desk_bind(struct desk *desk, struct arena *arena, const struct decod
     const struct model_shape *shape = decoder->shape;
     size_t head_width = model_head_width(shape);
     size_t contexts = decoder->options.context_max;
-    size_t rows = (contexts < BUNDLE ? contexts : BUNDLE) * shape->layout.count;
+    size_t bundle = contexts < decoder->bundle ? contexts : decoder->bundle;
+    size_t rows = bundle * shape->layout.count;
     desk->x = arena_take(arena, rows * shape->width, sizeof(real));
     desk->query = arena_take(arena, rows * shape->width, sizeof(real));
     desk->key_value = arena_take(arena, rows * 2 * shape->width, sizeof(real));
@@ -63,7 +66,12 @@ struct decoder *decoder_bind(struct arena *arena, const struct decoder_options *
     struct decoder measured = {0};
     struct decoder *kept = arena_take(arena, 1, sizeof *kept);
     struct decoder *decoder = kept ? kept : &measured;
-    *decoder = (struct decoder){.options = *options, .shape = shape, .parameters = parameters};
+    *decoder = (struct decoder){
+        .options = *options,
+        .shape = shape,
+        .parameters = parameters,
+        .bundle = shape->width <= NARROW_WIDTH ? NARROW_BUNDLE : WIDE_BUNDLE,
+    };
     decoder->head_size = attention_cache_size(tokens_max(decoder), model_head_width(shape));
     size_t heads = options->context_max * shape->layers * shape->heads;
     size_t threads = workers_count(options->workers);
@@ -116,9 +124,9 @@ struct bundle {
 
 static struct bundle bundle_at(const struct decoder *decoder, size_t index)
 {
-    size_t first = index * BUNDLE;
+    size_t first = index * decoder->bundle;
     size_t left = decoder->contexts - first;
-    return (struct bundle){first, left < BUNDLE ? left : BUNDLE};
+    return (struct bundle){first, left < decoder->bundle ? left : decoder->bundle};
 }
 
 static void check_places(const struct steps *steps, size_t rows, const struct model_shape *shape)
@@ -245,7 +253,8 @@ void decoder_predict(real *action, struct decoder *decoder, const struct steps *
         .count = tail + decoder->shape->layout.state_place + 1,
     };
     invariant(decoder->tokens + prediction.count <= tokens_max(decoder));
-    workers_run(decoder->options.workers, (decoder->contexts + BUNDLE - 1) / BUNDLE, predict_bundle,
+    workers_run(decoder->options.workers,
+                (decoder->contexts + decoder->bundle - 1) / decoder->bundle, predict_bundle,
                 &prediction);
     decoder->tokens += prediction.count;
 }

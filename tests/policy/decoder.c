@@ -178,6 +178,16 @@ static void test_decoder_equals_training_for_every_layout(void **state)
     }
 }
 
+/* Wide enough for larger bundles. */
+static void test_decoder_equals_training_for_a_wide_model(void **state)
+{
+    (void)state;
+    struct problem_options options = standard;
+    options.heads = 3;
+    options.head_width = 48;
+    expect_decoding_equals_training(&options, ATTENTION_AUTO);
+}
+
 static void test_decoder_equals_training_for_every_kernel(void **state)
 {
     (void)state;
@@ -255,6 +265,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_decoder_equals_training_where_trials_end_at_different_steps),
         cmocka_unit_test(test_decoder_equals_training_where_contexts_end_at_different_steps),
         cmocka_unit_test(test_decoder_equals_training_for_every_layout),
+        cmocka_unit_test(test_decoder_equals_training_for_a_wide_model),
         cmocka_unit_test(test_decoder_equals_training_for_every_kernel),
         cmocka_unit_test(test_any_number_of_threads_predicts_the_same_bits),
         cmocka_unit_test(test_pretended_steps_are_as_long_as_real_ones),
