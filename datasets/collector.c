@@ -378,6 +378,13 @@ bool collector_join(const struct collector_options *options, struct collector_su
     return true;
 }
 
+bool collector_discard(const struct collector_options *options, struct failure *failure)
+{
+    struct order order;
+    make_order(&order, options);
+    return store_parts_discard(&order.plan, failure);
+}
+
 bool collector_run(const struct collector_options *options, struct collector_summary *summary,
                    struct failure *failure)
 {
@@ -388,6 +395,9 @@ bool collector_run(const struct collector_options *options, struct collector_sum
     bool is_played = collector && collector_play(collector, 0, 1, failure);
     size_t redrawn = is_played ? collector_redrawn(collector) : 0;
     collector_close(collector);
+    if (failure->code == EXIT_CODE_CONFIG) {
+        collector_discard(options, &(struct failure){0});
+    }
     bool is_joined = is_played && collector_join(options, summary, failure);
     summary->redrawn = is_joined ? redrawn : 0;
     return is_joined;

@@ -64,6 +64,10 @@ size_t collector_redrawn(const struct collector *collector);
 bool collector_join(const struct collector_options *options, struct collector_summary *summary,
                     struct failure *failure);
 
+/* One of the sharers, after one has failed with EXIT_CODE_CONFIG and all have closed: what is
+ * finished goes, since the same options will fail again. False and EXIT_CODE_IO where it cannot. */
+bool collector_discard(const struct collector_options *options, struct failure *failure);
+
 /* All of it, for one who does not share. */
 bool collector_run(const struct collector_options *options, struct collector_summary *summary,
                    struct failure *failure);

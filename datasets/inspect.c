@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "datasets/percentile.h"
+#include "datasets/report.h"
 
 enum { PERCENTILES = 5, BINS = 10, BAR_WIDTH = 40, ENDS = 3 };
 static const double percents[PERCENTILES] = {5, 25, 50, 75, 95};
@@ -28,14 +29,22 @@ struct returns {
     size_t bins[BINS]; /* episodes in equal parts of [minimum, maximum] */
 };
 
+/* Of one source, in the first task. */
+struct acted {
+    size_t episodes;
+    double sum, minimum, maximum; /* of the returns */
+};
+
 struct description {
     const struct store *store;
     const struct store_spec *spec;
     uint64_t bytes;
     size_t episodes, groups;
+    size_t group_min, group_max; /* episodes of the smallest and the largest group */
     size_t length_min;
     size_t ends[ENDS];
     struct returns returns[STORE_TASKS_MAX];
+    struct acted acted[STORE_SOURCES_MAX]; /* by source */
 };
 
 /* --- Gathering -------------------------------------------------------------------------------- */
@@ -47,20 +56,38 @@ static int ascending(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-static size_t count_groups(const struct store *store)
+/* How many groups there are, and how large. */
+static void gather_groups(struct description *description)
 {
-    size_t episodes = store_episode_count(store);
+    size_t episodes = description->episodes;
     int64_t *groups = memory_take(episodes, sizeof *groups);
     for (size_t e = 0; e < episodes; e++) {
-        groups[e] = store_group(store, e);
+        groups[e] = store_group(description->store, e);
     }
     qsort(groups, episodes, sizeof *groups, ascending);
-    size_t count = 1;
-    for (size_t e = 1; e < episodes; e++) {
-        count += groups[e] != groups[e - 1];
+    description->group_min = episodes;
+    for (size_t first = 0, end = 0; first < episodes; first = end) {
+        while (end < episodes && groups[end] == groups[first]) {
+            end++;
+        }
+        size_t size = end - first;
+        description->groups++;
+        description->group_min = size < description->group_min ? size : description->group_min;
+        description->group_max = size > description->group_max ? size : description->group_max;
     }
     memory_free(groups);
-    return count;
+}
+
+static void gather_sources(struct description *description)
+{
+    for (size_t e = 0; e < description->episodes; e++) {
+        struct acted *acted = &description->acted[store_source(description->store, e)];
+        double value = store_return(description->store, 0, e);
+        acted->minimum = acted->episodes == 0 ? value : fmin(acted->minimum, value);
+        acted->maximum = acted->episodes == 0 ? value : fmax(acted->maximum, value);
+        acted->sum += value;
+        acted->episodes++;
+    }
 }
 
 /* Halves, so that the width of the widest range still is a number. */
@@ -122,9 +149,10 @@ static bool gather(struct description *description, const struct store *store,
         .spec = store_spec(store),
         .bytes = (uint64_t)status.st_size,
         .episodes = store_episode_count(store),
-        .groups = count_groups(store),
         .length_min = store_length_max(store),
     };
+    gather_groups(description);
+    gather_sources(description);
     for (size_t e = 0; e < description->episodes; e++) {
         size_t length = store_length(store, e);
         description->ends[store_ending(store, e)]++;
@@ -161,10 +189,6 @@ static void print_spec(FILE *out, const struct description *description)
     fprintf(out, "\n  domain       %s\n", spec->domain);
     fprintf(out, "  simulator    %s\n", spec->simulator);
     fprintf(out, "  source       %s\n", spec->source);
-    if (spec->source_count > 1) {
-        fprintf(out, "  acted        %zu sources, \"%s\" to \"%s\"\n", spec->source_count,
-                spec->sources[0], spec->sources[spec->source_count - 1]);
-    }
     fprintf(out, "  timestep     %g s\n", spec->control_timestep);
     fprintf(out, "  dimensions   observation %zu, action %zu, physics %zu, hidden %zu\n",
             spec->observation_dim, spec->action_dim, spec->physics_dim, spec->hidden_dim);
@@ -172,8 +196,11 @@ static void print_spec(FILE *out, const struct description *description)
 
 static void print_episodes(FILE *out, const struct description *description)
 {
-    fprintf(out, "  episodes     %zu in %zu group%s:", description->episodes, description->groups,
-            description->groups == 1 ? "" : "s");
+    fprintf(out, "  episodes     %zu in %zu group%s", description->episodes, description->groups,
+            description->groups == 1 ? ":" : "s");
+    if (description->groups > 1) {
+        fprintf(out, " of %zu to %zu:", description->group_min, description->group_max);
+    }
     const char *separator = " ";
     for (size_t i = 0; i < ENDS; i++) {
         if (description->ends[i] > 0) {
@@ -248,6 +275,26 @@ static void print_returns(FILE *out, const struct description *description, size
     print_histogram(out, returns);
 }
 
+/* Who acted, and with what return in the first task. */
+static void print_sources(FILE *out, const struct description *description)
+{
+    const struct store_spec *spec = description->spec;
+    if (spec->source_count == 0) {
+        return;
+    }
+    fprintf(out, "\n  %-40s %9s %12s %12s %12s\n", "who acted", "episodes", "least", "mean",
+            "most");
+    for (size_t i = 0; i < spec->source_count; i++) {
+        const struct acted *acted = &description->acted[i];
+        fprintf(out, "  %-40s %9zu", spec->sources[i], acted->episodes);
+        if (acted->episodes > 0) {
+            fprintf(out, " %12.6g %12.6g %12.6g", acted->minimum,
+                    acted->sum / (double)acted->episodes, acted->maximum);
+        }
+        fprintf(out, "\n");
+    }
+}
+
 /* --- JSON ------------------------------------------------------------------------------------- */
 
 static json_t *count_json(uint64_t count)
@@ -269,18 +316,17 @@ static json_t *spec_json(const struct store_spec *spec)
     return object;
 }
 
-/* Who acted, in how many episodes. */
-static json_t *sources_json(const struct store *store)
+static json_t *sources_json(const struct description *description)
 {
-    size_t counts[STORE_SOURCES_MAX] = {0};
-    for (size_t e = 0; e < store_episode_count(store); e++) {
-        counts[store_source(store, e)]++;
-    }
     json_t *sources = json_array();
-    for (size_t i = 0; i < store_spec(store)->source_count; i++) {
+    for (size_t i = 0; i < description->spec->source_count; i++) {
+        const struct acted *acted = &description->acted[i];
         json_t *object = json_object();
-        json_object_set_new(object, "name", json_string(store_spec(store)->sources[i]));
-        json_object_set_new(object, "episodes", count_json(counts[i]));
+        json_object_set_new(object, "name", json_string(description->spec->sources[i]));
+        json_object_set_new(object, "episodes", count_json(acted->episodes));
+        json_object_set_new(object, "return_mean",
+                            acted->episodes > 0 ? json_real(acted->sum / (double)acted->episodes)
+                                                : json_null());
         json_array_append_new(sources, object);
     }
     return sources;
@@ -338,11 +384,13 @@ static json_t *description_json(const struct description *description)
     json_object_set_new(object, "spec", spec_json(description->spec));
     json_object_set_new(object, "episodes", count_json(description->episodes));
     json_object_set_new(object, "groups", count_json(description->groups));
+    json_object_set_new(object, "group_minimum", count_json(description->group_min));
+    json_object_set_new(object, "group_maximum", count_json(description->group_max));
     json_object_set_new(object, "ends", ends);
     json_object_set_new(object, "steps", count_json(store_step_count(store)));
     json_object_set_new(object, "length_minimum", count_json(description->length_min));
     json_object_set_new(object, "length_maximum", count_json(store_length_max(store)));
-    json_object_set_new(object, "sources", sources_json(store));
+    json_object_set_new(object, "sources", sources_json(description));
     size_t dim = description->spec->observation_dim;
     json_object_set_new(object, "observation_mean",
                         numbers_json(store_observation_mean(store), dim));
@@ -352,28 +400,7 @@ static json_t *description_json(const struct description *description)
     return object;
 }
 
-static void print_json(FILE *out, json_t *value)
-{
-    bool is_done = value && json_dumpf(value, out, JSON_INDENT(2)) == 0;
-    if (!is_done && !ferror(out)) {
-        fatal(EXIT_CODE_SYSTEM, "out of memory: the system refused room for a JSON text");
-    }
-    fputc('\n', out);
-    json_decref(value);
-}
-
 /* --- What is called --------------------------------------------------------------------------- */
-
-static bool finish(FILE *out, struct failure *failure)
-{
-    if (fflush(out) == 0 && !ferror(out)) {
-        return true;
-    }
-    return failure_set(
-        failure, EXIT_CODE_IO,
-        "the output cannot be written (%s), expected room for it; check where it goes",
-        strerror(errno));
-}
 
 bool inspect_describe(FILE *out, const struct store *store, enum inspect_form form,
                       struct failure *failure)
@@ -383,16 +410,17 @@ bool inspect_describe(FILE *out, const struct store *store, enum inspect_form fo
         return false;
     }
     if (form == INSPECT_JSON) {
-        print_json(out, description_json(&description));
-        return finish(out, failure);
+        report_json(out, description_json(&description));
+        return report_finish(out, failure);
     }
     print_spec(out, &description);
     print_episodes(out, &description);
     print_observations(out, store);
+    print_sources(out, &description);
     for (size_t k = 0; k < description.spec->task_count; k++) {
         print_returns(out, &description, k);
     }
-    return finish(out, failure);
+    return report_finish(out, failure);
 }
 
 static json_t *verdict_json(const struct store *store, json_t *damaged)
@@ -424,7 +452,7 @@ bool inspect_verify(FILE *out, const struct store *store, enum inspect_form form
     }
     size_t bad = json_array_size(damaged);
     if (form == INSPECT_JSON) {
-        print_json(out, verdict_json(store, damaged));
+        report_json(out, verdict_json(store, damaged));
     } else {
         fprintf(out, "%s: %zu of %zu episodes match their hashes\n", store_path(store),
                 episodes - bad, episodes);
@@ -436,5 +464,5 @@ bool inspect_verify(FILE *out, const struct store *store, enum inspect_form form
                     "copy the file again or make it again",
                     store_path(store), bad, episodes);
     }
-    return finish(out, failure) && bad == 0;
+    return report_finish(out, failure) && bad == 0;
 }

@@ -1,8 +1,8 @@
 #include "datasets/inspect_chains.h"
 
-#include <errno.h>
 #include <jansson.h>
-#include <string.h>
+
+#include "datasets/report.h"
 
 enum { SHOWN = 8 }; /* episodes, or places, of a chain in a line for people */
 
@@ -112,10 +112,10 @@ static void print_chains(FILE *out, const struct store *store, const struct chai
     json_t *root = json_pack("{s:s, s:s, s:o}", "file", store_path(store), "task",
                              store_spec(store)->tasks[options->task], "chains", list);
     if (form == INSPECT_JSON) {
-        json_dumpf(root, out, JSON_INDENT(2));
-        fputc('\n', out);
+        report_json(out, root);
+    } else {
+        json_decref(root);
     }
-    json_decref(root);
 }
 
 bool inspect_chains(FILE *out, const struct store *store,
@@ -129,11 +129,5 @@ bool inspect_chains(FILE *out, const struct store *store,
     chain_catalog_open(&catalog, store);
     print_chains(out, store, &catalog, options, form);
     chain_catalog_close(&catalog);
-    if (fflush(out) == 0 && !ferror(out)) {
-        return true;
-    }
-    return failure_set(failure, EXIT_CODE_IO,
-                       "the output cannot be written (%s), expected room for it; check where it "
-                       "goes",
-                       strerror(errno));
+    return report_finish(out, failure);
 }

@@ -1,10 +1,10 @@
 #include "datasets/replay.h"
 
-#include <errno.h>
 #include <math.h>
-#include <string.h>
 
 #include <jansson.h>
+
+#include "datasets/report.h"
 
 static const struct {
     const char *text, *key;
@@ -105,11 +105,7 @@ static void print_json(FILE *out, const struct replay *replay)
                             fit_json(&replay->fits[rule]));
     }
     json_object_set_new(object, "obeys", json_string(verdicts[replay->verdict]));
-    if (json_dumpf(object, out, JSON_INDENT(2)) != 0 && !ferror(out)) {
-        fatal(EXIT_CODE_SYSTEM, "out of memory: the system refused room for a JSON text");
-    }
-    fputc('\n', out);
-    json_decref(object);
+    report_json(out, object);
 }
 
 /* --- What is called --------------------------------------------------------------------------- */
@@ -122,9 +118,5 @@ bool replay_print(FILE *out, const struct replay *replay, enum inspect_form form
     } else {
         print_text(out, replay);
     }
-    return (fflush(out) == 0 && !ferror(out)) ||
-           failure_set(
-               failure, EXIT_CODE_IO,
-               "the output cannot be written (%s), expected room for it; check where it goes",
-               strerror(errno));
+    return report_finish(out, failure);
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -38,6 +39,7 @@ struct store_parts {
     size_t episodes;
     struct place *places; /* (episodes) */
     size_t count;         /* places that are known */
+    int lock;             /* on the recipe, shared by the ranks of a run; -1: none */
     int file;             /* of this rank's own part; -1: none yet */
     uint64_t file_bytes;
     char *bytes; /* a record and its arrays */
@@ -239,6 +241,30 @@ static bool folder_of(char *folder, const char *path, struct failure *failure)
                        path, length, FILE_PATH_MAX);
 }
 
+static bool find_names(char *folder, char *recipe, const char *path, struct failure *failure)
+{
+    return folder_of(folder, path, failure) && file_join(recipe, folder, "recipe", failure);
+}
+
+/* The ranks of a run share a lock on the recipe as long as they use the folder; LOCK_EX finds out
+ * whether another run does. A file system without locks has none. */
+static bool lock(int *file, const char *recipe, int kind, struct failure *failure)
+{
+    *file = open(recipe, O_RDONLY | O_CLOEXEC);
+    return *file < 0 || flock(*file, kind | LOCK_NB) == 0 || errno != EWOULDBLOCK ||
+           failure_set(failure, EXIT_CODE_USAGE,
+                       "%s: found that another run is at work there, expected to be the only one; "
+                       "wait for that run or choose another output",
+                       recipe);
+}
+
+static void unlock(int file)
+{
+    if (file >= 0) {
+        close(file);
+    }
+}
+
 struct store_parts *store_parts_open(const struct store_parts_plan *plan, struct failure *failure)
 {
     struct store_parts *parts = memory_take(1, sizeof *parts);
@@ -247,8 +273,11 @@ struct store_parts *store_parts_open(const struct store_parts_plan *plan, struct
     parts->episodes = plan->episodes;
     parts->places = memory_take(plan->episodes, sizeof *parts->places);
     parts->file = -1;
+    parts->lock = -1;
     store_layout(parts->arrays, plan->spec, 0, 0);
-    if (!folder_of(parts->folder, plan->path, failure) || !scan(parts, failure)) {
+    char recipe[FILE_PATH_MAX];
+    if (!find_names(parts->folder, recipe, plan->path, failure) ||
+        !lock(&parts->lock, recipe, LOCK_SH, failure) || !scan(parts, failure)) {
         store_parts_close(parts);
         return NULL;
     }
@@ -263,6 +292,7 @@ void store_parts_close(struct store_parts *parts)
     if (parts->file >= 0) {
         close(parts->file);
     }
+    unlock(parts->lock);
     memory_free(parts->places);
     memory_free(parts->bytes);
     memory_free(parts->path);
@@ -330,12 +360,15 @@ bool store_parts_prepare(const struct store_parts_plan *plan, struct failure *fa
 {
     char folder[FILE_PATH_MAX];
     char recipe[FILE_PATH_MAX];
-    if (!folder_of(folder, plan->path, failure) || !file_join(recipe, folder, "recipe", failure) ||
-        !could_write(plan, failure)) {
+    if (!find_names(folder, recipe, plan->path, failure) || !could_write(plan, failure)) {
         return false;
     }
     if (access(recipe, F_OK) == 0) {
-        return compare_recipe(folder, recipe, plan->recipe, failure);
+        int held;
+        bool ok = lock(&held, recipe, LOCK_EX, failure) &&
+                  compare_recipe(folder, recipe, plan->recipe, failure);
+        unlock(held);
+        return ok;
     }
     if (file_make_folder(folder, failure) && file_write_text(recipe, plan->recipe, failure)) {
         return true;
@@ -448,4 +481,10 @@ bool store_parts_join(const struct store_parts_plan *plan, struct failure *failu
     bool ok = write_store(parts, failure) && file_remove_tree(parts->folder, failure);
     store_parts_close(parts);
     return ok;
+}
+
+bool store_parts_discard(const struct store_parts_plan *plan, struct failure *failure)
+{
+    char folder[FILE_PATH_MAX];
+    return folder_of(folder, plan->path, failure) && file_remove_tree(folder, failure);
 }

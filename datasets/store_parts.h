@@ -26,8 +26,8 @@ struct store_parts_plan {
 
 /* Make the folder, or find one of the same recipe. One rank, before the others open. False and a
  * failure, with nothing left behind: EXIT_CODE_USAGE where the store exists already, or where the
- * folder holds episodes of another recipe (naming the line that differs); EXIT_CODE_IO where
- * nothing can be written. Local, like all of this file. */
+ * folder holds episodes of another recipe (naming the line that differs) or another run is at work
+ * there; EXIT_CODE_IO where nothing can be written. Local, like all of this file. */
 bool store_parts_prepare(const struct store_parts_plan *plan, struct failure *failure);
 
 /* Find what the folder holds, by reading and hashing all of it: an episode cut off by a kill is not
@@ -49,5 +49,8 @@ bool store_parts_add(struct store_parts *parts, size_t number, const struct stor
  * have added and closed. False and a failure: EXIT_CODE_IO where episodes are missing, else as
  * store_writer's; the folder then stays. */
 bool store_parts_join(const struct store_parts_plan *plan, struct failure *failure);
+
+/* The folder goes: nothing can come of it. One rank, after all others have closed. */
+bool store_parts_discard(const struct store_parts_plan *plan, struct failure *failure);
 
 #endif

@@ -39,6 +39,12 @@ struct reading {
 
 enum { PLACE_MAX = 512 };
 
+/* One array of an episode. */
+struct array {
+    struct npy npy;
+    char place[PLACE_MAX + 64]; /* "FILE: KEY", for messages */
+};
+
 /* The domains that the released data are of, by the sizes of their arrays. */
 static const struct domain {
     const char *name;
@@ -61,18 +67,17 @@ static bool refuse(const struct reading *reading, const char *key, const char *f
                        reading->place, key, found, expected);
 }
 
-/* Read the header of `key`; its numbers stay in exorl->bytes until the next. Sets npy->rank to 0
- * where there is no such array and it need not be there. */
-static bool load(struct npy *npy, struct reading *reading, const char *key, bool is_needed,
+/* Read the header of `key`; its numbers stay in exorl->bytes until the next. The array has none
+ * where there is no such key and it need not be there. */
+static bool load(struct array *array, struct reading *reading, const char *key, bool is_needed,
                  struct failure *failure)
 {
     char member_name[64];
-    char place[PLACE_MAX + sizeof member_name];
     snprintf(member_name, sizeof member_name, "%s.npy", key);
-    snprintf(place, sizeof place, "%s: %s", reading->place, key);
+    snprintf(array->place, sizeof array->place, "%s: %s", reading->place, key);
     struct exorl *exorl = reading->exorl;
     size_t member, size;
-    *npy = (struct npy){0};
+    array->npy = (struct npy){0};
     if (!npz_find(&member, reading->npz, member_name)) {
         return !is_needed || refuse(reading, key, "no such array", "one", failure);
     }
@@ -81,7 +86,13 @@ static bool load(struct npy *npy, struct reading *reading, const char *key, bool
     }
     exorl->bytes = memory_reserve(exorl->bytes, &exorl->bytes_room, size);
     return npz_read(exorl->bytes, size, reading->npz, member, failure) &&
-           npy_read(npy, exorl->bytes, size, place, failure);
+           npy_read(&array->npy, exorl->bytes, size, array->place, failure);
+}
+
+static void found_shape(char found[NPY_SHAPE_TEXT + 16], const struct npy *npy)
+{
+    memcpy(found, "shape ", sizeof "shape ");
+    npy_shape_text(found + strlen(found), npy);
 }
 
 /* Is it (L, columns), or (L,) where columns is 1? */
@@ -95,8 +106,7 @@ static bool check_shape(const struct npy *npy, size_t columns, const struct read
     }
     char found[NPY_SHAPE_TEXT + 16];
     char expected[80];
-    memcpy(found, "shape ", sizeof "shape ");
-    npy_shape_text(found + strlen(found), npy);
+    found_shape(found, npy);
     snprintf(expected, sizeof expected, "(%zu, %zu) as in the other arrays and episodes",
              reading->rows, columns);
     return refuse(reading, key, found, expected, failure);
@@ -105,23 +115,20 @@ static bool check_shape(const struct npy *npy, size_t columns, const struct read
 static bool load_single(float *out, struct reading *reading, const char *key, size_t columns,
                         struct failure *failure)
 {
-    char place[PLACE_MAX + 64];
-    snprintf(place, sizeof place, "%s: %s", reading->place, key);
-    struct npy npy;
-    return load(&npy, reading, key, true, failure) &&
-           check_shape(&npy, columns, reading, key, failure) &&
-           npy_to_single(out, &npy, place, failure);
+    struct array array;
+    return load(&array, reading, key, true, failure) &&
+           check_shape(&array.npy, columns, reading, key, failure) &&
+           npy_to_single(out, &array.npy, array.place, failure);
 }
 
 static bool load_physics(struct reading *reading, struct failure *failure)
 {
-    char place[PLACE_MAX + 64];
-    snprintf(place, sizeof place, "%s: physics", reading->place);
     size_t columns = reading->exorl->sizes.physics;
-    struct npy npy;
-    return columns == 0 || (load(&npy, reading, "physics", true, failure) &&
-                            check_shape(&npy, columns, reading, "physics", failure) &&
-                            npy_to_double(reading->exorl->physics, &npy, place, failure));
+    struct array array;
+    return columns == 0 ||
+           (load(&array, reading, "physics", true, failure) &&
+            check_shape(&array.npy, columns, reading, "physics", failure) &&
+            npy_to_double(reading->exorl->physics, &array.npy, array.place, failure));
 }
 
 /* --- Sizes ------------------------------------------------------------------------------------ */
@@ -130,21 +137,21 @@ static bool load_physics(struct reading *reading, struct failure *failure)
 static bool measure_columns(size_t *columns, struct reading *reading, const char *key,
                             bool is_needed, struct failure *failure)
 {
-    struct npy npy;
+    struct array array;
+    const struct npy *npy = &array.npy;
     *columns = 0;
-    if (!load(&npy, reading, key, is_needed, failure)) {
+    if (!load(&array, reading, key, is_needed, failure)) {
         return false;
     }
-    if (npy.rank == 0 && npy.numbers == NULL) {
+    if (npy->rank == 0 && npy->numbers == NULL) {
         return true;
     }
-    if (npy.rank > 2 || npy.rank == 0 || npy.count == 0) {
+    if (npy->rank > 2 || npy->rank == 0 || npy->count == 0) {
         char found[NPY_SHAPE_TEXT + 16];
-        memcpy(found, "shape ", sizeof "shape ");
-        npy_shape_text(found + strlen(found), &npy);
+        found_shape(found, npy);
         return refuse(reading, key, found, "rows of numbers (images are not read)", failure);
     }
-    *columns = npy.rank == 2 ? npy.shape[1] : 1;
+    *columns = npy->rank == 2 ? npy->shape[1] : 1;
     return true;
 }
 
@@ -158,6 +165,16 @@ static bool measure(struct sizes *sizes, struct reading *reading, struct failure
             refuse(reading, "reward", "too many columns", "at most 16", failure));
 }
 
+static void free_arrays(const struct exorl *exorl)
+{
+    memory_free(exorl->observation);
+    memory_free(exorl->action);
+    memory_free(exorl->mixed_reward);
+    memory_free(exorl->reward);
+    memory_free(exorl->discount);
+    memory_free(exorl->physics);
+}
+
 /* Make room for episodes of `rows` rows. */
 static void make_room(struct exorl *exorl, size_t rows)
 {
@@ -165,12 +182,7 @@ static void make_room(struct exorl *exorl, size_t rows)
         return;
     }
     const struct sizes *sizes = &exorl->sizes;
-    memory_free(exorl->observation);
-    memory_free(exorl->action);
-    memory_free(exorl->mixed_reward);
-    memory_free(exorl->reward);
-    memory_free(exorl->discount);
-    memory_free(exorl->physics);
+    free_arrays(exorl);
     exorl->observation = memory_take(rows * sizes->observation, sizeof(float));
     exorl->action = memory_take(rows * sizes->action, sizeof(float));
     exorl->mixed_reward = memory_take(rows * sizes->rewards, sizeof(float));
@@ -186,11 +198,11 @@ static void make_room(struct exorl *exorl, size_t rows)
 static bool find_rows(struct reading *reading, const struct exorl_file *file,
                       struct failure *failure)
 {
-    struct npy npy;
-    if (!load(&npy, reading, "observation", true, failure)) {
+    struct array array;
+    if (!load(&array, reading, "observation", true, failure)) {
         return false;
     }
-    reading->rows = npy.rank > 0 ? npy.shape[0] : 0;
+    reading->rows = array.npy.rank > 0 ? array.npy.shape[0] : 0;
     if (reading->rows < 2 || reading->rows != file->length + 1) {
         char found[64];
         char expected[96];
@@ -199,11 +211,10 @@ static bool find_rows(struct reading *reading, const struct exorl_file *file,
                  (unsigned long long)file->length);
         return refuse(reading, "observation", found, expected, failure);
     }
-    char place[PLACE_MAX + 64];
-    snprintf(place, sizeof place, "%s: observation", reading->place);
-    make_room(reading->exorl, reading->rows);
-    return check_shape(&npy, reading->exorl->sizes.observation, reading, "observation", failure) &&
-           npy_to_single(reading->exorl->observation, &npy, place, failure);
+    struct exorl *exorl = reading->exorl;
+    make_room(exorl, reading->rows);
+    return check_shape(&array.npy, exorl->sizes.observation, reading, "observation", failure) &&
+           npy_to_single(exorl->observation, &array.npy, array.place, failure);
 }
 
 /* The reset's action is 0; where it is not, the rows are counted in another way. */
@@ -221,19 +232,17 @@ static bool check_first_row(const struct reading *reading, struct failure *failu
 /* How the episode ended, by its last discount: 0 only where the task was over. */
 static bool find_end(enum store_end *end, struct reading *reading, struct failure *failure)
 {
-    struct npy npy;
-    if (!load(&npy, reading, "discount", false, failure)) {
+    struct array array;
+    if (!load(&array, reading, "discount", false, failure)) {
         return false;
     }
     *end = STORE_END_UNKNOWN;
-    if (npy.numbers == NULL) {
+    if (array.npy.numbers == NULL) {
         return true;
     }
-    char place[PLACE_MAX + 64];
-    snprintf(place, sizeof place, "%s: discount", reading->place);
     float *discount = reading->exorl->discount;
-    if (!check_shape(&npy, 1, reading, "discount", failure) ||
-        !npy_to_single(discount, &npy, place, failure)) {
+    if (!check_shape(&array.npy, 1, reading, "discount", failure) ||
+        !npy_to_single(discount, &array.npy, array.place, failure)) {
         return false;
     }
     *end = discount[reading->rows - 1] == 0.0F ? STORE_END_TERMINATED : STORE_END_TRUNCATED;
@@ -319,12 +328,7 @@ static void exorl_close(void *source)
 {
     struct exorl *exorl = source;
     exorl_files_close(&exorl->files);
-    memory_free(exorl->observation);
-    memory_free(exorl->action);
-    memory_free(exorl->mixed_reward);
-    memory_free(exorl->reward);
-    memory_free(exorl->discount);
-    memory_free(exorl->physics);
+    free_arrays(exorl);
     memory_free(exorl->bytes);
     memory_free(exorl);
 }

@@ -135,17 +135,22 @@ static void find_physics(struct minari *data)
     }
 }
 
-static void close_in_child(void *source)
+static void free_arrays(const struct minari *data)
 {
-    struct minari *data = source;
-    minari_leaves_close(&data->leaves);
-    memory_free(data->episodes);
     memory_free(data->observation);
     memory_free(data->action);
     memory_free(data->reward);
     memory_free(data->physics);
     memory_free(data->hidden);
     memory_free(data->flags);
+}
+
+static void close_in_child(void *source)
+{
+    struct minari *data = source;
+    minari_leaves_close(&data->leaves);
+    memory_free(data->episodes);
+    free_arrays(data);
     memory_free(data);
 }
 
@@ -184,12 +189,7 @@ static void take_room(struct minari *data, size_t length)
         return;
     }
     const struct store_spec *spec = &data->spec;
-    memory_free(data->observation);
-    memory_free(data->action);
-    memory_free(data->reward);
-    memory_free(data->physics);
-    memory_free(data->hidden);
-    memory_free(data->flags);
+    free_arrays(data);
     data->observation = memory_take((length + 1) * spec->observation_dim, sizeof(float));
     data->action = memory_take(length * spec->action_dim, sizeof(float));
     data->reward = memory_take(length * spec->task_count, sizeof(float));

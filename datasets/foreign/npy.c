@@ -353,30 +353,33 @@ static bool refuse_number(const struct npy *npy, size_t index, const char *expec
                        place, row, expected);
 }
 
+/* Give the copy back; were all numbers converted? */
+static bool finish(unsigned char *copy, size_t done, const struct npy *npy, const char *expected,
+                   const char *place, struct failure *failure)
+{
+    memory_free(copy);
+    return done == npy->count || refuse_number(npy, done, expected, place, failure);
+}
+
 bool npy_to_single(float *out, const struct npy *npy, const char *place, struct failure *failure)
 {
     unsigned char *copy = in_order(npy);
     size_t done = number_to_single(out, copy ? copy : npy->numbers, npy->type, npy->count);
-    memory_free(copy);
-    return done == npy->count ||
-           refuse_number(npy, done, "the range of single precision", place, failure);
+    return finish(copy, done, npy, "the range of single precision", place, failure);
 }
 
 bool npy_to_double(double *out, const struct npy *npy, const char *place, struct failure *failure)
 {
     unsigned char *copy = in_order(npy);
     size_t done = number_to_double(out, copy ? copy : npy->numbers, npy->type, npy->count);
-    memory_free(copy);
-    return done == npy->count ||
-           refuse_number(npy, done, "the range of double precision", place, failure);
+    return finish(copy, done, npy, "the range of double precision", place, failure);
 }
 
 bool npy_to_integer(int64_t *out, const struct npy *npy, const char *place, struct failure *failure)
 {
     unsigned char *copy = in_order(npy);
     size_t done = number_to_integer(out, copy ? copy : npy->numbers, npy->type, npy->count);
-    memory_free(copy);
-    return done == npy->count || refuse_number(npy, done, "a whole number", place, failure);
+    return finish(copy, done, npy, "a whole number", place, failure);
 }
 
 /* --- Writing ---------------------------------------------------------------------------------- */

@@ -76,7 +76,21 @@ static bool open_behaviour(struct behaviour *behaviour, const struct env_task *t
     return false;
 }
 
-/* Every rank plays its share; what one of them has finished stays if another fails. Collective. */
+/* A task that stays unstable would do so again: nothing of the run is worth keeping. Collective. */
+static void discard_if_hopeless(const struct collector_options *options,
+                                const struct failure *failure)
+{
+    double is_hopeless = failure->code == EXIT_CODE_CONFIG;
+    comm_max_double(&is_hopeless, 1);
+    if (is_hopeless > 0.0 && comm_rank() == 0) {
+        struct failure ignored = {0};
+        collector_discard(options, &ignored);
+    }
+    comm_barrier();
+}
+
+/* Every rank plays its share; what one of them has finished stays if another is stopped or cannot
+ * write. Collective. */
 static size_t play_share(const struct collector_options *options)
 {
     struct failure failure = {0};
@@ -90,6 +104,7 @@ static size_t play_share(const struct collector_options *options)
     collector_play(collector, comm_rank(), comm_size(), &failure);
     double redrawn = (double)collector_redrawn(collector);
     collector_close(collector);
+    discard_if_hopeless(options, &failure);
     comm_agree(&failure);
     comm_sum_double(&redrawn, 1);
     return (size_t)redrawn;

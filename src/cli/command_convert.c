@@ -38,12 +38,12 @@ static void print_changes(const struct convert_summary *summary, enum convert_pa
     }
 }
 
-static void to_store(const struct config *config, const char *input)
+static void to_store(const struct config *config, const char *input, const char *output)
 {
     struct convert_options options = {
         .input = input,
         .format = config->convert.from,
-        .output = config->convert.output,
+        .output = output,
         .relabel = config->convert.relabel,
         .convention = (enum relabel_convention)config->convert.convention,
         .inertia = (enum inertia_rule)config->convert.inertia,
@@ -63,35 +63,46 @@ static void to_store(const struct config *config, const char *input)
     }
 }
 
-static void from_store(const struct config *config, const char *input, struct failure *failure)
+static void from_store(const struct config *config, const char *input, const char *output,
+                       struct failure *failure)
 {
     const struct foreign_writer *writer = foreign_find_writer(config->convert.to, failure);
     struct store *store = writer ? store_open(input, failure) : NULL;
     if (!store) {
         return;
     }
-    if (writer->write(config->convert.output, store, failure)) {
-        printf("%s: %zu episodes, %zu steps of %s for %s\n", config->convert.output,
-               store_episode_count(store), store_step_count(store), store_spec(store)->domain,
-               writer->name);
+    if (writer->write(output, store, failure)) {
+        printf("%s: %zu episodes, %zu steps of %s for %s\n", output, store_episode_count(store),
+               store_step_count(store), store_spec(store)->domain, writer->name);
     }
     store_close(store);
+}
+
+/* A folder may be named with a slash behind it. */
+static void drop_last_slashes(char *path, size_t size, const char *named)
+{
+    snprintf(path, size, "%s", named);
+    for (size_t length = strlen(path); length > 1 && path[length - 1] == '/'; length--) {
+        path[length - 1] = '\0';
+    }
 }
 
 enum exit_code command_convert(const struct config *config, const char *subject)
 {
     struct failure failure = {0};
-    if (config->convert.output[0] == '\0') {
+    char output[CONFIG_TEXT_SIZE];
+    drop_last_slashes(output, sizeof output, config->convert.output);
+    if (output[0] == '\0') {
         failure_set(&failure, EXIT_CODE_USAGE,
                     "convert: found no --convert.output, expected the path of what to write");
     } else if (comm_rank() == 0) {
-        file_make_parent(config->convert.output, &failure);
+        file_make_parent(output, &failure);
     }
     comm_agree(&failure);
     if (config->convert.to[0] == '\0') {
-        to_store(config, subject);
+        to_store(config, subject, output);
     } else if (comm_rank() == 0) {
-        from_store(config, subject, &failure);
+        from_store(config, subject, output, &failure);
     }
     comm_agree(&failure);
     return EXIT_CODE_DONE;

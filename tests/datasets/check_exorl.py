@@ -87,7 +87,7 @@ def test_rows_are_aligned_as_dm_env_counts_them(program, folder):
 
 def test_npz_to_store_to_npz_is_equal_to_the_bit(program, folder):
     path, _ = program.convert(folder, "forth.h5", "--source=x")
-    back, _ = program.convert(path, "back", "--to=exorl")
+    back, _ = program.convert(path, "back/", "--to=exorl")
     assert sorted(os.listdir(back)) == sorted(os.listdir(folder))
     for name in os.listdir(folder):
         with np.load(os.path.join(folder, name)) as wanted, np.load(os.path.join(back, name)) as found:

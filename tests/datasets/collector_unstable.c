@@ -174,11 +174,7 @@ static void test_collector_gives_up_on_endless_instability_without_a_store(void 
     options.behaviour->close(options.behaviour);
     assert_int_equal(failure.code, EXIT_CODE_CONFIG);
     assert_non_null(strstr(failure.text, "made_up"));
-    char parts[160];
-    snprintf(parts, sizeof parts, "%s.parts", fixture->path);
-    struct failure none = {0};
-    assert_true(file_remove_tree(parts, &none));
-    assert_int_equal(rmdir(fixture->folder), 0);
+    assert_int_equal(rmdir(fixture->folder), 0); /* so nothing was left in it */
 }
 
 int main(void)

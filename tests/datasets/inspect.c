@@ -94,13 +94,34 @@ static void test_inspect_describes_spec_episodes_and_returns(void **state)
     assert_printed(scene, "MuJoCo 2.2.2\n");
     assert_printed(scene, "0.02 s\n");
     assert_printed(scene, "observation 3, action 2, physics 4, hidden 2\n");
-    assert_printed(scene, "7 in 3 groups: 3 of unknown end, 2 terminated, 2 truncated\n");
+    assert_printed(scene, "7 in 3 groups of 1 to 3: 3 of unknown end, 2 terminated, 2 truncated\n");
     assert_printed(scene, "steps        31; 1 to 8 per episode\n");
     assert_printed(scene, "observation  means ");
     assert_printed(scene, "returns of reach (reward: simulated)\n");
     assert_printed(scene, " ± ");
     assert_printed(scene, "returns of rest-v2 (reward: relabelled)\n");
     assert_printed(scene, "|█");
+}
+
+static void test_inspect_says_who_acted_and_how_well(void **state)
+{
+    struct scene *scene = *state;
+    struct failure failure = {0};
+    struct store_spec spec = sample_spec();
+    spec.source_count =
+        3; /* episode e is of source e * e % 3: four of the second, none of the last */
+    snprintf(spec.sources[0], sizeof spec.sources[0], "chance");
+    snprintf(spec.sources[1], sizeof spec.sources[1], "script, skill 1");
+    snprintf(spec.sources[2], sizeof spec.sources[2], "nobody");
+    store_close(scene->store);
+    unlink(scene->path);
+    assert_true(sample_write(scene->path, &spec, &failure));
+    scene->store = store_open(scene->path, &failure);
+    assert_true(print(scene, inspect_describe, INSPECT_TEXT, &failure));
+    assert_printed(scene, "who acted");
+    assert_printed(scene, "  chance                                           3 ");
+    assert_printed(scene, "  script, skill 1                                  4 ");
+    assert_printed(scene, "  nobody                                           0\n");
 }
 
 static void test_inspect_histogram_counts_every_episode_once(void **state)
@@ -213,6 +234,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_inspect_describes_spec_episodes_and_returns, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_inspect_says_who_acted_and_how_well, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_inspect_histogram_counts_every_episode_once, set_up,
                                         tear_down),

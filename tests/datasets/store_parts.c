@@ -233,6 +233,25 @@ static void test_parts_refuse_another_recipe_and_name_what_differs(void **state)
     expect_joined(fixture);
 }
 
+static void test_parts_refuse_another_run_while_one_is_at_work(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct failure failure = {0};
+    prepare(fixture);
+    struct store_parts *first = open_parts(fixture);
+    struct store_parts *second = open_parts(fixture); /* another rank of the same run */
+    bool is_done = store_parts_prepare(&fixture->plan, &failure);
+    expect_failure(is_done, &failure, EXIT_CODE_USAGE, "another run is at work");
+    store_parts_close(first);
+    failure = (struct failure){0};
+    is_done = store_parts_prepare(&fixture->plan, &failure);
+    expect_failure(is_done, &failure, EXIT_CODE_USAGE, "another run is at work");
+    store_parts_close(second);
+    prepare(fixture);
+    add_share(fixture, 0, 1);
+    expect_joined(fixture);
+}
+
 static void test_parts_refuse_a_store_that_exists(void **state)
 {
     const struct fixture *fixture = *state;
@@ -280,6 +299,7 @@ int main(void)
         cmocka_unit_test_setup(test_parts_cut_off_anywhere_keep_the_episodes_before, set_up),
         cmocka_unit_test_setup(test_parts_drop_what_follows_a_flipped_bit, set_up),
         cmocka_unit_test_setup(test_parts_refuse_another_recipe_and_name_what_differs, set_up),
+        cmocka_unit_test_setup(test_parts_refuse_another_run_while_one_is_at_work, set_up),
         cmocka_unit_test_setup(test_parts_refuse_a_store_that_exists, set_up),
         cmocka_unit_test_setup(test_parts_are_not_joined_before_all_are_there, set_up),
         cmocka_unit_test_setup(test_parts_refuse_what_the_store_would, set_up),
