@@ -27,7 +27,8 @@ enum { ALIGNMENT = 64, CHILD_SOCKET = 3 };
 struct answer {
     struct failure failure;
     struct store_spec spec; /* the first answer only */
-    size_t episode_count;   /* the first answer only */
+    size_t episode_count;   /* the first answer only, as the next */
+    size_t step_count;
     size_t length;
     int64_t group;
     enum store_end end;
@@ -42,7 +43,7 @@ struct source {
     struct foreign_options options;
     char *path;
     struct store_spec spec;
-    size_t episode_count;
+    size_t episode_count, step_count;
     char *shared;  /* limits.episode_bytes, of this process and the child */
     pid_t process; /* 0: there is no child now */
     int socket;
@@ -227,6 +228,7 @@ static _Noreturn void serve(struct source *source)
     if (opened) {
         answer.spec = source->spec;
         answer.episode_count = source->reader->episode_count(opened);
+        answer.step_count = source->reader->step_count ? source->reader->step_count(opened) : 0;
     }
     say(&answer);
     size_t index;
@@ -391,6 +393,7 @@ void *child_open(const struct foreign_format *reader, const struct child_limits 
     }
     source->spec = answer.spec;
     source->episode_count = answer.episode_count;
+    source->step_count = answer.step_count;
     *spec = source->spec;
     return source;
 }
@@ -409,6 +412,11 @@ void child_close(void *opened)
 size_t child_episode_count(const void *opened)
 {
     return ((const struct source *)opened)->episode_count;
+}
+
+size_t child_step_count(const void *opened)
+{
+    return ((const struct source *)opened)->step_count;
 }
 
 /* A child that ended over an earlier episode is replaced; the input must still be the same. */

@@ -29,6 +29,7 @@ void *child_open(const struct foreign_format *reader, const struct child_limits 
                  struct failure *failure);
 void child_close(void *source);
 size_t child_episode_count(const void *source);
+size_t child_step_count(const void *source); /* 0 where the reader does not know */
 bool child_read(void *source, size_t index, struct foreign_episode *episode,
                 struct failure *failure);
 

@@ -248,6 +248,12 @@ static size_t count_in_child(const void *source)
     return ((const struct d4rl *)source)->span_count;
 }
 
+/* A row for each step. */
+static size_t count_steps_in_child(const void *source)
+{
+    return ((const struct d4rl *)source)->rows;
+}
+
 /* The row behind the last step, from next_observations or, where there are none, the last again. */
 static bool read_observations(const struct d4rl *data, const struct span *span,
                               struct failure *failure)
@@ -313,6 +319,7 @@ static const struct foreign_format in_child = {
     .open = open_in_child,
     .close = close_in_child,
     .episode_count = count_in_child,
+    .step_count = count_steps_in_child,
     .read = read_in_child,
 };
 
@@ -329,5 +336,6 @@ const struct foreign_format foreign_d4rl = {
     .open = open_d4rl,
     .close = child_close,
     .episode_count = child_episode_count,
+    .step_count = child_step_count,
     .read = child_read,
 };

@@ -200,6 +200,42 @@ bool hdf5_file_attribute_doubles(double *values, size_t count, int64_t file, con
     return read_attribute(values, H5T_FLOAT, count, file, object, name);
 }
 
+/* Of variable length, as h5py writes them, or fixed. */
+static bool read_text(char *text, size_t size, hid_t attribute, hid_t type)
+{
+    if (H5Tis_variable_str(type) > 0) {
+        char *found = NULL;
+        bool ok = H5Aread(attribute, type, &found) >= 0 && found;
+        snprintf(text, size, "%s", ok ? found : "");
+        H5free_memory(found);
+        return ok;
+    }
+    size_t length = H5Tget_size(type);
+    char *found = memory_take(length + 1, 1);
+    bool ok = H5Aread(attribute, type, found) >= 0;
+    snprintf(text, size, "%s", ok ? found : "");
+    memory_free(found);
+    return ok;
+}
+
+bool hdf5_file_attribute_text(char *text, size_t size, int64_t file, const char *object,
+                              const char *name)
+{
+    text[0] = '\0';
+    if (H5Aexists_by_name(file, object, name, H5P_DEFAULT) <= 0) {
+        return false;
+    }
+    hid_t attribute = H5Aopen_by_name(file, object, name, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t type = attribute < 0 ? -1 : H5Aget_type(attribute);
+    hid_t space = attribute < 0 ? -1 : H5Aget_space(attribute);
+    bool ok = type >= 0 && space >= 0 && H5Tget_class(type) == H5T_STRING &&
+              H5Sget_simple_extent_npoints(space) == 1 && read_text(text, size, attribute, type);
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Aclose(attribute);
+    return ok;
+}
+
 /* --- Arrays ----------------------------------------------------------------------------------- */
 
 static bool refuse(const struct hdf5_array *array, const char *found, const char *expected,

@@ -48,6 +48,10 @@ bool hdf5_file_attribute_integer(int64_t *value, int64_t file, const char *objec
 bool hdf5_file_attribute_doubles(double *values, size_t count, int64_t file, const char *object,
                                  const char *name);
 
+/* A text, cut to size - 1 bytes; false, and an empty one, where there is none. */
+bool hdf5_file_attribute_text(char *text, size_t size, int64_t file, const char *object,
+                              const char *name);
+
 /* `where` comes before the name in messages. False and EXIT_CODE_DATA where there is no array of
  * numbers of this name (true-or-false counts as one: 0 and 1). */
 bool hdf5_array_open(struct hdf5_array *array, int64_t file, const char *where, const char *name,

@@ -154,6 +154,21 @@ static void close_in_child(void *source)
     memory_free(data);
 }
 
+/* Version 0.4 has no metadata.json: the file's attributes say what the data set is. */
+static void find_source(struct minari *data)
+{
+    enum { DATASET_MAX = 256, ENVIRONMENT_MAX = 1 << 16 };
+    if (data->folder.metadata[0] != '\0') {
+        return;
+    }
+    char *dataset = memory_take(DATASET_MAX + ENVIRONMENT_MAX, 1);
+    char *environment = dataset + DATASET_MAX;
+    hdf5_file_attribute_text(dataset, DATASET_MAX, data->file, "/", "dataset_id");
+    hdf5_file_attribute_text(environment, ENVIRONMENT_MAX, data->file, "/", "env_spec");
+    minari_folder_name_source(&data->spec, dataset, environment);
+    memory_free(dataset);
+}
+
 static void *open_in_child(const char *path, const struct foreign_options *options,
                            struct store_spec *spec, struct failure *failure)
 {
@@ -171,6 +186,7 @@ static void *open_in_child(const char *path, const struct foreign_options *optio
     }
     data->spec.observation_dim = data->leaves.columns;
     find_physics(data);
+    find_source(data);
     *spec = data->spec;
     return data;
 }

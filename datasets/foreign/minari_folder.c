@@ -81,20 +81,13 @@ static void take_text(char *copy, size_t size, const json_t *object, const char 
     }
 }
 
-/* The id in env_spec, which is a text of JSON within the JSON. */
-static void take_environment(char *name, size_t size, const json_t *metadata)
-{
-    const char *text = json_string_value(json_object_get(metadata, "env_spec"));
-    json_t *environment = text ? json_loads(text, 0, NULL) : NULL;
-    take_text(name, size, environment, "id");
-    json_decref(environment);
-}
-
-static void take_source(struct store_spec *spec, const json_t *metadata)
+void minari_folder_name_source(struct store_spec *spec, const char *dataset, const char *env_spec)
 {
     char id[STORE_NAME_MAX] = "", environment[STORE_NAME_MAX] = "";
-    take_text(id, sizeof id, metadata, "dataset_id");
-    take_environment(environment, sizeof environment, metadata);
+    json_t *described = env_spec ? json_loads(env_spec, 0, NULL) : NULL;
+    copy_text(id, sizeof id, dataset ? dataset : "");
+    take_text(environment, sizeof environment, described, "id");
+    json_decref(described);
     snprintf(spec->source, sizeof spec->source, "Minari%s%s%s%s", id[0] ? " " : "", id,
              environment[0] ? ", " : "", environment);
 }
@@ -180,7 +173,8 @@ bool minari_folder_describe(const struct minari_folder *folder, const char *path
         if (!metadata) {
             return false;
         }
-        take_source(spec, metadata);
+        minari_folder_name_source(spec, json_string_value(json_object_get(metadata, "dataset_id")),
+                                  json_string_value(json_object_get(metadata, "env_spec")));
         take_own(spec, json_object_get(metadata, "chainring"));
     }
     bool ok = check_format(metadata, path, failure);

@@ -1,7 +1,8 @@
 /* A Minari data set's folder: where its files stand, and what metadata.json says of it (private to
  * minari*.c).
  *
- * NAME/data/main_data.hdf5 and NAME/data/metadata.json; Minari 0.4 had no metadata.json. Sets that
+ * NAME/data/main_data.hdf5 and NAME/data/metadata.json; Minari 0.4 had no metadata.json, its
+ * names stand in attributes of the HDF5 file. Sets that
  * we wrote say under "chainring" what a store knows beyond Minari, so that they come back whole. */
 #ifndef CHAINRING_DATASETS_FOREIGN_MINARI_FOLDER_H
 #define CHAINRING_DATASETS_FOREIGN_MINARI_FOLDER_H
@@ -24,6 +25,10 @@ void minari_folder_find(struct minari_folder *folder, const char *path);
  * what is not kept in HDF5. Usual values where there is no metadata.json. */
 bool minari_folder_describe(const struct minari_folder *folder, const char *path,
                             struct store_spec *spec, struct failure *failure);
+
+/* spec->source from the names of the data set and of its environment, whose description is a text
+ * of JSON; either may be NULL or empty. */
+void minari_folder_name_source(struct store_spec *spec, const char *dataset, const char *env_spec);
 
 /* What of the spec goes under "chainring"; the caller gives it back with json_decref. */
 json_t *minari_folder_own(const struct store_spec *spec);

@@ -228,6 +228,22 @@ static struct planner *take(const struct env_task *task, const struct planner_op
     return planner;
 }
 
+void planner_suit(struct planner_options *options, const struct env_spec *spec)
+{
+    static const struct suited {
+        const char *domain;
+        double horizon, deviation;
+        size_t points;
+    } usual = {"", 0.5, 1.0, 4}, suited[] = {{"cartpole", 1.0, 0.5, 5}};
+    const struct suited *found = &usual;
+    for (size_t i = 0; i < sizeof suited / sizeof *suited; i++) {
+        found = strcmp(suited[i].domain, spec->domain) == 0 ? &suited[i] : found;
+    }
+    options->horizon = options->horizon > 0.0 ? options->horizon : found->horizon;
+    options->deviation = options->deviation > 0.0 ? options->deviation : found->deviation;
+    options->points = options->points > 0 ? options->points : found->points;
+}
+
 bool planner_open(struct behaviour *behaviour, const struct env_task *task,
                   const struct planner_options *options, struct failure *failure)
 {

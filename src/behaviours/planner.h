@@ -27,6 +27,10 @@ struct planner_options {
     size_t threads;          /* that roll out, the caller's own included; at least 1 */
 };
 
+/* Set horizon, points and deviation, where they are 0, to what suits the task's domain: found by
+ * trying (datasets/README.md). Local. */
+void planner_suit(struct planner_options *options, const struct env_spec *spec);
+
 /* False and a failure: EXIT_CODE_CONFIG for options out of their ranges, EXIT_CODE_SYSTEM where the
  * system refuses a thread. `task` is borrowed; the caller closes the behaviour. Local.
  *

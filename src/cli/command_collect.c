@@ -26,6 +26,7 @@ static bool open_planner(struct behaviour *behaviour, const struct env_task *tas
         .every = collect->every,
         .threads = comm_threads(collect->threads),
     };
+    planner_suit(&options, env_task_spec(task));
     return planner_open(behaviour, task, &options, failure);
 }
 

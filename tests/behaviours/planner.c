@@ -225,6 +225,21 @@ static void test_planner_refuses_options_that_make_no_sense(void **state)
     close_scene(&scene);
 }
 
+static void test_planner_suits_what_nobody_has_said_to_the_domain(void **state)
+{
+    (void)state;
+    struct env_spec spec = {.domain = "cartpole"};
+    struct planner_options options = {.horizon = 0.25};
+    planner_suit(&options, &spec);
+    assert_true(options.horizon == 0.25 && options.deviation == 0.5);
+    assert_int_equal(options.points, 5);
+    options = (struct planner_options){0};
+    spec.domain = "walker";
+    planner_suit(&options, &spec);
+    assert_true(options.horizon == 0.5 && options.deviation == 1.0);
+    assert_int_equal(options.points, 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +249,7 @@ int main(void)
         cmocka_unit_test(test_planner_gives_the_same_bits_for_any_number_of_threads),
         cmocka_unit_test(test_planner_forgets_the_episode_before),
         cmocka_unit_test(test_planner_refuses_options_that_make_no_sense),
+        cmocka_unit_test(test_planner_suits_what_nobody_has_said_to_the_domain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

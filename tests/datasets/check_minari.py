@@ -38,10 +38,16 @@ def check_fixtures(tool, folder):
     # The folder, its data folder, its file; with or without the form's name.
     for path in ("", "data", "data/main_data.hdf5"):
         assert read(tool, "", os.path.join(nested, path)) == (spec, episodes), path
-    # Version 0.4 had no metadata.json.
+    # Version 0.4 had no metadata.json but attributes, h5py's texts of variable length.
     os.remove(os.path.join(nested, "data/metadata.json"))
-    old, again = read(tool, "", nested)
-    assert again == episodes and old == {**spec, "source": "Minari"}, old
+    for source, names in [("Minari", {}), ("Minari", {"dataset_id": 7, "env_spec": "{"}),
+                          ("Minari old-v0, Old-v1", {"dataset_id": "old-v0", "env_spec": '{"id": "Old-v1"}'}),
+                          ("Minari fixed-v0", {"dataset_id": np.bytes_(b"fixed-v0"), "env_spec": np.ones(3)})]:
+        with h5py.File(os.path.join(nested, "data/main_data.hdf5"), "a") as file:
+            file.attrs.clear()
+            file.attrs.update(names)
+        old, again = read(tool, "", nested)
+        assert again == episodes and old == {**spec, "source": source}, (old, names)
 
     spec, episodes = read(tool, "", os.path.join(folder, "flat-v0"))
     assert spec["observation"] == 3 and spec["physics"] == 5, spec
