@@ -98,7 +98,8 @@ static size_t bind(struct attention_scratch *scratch, real *memory,
     size_t lanes = kernel->lanes;
     size_t groups = multiple(options->query_block, lanes) / lanes;
     size_t row_stride = multiple(options->width, kernel->vector);
-    size_t transposed = groups * options->width * lanes;
+    size_t transposed = groups * row_stride * lanes;
+    size_t key_rows = multiple(options->key_block, kernel->vector);
     size_t taken = 0;
     *scratch = (struct attention_scratch){.kernel = kernel,
                                           .options = *options,
@@ -115,11 +116,14 @@ static size_t bind(struct attention_scratch *scratch, real *memory,
     scratch->delta = take(memory, &taken, groups * lanes);
     scratch->query_rows = take(memory, &taken, options->query_block * row_stride);
     scratch->d_output_rows = take(memory, &taken, options->query_block * row_stride);
-    scratch->scores = take(memory, &taken, options->key_block * lanes);
-    scratch->score_gradients = take(memory, &taken, options->key_block * lanes);
+    scratch->scores = take(memory, &taken, key_rows * lanes);
+    scratch->score_gradients = take(memory, &taken, key_rows * lanes);
     scratch->correction = take(memory, &taken, lanes);
     scratch->d_key = take(memory, &taken, options->key_block * row_stride);
     scratch->d_value = take(memory, &taken, options->key_block * row_stride);
+    scratch->key_panels = take(memory, &taken, key_rows * row_stride);
+    scratch->value_panels = take(memory, &taken, key_rows * row_stride);
+    scratch->column_panels = take(memory, &taken, key_rows * row_stride);
     return taken;
 }
 
@@ -149,7 +153,7 @@ static size_t group_queries(const struct attention_scratch *scratch, size_t grou
     return left < scratch->lanes ? left : scratch->lanes;
 }
 
-/* out (groups x width x lanes) = scale * in (queries x width, row stride `stride`). */
+/* out (groups x row_stride x lanes) = scale * in (queries x width, row stride `stride`). */
 static void transpose(real *restrict out, const real *restrict in, size_t stride, real scale,
                       const struct attention_scratch *scratch, size_t queries)
 {
@@ -159,7 +163,7 @@ static void transpose(real *restrict out, const real *restrict in, size_t stride
         size_t count = group_queries(scratch, group, queries);
         const real *rows = in + group * lanes * stride;
         for (size_t column = 0; column < width; column++) {
-            real *line = out + (group * width + column) * lanes;
+            real *line = out + (group * scratch->row_stride + column) * lanes;
             for (size_t i = 0; i < count; i++) {
                 line[i] = scale * rows[i * stride + column];
             }
@@ -189,7 +193,7 @@ static void load_state(struct attention_scratch *scratch, const struct attention
     for (size_t group = 0; group < group_count(scratch, queries); group++) {
         size_t count = group_queries(scratch, group, queries);
         for (size_t column = 0; column < width; column++) {
-            real *line = scratch->output + (group * width + column) * lanes;
+            real *line = scratch->output + (group * scratch->row_stride + column) * lanes;
             memcpy(line, state->output + column * queries + group * lanes, count * sizeof *line);
             memset(line + count, 0, (lanes - count) * sizeof *line);
         }
@@ -207,7 +211,7 @@ static void store_state(struct attention_state *state, const struct attention_sc
         size_t count = group_queries(scratch, group, queries);
         for (size_t column = 0; column < width; column++) {
             memcpy(state->output + column * queries + group * lanes,
-                   scratch->output + (group * width + column) * lanes,
+                   scratch->output + (group * scratch->row_stride + column) * lanes,
                    count * sizeof *state->output);
         }
     }
@@ -237,7 +241,6 @@ static struct attention_group group_at(const struct attention_scratch *scratch,
                                        const struct attention_queries *queries, size_t group)
 {
     size_t lane = group * scratch->lanes;
-    size_t transposed = lane * queries->width;
     size_t row = lane * scratch->row_stride;
     return (struct attention_group){
         .count = group_queries(scratch, group, queries->count),
@@ -245,12 +248,12 @@ static struct attention_group group_at(const struct attention_scratch *scratch,
         .width = queries->width,
         .lanes = scratch->lanes,
         .row_stride = scratch->row_stride,
-        .query = scratch->query + transposed,
-        .output = scratch->output + transposed,
+        .query = scratch->query + row,
+        .output = scratch->output + row,
         .maximum = scratch->maximum + lane,
         .sum = scratch->sum + lane,
-        .d_output = scratch->d_output + transposed,
-        .d_query = scratch->d_query + transposed,
+        .d_output = scratch->d_output + row,
+        .d_query = scratch->d_query + row,
         .log_sum = scratch->log_sum + lane,
         .delta = scratch->delta + lane,
         .query_rows = scratch->query_rows + row,
@@ -258,7 +261,9 @@ static struct attention_group group_at(const struct attention_scratch *scratch,
     };
 }
 
-static struct attention_work work_of(const struct attention_scratch *scratch)
+static struct attention_work work_of(const struct attention_scratch *scratch,
+                                     const struct attention_keys *block,
+                                     const struct attention_keys *next)
 {
     return (struct attention_work){
         .scores = scratch->scores,
@@ -266,6 +271,11 @@ static struct attention_work work_of(const struct attention_scratch *scratch)
         .correction = scratch->correction,
         .d_key = scratch->d_key,
         .d_value = scratch->d_value,
+        .key_count = block->count,
+        .key_panels = scratch->key_panels,
+        .value_panels = scratch->value_panels,
+        .column_panels = scratch->column_panels,
+        .next = *next,
     };
 }
 
@@ -287,32 +297,37 @@ static struct attention_keys keys_seen(const struct attention_keys *keys, size_t
     };
 }
 
-/* All groups of queries meet one block of keys, which stays near the processor meanwhile. */
-static void meet_block(struct attention_scratch *scratch, const struct attention_queries *queries,
-                       const struct attention_keys *block,
-                       void (*meet)(const struct attention_group *group,
-                                    const struct attention_work *work,
-                                    const struct attention_keys *keys))
-{
-    struct attention_work work = work_of(scratch);
-    for (size_t i = 0; i < group_count(scratch, queries->count); i++) {
-        struct attention_group group = group_at(scratch, queries, i);
-        size_t last = group.position + group.count - 1;
-        struct attention_keys keys = keys_seen(block, 0, block->count, last);
-        if (keys.count > 0) {
-            meet(&group, &work, &keys);
-        }
-    }
-}
-
-/* The next block of keys from `start` on that the last query sees any of; count 0: there is none.
- */
+/* The block of keys from `start` on, as far as the last query sees it; count 0: there is none. */
 static struct attention_keys block_at(const struct attention_scratch *scratch,
                                       const struct attention_queries *queries,
                                       const struct attention_keys *keys, size_t start)
 {
-    return keys_seen(keys, start, scratch->options.key_block,
+    return keys_seen(keys, start < keys->count ? start : keys->count, scratch->options.key_block,
                      queries->position + queries->count - 1);
+}
+
+/* All groups of queries meet the block of keys from `start` on, which stays near the processor
+ * meanwhile. */
+static void meet_block(struct attention_scratch *scratch, const struct attention_queries *queries,
+                       const struct attention_keys *keys, size_t start,
+                       const struct attention_pass *pass)
+{
+    struct attention_keys block = block_at(scratch, queries, keys, start);
+    struct attention_keys next =
+        block_at(scratch, queries, keys, start + scratch->options.key_block);
+    struct attention_work work = work_of(scratch, &block, &next);
+    if (pass->load) {
+        pass->load(&work, &block, queries->width);
+    }
+    work.shares = group_count(scratch, queries->count);
+    for (work.share = 0; work.share < work.shares; work.share++) {
+        struct attention_group group = group_at(scratch, queries, work.share);
+        size_t last = group.position + group.count - 1;
+        struct attention_keys seen = keys_seen(&block, 0, block.count, last);
+        if (seen.count > 0) {
+            pass->meet(&group, &work, &seen);
+        }
+    }
 }
 
 void attention_absorb(struct attention_state *state, struct attention_scratch *scratch,
@@ -320,8 +335,7 @@ void attention_absorb(struct attention_state *state, struct attention_scratch *s
 {
     load_state(scratch, state, queries->count);
     for (size_t start = 0; start < keys->count; start += scratch->options.key_block) {
-        struct attention_keys block = block_at(scratch, queries, keys, start);
-        meet_block(scratch, queries, &block, scratch->kernel->absorb);
+        meet_block(scratch, queries, keys, start, &scratch->kernel->forward);
     }
     store_state(state, scratch, queries->count);
 }
@@ -432,7 +446,8 @@ static void add_query_gradients(const struct attention_gradients *gradients,
     real scale = inverse_root(width);
     for (size_t i = 0; i < queries->count; i++) {
         size_t group = i / scratch->lanes;
-        const real *lane = scratch->d_query + group * width * scratch->lanes + i % scratch->lanes;
+        const real *lane =
+            scratch->d_query + group * scratch->row_stride * scratch->lanes + i % scratch->lanes;
         real *restrict row = gradients->d_query + i * gradients->d_query_stride;
         for (size_t column = 0; column < width; column++) {
             row[column] += scale * lane[column * scratch->lanes];
@@ -462,7 +477,7 @@ void attention_absorb_backward(const struct attention_gradients *gradients,
     size_t stride = gradients->d_key_stride;
     size_t row_stride = scratch->row_stride;
     memset(scratch->d_query, 0,
-           group_count(scratch, queries->count) * queries->width * scratch->lanes * sizeof(real));
+           group_count(scratch, queries->count) * row_stride * scratch->lanes * sizeof(real));
     for (size_t start = 0; start < keys->count; start += scratch->options.key_block) {
         struct attention_keys block = block_at(scratch, queries, keys, start);
         if (block.count == 0) {
@@ -470,7 +485,7 @@ void attention_absorb_backward(const struct attention_gradients *gradients,
         }
         memset(scratch->d_key, 0, block.count * row_stride * sizeof(real));
         memset(scratch->d_value, 0, block.count * row_stride * sizeof(real));
-        meet_block(scratch, queries, &block, scratch->kernel->absorb_backward);
+        meet_block(scratch, queries, keys, start, &scratch->kernel->backward);
         wait_for_turn(gradients->turns, start / scratch->options.key_block);
         add_rows(gradients->d_key + start * stride, stride, scratch->d_key, row_stride, block.count,
                  queries->width);

@@ -3,7 +3,8 @@
  * Exact softmax attention with running maximum and sum (Milakov and Gimelshein, arXiv 1805.02867;
  * Rabe and Staats, arXiv 2112.05682): blocks may come in any order and from any rank. Queries lie
  * along the vector lanes: the scores of a block are kept as keys x queries, so that maxima and sums
- * need no work across lanes, and keys and values are used as they arrive. Scores are in base 2.
+ * need no work across lanes. Keys and values arrive as rows of tokens and are brought into the
+ * kernel's order a block at a time. Scores are in base 2.
  * Nothing here knows where a block came from, or MPI. */
 #ifndef CHAINRING_MATH_ATTENTION_H
 #define CHAINRING_MATH_ATTENTION_H
@@ -67,11 +68,12 @@ struct attention_scratch {
     size_t lanes;      /* of a group of queries, which is computed side by side */
     size_t row_stride; /* of rows: the width in whole vectors */
     size_t groups;     /* of a query block */
-    real *query, *output, *d_output, *d_query;   /* (groups x width x lanes) */
-    real *maximum, *sum, *log_sum, *delta;       /* (groups x lanes) */
-    real *query_rows, *d_output_rows;            /* (query block x row_stride) */
-    real *scores, *score_gradients, *correction; /* (key block x lanes), (lanes) */
-    real *d_key, *d_value;                       /* (key block x row_stride) */
+    real *query, *output, *d_output, *d_query;       /* (groups x row_stride x lanes) */
+    real *maximum, *sum, *log_sum, *delta;           /* (groups x lanes) */
+    real *query_rows, *d_output_rows;                /* (query block x row_stride) */
+    real *scores, *score_gradients, *correction;     /* (key block x lanes), (lanes) */
+    real *d_key, *d_value;                           /* (key block x row_stride) */
+    real *key_panels, *value_panels, *column_panels; /* (key block in whole vectors x row_stride) */
 };
 
 /* A kernel that this processor cannot run is an invariant. */
@@ -87,8 +89,7 @@ void attention_load_queries(struct attention_scratch *scratch,
 void attention_begin(struct attention_state *state, const struct attention_queries *queries);
 
 /* Let the loaded queries see any number of keys: each query sees the keys whose position is not
- * greater than its own. Keys are used as they lie. Cost 4 * queries * keys * width flops, but for
- * pairs that are masked. */
+ * greater than its own. Cost 4 * queries * keys * width flops, but for pairs that are masked. */
 void attention_absorb(struct attention_state *state, struct attention_scratch *scratch,
                       const struct attention_queries *queries, const struct attention_keys *keys);
 

@@ -52,12 +52,26 @@ static void exponentiate(real *restrict scores, real *restrict sum, const real *
     }
 }
 
+/* scores (key count x lanes): those of keys later than the query become ATTENTION_MASKED_SCORE. */
+static void hide_keys(real *scores, const struct attention_group *group,
+                      const struct attention_keys *keys)
+{
+    size_t j = group->position < keys->position ? 0 : group->position - keys->position + 1;
+    for (; j < keys->count; j++) {
+        size_t masked = keys->position + j - group->position;
+        masked = masked < group->count ? masked : group->count;
+        for (size_t i = 0; i < masked; i++) {
+            scores[j * group->lanes + i] = ATTENTION_MASKED_SCORE;
+        }
+    }
+}
+
 static void compute_scores(const struct attention_group *group, const struct attention_work *work,
                            const struct attention_keys *keys)
 {
     gemm_nn(work->scores, group->lanes, GEMM_SET, keys->key, keys->stride, group->query,
             group->lanes, keys->count, group->count, group->width);
-    attention_mask(work->scores, group, keys);
+    hide_keys(work->scores, group, keys);
 }
 
 static void absorb(const struct attention_group *group, const struct attention_work *work,
@@ -150,8 +164,8 @@ const struct attention_kernel *attention_kernel_blas(void)
         .name = "blas",
         .lanes = 48, /* products below the size from which OpenBLAS packs */
         .vector = 1,
-        .absorb = absorb,
-        .absorb_backward = absorb_backward,
+        .forward = {.meet = absorb},
+        .backward = {.meet = absorb_backward},
         .absorb_cache = absorb_cache,
     };
     return &kernel;

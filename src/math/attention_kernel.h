@@ -40,6 +40,20 @@ struct attention_work {
     real *score_gradients; /* (key count x lanes) */
     real *correction;      /* (lanes) */
     real *d_key, *d_value; /* (key count x row_stride), += */
+    size_t key_count;      /* of the whole block */
+    /* For what the kernel keeps of the block: its keys and values in whole vectors x row_stride. */
+    real *key_panels, *value_panels, *column_panels;
+    /* The block that comes next, if any: each group brings its share near the processor. */
+    struct attention_keys next;
+    size_t share, shares;
+};
+
+/* One direction: a block of keys is loaded, then groups of queries meet it, or its first keys. */
+struct attention_pass {
+    void (*load)(const struct attention_work *work, const struct attention_keys *block,
+                 size_t width); /* NULL: nothing to do */
+    void (*meet)(const struct attention_group *group, const struct attention_work *work,
+                 const struct attention_keys *keys);
 };
 
 enum { ATTENTION_CACHE_LANES = 64 / sizeof(real) }; /* as wide as any vector */
@@ -70,10 +84,7 @@ struct attention_kernel {
     const char *name;
     size_t lanes;  /* of a group */
     size_t vector; /* rows and lanes are padded to multiples of this */
-    void (*absorb)(const struct attention_group *group, const struct attention_work *work,
-                   const struct attention_keys *keys);
-    void (*absorb_backward)(const struct attention_group *group, const struct attention_work *work,
-                            const struct attention_keys *keys);
+    struct attention_pass forward, backward;
     void (*absorb_cache)(const struct attention_cache_group *group,
                          const struct attention_cache_block *block);
     /* The most operations that these instructions do in a second: `rounds` of them in registers
@@ -89,20 +100,6 @@ const struct attention_kernel *attention_kernel_blas(void);
 
 /* What a choice comes to; NULL where this processor cannot run it. */
 const struct attention_kernel *attention_kernel_find(enum attention_choice choice);
-
-/* scores (key count x lanes): those of keys later than the query become ATTENTION_MASKED_SCORE. */
-static inline void attention_mask(real *scores, const struct attention_group *group,
-                                  const struct attention_keys *keys)
-{
-    size_t j = group->position < keys->position ? 0 : group->position - keys->position + 1;
-    for (; j < keys->count; j++) {
-        size_t masked = keys->position + j - group->position;
-        masked = masked < group->count ? masked : group->count;
-        for (size_t i = 0; i < masked; i++) {
-            scores[j * group->lanes + i] = ATTENTION_MASKED_SCORE;
-        }
-    }
-}
 
 /* scores (count x ATTENTION_CACHE_BLOCK): those of keys later than the query, or than all keys,
  * become ATTENTION_MASKED_SCORE. */

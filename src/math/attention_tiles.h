@@ -1,314 +1,359 @@
 /* Blockwise attention in register tiles of vectors: the one source of the kernels of our own.
  *
  * Each instruction set has a file that is compiled for it and holds nothing but this (vector.h
- * gives the vectors). All products of both directions have one form, out += a b, where b and out
- * are read and written a vector at a time and a one element at a time, so that keys and values are
- * used as they arrive. */
+ * gives the vectors). What is done to scores is done while a tile of them is in registers. */
 #ifndef CHAINRING_MATH_ATTENTION_TILES_H
 #define CHAINRING_MATH_ATTENTION_TILES_H
 
 #include "math/attention_cache_tiles.h"
 #include "math/attention_kernel.h"
-#include "math/vector.h"
+#include "math/panel.h"
+#include "math/tile.h"
 
-/* --- Products --------------------------------------------------------------------------------- */
+/* Queries of a group: the row stride of scores and of all that is transposed. */
+enum { GROUP_LANES = 48 };
 
-/* out (rows x columns) = or += a (rows x depth) b (depth x columns); columns in whole vectors. */
-struct product {
-    real *out;
-    const real *a, *b;
-    size_t out_stride, b_stride;
-    size_t a_row, a_step; /* from one row of a to the next, and from one element of the depth */
-    size_t rows, columns, depth;
+static const struct tile_steps score_steps = {.row = GROUP_LANES, .depth = 1};
+
+/* A tile of scores: TILE_ROWS keys from `key` on, and whole vectors of queries from `lane` on. */
+struct key_tile {
+    const struct attention_group *group;
+    const struct attention_keys *keys;
+    size_t key, lane;
 };
 
-enum product_store { PRODUCT_SET, PRODUCT_ADD };
+/* --- Scores ----------------------------------------------------------------------------------- */
 
-/* A tile's sums fill the registers, but for a row of b and an element of a. */
-enum {
-    TILE_VECTORS_MAX = VECTOR_REGISTERS == 32 ? 4 : 3,
-    TILE_ROWS_MAX = 8,
-};
-
-VECTOR_INLINE int tile_rows(int vectors)
+/* How many queries of a group, the first ones, do not see a key: all, where there is no such key.
+ */
+static size_t hidden_lanes(const struct key_tile *tile, size_t key)
 {
-    const int wide[] = {8, 8, 8, 6};
-    const int narrow[] = {8, 6, 4};
-    return VECTOR_REGISTERS == 32 ? wide[vectors - 1] : narrow[vectors - 1];
+    size_t position = tile->keys->position + key;
+    if (key >= tile->keys->count) {
+        return GROUP_LANES;
+    }
+    return position > tile->group->position ? position - tile->group->position : 0;
 }
 
-/* One tile; `rows` and `vectors` are constants where this is called. */
-VECTOR_INLINE void multiply_tile(real *restrict out, const real *restrict a, const real *restrict b,
-                                 const struct product *p, size_t a_row, size_t a_step,
-                                 enum product_store store, int rows, int vectors)
+/* Queries that do not see a key get a score of it that counts nothing. */
+VECTOR_INLINE void hide_keys(vector *score, const struct key_tile *tile, int vectors)
 {
-    const size_t depth = p->depth;
-    const size_t b_stride = p->b_stride;
-    vector sum[TILE_ROWS_MAX][TILE_VECTORS_MAX];
-    for (int row = 0; row < rows; row++) {
+    static const real numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    vector number = vector_load(numbers);
+    VECTOR_UNROLL
+    for (int row = 0; row < TILE_ROWS; row++) {
+        real hidden = (real)hidden_lanes(tile, tile->key + (size_t)row) - (real)tile->lane;
         for (int i = 0; i < vectors; i++) {
-            sum[row][i] = vector_all(0);
+            vector first = vector_all(hidden - (real)(i * VECTOR_LANES));
+            score[row * vectors + i] = vector_where_greater(
+                first, number, vector_all(ATTENTION_MASKED_SCORE), score[row * vectors + i]);
         }
     }
-    for (size_t k = 0; k < depth; k++) {
-        vector line[TILE_VECTORS_MAX];
+}
+
+/* sum (TILE_ROWS x vectors) = panels of keys or values . columns (width x lanes) - less (lanes). */
+VECTOR_INLINE void multiply_keys(vector *sum, const real *panels, const real *columns,
+                                 const real *less, const struct key_tile *tile, int vectors)
+{
+    size_t width = tile->group->width;
+    size_t panel = tile->key / VECTOR_LANES * VECTOR_LANES;
+    for (int i = 0; i < vectors; i++) {
+        vector start = vector_all(0) - vector_load(less + tile->lane + i * VECTOR_LANES);
+        for (int row = 0; row < TILE_ROWS; row++) {
+            sum[row * vectors + i] = start;
+        }
+    }
+    tile_accumulate(sum, panels + panel * width + (tile->key - panel), panel_steps,
+                    columns + tile->lane, GROUP_LANES, width, TILE_ROWS, vectors);
+}
+
+/* Where scores of a tile are kept. */
+VECTOR_INLINE size_t score_at(const struct key_tile *tile, int row, int i)
+{
+    return (tile->key + (size_t)row) * GROUP_LANES + tile->lane + (size_t)i * VECTOR_LANES;
+}
+
+/* power and scores = 2^(score - less), 0 where a query does not see a key. */
+VECTOR_INLINE void exponentiate(vector *power, const struct attention_work *work, const real *less,
+                                const struct key_tile *tile, int vectors)
+{
+    multiply_keys(power, work->key_panels, tile->group->query, less, tile, vectors);
+    if (hidden_lanes(tile, tile->key + TILE_ROWS - 1) > tile->lane) {
+        hide_keys(power, tile, vectors);
+    }
+    VECTOR_UNROLL
+    for (int row = 0; row < TILE_ROWS; row++) {
         for (int i = 0; i < vectors; i++) {
-            line[i] = vector_load(b + k * b_stride + i * VECTOR_LANES);
-        }
-        for (int row = 0; row < rows; row++) {
-            vector factor = vector_all(a[(size_t)row * a_row + k * a_step]);
-            for (int i = 0; i < vectors; i++) {
-                sum[row][i] = vector_multiply_add(factor, line[i], sum[row][i]);
-            }
-        }
-    }
-    for (int row = 0; row < rows; row++) {
-        for (int i = 0; i < vectors; i++) {
-            real *to = out + (size_t)row * p->out_stride + i * VECTOR_LANES;
-            if (store == PRODUCT_ADD) {
-                sum[row][i] = vector_load(to) + sum[row][i];
-            }
-            vector_store(to, sum[row][i]);
+            vector *to = &power[row * vectors + i];
+            *to = vector_exponential_base2(*to);
+            vector_store(work->scores + score_at(tile, row, i), *to);
         }
     }
 }
 
-/* A column of tiles, `vectors` wide: tall ones, then shorter ones for what is left. */
-VECTOR_INLINE void multiply_column(const struct product *p, size_t column, size_t a_row,
-                                   size_t a_step, enum product_store store, int vectors)
+/* out (width x lanes) += panels (of columns of keys or values) . weights (keys x lanes). */
+VECTOR_INLINE void gather_keys(real *out, const struct attention_work *work, const real *weights,
+                               const struct key_tile *tile, int vectors)
 {
-    const int tall = tile_rows(vectors);
-    const real *b = p->b + column;
-    size_t row = 0;
-    for (; row + (size_t)tall <= p->rows; row += (size_t)tall) {
-        multiply_tile(p->out + row * p->out_stride + column, p->a + row * a_row, b, p, a_row,
-                      a_step, store, tall, vectors);
-    }
-    for (; row + 2 <= p->rows; row += 2) {
-        multiply_tile(p->out + row * p->out_stride + column, p->a + row * a_row, b, p, a_row,
-                      a_step, store, 2, vectors);
-    }
-    for (; row < p->rows; row++) {
-        multiply_tile(p->out + row * p->out_stride + column, p->a + row * a_row, b, p, a_row,
-                      a_step, store, 1, vectors);
+    for (size_t column = 0; column < tile->group->width; column += TILE_ROWS) {
+        size_t panel = column / VECTOR_LANES * VECTOR_LANES;
+        tile_add(out + column * GROUP_LANES + tile->lane, GROUP_LANES,
+                 work->column_panels + panel * work->key_count + (column - panel), panel_steps,
+                 weights + tile->lane, GROUP_LANES, tile->keys->count, TILE_ROWS, vectors);
     }
 }
 
-/* All columns of tiles. The widest are the fastest, but a lone vector at the end is slow. */
-VECTOR_INLINE void multiply_columns(const struct product *p, size_t a_row, size_t a_step,
-                                    enum product_store store)
+static size_t vectors_from(const struct attention_group *group, size_t lane)
 {
-    size_t left = (p->columns + VECTOR_LANES - 1) / VECTOR_LANES;
-    size_t column = 0;
-    while (left > 0) {
-        size_t vectors = left < TILE_VECTORS_MAX ? left : TILE_VECTORS_MAX;
-        vectors = left == TILE_VECTORS_MAX + 1 ? TILE_VECTORS_MAX - 1 : vectors;
-        switch (vectors) {
-        case 1:
-            multiply_column(p, column, a_row, a_step, store, 1);
-            break;
-        case 2:
-            multiply_column(p, column, a_row, a_step, store, 2);
-            break;
-        case 3:
-            multiply_column(p, column, a_row, a_step, store, 3);
-            break;
-        default:
-            multiply_column(p, column, a_row, a_step, store, TILE_VECTORS_MAX);
-            break;
+    size_t vectors = (group->count - lane + VECTOR_LANES - 1) / VECTOR_LANES;
+    return vectors < TILE_VECTORS ? vectors : TILE_VECTORS;
+}
+
+/* While one tile of keys is met, bring near what lies in its place in the next block. */
+static void prefetch_next(const struct key_tile *tile, const struct attention_work *work)
+{
+    enum { LINE = 64 / sizeof(real), NEAR = 2 };
+    const struct attention_keys *next = &work->next;
+    size_t row = tile->key + work->share * TILE_ROWS / work->shares;
+    size_t end = tile->key + (work->share + 1) * TILE_ROWS / work->shares;
+    for (; row < end && row < next->count; row++) {
+        for (size_t column = 0; column < tile->group->width; column += LINE) {
+            __builtin_prefetch(next->key + row * next->stride + column, 0, NEAR);
+            __builtin_prefetch(next->value + row * next->stride + column, 0, NEAR);
         }
-        column += vectors * VECTOR_LANES;
-        left -= vectors;
     }
-}
-
-/* Rows of a as they lie: scores. */
-static void multiply_set(const struct product *p)
-{
-    multiply_columns(p, p->a_row, 1, PRODUCT_SET);
-}
-
-/* Rows of a as they lie: gradients of keys and values. */
-static void multiply_add(const struct product *p)
-{
-    multiply_columns(p, p->a_row, 1, PRODUCT_ADD);
-}
-
-/* a transposed: output, and gradients of queries. */
-static void multiply_transposed_add(const struct product *p)
-{
-    multiply_columns(p, 1, p->a_step, PRODUCT_ADD);
 }
 
 /* --- Forward ---------------------------------------------------------------------------------- */
 
-/* out (keys x lanes) = rows (keys x width, row stride `stride`) . columns (width x lanes). */
-static void multiply_keys(real *out, const real *rows, const real *columns,
-                          const struct attention_group *group, const struct attention_keys *keys)
+static void load_block(const struct attention_work *work, const struct attention_keys *block,
+                       size_t width)
 {
-    multiply_set(&(struct product){
-        .out = out,
-        .out_stride = group->lanes,
-        .a = rows,
-        .a_row = keys->stride,
-        .b = columns,
-        .b_stride = group->lanes,
-        .rows = keys->count,
-        .columns = group->count,
-        .depth = group->width,
-    });
+    panel_pack_rows(work->key_panels, block->key, block->stride, block->count, width);
+    panel_pack_columns(work->column_panels, block->value, block->stride, width, block->count);
 }
 
-/* out (width x lanes) += rows (keys x width) transposed . weights (keys x lanes). */
-static void gather_keys(real *out, const real *rows, const real *weights,
-                        const struct attention_group *group, const struct attention_keys *keys)
+/* Maxima are raised only where a tile's powers add up to more than this: then what has been
+ * gathered must be rescaled. 2^16 a summand leaves room for 2^111 of them. */
+static const real sum_bound = 65536;
+
+static void rescale(real *rows, size_t count, vector factor)
 {
-    multiply_transposed_add(&(struct product){
-        .out = out,
-        .out_stride = group->lanes,
-        .a = rows,
-        .a_step = keys->stride,
-        .b = weights,
-        .b_stride = group->lanes,
-        .rows = group->width,
-        .columns = group->count,
-        .depth = keys->count,
-    });
+    for (size_t row = 0; row < count; row++, rows += GROUP_LANES) {
+        vector_store(rows, factor * vector_load(rows));
+    }
 }
 
-/* Maxima are raised only by scores that exceed them by more than this: then what has been gathered
- * must be rescaled. 2^16 a summand leaves room for 2^111 of them. */
-static const real slack = 16;
-
-/* Raise the maximum of one vector of lanes to cover a block's scores; returns whether any rose. */
-VECTOR_INLINE bool raise_maximum(real *maximum, real *correction, const real *scores,
-                                 size_t key_count, size_t lanes)
+/* Raise the maxima of a tile of one vector whose powers add up to too much, and rescale what has
+ * been gathered, this block's too. Returns whether any rose. */
+static bool raise_maximum(const struct key_tile *tile, const struct attention_work *work,
+                          vector sum, vector *total)
 {
-    enum { CHAINS = 4 }; /* that do not wait for one another */
-    vector chains[CHAINS];
-    for (size_t i = 0; i < CHAINS; i++) {
-        chains[i] = vector_load(scores);
-    }
-    size_t j = 0;
-    for (; j + CHAINS <= key_count; j += CHAINS) {
-        for (size_t i = 0; i < CHAINS; i++) {
-            chains[i] = vector_maximum(vector_load(scores + (j + i) * lanes), chains[i]);
-        }
-    }
-    for (; j < key_count; j++) {
-        chains[0] = vector_maximum(vector_load(scores + j * lanes), chains[0]);
-    }
-    vector most =
-        vector_maximum(vector_maximum(chains[0], chains[1]), vector_maximum(chains[2], chains[3]));
+    static const real zeros[GROUP_LANES] = {0};
+    vector score[TILE_ROWS];
+    multiply_keys(score, work->key_panels, tile->group->query, zeros, tile, 1);
+    hide_keys(score, tile, 1);
+    real *maximum = tile->group->maximum + tile->lane;
     vector old = vector_load(maximum);
-    vector bound = old + vector_all(slack);
-    if (!vector_any_greater(most, bound)) {
-        vector_store(correction, vector_all(1));
+    vector most = old;
+    for (int row = 0; row < TILE_ROWS; row++) {
+        most = vector_maximum(score[row], most);
+    }
+    vector raised = vector_where_greater(sum, vector_all(sum_bound), most, old);
+    if (!vector_any_greater(raised, old)) {
         return false;
     }
-    vector raised = vector_where_greater(most, bound, most, old);
+    vector factor = vector_exponential_base2(old - raised);
     vector_store(maximum, raised);
-    vector_store(correction, vector_exponential_base2(old - raised));
+    *total = factor * *total;
+    rescale(tile->group->sum + tile->lane, 1, factor);
+    rescale(tile->group->output + tile->lane, tile->group->width, factor);
+    rescale(work->scores + tile->lane, tile->key, factor);
     return true;
 }
 
-static void rescale(const struct attention_group *group, const real *correction)
-{
-    for (size_t lane = 0; lane < group->count; lane += VECTOR_LANES) {
-        vector factor = vector_load(correction + lane);
-        vector_store(group->sum + lane, factor * vector_load(group->sum + lane));
-        for (size_t column = 0; column < group->width; column++) {
-            real *output = group->output + column * group->lanes + lane;
-            vector_store(output, factor * vector_load(output));
-        }
-    }
-}
-
-static void raise_maxima(const struct attention_group *group, const struct attention_work *work,
-                         size_t key_count)
+static bool raise_maxima(const struct key_tile *tile, const struct attention_work *work,
+                         const vector *sum, vector *total, int vectors)
 {
     bool rose = false;
-    for (size_t lane = 0; lane < group->count; lane += VECTOR_LANES) {
-        rose |= raise_maximum(group->maximum + lane, work->correction + lane, work->scores + lane,
-                              key_count, group->lanes);
+    for (int i = 0; i < vectors; i++) {
+        struct key_tile part = *tile;
+        part.lane += (size_t)i * VECTOR_LANES;
+        rose |= raise_maximum(&part, work, sum[i], &total[i]);
     }
-    if (rose) {
-        rescale(group, work->correction);
-    }
+    return rose;
 }
 
-/* Scores become 2^(score - maximum), and are added up for each query. */
-static void exponentiate(const struct attention_group *group, real *scores, size_t key_count)
+/* sum = the powers of a tile added up for each query; returns whether any is too large. */
+VECTOR_INLINE bool weigh_tile(vector *sum, const struct key_tile *tile,
+                              const struct attention_work *work, int vectors)
 {
-    for (size_t lane = 0; lane < group->count; lane += VECTOR_LANES) {
-        vector maximum = vector_load(group->maximum + lane);
-        vector sum = vector_all(0);
-        for (size_t j = 0; j < key_count; j++) {
-            real *score = scores + j * group->lanes + lane;
-            vector power = vector_exponential_base2(vector_load(score) - maximum);
-            vector_store(score, power);
-            sum = sum + power;
+    vector power[TILE_SUMS];
+    exponentiate(power, work, tile->group->maximum, tile, vectors);
+    bool too_large = false;
+    for (int i = 0; i < vectors; i++) {
+        sum[i] = power[i];
+        for (int row = 1; row < TILE_ROWS; row++) {
+            sum[i] = sum[i] + power[row * vectors + i];
         }
-        vector_store(group->sum + lane, vector_load(group->sum + lane) + sum);
+        too_large |= vector_any_greater(sum[i], vector_all(sum_bound));
     }
+    return too_large;
+}
+
+VECTOR_INLINE void absorb_lanes(struct key_tile *tile, const struct attention_work *work,
+                                int vectors)
+{
+    vector total[TILE_VECTORS];
+    for (int i = 0; i < vectors; i++) {
+        total[i] = vector_all(0);
+    }
+    for (tile->key = 0; tile->key < tile->keys->count;) {
+        vector sum[TILE_VECTORS];
+        prefetch_next(tile, work);
+        if (weigh_tile(sum, tile, work, vectors) && raise_maxima(tile, work, sum, total, vectors)) {
+            continue; /* with this tile again */
+        }
+        for (int i = 0; i < vectors; i++) {
+            total[i] = total[i] + sum[i];
+        }
+        tile->key += TILE_ROWS;
+    }
+    for (int i = 0; i < vectors; i++) {
+        real *to = tile->group->sum + tile->lane + i * VECTOR_LANES;
+        vector_store(to, vector_load(to) + total[i]);
+    }
+    gather_keys(tile->group->output, work, work->scores, tile, vectors);
 }
 
 static void absorb(const struct attention_group *group, const struct attention_work *work,
                    const struct attention_keys *keys)
 {
-    multiply_keys(work->scores, keys->key, group->query, group, keys);
-    attention_mask(work->scores, group, keys);
-    raise_maxima(group, work, keys->count);
-    exponentiate(group, work->scores, keys->count);
-    gather_keys(group->output, keys->value, work->scores, group, keys);
+    struct key_tile tile = {.group = group, .keys = keys};
+    for (; tile.lane < group->count; tile.lane += TILE_LANES) {
+        switch (vectors_from(group, tile.lane)) {
+        case 1:
+            absorb_lanes(&tile, work, 1);
+            break;
+        case 2:
+            absorb_lanes(&tile, work, 2);
+            break;
+        default:
+            absorb_lanes(&tile, work, TILE_VECTORS);
+            break;
+        }
+    }
 }
 
 /* --- Backward --------------------------------------------------------------------------------- */
 
-/* out (keys x row_stride) += weights (keys x lanes) . rows (queries x row_stride). */
+static void load_block_backward(const struct attention_work *work,
+                                const struct attention_keys *block, size_t width)
+{
+    panel_pack_rows(work->key_panels, block->key, block->stride, block->count, width);
+    panel_pack_rows(work->value_panels, block->value, block->stride, block->count, width);
+    panel_pack_columns(work->column_panels, block->key, block->stride, width, block->count);
+}
+
+/* scores = probabilities P; score_gradients = P (dP - delta). */
+VECTOR_INLINE void differentiate_tile(const struct key_tile *tile,
+                                      const struct attention_work *work, int vectors)
+{
+    const struct attention_group *group = tile->group;
+    vector probability[TILE_SUMS];
+    exponentiate(probability, work, group->log_sum, tile, vectors);
+    vector gradient[TILE_SUMS];
+    multiply_keys(gradient, work->value_panels, group->d_output, group->delta, tile, vectors);
+    VECTOR_UNROLL
+    for (int row = 0; row < TILE_ROWS; row++) {
+        for (int i = 0; i < vectors; i++) {
+            size_t at = score_at(tile, row, i);
+            vector_store(work->score_gradients + at,
+                         vector_load(work->scores + at) * gradient[row * vectors + i]);
+        }
+    }
+}
+
+VECTOR_INLINE void differentiate_lanes(struct key_tile *tile, const struct attention_work *work,
+                                       int vectors)
+{
+    for (tile->key = 0; tile->key < tile->keys->count; tile->key += TILE_ROWS) {
+        prefetch_next(tile, work);
+        differentiate_tile(tile, work, vectors);
+    }
+    gather_keys(tile->group->d_query, work, work->score_gradients, tile, vectors);
+}
+
+/* Some columns of spread_queries, `vectors` wide: tall tiles, then lower ones for what is left. */
+VECTOR_INLINE void spread_columns(real *out, const real *weights, const real *rows,
+                                  const struct attention_group *group, size_t key_count,
+                                  int vectors)
+{
+    const int tall = TILE_SUMS / vectors < 16 ? TILE_SUMS / vectors : 16;
+    const size_t stride = group->row_stride;
+    size_t key = 0;
+    for (; key + (size_t)tall <= key_count; key += (size_t)tall) {
+        tile_add(out + key * stride, stride, weights + key * GROUP_LANES, score_steps, rows, stride,
+                 group->count, tall, vectors);
+    }
+    for (; key + 2 <= key_count; key += 2) {
+        tile_add(out + key * stride, stride, weights + key * GROUP_LANES, score_steps, rows, stride,
+                 group->count, 2, vectors);
+    }
+    for (; key < key_count; key++) {
+        tile_add(out + key * stride, stride, weights + key * GROUP_LANES, score_steps, rows, stride,
+                 group->count, 1, vectors);
+    }
+}
+
+/* out (keys x row_stride) += weights (keys x lanes) . rows (queries x row_stride). The widest tiles
+ * are the fastest, but a lone vector at the end is slow. */
 static void spread_queries(real *out, const real *weights, const real *rows,
                            const struct attention_group *group, size_t key_count)
 {
-    multiply_add(&(struct product){
-        .out = out,
-        .out_stride = group->row_stride,
-        .a = weights,
-        .a_row = group->lanes,
-        .b = rows,
-        .b_stride = group->row_stride,
-        .rows = key_count,
-        .columns = group->width,
-        .depth = group->count,
-    });
-}
-
-/* Scores become probabilities P; score_gradients, which hold dP, become P (dP - delta). */
-static void differentiate_softmax(const struct attention_group *group,
-                                  const struct attention_work *work, size_t key_count)
-{
-    for (size_t lane = 0; lane < group->count; lane += VECTOR_LANES) {
-        vector log_sum = vector_load(group->log_sum + lane);
-        vector delta = vector_load(group->delta + lane);
-        for (size_t j = 0; j < key_count; j++) {
-            real *score = work->scores + j * group->lanes + lane;
-            real *gradient = work->score_gradients + j * group->lanes + lane;
-            vector probability = vector_exponential_base2(vector_load(score) - log_sum);
-            vector_store(score, probability);
-            vector_store(gradient, probability * (vector_load(gradient) - delta));
+    size_t left = group->row_stride / VECTOR_LANES;
+    while (left > 0) {
+        size_t vectors = left < TILE_VECTORS_MAX ? left : TILE_VECTORS_MAX;
+        vectors = left == TILE_VECTORS_MAX + 1 ? TILE_VECTORS_MAX - 1 : vectors;
+        switch (vectors) {
+        case 1:
+            spread_columns(out, weights, rows, group, key_count, 1);
+            break;
+        case 2:
+            spread_columns(out, weights, rows, group, key_count, 2);
+            break;
+        case 3:
+            spread_columns(out, weights, rows, group, key_count, 3);
+            break;
+        default:
+            spread_columns(out, weights, rows, group, key_count, TILE_VECTORS_MAX);
+            break;
         }
+        out += vectors * VECTOR_LANES;
+        rows += vectors * VECTOR_LANES;
+        left -= vectors;
     }
 }
 
 static void absorb_backward(const struct attention_group *group, const struct attention_work *work,
                             const struct attention_keys *keys)
 {
-    multiply_keys(work->scores, keys->key, group->query, group, keys);
-    attention_mask(work->scores, group, keys);
-    multiply_keys(work->score_gradients, keys->value, group->d_output, group, keys);
-    differentiate_softmax(group, work, keys->count);
+    struct key_tile tile = {.group = group, .keys = keys};
+    for (; tile.lane < group->count; tile.lane += TILE_LANES) {
+        switch (vectors_from(group, tile.lane)) {
+        case 1:
+            differentiate_lanes(&tile, work, 1);
+            break;
+        case 2:
+            differentiate_lanes(&tile, work, 2);
+            break;
+        default:
+            differentiate_lanes(&tile, work, TILE_VECTORS);
+            break;
+        }
+    }
     spread_queries(work->d_value, work->scores, group->d_output_rows, group, keys->count);
     spread_queries(work->d_key, work->score_gradients, group->query_rows, group, keys->count);
-    gather_keys(group->d_query, keys->key, work->score_gradients, group, keys);
 }
 
 /* --- The measure of all this ------------------------------------------------------------------ */
@@ -343,10 +388,10 @@ static double multiply_adds(size_t rounds)
 
 static const struct attention_kernel kernel = {
     .name = VECTOR_NAME,
-    .lanes = 48,
+    .lanes = GROUP_LANES,
     .vector = VECTOR_LANES,
-    .absorb = absorb,
-    .absorb_backward = absorb_backward,
+    .forward = {.load = load_block, .meet = absorb},
+    .backward = {.load = load_block_backward, .meet = absorb_backward},
     .absorb_cache = absorb_cache,
     .multiply_adds = multiply_adds,
 };

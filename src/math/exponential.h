@@ -10,6 +10,8 @@
 
 #ifdef CHAINRING_REAL_DOUBLE
 
+static const double exponential_most = 1023.0;
+
 static inline real exponential_base2(real x)
 {
     return exp2(x);
@@ -35,6 +37,9 @@ static const float exponential_coefficients[] = {
 
 /* Below this the result is 0: the exponent's bits are. */
 static const float exponential_least = -127.0F;
+
+/* Vectors take what is greater for this. */
+static const float exponential_most = 127.0F;
 
 /* Relative error below 2e-7 for x in [-126, 127]; 0 below -126.5 and subnormal on the way there;
  * not for NaN or above 127.

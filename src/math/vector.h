@@ -14,6 +14,9 @@
 
 #define VECTOR_INLINE static inline __attribute__((always_inline))
 
+/* Before a loop whose turns must become code one after another, so that arrays become registers. */
+#define VECTOR_UNROLL _Pragma("GCC unroll 16")
+
 #if !defined(CHAINRING_REAL_DOUBLE) && defined(__AVX512F__) && defined(__AVX512DQ__)
 
 #include <immintrin.h>
@@ -76,6 +79,36 @@ VECTOR_INLINE vector vector_exponential_base2(vector x)
     return _mm512_scalef_ps(p, n);
 }
 
+/* Four elements of each of the rows 0, 4, 8 and 12. */
+VECTOR_INLINE vector vector_load_quads(const real *from, size_t stride)
+{
+    vector a = _mm512_castps128_ps512(_mm_loadu_ps(from));
+    a = _mm512_insertf32x4(a, _mm_loadu_ps(from + 4 * stride), 1);
+    a = _mm512_insertf32x4(a, _mm_loadu_ps(from + 8 * stride), 2);
+    return _mm512_insertf32x4(a, _mm_loadu_ps(from + 12 * stride), 3);
+}
+
+/* out (VECTOR_LANES x VECTOR_LANES) = in, of row stride `stride`, transposed. */
+VECTOR_INLINE void vector_transpose(real *restrict out, const real *restrict in, size_t stride)
+{
+    for (size_t quad = 0; quad < VECTOR_LANES; quad += 4) {
+        vector a = vector_load_quads(in + quad, stride);
+        vector b = vector_load_quads(in + quad + stride, stride);
+        vector c = vector_load_quads(in + quad + 2 * stride, stride);
+        vector d = vector_load_quads(in + quad + 3 * stride, stride);
+        __m512d ab_low = _mm512_castps_pd(_mm512_unpacklo_ps(a, b));
+        __m512d ab_high = _mm512_castps_pd(_mm512_unpackhi_ps(a, b));
+        __m512d cd_low = _mm512_castps_pd(_mm512_unpacklo_ps(c, d));
+        __m512d cd_high = _mm512_castps_pd(_mm512_unpackhi_ps(c, d));
+        const __m512d columns[] = {
+            _mm512_unpacklo_pd(ab_low, cd_low), _mm512_unpackhi_pd(ab_low, cd_low),
+            _mm512_unpacklo_pd(ab_high, cd_high), _mm512_unpackhi_pd(ab_high, cd_high)};
+        for (size_t i = 0; i < 4; i++) {
+            vector_store(out + (quad + i) * VECTOR_LANES, _mm512_castpd_ps(columns[i]));
+        }
+    }
+}
+
 #elif !defined(CHAINRING_REAL_DOUBLE) && defined(__AVX2__) && defined(__FMA__)
 
 #include <immintrin.h>
@@ -127,9 +160,10 @@ VECTOR_INLINE vector vector_multiply_add(vector a, vector b, vector c)
 
 VECTOR_INLINE vector vector_exponential_base2(vector x)
 {
-    vector n = _mm256_max_ps(x, vector_all(exponential_least));
-    n = _mm256_round_ps(n, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    vector f = _mm256_sub_ps(_mm256_max_ps(x, vector_all(exponential_least)), n);
+    x = _mm256_max_ps(_mm256_min_ps(x, vector_all(exponential_most)),
+                      vector_all(exponential_least));
+    vector n = _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    vector f = _mm256_sub_ps(x, n);
     vector p = vector_all(exponential_coefficients[5]);
     p = vector_multiply_add(p, f, vector_all(exponential_coefficients[4]));
     p = vector_multiply_add(p, f, vector_all(exponential_coefficients[3]));
@@ -138,6 +172,33 @@ VECTOR_INLINE vector vector_exponential_base2(vector x)
     p = vector_multiply_add(p, f, vector_all(exponential_coefficients[0]));
     __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
     return _mm256_mul_ps(p, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)));
+}
+
+/* Four elements of each of the rows 0 and 4. */
+VECTOR_INLINE vector vector_load_quads(const real *from, size_t stride)
+{
+    vector a = _mm256_castps128_ps256(_mm_loadu_ps(from));
+    return _mm256_insertf128_ps(a, _mm_loadu_ps(from + 4 * stride), 1);
+}
+
+VECTOR_INLINE void vector_transpose(real *restrict out, const real *restrict in, size_t stride)
+{
+    for (size_t quad = 0; quad < VECTOR_LANES; quad += 4) {
+        vector a = vector_load_quads(in + quad, stride);
+        vector b = vector_load_quads(in + quad + stride, stride);
+        vector c = vector_load_quads(in + quad + 2 * stride, stride);
+        vector d = vector_load_quads(in + quad + 3 * stride, stride);
+        __m256d ab_low = _mm256_castps_pd(_mm256_unpacklo_ps(a, b));
+        __m256d ab_high = _mm256_castps_pd(_mm256_unpackhi_ps(a, b));
+        __m256d cd_low = _mm256_castps_pd(_mm256_unpacklo_ps(c, d));
+        __m256d cd_high = _mm256_castps_pd(_mm256_unpackhi_ps(c, d));
+        const __m256d columns[] = {
+            _mm256_unpacklo_pd(ab_low, cd_low), _mm256_unpackhi_pd(ab_low, cd_low),
+            _mm256_unpacklo_pd(ab_high, cd_high), _mm256_unpackhi_pd(ab_high, cd_high)};
+        for (size_t i = 0; i < 4; i++) {
+            vector_store(out + (quad + i) * VECTOR_LANES, _mm256_castpd_ps(columns[i]));
+        }
+    }
 }
 
 #else
@@ -206,9 +267,18 @@ VECTOR_INLINE vector vector_exponential_base2(vector x)
 {
     vector power = x;
     for (size_t i = 0; i < VECTOR_LANES; i++) {
-        power[i] = exponential_base2(x[i]);
+        power[i] = exponential_base2(x[i] > exponential_most ? exponential_most : x[i]);
     }
     return power;
+}
+
+VECTOR_INLINE void vector_transpose(real *restrict out, const real *restrict in, size_t stride)
+{
+    for (size_t row = 0; row < VECTOR_LANES; row++) {
+        for (size_t column = 0; column < VECTOR_LANES; column++) {
+            out[column * VECTOR_LANES + row] = in[row * stride + column];
+        }
+    }
 }
 
 #endif
