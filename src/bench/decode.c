@@ -47,14 +47,15 @@ static void subject_bind(struct subject *subject)
         .kernel = options->kernel,
         .workers = subject->workers,
     };
-    subject->reals =
-        options->contexts * shape->layers * steps * shape->layout.count * 2 * shape->width;
+    size_t caches = options->contexts * shape->layers;
+    size_t cache_reals = steps * shape->layout.count * 2 * shape->width;
     parameters_bind(&subject->parameters, arena, shape);
     subject->decoder = decoder_bind(arena, &decoder, shape, &subject->parameters);
     steps_bind(&subject->last, arena, options->contexts, OBSERVATIONS, ACTIONS);
     steps_bind(&subject->now, arena, options->contexts, OBSERVATIONS, ACTIONS);
     subject->action = arena_take(arena, options->contexts * ACTIONS, sizeof(real));
-    subject->memory = arena_take(arena, subject->reals, sizeof(real));
+    subject->memory = arena_take(arena, caches, cache_reals * sizeof(real));
+    subject->reals = caches * cache_reals;
 }
 
 static bool subject_open(struct subject *subject, const struct bench_decode_options *options,

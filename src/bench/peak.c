@@ -89,7 +89,7 @@ static void measure_rates(struct bench_peak *result, struct subject *subject)
 /* Small ones for their latency, large ones for their rate; rounds of a repeat. */
 static const struct {
     size_t bytes, rounds;
-} sizes[BENCH_PEAK_MESSAGES] = {{8, 2000}, {64 << 10, 100}, {1 << 20, 20}, {16 << 20, 2}};
+} sizes[BENCH_PEAK_MESSAGES] = {{8, 200}, {64 << 10, 40}, {1 << 20, 10}, {16 << 20, 2}};
 
 static void measure_messages(struct bench_peak *result, struct subject *subject)
 {

@@ -76,7 +76,7 @@ struct decoder *decoder_bind(struct arena *arena, const struct decoder_options *
     size_t heads = options->context_max * shape->layers * shape->heads;
     size_t threads = workers_count(options->workers);
     decoder->slots = arena_take(arena, options->context_max, sizeof *decoder->slots);
-    decoder->cache = arena_take(arena, heads * decoder->head_size, sizeof(real));
+    decoder->cache = arena_take(arena, heads, decoder->head_size * sizeof(real));
     decoder->desks = arena_take(arena, threads, sizeof *decoder->desks);
     for (size_t i = 0; i < threads; i++) {
         struct desk desk;
