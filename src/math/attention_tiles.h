@@ -24,8 +24,7 @@ struct key_tile {
 
 /* --- Scores ----------------------------------------------------------------------------------- */
 
-/* How many queries of a group, the first ones, do not see a key: all, where there is no such key.
- */
+/* How many of a group's queries, its first ones, do not see a key; no one sees one that is not. */
 static size_t hidden_lanes(const struct key_tile *tile, size_t key)
 {
     size_t position = tile->keys->position + key;
@@ -289,7 +288,8 @@ VECTOR_INLINE void spread_columns(real *out, const real *weights, const real *ro
                                   const struct attention_group *group, size_t key_count,
                                   int vectors)
 {
-    const int tall = TILE_SUMS / vectors < 16 ? TILE_SUMS / vectors : 16;
+    enum { TALLEST = 16 }; /* that the compiler makes registers of */
+    const int tall = TILE_SUMS / vectors < TALLEST ? TILE_SUMS / vectors : TALLEST;
     const size_t stride = group->row_stride;
     size_t key = 0;
     for (; key + (size_t)tall <= key_count; key += (size_t)tall) {
