@@ -115,7 +115,7 @@ static bool check_shape(const struct npy *npy, size_t columns, const struct read
 static bool load_single(float *out, struct reading *reading, const char *key, size_t columns,
                         struct failure *failure)
 {
-    struct array array;
+    struct array array = {.place = ""};
     return load(&array, reading, key, true, failure) &&
            check_shape(&array.npy, columns, reading, key, failure) &&
            npy_to_single(out, &array.npy, array.place, failure);
@@ -124,7 +124,7 @@ static bool load_single(float *out, struct reading *reading, const char *key, si
 static bool load_physics(struct reading *reading, struct failure *failure)
 {
     size_t columns = reading->exorl->sizes.physics;
-    struct array array;
+    struct array array = {.place = ""};
     return columns == 0 ||
            (load(&array, reading, "physics", true, failure) &&
             check_shape(&array.npy, columns, reading, "physics", failure) &&
@@ -137,7 +137,7 @@ static bool load_physics(struct reading *reading, struct failure *failure)
 static bool measure_columns(size_t *columns, struct reading *reading, const char *key,
                             bool is_needed, struct failure *failure)
 {
-    struct array array;
+    struct array array = {.place = ""};
     const struct npy *npy = &array.npy;
     *columns = 0;
     if (!load(&array, reading, key, is_needed, failure)) {
@@ -198,7 +198,7 @@ static void make_room(struct exorl *exorl, size_t rows)
 static bool find_rows(struct reading *reading, const struct exorl_file *file,
                       struct failure *failure)
 {
-    struct array array;
+    struct array array = {.place = ""};
     if (!load(&array, reading, "observation", true, failure)) {
         return false;
     }
@@ -232,7 +232,7 @@ static bool check_first_row(const struct reading *reading, struct failure *failu
 /* How the episode ended, by its last discount: 0 only where the task was over. */
 static bool find_end(enum store_end *end, struct reading *reading, struct failure *failure)
 {
-    struct array array;
+    struct array array = {.place = ""};
     if (!load(&array, reading, "discount", false, failure)) {
         return false;
     }

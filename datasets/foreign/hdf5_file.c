@@ -326,34 +326,41 @@ static bool find_extent(struct hdf5_array *array)
     return ok;
 }
 
-/* Bytes of a chunk, which the guard has bounded; 0 where there are none. */
-static size_t chunk_bytes(hid_t set)
+/* Bytes of the chunks that a row may lie in, each of which the guard has bounded; 0 where there are
+ * none. */
+static size_t stripe_bytes(hid_t set)
 {
     hid_t creation = H5Dget_create_plist(set);
     hid_t type = H5Dget_type(set);
-    hsize_t chunk[RANK_MAX];
+    hid_t space = H5Dget_space(set);
+    hsize_t chunk[RANK_MAX], extent[RANK_MAX];
     int rank = H5Pget_layout(creation) == H5D_CHUNKED ? H5Pget_chunk(creation, RANK_MAX, chunk) : 0;
-    size_t bytes = rank > 0 ? H5Tget_size(type) : 0;
-    for (int i = 0; i < rank; i++) {
-        bytes *= chunk[i];
+    bool ok =
+        rank > 0 && rank <= RANK_MAX && H5Sget_simple_extent_dims(space, extent, NULL) == rank;
+    size_t bytes = ok ? H5Tget_size(type) * chunk[0] : 0;
+    for (int i = 1; i < rank && ok; i++) {
+        size_t across = (extent[i] + chunk[i] - 1) / chunk[i] * chunk[i];
+        ok = !__builtin_mul_overflow(bytes, across, &bytes);
     }
+    H5Sclose(space);
     H5Tclose(type);
     H5Pclose(creation);
-    return bytes;
+    return ok ? bytes : 0;
 }
 
-/* The cache holds a whole chunk, so that episodes that share one do not inflate it twice. */
+/* The cache holds all chunks of a row, so that episodes that share them do not inflate them twice.
+ */
 static hid_t open_set(int64_t file, const char *name)
 {
-    enum { USUAL_CACHE_BYTES = 1 << 20, CACHE_SLOTS = 521 };
+    enum { USUAL_BYTES = 1 << 20, BYTES_MAX = 256 << 20, SLOTS = 12421 };
     hid_t set = H5Dopen2(file, name, H5P_DEFAULT);
-    size_t bytes = set < 0 ? 0 : chunk_bytes(set);
-    if (bytes <= USUAL_CACHE_BYTES) {
+    size_t bytes = set < 0 ? 0 : stripe_bytes(set);
+    if (bytes <= USUAL_BYTES || bytes > BYTES_MAX) {
         return set;
     }
     H5Dclose(set);
     hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
-    H5Pset_chunk_cache(access, CACHE_SLOTS, bytes, 1.0);
+    H5Pset_chunk_cache(access, SLOTS, bytes, 1.0);
     set = H5Dopen2(file, name, access);
     H5Pclose(access);
     return set;
