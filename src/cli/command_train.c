@@ -6,18 +6,23 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "cli/command_line.h"
 #include "cli/config_chain.h"
 #include "cli/config_learner.h"
 #include "comm/comm.h"
 #include "train/trainer.h"
 
-/* The resolved configuration as the text of a file; the caller frees it with memory_free. */
+/* The resolved configuration as the text of a file: what the run's training, evaluation and
+ * pictures read. The caller frees it with memory_free. */
 static char *configuration_text(const struct config *config)
 {
+    unsigned sections = command_line_entry(COMMAND_TRAIN)->sections |
+                        command_line_entry(COMMAND_EVAL)->sections |
+                        command_line_entry(COMMAND_RENDER)->sections;
     char *text = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);
-    if (!stream || !config_write(stream, config) || fclose(stream) != 0) {
+    if (!stream || !config_write(stream, config, sections) || fclose(stream) != 0) {
         fatal(EXIT_CODE_SYSTEM, "the configuration cannot be kept: the system has no memory left");
     }
     return text;

@@ -95,9 +95,10 @@ bool config_explore(double *deviations, size_t trials, const char *option, const
  * two numbers of pixels that a camera can have. */
 bool config_size(size_t *width, size_t *height, const char *size, struct failure *failure);
 
-/* Write all options as a configuration file with comments; reading it gives the same bytes. False
- * when the stream has failed. The caller opens, flushes and closes. */
-bool config_write(FILE *stream, const struct config *config);
+/* Write all options of some sections (CONFIG_READS) as a configuration file with comments; reading
+ * it gives the same bytes. False when the stream has failed. The caller opens, flushes and closes.
+ */
+bool config_write(FILE *stream, const struct config *config, unsigned sections);
 
 /* "model.heads = 3 (configs/x.yaml:7)", with a final 0 in `size` bytes. */
 void config_describe(char *text, size_t size, const struct config *config,

@@ -36,12 +36,15 @@ static void write_option(FILE *stream, const struct config *config,
     fprintf(stream, range[0] ? " (%s)\n" : "%s\n", range);
 }
 
-bool config_write(FILE *stream, const struct config *config)
+bool config_write(FILE *stream, const struct config *config, unsigned sections)
 {
-    fprintf(stream, "# Every option of Chainring %s\n", CHAINRING_VERSION);
+    fprintf(stream, "# Chainring %s\n", CHAINRING_VERSION);
     const struct config_section *section = NULL;
     for (size_t i = 0; i < CONFIG_OPTIONS; i++) {
         const struct config_option *option = config_option_at(i);
+        if (!(sections & (1u << option->section_id))) {
+            continue;
+        }
         if (section != config_section_at(option->section_id)) {
             section = config_section_at(option->section_id);
             fprintf(stream, "\n%s: # %s\n", section->name, section->help);

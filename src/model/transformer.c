@@ -15,7 +15,7 @@ static void bind_lanes(struct transformer *t, struct arena *arena)
     size_t threads = workers_count(t->workers);
     t->lanes = arena_take(arena, threads, sizeof *t->lanes);
     for (size_t thread = 0; thread < threads; thread++) {
-        struct transformer_lane measured;
+        struct transformer_lane measured = {0};
         struct transformer_lane *lane = t->lanes ? &t->lanes[thread] : &measured;
         block_scratch_bind(&lane->block, arena, &t->shape);
         head_scratch_bind(&lane->head, arena, &t->shape);

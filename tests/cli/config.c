@@ -281,7 +281,7 @@ static size_t written(char *bytes, size_t size, const struct config *config)
 {
     FILE *stream = fmemopen(bytes, size, "w");
     assert_non_null(stream);
-    assert_true(config_write(stream, config));
+    assert_true(config_write(stream, config, ~0u));
     long length = ftell(stream);
     assert_true(length > 0 && (size_t)length < size);
     assert_int_equal(fclose(stream), 0);
@@ -316,6 +316,29 @@ static void test_written_config_names_every_option(void **state)
     }
 }
 
+/* A run keeps what it reads; other sections may change without it. */
+static void test_written_config_holds_the_named_sections_alone(void **state)
+{
+    (void)state;
+    char bytes[32768];
+    struct config config = unusual();
+    FILE *stream = fmemopen(bytes, sizeof bytes, "w");
+    assert_non_null(stream);
+    assert_true(config_write(stream, &config, CONFIG_READS(train) | CONFIG_READS(mesh)));
+    long length = ftell(stream);
+    assert_int_equal(fclose(stream), 0);
+    struct reading reading = read_bytes(bytes, (size_t)length);
+    assert_true(reading.is_read);
+    assert_int_equal(reading.config.train.steps, config.train.steps);
+    assert_int_equal(reading.config.mesh.ring, config.mesh.ring);
+    for (size_t i = 0; i < CONFIG_OPTIONS; i++) {
+        unsigned section = 1u << config_option_at(i)->section_id;
+        bool is_named = (section & (CONFIG_READS(train) | CONFIG_READS(mesh))) != 0;
+        assert_int_equal(reading.origins.options[i].source,
+                         is_named ? CONFIG_FILE : CONFIG_DEFAULT);
+    }
+}
+
 static void test_write_reports_a_full_disk(void **state)
 {
     (void)state;
@@ -325,7 +348,7 @@ static void test_write_reports_a_full_disk(void **state)
     }
     setvbuf(stream, NULL, _IONBF, 0);
     struct config config = unusual();
-    assert_false(config_write(stream, &config));
+    assert_false(config_write(stream, &config, ~0u));
     fclose(stream);
 }
 
@@ -469,6 +492,7 @@ int main(void)
         cmocka_unit_test(test_file_that_is_not_there_is_no_input),
         cmocka_unit_test(test_written_config_reads_back_bit_for_bit),
         cmocka_unit_test(test_written_config_names_every_option),
+        cmocka_unit_test(test_written_config_holds_the_named_sections_alone),
         cmocka_unit_test(test_write_reports_a_full_disk),
         cmocka_unit_test(test_config_is_bytes_alone),
         cmocka_unit_test(test_damaged_files_never_crash),
