@@ -10,8 +10,6 @@
 
 #ifdef CHAINRING_REAL_DOUBLE
 
-static const double exponential_most = 1023.0;
-
 static inline real exponential_base2(real x)
 {
     return exp2(x);

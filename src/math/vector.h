@@ -228,11 +228,8 @@ VECTOR_INLINE vector vector_all(real a)
 
 VECTOR_INLINE vector vector_where_greater(vector x, vector y, vector a, vector b)
 {
-    vector chosen = b;
-    for (size_t i = 0; i < VECTOR_LANES; i++) {
-        chosen[i] = x[i] > y[i] ? a[i] : b[i];
-    }
-    return chosen;
+    __typeof__(x > y) greater = x > y;
+    return (vector)((greater & (__typeof__(greater))a) | (~greater & (__typeof__(greater))b));
 }
 
 VECTOR_INLINE vector vector_maximum(vector a, vector b)
@@ -263,14 +260,36 @@ VECTOR_INLINE vector vector_multiply_add(vector a, vector b, vector c)
     return a * b + c;
 }
 
+#ifdef CHAINRING_REAL_DOUBLE
+
 VECTOR_INLINE vector vector_exponential_base2(vector x)
 {
     vector power = x;
     for (size_t i = 0; i < VECTOR_LANES; i++) {
-        power[i] = exponential_base2(x[i] > exponential_most ? exponential_most : x[i]);
+        power[i] = exponential_base2(x[i]);
     }
     return power;
 }
+
+#else
+
+/* As exponential_base2, step by step. */
+VECTOR_INLINE vector vector_exponential_base2(vector x)
+{
+    typedef uint32_t bits __attribute__((vector_size(16)));
+    vector rounder = vector_all(12582912.0F);
+    x = vector_where_greater(vector_all(exponential_least), x, vector_all(exponential_least), x);
+    x = vector_where_greater(x, vector_all(exponential_most), vector_all(exponential_most), x);
+    vector shifted = x + rounder;
+    vector f = x - (shifted - rounder);
+    vector p = vector_all(exponential_coefficients[5]);
+    for (int i = 4; i >= 0; i--) {
+        p = vector_multiply_add(p, f, vector_all(exponential_coefficients[i]));
+    }
+    return p * (vector)(((bits)shifted << 23) + 0x3F800000U);
+}
+
+#endif
 
 VECTOR_INLINE void vector_transpose(real *restrict out, const real *restrict in, size_t stride)
 {
