@@ -76,6 +76,15 @@ void *memory_reserve(void *block, size_t *room, size_t bytes)
     return memory_take(bytes, 1);
 }
 
+void memory_prefer_large_pages(void *block, size_t bytes)
+{
+    uintptr_t first = round_up((uintptr_t)block, huge_page);
+    uintptr_t end = ((uintptr_t)block + bytes) / huge_page * huge_page;
+    if (first < end) {
+        (void)madvise((char *)block + (first - (uintptr_t)block), end - first, MADV_HUGEPAGE);
+    }
+}
+
 char *memory_copy_text(const char *text)
 {
     size_t size = strlen(text) + 1;
@@ -94,8 +103,7 @@ void arena_open(struct arena *arena, size_t bytes)
               "contexts at once, or more ranks",
               capacity >> 20);
     }
-    /* Large pages spare address translation; a system that refuses is only slower. */
-    (void)madvise(base, capacity, MADV_HUGEPAGE);
+    memory_prefer_large_pages(base, capacity);
     memset(base, 0, capacity);
     *arena = (struct arena){.base = base, .capacity = capacity};
 }

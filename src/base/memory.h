@@ -25,6 +25,10 @@ void *memory_grow(void *block, size_t old_count, size_t count, size_t item_size)
  * whose contents are zero. For a buffer that is used again and again. */
 void *memory_reserve(void *block, size_t *room, size_t bytes);
 
+/* Ask for large pages under memory that has not been touched yet: they spare address translation. A
+ * system that refuses is only slower. Local. */
+void memory_prefer_large_pages(void *block, size_t bytes);
+
 /* A copy of a string; the caller frees with memory_free. */
 char *memory_copy_text(const char *text);
 

@@ -83,6 +83,7 @@ struct window *window_open(struct ring *ring, size_t count)
                             &window->memory);
     find_pieces(window);
     struct piece *own = window->pieces[ring_place(ring)];
+    memory_prefer_large_pages(own, sizeof *own + count * sizeof(real));
     memset(own, 0, sizeof *own + count * sizeof(real));
     MPI_Barrier(ring_neighbours(ring));
     return window;
