@@ -3,17 +3,9 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "tests/math/each_kernel.h"
 #include "tests/math/reals.h"
 #include "tests/math/whole_attention.h"
-
-#ifdef CHAINRING_REAL_DOUBLE
-static const double close = 1e-12;
-#else
-static const double close = 1e-5;
-#endif
-
-/* All rules hold for every kernel that this processor runs: who computes now. */
-static enum attention_choice tested;
 
 /* A context with its inputs and everything that is computed from them by blocks. Keys and values
  * share rows, as they do in the model. */
@@ -307,13 +299,5 @@ int main(void)
         cmocka_unit_test(test_query_without_keys_gets_zero_and_gives_no_gradient),
         cmocka_unit_test(test_huge_scores_stay_finite),
     };
-    int failed = 0;
-    for (int choice = ATTENTION_AVX512; choice < ATTENTION_CHOICES; choice++) {
-        tested = (enum attention_choice)choice;
-        if (attention_runs(tested)) {
-            const char *name = attention_kernel_name(tested);
-            failed += cmocka_run_group_tests_name(name, tests, NULL, NULL);
-        }
-    }
-    return failed;
+    return each_kernel_run(tests, sizeof tests / sizeof tests[0]);
 }

@@ -1,19 +1,13 @@
+#include "tests/support/support.h"
+
 #include "math/attention_cache.h"
 
 #include <math.h>
 
 #include "base/fatal.h"
+#include "tests/math/each_kernel.h"
 #include "tests/math/reals.h"
 #include "tests/math/whole_attention.h"
-
-#ifdef CHAINRING_REAL_DOUBLE
-static const double close = 1e-12;
-#else
-static const double close = 1e-5;
-#endif
-
-/* All rules hold for every kernel that this processor runs: who computes now. */
-static enum attention_choice tested;
 
 /* A context of one head that is decoded from its begin to its end. */
 struct fixture {
@@ -192,13 +186,5 @@ int main(void)
         cmocka_unit_test(test_a_cache_that_is_used_again_knows_nothing_of_the_last_context),
         cmocka_unit_test(test_more_queries_than_there_is_room_for_are_refused),
     };
-    int failed = 0;
-    for (int choice = ATTENTION_AVX512; choice < ATTENTION_CHOICES; choice++) {
-        tested = (enum attention_choice)choice;
-        if (attention_runs(tested)) {
-            const char *name = attention_kernel_name(tested);
-            failed += cmocka_run_group_tests_name(name, tests, NULL, NULL);
-        }
-    }
-    return failed;
+    return each_kernel_run(tests, sizeof tests / sizeof tests[0]);
 }

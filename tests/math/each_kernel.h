@@ -1,0 +1,31 @@
+/* Tests that hold for every kernel of attention which this processor runs, one kernel after another
+ * in one program. Include tests/support/support.h first. */
+#ifndef CHAINRING_TESTS_MATH_EACH_KERNEL_H
+#define CHAINRING_TESTS_MATH_EACH_KERNEL_H
+
+#include "math/attention.h"
+
+#ifdef CHAINRING_REAL_DOUBLE
+static const double close = 1e-12;
+#else
+static const double close = 1e-5;
+#endif
+
+/* Who computes in the tests that run now. */
+static enum attention_choice tested;
+
+/* Returns how many tests have failed, as cmocka does for one group. */
+static inline int each_kernel_run(const struct CMUnitTest *tests, size_t count)
+{
+    int failed = 0;
+    for (int choice = ATTENTION_AVX512; choice < ATTENTION_CHOICES; choice++) {
+        tested = (enum attention_choice)choice;
+        if (attention_runs(tested)) {
+            const char *name = attention_kernel_name(tested);
+            failed += _cmocka_run_group_tests(name, tests, count, NULL, NULL);
+        }
+    }
+    return failed;
+}
+
+#endif
