@@ -1,4 +1,3 @@
-#define _GNU_SOURCE /* sched_getaffinity */
 #include "base/workers.h"
 
 #include <sched.h>
@@ -267,15 +266,4 @@ void workers_await(struct workers *workers, size_t thread, const atomic_size_t *
 size_t workers_count(const struct workers *workers)
 {
     return workers->count;
-}
-
-size_t workers_for_cores(size_t sharers)
-{
-    cpu_set_t cores;
-    invariant(sharers > 0);
-    /* More cores than the set has room for: all that are there. */
-    size_t count = sched_getaffinity(0, sizeof cores, &cores) == 0
-                       ? (size_t)CPU_COUNT(&cores)
-                       : (size_t)sysconf(_SC_NPROCESSORS_ONLN);
-    return count > sharers ? count / sharers : 1;
 }

@@ -39,8 +39,4 @@ void workers_await(struct workers *workers, size_t thread, const atomic_size_t *
 
 size_t workers_count(const struct workers *workers);
 
-/* How many threads keep the cores busy that this process may use when `sharers` processes use them
- * equally; at least 1. */
-size_t workers_for_cores(size_t sharers);
-
 #endif

@@ -9,16 +9,17 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/workers.h"
 #include "comm/collective.h"
+#include "comm/cores.h"
 
 /* What this process is in the job; MPI itself is one per process. */
 static struct {
     size_t rank;
     size_t size;
     size_t ranks_on_this_node;
-    pid_t process; /* that called comm_start: its forked children are no ranks */
-} job = {.size = 1, .ranks_on_this_node = 1};
+    size_t threads; /* that are this rank's share of the node's cores */
+    pid_t process;  /* that called comm_start: its forked children are no ranks */
+} job = {.size = 1, .ranks_on_this_node = 1, .threads = 1};
 
 /* --- The end of a job that went wrong --------------------------------------------------------- */
 
@@ -70,14 +71,15 @@ static void install_error_handler(void)
 
 /* --- Start and stop --------------------------------------------------------------------------- */
 
-static size_t count_ranks_on_this_node(void)
+static void look_around_on_this_node(void)
 {
     MPI_Comm node;
     int size;
     MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
     MPI_Comm_size(node, &size);
+    job.ranks_on_this_node = (size_t)size;
+    job.threads = cores_threads(node);
     MPI_Comm_free(&node);
-    return (size_t)size;
 }
 
 void comm_start(int *argc, char ***argv)
@@ -97,7 +99,7 @@ void comm_start(int *argc, char ***argv)
     log_set_speaking(rank == 0);
     job.rank = (size_t)rank;
     job.size = (size_t)size;
-    job.ranks_on_this_node = count_ranks_on_this_node();
+    look_around_on_this_node();
     struct failure failure = {.code = EXIT_CODE_DONE};
     if (provided < MPI_THREAD_FUNNELED) {
         failure_set(&failure, EXIT_CODE_SYSTEM,
@@ -131,7 +133,7 @@ size_t comm_ranks_on_this_node(void)
 
 size_t comm_threads(size_t wanted)
 {
-    return wanted > 0 ? wanted : workers_for_cores(job.ranks_on_this_node);
+    return wanted > 0 ? wanted : job.threads;
 }
 
 /* --- Agreement -------------------------------------------------------------------------------- */

@@ -20,8 +20,9 @@ size_t comm_rank(void); /* in the job; 0 before comm_start */
 size_t comm_size(void); /* of the job; 1 before comm_start */
 size_t comm_ranks_on_this_node(void);
 
-/* How many threads this rank is to have: as many as wanted, or for 0 its share of the node's cores.
- * Local. */
+/* How many threads this rank is to have: as many as wanted, or for 0 its share of the cores that
+ * it may use, each shared equally among the ranks of the node that may use it, as they were bound
+ * when comm_start looked (1 before it). Local. */
 size_t comm_threads(size_t wanted);
 
 /* All ranks bring what failed on them, or nothing; if anything did, the lowest failing rank prints

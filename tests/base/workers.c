@@ -241,15 +241,6 @@ static void test_refused_threads_are_a_failure(void **state)
     support_expect_exit(open_too_many, NULL, EXIT_CODE_SYSTEM, "expected 1000");
 }
 
-static void test_cores_are_shared_and_never_none(void **state)
-{
-    (void)state;
-    size_t all = workers_for_cores(1);
-    assert_true(all >= 1);
-    assert_int_equal(workers_for_cores(all), 1);
-    assert_int_equal(workers_for_cores(1000000), 1);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,7 +252,6 @@ int main(void)
         cmocka_unit_test(test_what_is_fatal_in_a_thread_ends_the_rank_with_one_line),
         cmocka_unit_test(test_signals_are_left_to_the_first_thread),
         cmocka_unit_test(test_refused_threads_are_a_failure),
-        cmocka_unit_test(test_cores_are_shared_and_never_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
