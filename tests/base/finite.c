@@ -7,7 +7,7 @@
 
 enum { COUNT = 70 }; /* more than a processor looks at together, and no multiple of it */
 
-static const double odd[] = {NAN, INFINITY, -INFINITY};
+static const float odd[] = {NAN, INFINITY, -INFINITY};
 
 static void test_numbers_of_any_size_are_finite(void **state)
 {
@@ -28,9 +28,9 @@ static void test_the_first_that_is_not_is_found_wherever_it_stands(void **state)
         float singles[COUNT] = {0};
         double doubles[COUNT] = {0};
         singles[COUNT - 1] = NAN;
-        doubles[COUNT - 1] = INFINITY;
-        singles[place] = (float)odd[i / COUNT];
-        doubles[place] = odd[i / COUNT];
+        doubles[COUNT - 1] = (double)INFINITY;
+        singles[place] = odd[i / COUNT];
+        doubles[place] = (double)odd[i / COUNT];
         assert_int_equal(finite_single(singles, COUNT), place);
         assert_int_equal(finite_double(doubles, COUNT), place);
         assert_int_equal(finite_single(singles, place), place);
