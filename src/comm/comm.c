@@ -208,11 +208,6 @@ void comm_barrier(void)
 
 /* --- Numbers ---------------------------------------------------------------------------------- */
 
-void comm_sum_real(real *values, size_t count)
-{
-    collective_reduce(MPI_COMM_WORLD, values, count, COLLECTIVE_REAL, MPI_SUM);
-}
-
 void comm_sum_double(double *values, size_t count)
 {
     collective_reduce(MPI_COMM_WORLD, values, count, MPI_DOUBLE, MPI_SUM);

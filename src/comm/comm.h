@@ -9,7 +9,6 @@
 #include <stdint.h>
 
 #include "base/fatal.h"
-#include "base/real.h"
 
 /* Start MPI (funneled threads), install the error handlers, silence all ranks but 0.
  * Works without mpirun as one rank. Collective over the job. */
@@ -34,7 +33,6 @@ void comm_same(uint64_t value, const char *what);
 
 /* Over all ranks of the job, in place, the same bits on every rank and every time. A NaN spreads
  * through a sum, but a maximum may drop it. Collective. */
-void comm_sum_real(real *values, size_t count);
 void comm_sum_double(double *values, size_t count);
 void comm_max_double(double *values, size_t count);
 

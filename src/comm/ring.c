@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "comm/collective.h"
 #include "comm/comm.h"
+#include "comm/reduction_private.h"
 #include "comm/ring_private.h"
 
 enum { PENDING_MAX = 64, TAG_BITS = 20 };
@@ -29,6 +30,7 @@ struct ring {
     size_t *neighbourhood; /* (size): the first place of each place's neighbourhood */
     MPI_Comm neighbours;   /* the ranks of this one's */
     struct pending pending[RING_CHANNELS][DIRECTIONS];
+    struct reduction *reduction; /* over the whole job */
 };
 
 /* --- The mesh --------------------------------------------------------------------------------- */
@@ -102,6 +104,7 @@ struct ring *ring_open(size_t size, size_t neighbours_max)
     ring->group_count = comm_size() / size;
     MPI_Comm_split(MPI_COMM_WORLD, (int)ring->group, (int)ring->place, &ring->communicator);
     find_neighbourhoods(ring, neighbours_max);
+    ring->reduction = reduction_open();
     return ring;
 }
 
@@ -111,6 +114,7 @@ void ring_close(struct ring *ring)
         invariant(ring->pending[channel][SENDS].count == 0);
         invariant(ring->pending[channel][RECEIVES].count == 0);
     }
+    reduction_close(ring->reduction);
     MPI_Comm_free(&ring->neighbours);
     MPI_Comm_free(&ring->communicator);
     memory_free(ring->neighbourhood);
@@ -145,6 +149,11 @@ bool ring_joins(const struct ring *ring, size_t place, size_t other)
 MPI_Comm ring_neighbours(const struct ring *ring)
 {
     return ring->neighbours;
+}
+
+struct reduction *ring_reduction(const struct ring *ring)
+{
+    return ring->reduction;
 }
 
 /* --- Messages --------------------------------------------------------------------------------- */
@@ -235,6 +244,7 @@ void ring_progress(struct ring *ring)
         progress_pending(&ring->pending[channel][SENDS], SENDS);
         progress_pending(&ring->pending[channel][RECEIVES], RECEIVES);
     }
+    reduction_progress(ring->reduction);
 }
 
 static double wait_for(struct ring *ring, enum ring_channel channel, enum direction direction)

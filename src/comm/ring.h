@@ -41,7 +41,8 @@ void ring_send(struct ring *ring, enum ring_channel channel, size_t place, size_
 void ring_receive(struct ring *ring, enum ring_channel channel, size_t place, size_t tag,
                   real *data, size_t count);
 
-/* Move messages along without waiting. Cheap; call about every half millisecond. Local. */
+/* Move messages along, and the sum that the ring carries (reduction.h), without waiting. Cheap;
+ * call about every half millisecond. Local. */
 void ring_progress(struct ring *ring);
 
 /* Wait until all messages begun on a channel are complete, or only those in one direction. Return

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "comm/reduction.h"
 #include "math/accumulate.h"
 #include "math/loss.h"
 #include "math/norm.h"
@@ -31,7 +32,7 @@ void transformer_bind(struct transformer *transformer, struct arena *arena,
     size_t tokens = options->rows_max * shape->layout.count;
     size_t count = tokens * shape->width;
     size_t actions = options->rows_max * shape->action_dim;
-    *t = (struct transformer){.shape = *shape, .workers = workers};
+    *t = (struct transformer){.shape = *shape, .ring = ring, .workers = workers};
     tape_bind(&t->tape, arena, shape, tokens);
     bind_lanes(t, arena);
     block_transposed_bind(&t->transposed, arena, shape);
@@ -91,6 +92,7 @@ struct pass {
     const struct batch *batch;
     const struct token_dropout *dropout;
     struct spans spans;
+    workers_call *piece; /* that is shared at present */
     size_t layer;
     atomic_size_t turn; /* of the span that may add its gradients */
     double losses[SPANS_MAX];
@@ -131,12 +133,23 @@ static struct rows rows_of(const struct pass *pass, size_t span, size_t thread)
     };
 }
 
+/* Only the first thread meets MPI. */
+static void do_span(void *self, size_t span, size_t thread)
+{
+    struct pass *pass = self;
+    pass->piece(pass, span, thread);
+    if (thread == 0) {
+        ring_progress(pass->transformer->ring);
+    }
+}
+
 /* Do one piece of a pass for all spans; `layer`: of the pieces that have one. */
 static void share(struct pass *pass, workers_call *piece, size_t layer)
 {
+    pass->piece = piece;
     pass->layer = layer;
     atomic_store(&pass->turn, 0);
-    workers_run_in_order(pass->transformer->workers, pass->spans.count, piece, pass);
+    workers_run_in_order(pass->transformer->workers, pass->spans.count, do_span, pass);
 }
 
 static void clear(struct parameter_stretch stretch)
@@ -361,9 +374,17 @@ static void embed_backward(void *self, size_t span, size_t thread)
                 thread);
 }
 
+/* Nothing more comes to the gradients from a stretch's first on. */
+static void release(struct pass *pass, enum gradients_state state, struct parameter_stretch stretch)
+{
+    if (state == GRADIENTS_COMPLETE) {
+        reduction_release(pass->transformer->ring, (size_t)(stretch.flat - pass->gradients->flat));
+    }
+}
+
 void transformer_backward(struct transformer *transformer, struct parameters *gradients,
-                          const struct parameters *parameters, const struct batch *batch,
-                          const struct token_dropout *dropout)
+                          enum gradients_state state, const struct parameters *parameters,
+                          const struct batch *batch, const struct token_dropout *dropout)
 {
     struct transformer *t = transformer;
     struct pass pass = pass_over(t, parameters, batch, dropout);
@@ -380,8 +401,10 @@ void transformer_backward(struct transformer *transformer, struct parameters *gr
                                 t->tape.log_sum[layer], t->query, batch);
         charge(t, TRANSFORMER_ATTENTION_BACKWARD);
         share(&pass, project_backward, layer);
+        release(&pass, state, parameters_of_layer(gradients, layer));
         charge(t, TRANSFORMER_MAPS);
     }
     share(&pass, embed_backward, 0);
+    release(&pass, state, parameters_outside(gradients));
     charge(t, TRANSFORMER_EMBEDDING);
 }

@@ -2,7 +2,7 @@
  *
  * A layer is a pair of functions over flat arrays; this module calls them in order. Its memory is
  * bound once for the largest shard. Gradients are sums over this rank's tokens, not yet divided by
- * anything nor added over ranks: who owns the step does both. */
+ * anything; who owns the step does that, and begins to add them over ranks. */
 #ifndef CHAINRING_MODEL_TRANSFORMER_H
 #define CHAINRING_MODEL_TRANSFORMER_H
 
@@ -50,6 +50,7 @@ struct transformer_lane {
 
 struct transformer {
     struct model_shape shape;
+    struct ring *ring;
     struct workers *workers;
     struct transformer_lane *lanes; /* (threads) */
     struct ring_attention attention;
@@ -84,10 +85,15 @@ void transformer_forward(struct transformer *transformer, const struct parameter
 /* After forward: the sum over this rank's steps of weight |predicted - action|^2. Local. */
 double transformer_loss(struct transformer *transformer, const struct batch *batch);
 
+/* Is what backward adds the last that the gradients of a step get? Then they are those that the
+ * ring's reduction has begun with, and each layer's are released to it as soon as they are
+ * complete. */
+enum gradients_state { GRADIENTS_GROW, GRADIENTS_COMPLETE };
+
 /* After loss: gradients += the gradient of that sum over the whole ring with respect to the
  * parameters, this rank's share of it. Arguments as forward had them. Collective over the ring. */
 void transformer_backward(struct transformer *transformer, struct parameters *gradients,
-                          const struct parameters *parameters, const struct batch *batch,
-                          const struct token_dropout *dropout);
+                          enum gradients_state state, const struct parameters *parameters,
+                          const struct batch *batch, const struct token_dropout *dropout);
 
 #endif

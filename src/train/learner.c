@@ -6,6 +6,7 @@
 
 #include "base/fatal.h"
 #include "comm/comm.h"
+#include "comm/reduction.h"
 #include "train/stop.h"
 
 /* Called twice with the same arguments: on a measuring arena and on a real one. */
@@ -100,7 +101,7 @@ static void count_work(double totals[TOTALS], const struct learner *learner,
 
 /* Forward, loss and backward of the contexts of one pass. */
 static void learn_pass(struct learner *learner, double totals[TOTALS], struct ledger *ledger,
-                       uint64_t number, size_t pass)
+                       uint64_t number, size_t pass, enum gradients_state state)
 {
     struct failure failure = {0};
     struct transformer *transformer = &learner->transformer;
@@ -114,7 +115,8 @@ static void learn_pass(struct learner *learner, double totals[TOTALS], struct le
     transformer_forward(transformer, &learner->weights, batch, &dropout);
     totals[TOTAL_LOSS] += transformer_loss(transformer, batch);
     totals[TOTAL_PREDICTED] += batch->predicted;
-    transformer_backward(transformer, &learner->gradients, &learner->weights, batch, &dropout);
+    transformer_backward(transformer, &learner->gradients, state, &learner->weights, batch,
+                         &dropout);
     count_work(totals, learner, batch);
     ledger_charge(ledger, LEDGER_COMPUTE);
     ledger_move(ledger, LEDGER_COMPUTE, LEDGER_MESSAGES, journey->message_wait);
@@ -142,13 +144,14 @@ static void check_finite(const struct learner_step *step, uint64_t number)
     }
 }
 
-/* Gradients and totals over all ranks; what the ledger says becomes the mean over them. */
+/* The rest of the sum of gradients, and totals over all ranks; what the ledger says becomes the
+ * mean over them. */
 static void reduce(struct learner *learner, double totals[TOTALS], double *memory,
                    struct ledger *ledger)
 {
-    comm_barrier();
+    reduction_meet(learner->ring);
     ledger_charge(ledger, LEDGER_RANKS);
-    comm_sum_real(learner->gradients.flat, learner->gradients.count);
+    reduction_finish(learner->ring);
     comm_sum_double(totals, TOTALS);
     comm_max_double(memory, 1);
     comm_sum_double(ledger->seconds, LEDGER_PARTS);
@@ -167,9 +170,12 @@ struct learner_step learner_step(struct learner *learner, uint64_t number)
     size_t taken = memory_taken();
     ledger_begin(&ledger);
     memset(gradients->flat, 0, gradients->count * sizeof *gradients->flat);
+    reduction_begin(learner->ring, gradients->flat, gradients->count);
     size_t passes = loader_pass_count(learner->loader, ring_group_count(learner->ring));
     for (size_t pass = 0; pass < passes; pass++) {
-        learn_pass(learner, totals, &ledger, number, pass);
+        bool is_last = pass + 1 == passes;
+        learn_pass(learner, totals, &ledger, number, pass,
+                   is_last ? GRADIENTS_COMPLETE : GRADIENTS_GROW);
     }
     totals[TOTAL_STOPPING] = stop_wanted() ? 1.0 : 0.0;
     reduce(learner, totals, &memory, &ledger);

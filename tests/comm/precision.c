@@ -4,6 +4,7 @@
 #include "tests/support/support.h"
 
 #include "comm/comm.h"
+#include "comm/reduction.h"
 #include "tests/support/support_mpi.h"
 
 static const double fine = 0x1p-45; /* 1 + fine is no float */
@@ -15,7 +16,8 @@ static void test_double_build_sums_doubles(void **state)
     double size = (double)comm_size();
     real of_job[2] = {1.0 + fine, 2.0};
     real of_ring[2] = {1.0 + fine, 2.0};
-    comm_sum_real(of_job, 2);
+    reduction_begin(ring, of_job, 2);
+    reduction_finish(ring);
     ring_sum_real(ring, of_ring, 2);
     assert_true(of_job[0] == size * (1.0 + fine) && of_job[1] == size * 2.0);
     assert_true(of_ring[0] == size * (1.0 + fine) && of_ring[1] == size * 2.0);

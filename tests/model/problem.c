@@ -141,8 +141,8 @@ double problem_gradients(struct problem *problem)
     double loss = forward_and_loss(problem, &dropout);
     struct parameters *gradients = &problem->gradients;
     memset(gradients->flat, 0, gradients->count * sizeof *gradients->flat);
-    transformer_backward(&problem->transformer, gradients, &problem->weights, &problem->batch,
-                         &dropout);
+    transformer_backward(&problem->transformer, gradients, GRADIENTS_GROW, &problem->weights,
+                         &problem->batch, &dropout);
     ring_sum_real(problem->ring, gradients->flat, gradients->count);
     return loss;
 }

@@ -1,0 +1,164 @@
+#include "comm/reduction.h"
+
+#include <mpi.h>
+#include <stdbool.h>
+
+#include "base/fatal.h"
+#include "base/memory.h"
+#include "comm/collective.h"
+#include "comm/comm.h"
+#include "comm/reduction_private.h"
+#include "comm/ring_private.h"
+
+enum {
+    PIECE = 1 << 17, /* reals in a message */
+    SLOTS = 8,       /* pieces on their way at once; MPI keeps a copy of each */
+};
+
+/* A piece is added up on one rank, its owner, and goes from there to all: MPI only advises that
+ * MPI_Iallreduce give all of them the same bits. Pieces are numbered from the end of the values.
+ * Both ways have a communicator of their own, where each rank begins the pieces in their order. */
+struct reduction {
+    MPI_Comm inward, outward;
+    real *values;
+    size_t count;
+    size_t complete;             /* values from here on may go */
+    size_t begun;                /* pieces that are on their way, or further */
+    size_t summed;               /* of them, those that are whole on their owner */
+    size_t done;                 /* of them, those that are here again */
+    MPI_Request requests[SLOTS]; /* of piece k: k % SLOTS */
+};
+
+struct reduction *reduction_open(void)
+{
+    struct reduction *reduction = memory_take(1, sizeof *reduction);
+    MPI_Comm_dup(MPI_COMM_WORLD, &reduction->inward);
+    MPI_Comm_dup(MPI_COMM_WORLD, &reduction->outward);
+    return reduction;
+}
+
+void reduction_close(struct reduction *reduction)
+{
+    invariant(reduction->done == reduction->begun);
+    MPI_Comm_free(&reduction->outward);
+    MPI_Comm_free(&reduction->inward);
+    memory_free(reduction);
+}
+
+/* --- Pieces ----------------------------------------------------------------------------------- */
+
+struct piece {
+    real *values;
+    int count;
+    int owner;
+};
+
+static size_t piece_count(const struct reduction *reduction)
+{
+    return (reduction->count + PIECE - 1) / PIECE;
+}
+
+static size_t first_of_piece(const struct reduction *reduction, size_t number)
+{
+    size_t from_end = (number + 1) * PIECE;
+    return from_end < reduction->count ? reduction->count - from_end : 0;
+}
+
+static struct piece piece_at(const struct reduction *reduction, size_t number)
+{
+    size_t first = first_of_piece(reduction, number);
+    size_t end = reduction->count - number * PIECE;
+    return (struct piece){
+        .values = reduction->values + first,
+        .count = (int)(end - first),
+        .owner = (int)(number % comm_size()),
+    };
+}
+
+static MPI_Request *request_of(struct reduction *reduction, size_t number)
+{
+    return &reduction->requests[number % SLOTS];
+}
+
+static bool may_begin(const struct reduction *reduction)
+{
+    return reduction->begun < piece_count(reduction) &&
+           reduction->begun < reduction->done + SLOTS &&
+           first_of_piece(reduction, reduction->begun) >= reduction->complete;
+}
+
+static void send_inward(struct reduction *reduction, size_t number)
+{
+    struct piece piece = piece_at(reduction, number);
+    bool is_owner = (int)comm_rank() == piece.owner;
+    MPI_Ireduce(is_owner ? MPI_IN_PLACE : piece.values, piece.values, piece.count, COLLECTIVE_REAL,
+                MPI_SUM, piece.owner, reduction->inward, request_of(reduction, number));
+}
+
+static void send_outward(struct reduction *reduction, size_t number)
+{
+    struct piece piece = piece_at(reduction, number);
+    MPI_Ibcast(piece.values, piece.count, COLLECTIVE_REAL, piece.owner, reduction->outward,
+               request_of(reduction, number));
+}
+
+static bool has_arrived(struct reduction *reduction, size_t number)
+{
+    int is_complete;
+    MPI_Test(request_of(reduction, number), &is_complete, MPI_STATUS_IGNORE);
+    return is_complete;
+}
+
+void reduction_progress(struct reduction *reduction)
+{
+    while (may_begin(reduction)) {
+        send_inward(reduction, reduction->begun++);
+    }
+    while (reduction->summed < reduction->begun && has_arrived(reduction, reduction->summed)) {
+        send_outward(reduction, reduction->summed++);
+    }
+    while (reduction->done < reduction->summed && has_arrived(reduction, reduction->done)) {
+        reduction->done++;
+    }
+}
+
+/* --- The sum that a ring carries -------------------------------------------------------------- */
+
+void reduction_begin(struct ring *ring, real *values, size_t count)
+{
+    struct reduction *reduction = ring_reduction(ring);
+    invariant(reduction->done == piece_count(reduction));
+    reduction->values = values;
+    reduction->count = comm_size() > 1 ? count : 0;
+    reduction->complete = reduction->count;
+    reduction->begun = reduction->summed = reduction->done = 0;
+}
+
+void reduction_release(struct ring *ring, size_t first)
+{
+    struct reduction *reduction = ring_reduction(ring);
+    if (first < reduction->complete) {
+        reduction->complete = first;
+    }
+    ring_progress(ring);
+}
+
+void reduction_meet(struct ring *ring)
+{
+    MPI_Request everyone;
+    int is_complete = 0;
+    MPI_Ibarrier(MPI_COMM_WORLD, &everyone);
+    while (!is_complete) {
+        ring_progress(ring);
+        MPI_Test(&everyone, &is_complete, MPI_STATUS_IGNORE);
+    }
+}
+
+void reduction_finish(struct ring *ring)
+{
+    struct reduction *reduction = ring_reduction(ring);
+    reduction_release(ring, 0);
+    while (reduction->done < piece_count(reduction)) {
+        reduction_progress(reduction);
+    }
+}
