@@ -4,10 +4,10 @@
 
 #include "base/clock.h"
 #include "comm/reduction.h"
-#include "math/accumulate.h"
 #include "math/loss.h"
 #include "math/norm.h"
 #include "model/embedding.h"
+#include "model/pass.h"
 
 static void bind_lanes(struct transformer *t, struct arena *arena)
 {
@@ -74,96 +74,12 @@ struct token_dropout transformer_dropout(const struct transformer *transformer,
     };
 }
 
-/* --- Sharing ---------------------------------------------------------------------------------- */
-
 /* All time since the last charge goes to a part. */
 static void charge(struct transformer *t, enum transformer_part part)
 {
     double now = clock_seconds();
     t->seconds[part] += now - t->since;
     t->since = now;
-}
-
-/* One way through the model, for the threads that share each piece of it. */
-struct pass {
-    struct transformer *transformer;
-    const struct parameters *parameters;
-    struct parameters *gradients; /* += , in backward */
-    const struct batch *batch;
-    const struct token_dropout *dropout;
-    struct spans spans;
-    workers_call *piece; /* that is shared at present */
-    size_t layer;
-    atomic_size_t turn; /* of the span that may add its gradients */
-    double losses[SPANS_MAX];
-};
-
-/* The rows of a span, and who computes them. */
-struct rows {
-    size_t steps, step; /* how many; the first */
-    size_t tokens, token;
-    size_t offset; /* of the first token in arrays of tokens x width */
-    struct transformer_lane *lane;
-};
-
-static struct pass pass_over(struct transformer *t, const struct parameters *parameters,
-                             const struct batch *batch, const struct token_dropout *dropout)
-{
-    return (struct pass){
-        .transformer = t,
-        .parameters = parameters,
-        .batch = batch,
-        .dropout = dropout,
-        .spans = spans_of(&t->shape, batch_shard(batch)->row_count),
-    };
-}
-
-static struct rows rows_of(const struct pass *pass, size_t span, size_t thread)
-{
-    const struct model_shape *shape = &pass->transformer->shape;
-    struct span steps = spans_at(&pass->spans, span);
-    size_t kinds = shape->layout.count;
-    return (struct rows){
-        .steps = steps.count,
-        .step = steps.first,
-        .tokens = steps.count * kinds,
-        .token = steps.first * kinds,
-        .offset = steps.first * kinds * shape->width,
-        .lane = &pass->transformer->lanes[thread],
-    };
-}
-
-/* Only the first thread meets MPI. */
-static void do_span(void *self, size_t span, size_t thread)
-{
-    struct pass *pass = self;
-    pass->piece(pass, span, thread);
-    if (thread == 0) {
-        ring_progress(pass->transformer->ring);
-    }
-}
-
-/* Do one piece of a pass for all spans; `layer`: of the pieces that have one. */
-static void share(struct pass *pass, workers_call *piece, size_t layer)
-{
-    pass->piece = piece;
-    pass->layer = layer;
-    atomic_store(&pass->turn, 0);
-    workers_run_in_order(pass->transformer->workers, pass->spans.count, do_span, pass);
-}
-
-static void clear(struct parameter_stretch stretch)
-{
-    memset(stretch.flat, 0, stretch.count * sizeof *stretch.flat);
-}
-
-/* Add what a span has gathered, after the spans before it. */
-static void add_in_turn(struct pass *pass, struct parameter_stretch sum,
-                        struct parameter_stretch share, size_t span, size_t thread)
-{
-    workers_await(pass->transformer->workers, thread, &pass->turn, span);
-    accumulate(sum.flat, share.flat, share.count);
-    atomic_store(&pass->turn, span + 1);
 }
 
 /* --- Forward ---------------------------------------------------------------------------------- */
@@ -189,7 +105,7 @@ static void embed(void *self, size_t span, size_t thread)
     const struct pass *pass = self;
     const struct parameters *p = pass->parameters;
     struct transformer *t = pass->transformer;
-    struct rows rows = rows_of(pass, span, thread);
+    struct rows rows = pass_rows(pass, span, thread);
     struct steps steps = steps_from(&pass->batch->steps, rows.step);
     real *x = t->tape.residual[0] + rows.offset;
     size_t width = t->shape.width;
@@ -211,7 +127,7 @@ static void project_rows(const struct pass *pass, const struct rows *rows)
 static void project(void *self, size_t span, size_t thread)
 {
     const struct pass *pass = self;
-    struct rows rows = rows_of(pass, span, thread);
+    struct rows rows = pass_rows(pass, span, thread);
     project_rows(pass, &rows);
 }
 
@@ -219,7 +135,7 @@ static void finish(void *self, size_t span, size_t thread)
 {
     const struct pass *pass = self;
     struct transformer *t = pass->transformer;
-    struct rows rows = rows_of(pass, span, thread);
+    struct rows rows = pass_rows(pass, span, thread);
     block_finish(t->tape.residual[pass->layer + 1] + rows.offset,
                  t->tape.residual[pass->layer] + rows.offset,
                  t->tape.attention[pass->layer] + rows.offset,
@@ -237,7 +153,7 @@ static void predict(void *self, size_t span, size_t thread)
 {
     const struct pass *pass = self;
     struct transformer *t = pass->transformer;
-    struct rows rows = rows_of(pass, span, thread);
+    struct rows rows = pass_rows(pass, span, thread);
     head_forward(t->predicted + rows.step * t->shape.action_dim,
                  t->tape.residual[t->shape.layers] + state_offset(t, &rows), step_stride(&t->shape),
                  pass->parameters, &rows.lane->head, &t->shape, rows.steps);
@@ -247,21 +163,21 @@ void transformer_forward(struct transformer *transformer, const struct parameter
                          const struct batch *batch, const struct token_dropout *dropout)
 {
     struct transformer *t = transformer;
-    struct pass pass = pass_over(t, parameters, batch, dropout);
+    struct pass pass = pass_over(t, parameters, NULL, batch, dropout);
     t->since = clock_seconds();
     ring_attention_begin(&t->attention, batch);
-    share(&pass, embed, 0);
+    pass_share(&pass, embed, 0);
     charge(t, TRANSFORMER_EMBEDDING);
     for (size_t layer = 0; layer < t->shape.layers; layer++) {
-        share(&pass, project, layer);
+        pass_share(&pass, project, layer);
         charge(t, TRANSFORMER_MAPS);
         ring_attention_forward(t->tape.attention[layer], t->tape.log_sum[layer], &t->attention,
                                t->query, batch);
         charge(t, TRANSFORMER_ATTENTION_FORWARD);
-        share(&pass, finish, layer);
+        pass_share(&pass, finish, layer);
         charge(t, TRANSFORMER_MAPS);
     }
-    share(&pass, predict, 0);
+    pass_share(&pass, predict, 0);
     charge(t, TRANSFORMER_HEAD);
 }
 
@@ -269,7 +185,7 @@ static void lose(void *self, size_t span, size_t thread)
 {
     struct pass *pass = self;
     struct transformer *t = pass->transformer;
-    struct rows rows = rows_of(pass, span, thread);
+    struct rows rows = pass_rows(pass, span, thread);
     size_t dim = t->shape.action_dim;
     size_t first = rows.step * dim;
     pass->losses[span] = loss_squared_error(t->d_predicted + first, t->predicted + first,
@@ -279,8 +195,8 @@ static void lose(void *self, size_t span, size_t thread)
 
 double transformer_loss(struct transformer *transformer, const struct batch *batch)
 {
-    struct pass pass = pass_over(transformer, NULL, batch, NULL);
-    share(&pass, lose, 0);
+    struct pass pass = pass_over(transformer, NULL, NULL, batch, NULL);
+    pass_share(&pass, lose, 0);
     double sum = 0.0;
     for (size_t span = 0; span < pass.spans.count; span++) {
         sum += pass.losses[span];
@@ -294,17 +210,14 @@ static void predict_backward(void *self, size_t span, size_t thread)
 {
     struct pass *pass = self;
     struct transformer *t = pass->transformer;
-    struct rows rows = rows_of(pass, span, thread);
+    struct rows rows = pass_rows(pass, span, thread);
     struct parameters *gradients = &rows.lane->gradients;
     size_t state = state_offset(t, &rows);
-    clear(parameters_outside(gradients));
     memset(t->d_residual + rows.offset, 0, rows.tokens * t->shape.width * sizeof *t->d_residual);
     head_backward(t->d_residual + state, gradients,
                   t->d_predicted + rows.step * t->shape.action_dim,
                   t->tape.residual[t->shape.layers] + state, step_stride(&t->shape),
                   pass->parameters, &rows.lane->head, &t->shape, rows.steps);
-    add_in_turn(pass, parameters_outside(pass->gradients), parameters_outside(gradients), span,
-                thread);
 }
 
 static void transpose(void *self, size_t matrix, size_t thread)
@@ -320,33 +233,27 @@ static void finish_backward(void *self, size_t span, size_t thread)
 {
     struct pass *pass = self;
     struct transformer *t = pass->transformer;
-    struct rows rows = rows_of(pass, span, thread);
+    struct rows rows = pass_rows(pass, span, thread);
     struct parameters *gradients = &rows.lane->gradients;
-    clear(parameters_of_layer(gradients, 0));
     block_finish_backward(t->d_residual + rows.offset, t->d_attention + rows.offset,
                           &gradients->layers[0], t->tape.residual[pass->layer] + rows.offset,
                           t->tape.attention[pass->layer] + rows.offset,
                           &pass->parameters->layers[pass->layer], &t->transposed, &rows.lane->block,
                           &t->shape, rows.tokens, dropout_of(pass, &rows));
     project_rows(pass, &rows);
-    add_in_turn(pass, parameters_of_layer(pass->gradients, pass->layer),
-                parameters_of_layer(gradients, 0), span, thread);
 }
 
 static void project_backward(void *self, size_t span, size_t thread)
 {
     struct pass *pass = self;
     struct transformer *t = pass->transformer;
-    struct rows rows = rows_of(pass, span, thread);
+    struct rows rows = pass_rows(pass, span, thread);
     struct parameters *gradients = &rows.lane->gradients;
-    clear(parameters_of_layer(gradients, 0));
     block_project_backward(t->d_residual + rows.offset, &gradients->layers[0],
                            t->d_query + rows.offset, t->attention.d_key_value + 2 * rows.offset,
                            t->tape.residual[pass->layer] + rows.offset,
                            &pass->parameters->layers[pass->layer], &t->transposed,
                            &rows.lane->block, &t->shape, rows.tokens);
-    add_in_turn(pass, parameters_of_layer(pass->gradients, pass->layer),
-                parameters_of_layer(gradients, 0), span, thread);
 }
 
 /* What was embedded is computed again. */
@@ -354,7 +261,7 @@ static void embed_backward(void *self, size_t span, size_t thread)
 {
     struct pass *pass = self;
     struct transformer *t = pass->transformer;
-    struct rows rows = rows_of(pass, span, thread);
+    struct rows rows = pass_rows(pass, span, thread);
     struct parameters *gradients = &rows.lane->gradients;
     struct steps steps = steps_from(&pass->batch->steps, rows.step);
     real *embedded = t->query + rows.offset;
@@ -363,19 +270,17 @@ static void embed_backward(void *self, size_t span, size_t thread)
     size_t width = t->shape.width;
     embedding_forward(embedded, step_stride(&t->shape), all_kinds(&t->shape), &steps, rows.steps,
                       pass->parameters, &t->shape);
-    clear(parameters_outside(gradients));
     memset(d_embedded, 0, rows.tokens * width * sizeof *d_embedded);
     token_dropout_apply(d_x, width, rows.token, rows.tokens, pass->dropout, 0, DROPOUT_EMBEDDING);
     norm_backward(d_embedded, gradients->embed_norm_gain, gradients->embed_norm_bias, d_x, embedded,
                   width, pass->parameters->embed_norm_gain, rows.tokens, width);
     embedding_backward(gradients, d_embedded, step_stride(&t->shape), all_kinds(&t->shape), &steps,
                        rows.steps, &t->shape);
-    add_in_turn(pass, parameters_outside(pass->gradients), parameters_outside(gradients), span,
-                thread);
 }
 
 /* Nothing more comes to the gradients from a stretch's first on. */
-static void release(struct pass *pass, enum gradients_state state, struct parameter_stretch stretch)
+static void release(const struct pass *pass, enum gradients_state state,
+                    struct parameter_stretch stretch)
 {
     if (state == GRADIENTS_COMPLETE) {
         reduction_release(pass->transformer->ring, (size_t)(stretch.flat - pass->gradients->flat));
@@ -387,24 +292,23 @@ void transformer_backward(struct transformer *transformer, struct parameters *gr
                           const struct batch *batch, const struct token_dropout *dropout)
 {
     struct transformer *t = transformer;
-    struct pass pass = pass_over(t, parameters, batch, dropout);
-    pass.gradients = gradients;
+    struct pass pass = pass_over(t, parameters, gradients, batch, dropout);
     t->since = clock_seconds();
-    share(&pass, predict_backward, 0);
+    pass_gather_outside(&pass, predict_backward);
     charge(t, TRANSFORMER_HEAD);
     for (size_t layer = t->shape.layers; layer-- > 0;) {
         pass.layer = layer;
         workers_run(t->workers, BLOCK_MATRICES, transpose, &pass);
-        share(&pass, finish_backward, layer);
+        pass_gather_in_layer(&pass, finish_backward, layer);
         charge(t, TRANSFORMER_MAPS);
         ring_attention_backward(t->d_query, &t->attention, t->d_attention, t->tape.attention[layer],
                                 t->tape.log_sum[layer], t->query, batch);
         charge(t, TRANSFORMER_ATTENTION_BACKWARD);
-        share(&pass, project_backward, layer);
+        pass_gather_in_layer(&pass, project_backward, layer);
         release(&pass, state, parameters_of_layer(gradients, layer));
         charge(t, TRANSFORMER_MAPS);
     }
-    share(&pass, embed_backward, 0);
+    pass_gather_outside(&pass, embed_backward);
     release(&pass, state, parameters_outside(gradients));
     charge(t, TRANSFORMER_EMBEDDING);
 }
