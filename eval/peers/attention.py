@@ -1,114 +1,87 @@
-"""Causal attention of PyTorch on the processor beside Chainring's: the same arrays, the same threads.
+"""Causal attention of a peer beside Chainring's: the same arrays, the same threads.
 
-usage: attention.py CHAINRING [--length N] [--width D] [--heads H] [--threads T]
-                    [--rounds R] [--repeats K]
-
-First `chainring bench attention --save` writes its inputs and results, and PyTorch's
-scaled_dot_product_attention must give the same output and gradients. Then both are timed in turns,
-R rounds of K repeats, each on T threads (1). Prints the times and their ratio; exit status 1 where
-the results differ.
+First `chainring bench attention --save` writes its inputs and results, and the peer must give the
+same output and gradients. Then both are timed in turns, R rounds of K repeats: forward alone, and
+both directions as the peer does them at once; what that takes longer is its backward. Prints the
+times and their ratio; exit status 1 where the results differ.
 """
 
-import argparse
-import os
-import statistics
 import sys
 import tempfile
-import time
 
-import torch
+import numpy
 
 import beside
 
 AGREEMENT = 1e-4  # of the largest element: both round in single precision
 
 
-def bench(arguments, *extra):
-    return beside.bench(arguments.chainring, "attention", f"--length={arguments.length}",
-                        f"--width={arguments.width}", f"--heads={arguments.heads}",
-                        f"--threads={arguments.threads}", f"--repeats={arguments.repeats}", *extra)
+class Attention:
+    """The peer's attention of the inputs that Chainring saved."""
 
-
-class Peer:
-    """The same attention in PyTorch; arrays are (tokens x width), heads side by side."""
-
-    def __init__(self, tensors, heads):
-        self.heads = heads
-        self.inputs = [self.split(tensors[name]).requires_grad_()
+    def __init__(self, peer, tensors, heads):
+        self.peer = peer
+        self.inputs = [peer.split(peer.tokens(tensors[name]), heads)
                        for name in ("query", "key", "value")]
-        self.d_output = self.split(tensors["d_output"])
-
-    def split(self, tokens):
-        length, width = tokens.shape
-        heads = tokens.reshape(length, self.heads, width // self.heads)
-        return heads.transpose(0, 1).unsqueeze(0).contiguous()
-
-    def join(self, heads):
-        return heads.squeeze(0).transpose(0, 1).reshape(heads.shape[2], -1)
+        self.d_output = peer.split(peer.tokens(tensors["d_output"]), heads)
+        self.attend = peer.compiled(peer.attend)
+        self.differentiate = peer.compiled(peer.differentiated(peer.attend))
 
     def forward(self):
-        return torch.nn.functional.scaled_dot_product_attention(*self.inputs, is_causal=True)
+        return self.attend(*self.inputs)
 
-    def run(self):
-        """Output, gradients, and the seconds of both directions."""
-        begun = time.perf_counter()
-        output = self.forward()
-        middle = time.perf_counter()
-        gradients = torch.autograd.grad(output, self.inputs, self.d_output)
-        ended = time.perf_counter()
-        return output.detach(), gradients, (middle - begun, ended - middle)
+    def both(self):
+        return self.differentiate(self.inputs, self.d_output)
+
+    def results(self):
+        output, gradients = self.both()
+        names = ("output", "d_query", "d_key", "d_value")
+        return {name: self.peer.numbers(self.peer.join(heads))
+                for name, heads in zip(names, (output, *gradients))}
 
 
-def expect_agreement(peer, tensors):
-    output, gradients, _ = peer.run()
-    found = dict(zip(("output", "d_query", "d_key", "d_value"), (output, *gradients)))
-    agree = True
-    for name, heads in found.items():
-        wanted = tensors[name]
-        error = (peer.join(heads) - wanted).abs().max() / wanted.abs().max()
-        agree &= bool(error < AGREEMENT)
+def expect_agreement(attention, tensors):
+    errors = {name: numpy.abs(found - tensors[name]).max() / numpy.abs(tensors[name]).max()
+              for name, found in attention.results().items()}
+    for name, error in errors.items():
         print(f"{name}: largest difference {error:.1e} of the largest element")
-    return agree
+    if not all(error < AGREEMENT for error in errors.values()):
+        sys.exit("the results differ: no times")
+
+
+def our_turn(bench):
+    result = bench.run()
+    ours = "ring" if result["ranks"] > 1 else "alone"
+    times = {name: numpy.array([result[f"{ours}_{name}"][f"{which}_seconds"]
+                                for which in ("best", "median")])
+             for name in ("forward", "backward")}
+    return {**times, "both": times["forward"] + times["backward"]}
+
+
+def their_turn(attention, watch, repeats):
+    forward, both = [], []
+    for _ in range(repeats):
+        forward.append(watch.time(attention.forward))
+        both.append(watch.time(attention.both))
+    forward, both = beside.timing(forward), beside.timing(both)
+    return {"forward": forward, "backward": both - forward, "both": both}
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("chainring")
-    parser.add_argument("--length", type=int, default=16384)
-    parser.add_argument("--width", type=int, default=64)
-    parser.add_argument("--heads", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--repeats", type=int, default=4)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-
+    arguments = beside.parser_of(__doc__, repeats=4).parse_args()
+    peer = beside.open_peer(arguments)
+    bench = beside.Bench(arguments, "attention", ())
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "attention.safetensors")
-        bench(arguments, f"--save={path}", "--repeats=1")
-        tensors = beside.read_tensors(path)
-    peer = Peer(tensors, arguments.heads)
-    if not expect_agreement(peer, tensors):
-        sys.exit("the results differ: no times")
+        tensors = bench.tensors(folder)
+    attention = Attention(peer, tensors, arguments.heads)
+    expect_agreement(attention, tensors)
 
-    ours, theirs = {"forward": [], "backward": []}, {"forward": [], "backward": []}
-    for _ in range(arguments.rounds):
-        result = bench(arguments)
-        for name in ours:
-            ours[name].append((result[f"alone_{name}"]["best_seconds"],
-                               result[f"alone_{name}"]["median_seconds"]))
-        for _ in range(arguments.repeats):
-            seconds = peer.run()[2]
-            for name, value in zip(theirs, seconds):
-                theirs[name].append(value)
-
-    print(f"\n{arguments.length} tokens, width {arguments.width}, {arguments.heads} heads, {arguments.threads} thread(s);"
-          f" chainring {result['kernel']}, PyTorch {torch.__version__}"
-          f" ({torch.backends.cpu.get_cpu_capability()})")
-    beside.print_times(
-        {name: (min(best for best, _ in pairs), statistics.median(median for _, median in pairs))
-         for name, pairs in ours.items()},
-        {name: (min(seconds), statistics.median(seconds)) for name, seconds in theirs.items()})
+    attention.forward()
+    watch = beside.Stopwatch()
+    ours, theirs = beside.take_turns(arguments.rounds, lambda: our_turn(bench),
+                                     lambda: their_turn(attention, watch, arguments.repeats))
+    shape = f"{arguments.length} tokens, width {arguments.width}, {arguments.heads} heads"
+    beside.print_table(arguments, bench, peer, watch, shape, ours, theirs)
 
 
 if __name__ == "__main__":
