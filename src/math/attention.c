@@ -149,22 +149,26 @@ static struct attention_work work_of(const struct attention_scratch *scratch,
     };
 }
 
-/* Some of the keys, from `start` on: at most `most`, and none that only later queries see than the
- * one at `position`. */
-static struct attention_keys keys_seen(const struct attention_keys *keys, size_t start, size_t most,
-                                       size_t position)
+/* The keys from `start` on; none where there are not so many. */
+static struct attention_keys keys_from(const struct attention_keys *keys, size_t start)
 {
-    size_t first = keys->position + start;
-    size_t count = keys->count - start;
-    size_t seen = position < first ? 0 : position - first + 1;
-    count = count < most ? count : most;
+    start = start < keys->count ? start : keys->count;
     return (struct attention_keys){
         .key = keys->key + start * keys->stride,
         .value = keys->value + start * keys->stride,
-        .count = count < seen ? count : seen,
+        .count = keys->count - start,
         .stride = keys->stride,
-        .position = first,
+        .position = keys->position + start,
     };
+}
+
+/* The keys that a query at `position` sees, the first ones. */
+static struct attention_keys keys_seen(const struct attention_keys *keys, size_t position)
+{
+    size_t count = position < keys->position ? 0 : position - keys->position + 1;
+    struct attention_keys seen = *keys;
+    seen.count = count < keys->count ? count : keys->count;
+    return seen;
 }
 
 /* The block of keys from `start` on, as far as the last query sees it; count 0: there is none. */
@@ -172,8 +176,79 @@ static struct attention_keys block_at(const struct attention_scratch *scratch,
                                       const struct attention_queries *queries,
                                       const struct attention_keys *keys, size_t start)
 {
-    return keys_seen(keys, start < keys->count ? start : keys->count, scratch->options.key_block,
-                     queries->position + queries->count - 1);
+    struct attention_keys rest = keys_from(keys, start);
+    struct attention_keys block = keys_seen(&rest, queries->position + queries->count - 1);
+    block.count =
+        block.count < scratch->options.key_block ? block.count : scratch->options.key_block;
+    return block;
+}
+
+/* How many of a block's keys any of a group's queries before lane `end` sees; in whole vectors, as
+ * far as the group sees that many. */
+static size_t keys_before(const struct attention_kernel *kernel,
+                          const struct attention_group *group, const struct attention_keys *seen,
+                          size_t end)
+{
+    size_t last = group->position + (end < group->count ? end : group->count) - 1;
+    size_t count = keys_seen(seen, last).count;
+    size_t whole = (count + kernel->vector - 1) / kernel->vector * kernel->vector;
+    return whole < seen->count ? whole : seen->count;
+}
+
+/* The queries of a group from `lane` on. */
+static struct attention_group group_from(const struct attention_group *group, size_t lane)
+{
+    size_t row = lane * group->row_stride;
+    struct attention_group part = *group;
+    part.count -= lane;
+    part.position += lane;
+    part.query += lane;
+    part.output += lane;
+    part.maximum += lane;
+    part.sum += lane;
+    part.d_output += lane;
+    part.d_query += lane;
+    part.log_sum += lane;
+    part.delta += lane;
+    part.query_rows += row;
+    part.d_output_rows += row;
+    return part;
+}
+
+/* The work on a block's keys from `key` on, a whole number of vectors. */
+static struct attention_work work_from(const struct attention_scratch *scratch,
+                                       const struct attention_work *work, size_t key)
+{
+    size_t width = scratch->options.width;
+    struct attention_work part = *work;
+    part.d_key += key * scratch->row_stride;
+    part.d_value += key * scratch->row_stride;
+    part.key_panels += key * width;
+    part.value_panels += key * width;
+    part.column_panels += key * scratch->kernel->vector;
+    part.next = keys_from(&work->next, key);
+    return part;
+}
+
+/* A group meets the keys that its first queries see, then goes down the diagonal as down stairs:
+ * those queries stay behind, and the others meet the keys that the next of them see. */
+static void meet_group(const struct attention_scratch *scratch, const struct attention_group *group,
+                       const struct attention_work *work, const struct attention_keys *seen,
+                       const struct attention_pass *pass)
+{
+    const struct attention_kernel *kernel = scratch->kernel;
+    size_t begin = 0;
+    for (size_t lane = 0; lane < group->count; lane += kernel->stair) {
+        size_t end = keys_before(kernel, group, seen, lane + kernel->stair);
+        if (end > begin) {
+            struct attention_group queries = group_from(group, lane);
+            struct attention_work part = work_from(scratch, work, begin);
+            struct attention_keys keys = keys_from(seen, begin);
+            keys.count = end - begin;
+            pass->meet(&queries, &part, &keys);
+        }
+        begin = end;
+    }
 }
 
 /* All groups of queries meet the block of keys from `start` on, which stays near the processor
@@ -192,11 +267,8 @@ static void meet_block(struct attention_scratch *scratch, const struct attention
     work.shares = group_count(scratch, queries->count);
     for (work.share = 0; work.share < work.shares; work.share++) {
         struct attention_group group = group_at(scratch, queries, work.share);
-        size_t last = group.position + group.count - 1;
-        struct attention_keys seen = keys_seen(&block, 0, block.count, last);
-        if (seen.count > 0) {
-            pass->meet(&group, &work, &seen);
-        }
+        struct attention_keys seen = keys_seen(&block, group.position + group.count - 1);
+        meet_group(scratch, &group, &work, &seen, pass);
     }
 }
 
@@ -213,11 +285,17 @@ void attention_absorb(struct attention_state *state, struct attention_scratch *s
 size_t attention_scores(const struct attention_scratch *scratch,
                         const struct attention_queries *queries, const struct attention_keys *keys)
 {
+    const struct attention_kernel *kernel = scratch->kernel;
     size_t scores = 0;
     for (size_t i = 0; i < group_count(scratch, queries->count); i++) {
         struct attention_group group = group_at(scratch, queries, i);
-        size_t last = group.position + group.count - 1;
-        scores += scratch->lanes * keys_seen(keys, 0, keys->count, last).count;
+        struct attention_keys seen = keys_seen(keys, group.position + group.count - 1);
+        size_t begin = 0;
+        for (size_t lane = 0; lane < group.count; lane += kernel->stair) {
+            size_t end = keys_before(kernel, &group, &seen, lane + kernel->stair);
+            scores += (scratch->lanes - lane) * (end - begin);
+            begin = end;
+        }
     }
     return scores;
 }

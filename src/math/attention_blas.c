@@ -164,6 +164,7 @@ const struct attention_kernel *attention_kernel_blas(void)
         .name = "blas",
         .lanes = 48, /* products below the size from which OpenBLAS packs */
         .vector = 1,
+        .stair = 48,
         .forward = {.meet = absorb},
         .backward = {.meet = absorb_backward},
         .absorb_cache = absorb_cache,

@@ -84,6 +84,7 @@ struct attention_kernel {
     const char *name;
     size_t lanes;  /* of a group */
     size_t vector; /* rows and lanes are padded to multiples of this */
+    size_t stair;  /* queries that the diagonal goes past at once: whole vectors */
     struct attention_pass forward, backward;
     void (*absorb_cache)(const struct attention_cache_group *group,
                          const struct attention_cache_block *block);

@@ -10,8 +10,9 @@
 #include "math/panel.h"
 #include "math/tile.h"
 
-/* Queries of a group: the row stride of scores and of all that is transposed. */
-enum { GROUP_LANES = 48 };
+/* Queries of a group: the row stride of scores and of all that is transposed. Narrow stairs down the
+ * diagonal leave little to be computed in vain, but sums of few products. */
+enum { GROUP_LANES = 48, STAIR_LANES = 16 };
 
 static const struct tile_steps score_steps = {.row = GROUP_LANES, .depth = 1};
 
@@ -390,6 +391,7 @@ static const struct attention_kernel kernel = {
     .name = VECTOR_NAME,
     .lanes = GROUP_LANES,
     .vector = VECTOR_LANES,
+    .stair = STAIR_LANES,
     .forward = {.load = load_block, .meet = absorb},
     .backward = {.load = load_block_backward, .meet = absorb_backward},
     .absorb_cache = absorb_cache,
