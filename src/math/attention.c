@@ -1,111 +1,11 @@
 #include "math/attention.h"
 
-#include <math.h>
 #include <string.h>
 
-#include "base/fatal.h"
+#include "math/attention_groups.h"
 #include "math/attention_kernel.h"
 
-static const double log2_e = 1.4426950408889634074;
-static const real unseen_log_sum = (real)1e30;
-
-/* --- Into groups and back --------------------------------------------------------------------- */
-
-static size_t group_count(const struct attention_scratch *scratch, size_t queries)
-{
-    return (queries + scratch->lanes - 1) / scratch->lanes;
-}
-
-/* How many of `queries` queries are in a group. */
-static size_t group_queries(const struct attention_scratch *scratch, size_t group, size_t queries)
-{
-    size_t left = queries - group * scratch->lanes;
-    return left < scratch->lanes ? left : scratch->lanes;
-}
-
-/* out (groups x row_stride x lanes) = scale * in (queries x width, row stride `stride`). */
-static void transpose(real *restrict out, const real *restrict in, size_t stride, real scale,
-                      const struct attention_scratch *scratch, size_t queries)
-{
-    size_t lanes = scratch->lanes;
-    size_t width = scratch->options.width;
-    for (size_t group = 0; group < group_count(scratch, queries); group++) {
-        size_t count = group_queries(scratch, group, queries);
-        const real *rows = in + group * lanes * stride;
-        for (size_t column = 0; column < width; column++) {
-            real *line = out + (group * scratch->row_stride + column) * lanes;
-            for (size_t i = 0; i < count; i++) {
-                line[i] = scale * rows[i * stride + column];
-            }
-            memset(line + count, 0, (lanes - count) * sizeof *line);
-        }
-    }
-}
-
-/* out (groups x lanes) = in (queries), and `rest` in the lanes that are left. */
-static void load_lanes(real *out, const real *in, real rest,
-                       const struct attention_scratch *scratch, size_t queries)
-{
-    size_t lanes = group_count(scratch, queries) * scratch->lanes;
-    memcpy(out, in, queries * sizeof *out);
-    for (size_t i = queries; i < lanes; i++) {
-        out[i] = rest;
-    }
-}
-
-static void load_state(struct attention_scratch *scratch, const struct attention_state *state,
-                       size_t queries)
-{
-    size_t lanes = scratch->lanes;
-    size_t width = scratch->options.width;
-    load_lanes(scratch->maximum, state->maximum, ATTENTION_LEAST_MAXIMUM, scratch, queries);
-    load_lanes(scratch->sum, state->sum, 0, scratch, queries);
-    for (size_t group = 0; group < group_count(scratch, queries); group++) {
-        size_t count = group_queries(scratch, group, queries);
-        for (size_t column = 0; column < width; column++) {
-            real *line = scratch->output + (group * scratch->row_stride + column) * lanes;
-            memcpy(line, state->output + column * queries + group * lanes, count * sizeof *line);
-            memset(line + count, 0, (lanes - count) * sizeof *line);
-        }
-    }
-}
-
-static void store_state(struct attention_state *state, const struct attention_scratch *scratch,
-                        size_t queries)
-{
-    size_t lanes = scratch->lanes;
-    size_t width = scratch->options.width;
-    memcpy(state->maximum, scratch->maximum, queries * sizeof *state->maximum);
-    memcpy(state->sum, scratch->sum, queries * sizeof *state->sum);
-    for (size_t group = 0; group < group_count(scratch, queries); group++) {
-        size_t count = group_queries(scratch, group, queries);
-        for (size_t column = 0; column < width; column++) {
-            memcpy(state->output + column * queries + group * lanes,
-                   scratch->output + (group * scratch->row_stride + column) * lanes,
-                   count * sizeof *state->output);
-        }
-    }
-}
-
-/* --- Forward ---------------------------------------------------------------------------------- */
-
-void attention_load_queries(struct attention_scratch *scratch,
-                            const struct attention_queries *queries)
-{
-    invariant(queries->count <= scratch->options.query_block);
-    invariant(queries->width == scratch->options.width);
-    real scale = (real)(log2_e / sqrt((double)queries->width)); /* and into base 2 */
-    transpose(scratch->query, queries->query, queries->stride, scale, scratch, queries->count);
-}
-
-void attention_begin(struct attention_state *state, const struct attention_queries *queries)
-{
-    memset(state->output, 0, queries->width * queries->count * sizeof *state->output);
-    memset(state->sum, 0, queries->count * sizeof *state->sum);
-    for (size_t i = 0; i < queries->count; i++) {
-        state->maximum[i] = ATTENTION_LEAST_MAXIMUM;
-    }
-}
+/* --- Groups and blocks ------------------------------------------------------------------------ */
 
 static struct attention_group group_at(const struct attention_scratch *scratch,
                                        const struct attention_queries *queries, size_t group)
@@ -272,14 +172,14 @@ static void meet_block(struct attention_scratch *scratch, const struct attention
     }
 }
 
-void attention_absorb(struct attention_state *state, struct attention_scratch *scratch,
-                      const struct attention_queries *queries, const struct attention_keys *keys)
+/* --- Both directions -------------------------------------------------------------------------- */
+
+void attention_absorb(struct attention_scratch *scratch, const struct attention_queries *queries,
+                      const struct attention_keys *keys)
 {
-    load_state(scratch, state, queries->count);
     for (size_t start = 0; start < keys->count; start += scratch->options.key_block) {
         meet_block(scratch, queries, keys, start, &scratch->kernel->forward);
     }
-    store_state(state, scratch, queries->count);
 }
 
 size_t attention_scores(const struct attention_scratch *scratch,
@@ -300,105 +200,12 @@ size_t attention_scores(const struct attention_scratch *scratch,
     return scores;
 }
 
-void attention_finish(real *output, size_t output_stride, real *log_sum,
-                      const struct attention_state *state, const struct attention_queries *queries)
-{
-    for (size_t i = 0; i < queries->count; i++) {
-        real sum = state->sum[i];
-        real inverse = sum > 0 ? 1 / sum : 0;
-        log_sum[i] = sum > 0 ? state->maximum[i] + (real)log2((double)sum) : unseen_log_sum;
-        for (size_t column = 0; column < queries->width; column++) {
-            output[i * output_stride + column] =
-                state->output[column * queries->count + i] * inverse;
-        }
-    }
-}
-
-/* --- Backward --------------------------------------------------------------------------------- */
-
-/* out (queries x row_stride) = scale * in, with zeros behind each row. */
-static void copy_rows(real *restrict out, const real *restrict in, size_t stride, real scale,
-                      const struct attention_scratch *scratch, size_t queries)
-{
-    size_t width = scratch->options.width;
-    for (size_t i = 0; i < queries; i++) {
-        real *row = out + i * scratch->row_stride;
-        for (size_t column = 0; column < width; column++) {
-            row[column] = scale * in[i * stride + column];
-        }
-        memset(row + width, 0, (scratch->row_stride - width) * sizeof *row);
-    }
-}
-
-/* In 16 sums, so that it is done in vectors. */
-static real dot(const real *restrict a, const real *restrict b, size_t count)
-{
-    enum { SUMS = 16 };
-    real sums[SUMS] = {0};
-    size_t i = 0;
-    for (; i + SUMS <= count; i += SUMS) {
-        for (size_t j = 0; j < SUMS; j++) {
-            sums[j] += a[i + j] * b[i + j];
-        }
-    }
-    for (; i < count; i++) {
-        sums[i % SUMS] += a[i] * b[i];
-    }
-    for (size_t half = SUMS / 2; half > 0; half /= 2) {
-        for (size_t j = 0; j < half; j++) {
-            sums[j] += sums[j + half];
-        }
-    }
-    return sums[0];
-}
-
-static real inverse_root(size_t width)
-{
-    return (real)(1.0 / sqrt((double)width));
-}
-
-void attention_load_result(struct attention_scratch *scratch,
-                           const struct attention_queries *queries,
-                           const struct attention_result *result)
-{
-    size_t count = queries->count;
-    size_t lanes = group_count(scratch, count) * scratch->lanes;
-    transpose(scratch->d_output, result->d_output, result->stride, 1, scratch, count);
-    copy_rows(scratch->d_output_rows, result->d_output, result->stride, 1, scratch, count);
-    copy_rows(scratch->query_rows, queries->query, queries->stride, inverse_root(queries->width),
-              scratch, count);
-    load_lanes(scratch->log_sum, result->log_sum, unseen_log_sum, scratch, count);
-    memset(scratch->delta, 0, lanes * sizeof *scratch->delta);
-    for (size_t i = 0; i < count; i++) {
-        scratch->delta[i] = dot(result->d_output + i * result->stride,
-                                result->output + i * result->stride, queries->width);
-    }
-}
-
 static void add_rows(real *restrict out, size_t out_stride, const real *restrict in,
                      size_t in_stride, size_t rows, size_t width)
 {
     for (size_t i = 0; i < rows; i++) {
         for (size_t column = 0; column < width; column++) {
             out[i * out_stride + column] += in[i * in_stride + column];
-        }
-    }
-}
-
-/* d_query (queries x width) += what the groups have gathered. */
-static void add_query_gradients(const struct attention_gradients *gradients,
-                                const struct attention_scratch *scratch,
-                                const struct attention_queries *queries)
-{
-    size_t width = queries->width;
-    real scale = inverse_root(width);
-    for (size_t i = 0; i < queries->count; i++) {
-        size_t group = i / scratch->lanes;
-        const real *lane =
-            scratch->d_query + group * scratch->row_stride * scratch->lanes + i % scratch->lanes;
-        real *restrict row = gradients->d_query + i * gradients->d_query_stride;
-        for (size_t column = 0; column < width; column++) {
-            row[column] += scale * lane[column * scratch->lanes];
         }
     }
 }
@@ -422,10 +229,8 @@ void attention_absorb_backward(const struct attention_gradients *gradients,
                                const struct attention_queries *queries,
                                const struct attention_keys *keys)
 {
-    size_t stride = gradients->d_key_stride;
+    size_t stride = gradients->stride;
     size_t row_stride = scratch->row_stride;
-    memset(scratch->d_query, 0,
-           group_count(scratch, queries->count) * row_stride * scratch->lanes * sizeof(real));
     for (size_t start = 0; start < keys->count; start += scratch->options.key_block) {
         struct attention_keys block = block_at(scratch, queries, keys, start);
         if (block.count == 0) {
@@ -441,5 +246,4 @@ void attention_absorb_backward(const struct attention_gradients *gradients,
                  block.count, queries->width);
         pass_turn(gradients->turns, start / scratch->options.key_block);
     }
-    add_query_gradients(gradients, scratch, queries);
 }

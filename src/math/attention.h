@@ -33,7 +33,7 @@ struct attention_keys {
 
 /* What a block of queries has gathered so far. */
 struct attention_state {
-    real *output;  /* (width x query count), transposed, not yet divided by sum */
+    real *output;  /* (query count x width) in the kernel's order, not yet divided by sum */
     real *maximum; /* (query count) of the scores */
     real *sum;     /* (query count) of 2^(score - maximum) */
 };
@@ -81,28 +81,32 @@ size_t attention_scratch_size(const struct attention_options *options);
 void attention_scratch_bind(struct attention_scratch *scratch, real *memory,
                             const struct attention_options *options);
 
-/* Transpose and scale a block's queries into scratch; before the first absorb of that block. */
-void attention_load_queries(struct attention_scratch *scratch,
-                            const struct attention_queries *queries);
-
 /* Nothing has been seen yet. */
 void attention_begin(struct attention_state *state, const struct attention_queries *queries);
 
+/* Bring a block of queries and what they have gathered into scratch, where they may absorb any
+ * number of times; and what they have gathered back again. */
+void attention_load(struct attention_scratch *scratch, const struct attention_queries *queries,
+                    const struct attention_state *state);
+void attention_store(struct attention_state *state, const struct attention_scratch *scratch,
+                     const struct attention_queries *queries);
+
 /* Let the loaded queries see any number of keys: each query sees the keys whose position is not
  * greater than its own. Cost 4 * queries * keys * width flops, but for pairs that are masked. */
-void attention_absorb(struct attention_state *state, struct attention_scratch *scratch,
-                      const struct attention_queries *queries, const struct attention_keys *keys);
+void attention_absorb(struct attention_scratch *scratch, const struct attention_queries *queries,
+                      const struct attention_keys *keys);
 
 /* How many scores that computes: the pairs that are not masked, and what a group of queries
- * computes beside them. */
+ * computes beside them, at the diagonal and in lanes that are left. */
 size_t attention_scores(const struct attention_scratch *scratch,
                         const struct attention_queries *queries, const struct attention_keys *keys);
 
 /* output (count x width, row stride output_stride) = the attention's result;
  * log_sum (count) = log2 of the sum of 2^score, which backward needs. A query that has seen no key
- * gets a zero output. */
+ * gets a zero output. Nothing need be loaded. */
 void attention_finish(real *output, size_t output_stride, real *log_sum,
-                      const struct attention_state *state, const struct attention_queries *queries);
+                      const struct attention_state *state, const struct attention_scratch *scratch,
+                      const struct attention_queries *queries);
 
 /* What forward left of a block of queries, and the gradient that comes back. */
 struct attention_result {
@@ -111,10 +115,15 @@ struct attention_result {
     size_t stride;
 };
 
-/* Load it beside the block's queries. */
-void attention_load_result(struct attention_scratch *scratch,
-                           const struct attention_queries *queries,
-                           const struct attention_result *result);
+/* Bring a block of queries and their result into scratch, where they may absorb backward any
+ * number of times; and add the gradient that they have gathered to d_query (count x width, row
+ * stride d_query_stride). */
+void attention_load_backward(struct attention_scratch *scratch,
+                             const struct attention_queries *queries,
+                             const struct attention_result *result);
+void attention_store_backward(real *d_query, size_t d_query_stride,
+                              const struct attention_scratch *scratch,
+                              const struct attention_queries *queries);
 
 /* Where blocks of queries are computed by several threads: they add to the gradients of each block
  * of keys in the order of their numbers. */
@@ -126,13 +135,12 @@ struct attention_turns {
 };
 
 struct attention_gradients {
-    real *d_query;         /* (query count x width), += , row stride d_query_stride */
-    real *d_key, *d_value; /* (key count x width), += , row stride d_key_stride */
-    size_t d_query_stride, d_key_stride;
+    real *d_key, *d_value; /* (key count x width), += , row stride `stride` */
+    size_t stride;
     const struct attention_turns *turns; /* NULL: nobody else adds to d_key and d_value */
 };
 
-/* The adjoint of one absorb, for loaded queries and gradients; probabilities are computed again
+/* The adjoint of one absorb, for what is loaded; probabilities are computed again
  * from log_sum (Dao et al., arXiv 2205.14135, algorithm 4).
  * Cost 10 * queries * keys * width flops, but for pairs that are masked. */
 void attention_absorb_backward(const struct attention_gradients *gradients,

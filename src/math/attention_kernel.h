@@ -1,7 +1,7 @@
-/* What a kernel of blockwise attention must do; math/attention.c does the rest.
+/* What a kernel of blockwise attention must do; math/attention.c and attention_load.c do the rest.
  *
  * A block of queries is computed in groups, whose queries lie side by side along the vector lanes.
- * All memory but the keys and values is scratch of math/attention.c, padded to whole vectors. */
+ * All memory but the keys and values is scratch (attention_scratch.c), padded to whole vectors. */
 #ifndef CHAINRING_MATH_ATTENTION_KERNEL_H
 #define CHAINRING_MATH_ATTENTION_KERNEL_H
 

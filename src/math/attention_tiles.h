@@ -10,8 +10,8 @@
 #include "math/panel.h"
 #include "math/tile.h"
 
-/* Queries of a group: the row stride of scores and of all that is transposed. Narrow stairs down the
- * diagonal leave little to be computed in vain, but sums of few products. */
+/* Queries of a group: the row stride of scores and of all that is transposed. Narrow stairs down
+ * the diagonal leave little to be computed in vain, but sums of few products. */
 enum { GROUP_LANES = 48, STAIR_LANES = 16 };
 
 static const struct tile_steps score_steps = {.row = GROUP_LANES, .depth = 1};

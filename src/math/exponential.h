@@ -15,6 +15,11 @@ static inline real exponential_base2(real x)
     return exp2(x);
 }
 
+static inline real logarithm_base2(real x)
+{
+    return log2(x);
+}
+
 #else
 
 /* a b + c, in one instruction and with one rounding where the processor has it. */
@@ -61,6 +66,11 @@ static inline real exponential_base2(real x)
     float scale;
     memcpy(&scale, &scale_bits, sizeof scale);
     return p * scale;
+}
+
+static inline real logarithm_base2(real x)
+{
+    return log2f(x);
 }
 
 #endif

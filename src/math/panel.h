@@ -5,23 +5,38 @@
 #ifndef CHAINRING_MATH_PANEL_H
 #define CHAINRING_MATH_PANEL_H
 
-#include <string.h>
-
 #include "math/vector.h"
 
-/* panel (depth x VECTOR_LANES) = at most VECTOR_LANES rows of in (rows x depth). */
-static inline void panel_pack(real *restrict panel, const real *restrict in, size_t stride,
-                              size_t rows, size_t depth)
+/* out (columns x VECTOR_LANES) = at most VECTOR_LANES rows and columns of in, transposed. */
+static inline void panel_turn(real *restrict out, size_t out_stride, const real *restrict in,
+                              size_t stride, size_t rows, size_t columns)
 {
     const size_t lanes = VECTOR_LANES;
-    size_t whole = rows < lanes ? 0 : depth / lanes * lanes;
-    for (size_t k = 0; k < whole; k += lanes) {
-        vector_transpose(panel + k * lanes, in + k, stride);
+    if (rows == lanes && columns == lanes) {
+        vector_transpose(out, out_stride, in, stride);
+        return;
     }
-    for (size_t k = whole; k < depth; k++) {
-        for (size_t row = 0; row < lanes; row++) {
-            panel[k * lanes + row] = row < rows ? in[row * stride + k] : 0;
-        }
+    _Alignas(vector) real block[VECTOR_LANES * VECTOR_LANES];
+    _Alignas(vector) real turned[VECTOR_LANES * VECTOR_LANES];
+    for (size_t row = 0; row < lanes; row++) {
+        size_t count = row < rows ? columns : 0;
+        vector_store(block + row * lanes, vector_load_first(in + row * stride, count));
+    }
+    vector_transpose(turned, lanes, block, lanes);
+    for (size_t column = 0; column < columns; column++) {
+        vector_store(out + column * out_stride, vector_load(turned + column * lanes));
+    }
+}
+
+/* panel (depth x VECTOR_LANES, row stride panel_stride) = at most VECTOR_LANES rows of in. */
+static inline void panel_pack(real *restrict panel, size_t panel_stride, const real *restrict in,
+                              size_t stride, size_t rows, size_t depth)
+{
+    const size_t lanes = VECTOR_LANES;
+    for (size_t k = 0; k < depth; k += lanes) {
+        size_t left = depth - k;
+        panel_turn(panel + k * panel_stride, panel_stride, in + k, stride, rows,
+                   left < lanes ? left : lanes);
     }
 }
 
@@ -31,8 +46,8 @@ static inline void panel_pack_rows(real *restrict panels, const real *restrict i
 {
     for (size_t row = 0; row < rows; row += VECTOR_LANES, panels += depth * VECTOR_LANES) {
         size_t left = rows - row;
-        panel_pack(panels, in + row * stride, stride, left < VECTOR_LANES ? left : VECTOR_LANES,
-                   depth);
+        panel_pack(panels, VECTOR_LANES, in + row * stride, stride,
+                   left < VECTOR_LANES ? left : VECTOR_LANES, depth);
     }
 }
 
@@ -43,13 +58,9 @@ static inline void panel_pack_columns(real *restrict panels, const real *restric
     const size_t lanes = VECTOR_LANES;
     for (size_t row = 0; row < rows; row += lanes) {
         for (size_t k = 0; k < depth; k++, panels += lanes) {
-            const real *from = in + k * stride + row;
-            if (rows - row >= lanes) {
-                vector_store(panels, vector_load(from));
-            } else {
-                vector_store(panels, vector_all(0));
-                memcpy(panels, from, (rows - row) * sizeof *panels);
-            }
+            size_t left = rows - row;
+            vector_store(panels,
+                         vector_load_first(in + k * stride + row, left < lanes ? left : lanes));
         }
     }
 }

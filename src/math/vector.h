@@ -34,6 +34,17 @@ VECTOR_INLINE void vector_store(real *to, vector a)
     _mm512_storeu_ps(to, a);
 }
 
+/* The first `count` elements, with zeros behind them where they are loaded. */
+VECTOR_INLINE vector vector_load_first(const real *from, size_t count)
+{
+    return _mm512_maskz_loadu_ps((__mmask16)((1U << count) - 1), from);
+}
+
+VECTOR_INLINE void vector_store_first(real *to, vector a, size_t count)
+{
+    _mm512_mask_storeu_ps(to, (__mmask16)((1U << count) - 1), a);
+}
+
 VECTOR_INLINE vector vector_all(real a)
 {
     return _mm512_set1_ps(a);
@@ -88,8 +99,9 @@ VECTOR_INLINE vector vector_load_quads(const real *from, size_t stride)
     return _mm512_insertf32x4(a, _mm_loadu_ps(from + 12 * stride), 3);
 }
 
-/* out (VECTOR_LANES x VECTOR_LANES) = in, of row stride `stride`, transposed. */
-VECTOR_INLINE void vector_transpose(real *restrict out, const real *restrict in, size_t stride)
+/* out (VECTOR_LANES x VECTOR_LANES) = in, transposed; each with its row stride. */
+VECTOR_INLINE void vector_transpose(real *restrict out, size_t out_stride, const real *restrict in,
+                                    size_t stride)
 {
     for (size_t quad = 0; quad < VECTOR_LANES; quad += 4) {
         vector a = vector_load_quads(in + quad, stride);
@@ -104,7 +116,7 @@ VECTOR_INLINE void vector_transpose(real *restrict out, const real *restrict in,
             _mm512_unpacklo_pd(ab_low, cd_low), _mm512_unpackhi_pd(ab_low, cd_low),
             _mm512_unpacklo_pd(ab_high, cd_high), _mm512_unpackhi_pd(ab_high, cd_high)};
         for (size_t i = 0; i < 4; i++) {
-            vector_store(out + (quad + i) * VECTOR_LANES, _mm512_castpd_ps(columns[i]));
+            vector_store(out + (quad + i) * out_stride, _mm512_castpd_ps(columns[i]));
         }
     }
 }
@@ -124,6 +136,22 @@ VECTOR_INLINE vector vector_load(const real *from)
 VECTOR_INLINE void vector_store(real *to, vector a)
 {
     _mm256_storeu_ps(to, a);
+}
+
+VECTOR_INLINE __m256i vector_mask_first(size_t count)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count),
+                              _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+VECTOR_INLINE vector vector_load_first(const real *from, size_t count)
+{
+    return _mm256_maskload_ps(from, vector_mask_first(count));
+}
+
+VECTOR_INLINE void vector_store_first(real *to, vector a, size_t count)
+{
+    _mm256_maskstore_ps(to, vector_mask_first(count), a);
 }
 
 VECTOR_INLINE vector vector_all(real a)
@@ -181,7 +209,8 @@ VECTOR_INLINE vector vector_load_quads(const real *from, size_t stride)
     return _mm256_insertf128_ps(a, _mm_loadu_ps(from + 4 * stride), 1);
 }
 
-VECTOR_INLINE void vector_transpose(real *restrict out, const real *restrict in, size_t stride)
+VECTOR_INLINE void vector_transpose(real *restrict out, size_t out_stride, const real *restrict in,
+                                    size_t stride)
 {
     for (size_t quad = 0; quad < VECTOR_LANES; quad += 4) {
         vector a = vector_load_quads(in + quad, stride);
@@ -196,7 +225,7 @@ VECTOR_INLINE void vector_transpose(real *restrict out, const real *restrict in,
             _mm256_unpacklo_pd(ab_low, cd_low), _mm256_unpackhi_pd(ab_low, cd_low),
             _mm256_unpacklo_pd(ab_high, cd_high), _mm256_unpackhi_pd(ab_high, cd_high)};
         for (size_t i = 0; i < 4; i++) {
-            vector_store(out + (quad + i) * VECTOR_LANES, _mm256_castpd_ps(columns[i]));
+            vector_store(out + (quad + i) * out_stride, _mm256_castpd_ps(columns[i]));
         }
     }
 }
@@ -218,6 +247,18 @@ VECTOR_INLINE vector vector_load(const real *from)
 VECTOR_INLINE void vector_store(real *to, vector a)
 {
     memcpy(to, &a, sizeof a);
+}
+
+VECTOR_INLINE vector vector_load_first(const real *from, size_t count)
+{
+    vector a = {0};
+    memcpy(&a, from, count * sizeof *from);
+    return a;
+}
+
+VECTOR_INLINE void vector_store_first(real *to, vector a, size_t count)
+{
+    memcpy(to, &a, count * sizeof *to);
 }
 
 VECTOR_INLINE vector vector_all(real a)
@@ -291,11 +332,12 @@ VECTOR_INLINE vector vector_exponential_base2(vector x)
 
 #endif
 
-VECTOR_INLINE void vector_transpose(real *restrict out, const real *restrict in, size_t stride)
+VECTOR_INLINE void vector_transpose(real *restrict out, size_t out_stride, const real *restrict in,
+                                    size_t stride)
 {
     for (size_t row = 0; row < VECTOR_LANES; row++) {
         for (size_t column = 0; column < VECTOR_LANES; column++) {
-            out[column * VECTOR_LANES + row] = in[row * stride + column];
+            out[column * out_stride + row] = in[row * stride + column];
         }
     }
 }

@@ -223,15 +223,18 @@ static void begin_tile(struct ring_attention *attention, const struct query_tile
 static void absorb_range(struct ring_attention *attention, const struct query_tile *tile,
                          const struct key_range *range, void *detail)
 {
-    attention_absorb(detail, &attention->scratch[tile->thread], &tile->queries, &range->keys);
+    (void)detail;
+    attention_absorb(&attention->scratch[tile->thread], &tile->queries, &range->keys);
 }
 
 static void absorb_visitor(struct ring_attention *attention, const struct query_tile *tile,
                            void *detail)
 {
     struct attention_state state = state_of(attention, tile);
-    attention_load_queries(&attention->scratch[tile->thread], &tile->queries);
-    for_each_key_range(attention, tile, detail, absorb_range, &state);
+    struct attention_scratch *scratch = &attention->scratch[tile->thread];
+    attention_load(scratch, &tile->queries, &state);
+    for_each_key_range(attention, tile, detail, absorb_range, NULL);
+    attention_store(&state, scratch, &tile->queries);
 }
 
 struct result {
@@ -245,7 +248,8 @@ static void finish_tile(struct ring_attention *attention, const struct query_til
     const struct result *result = detail;
     struct attention_state state = state_of(attention, tile);
     attention_finish(result->output + output_offset(attention, tile), width_of(attention),
-                     result->log_sum + log_sum_offset(attention, tile), &state, &tile->queries);
+                     result->log_sum + log_sum_offset(attention, tile), &state,
+                     &attention->scratch[tile->thread], &tile->queries);
 }
 
 void ring_attention_forward(real *output, real *log_sum, struct ring_attention *attention,
@@ -301,11 +305,9 @@ static void absorb_range_backward(struct ring_attention *attention, const struct
         adjoint->d_key_value + range->row * 2 * width + tile->head * attention->options.head_width;
     struct attention_turns turns = turns_of(attention, tile, range);
     struct attention_gradients gradients = {
-        .d_query = adjoint->d_query + output_offset(attention, tile),
-        .d_query_stride = width,
         .d_key = d_key,
         .d_value = d_key + width,
-        .d_key_stride = 2 * width,
+        .stride = 2 * width,
         .turns = &turns,
     };
     attention_absorb_backward(&gradients, &attention->scratch[tile->thread], &tile->queries,
@@ -324,9 +326,10 @@ static void absorb_visitor_backward(struct ring_attention *attention, const stru
         .stride = width_of(attention),
     };
     struct attention_scratch *scratch = &attention->scratch[tile->thread];
-    attention_load_queries(scratch, &tile->queries);
-    attention_load_result(scratch, &tile->queries, &result);
+    attention_load_backward(scratch, &tile->queries, &result);
     for_each_key_range(attention, tile, &adjoint->visitor, absorb_range_backward, detail);
+    attention_store_backward(adjoint->d_query + offset, width_of(attention), scratch,
+                             &tile->queries);
 }
 
 void ring_attention_backward(real *d_query, struct ring_attention *attention, const real *d_output,

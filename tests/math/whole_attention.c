@@ -79,14 +79,15 @@ void whole_attention_blockwise(real *output, real *log_sum, const struct whole_a
     };
     for (size_t start = 0; start < whole->query_count; start += whole->query_block) {
         struct attention_queries queries = queries_from(whole, start);
-        attention_load_queries(&blocks.scratch, &queries);
         attention_begin(&state, &queries);
         for (size_t i = 0; i < blocks.count; i++) {
             struct attention_keys keys = keys_from(whole, blocks.order[i] * whole->key_block);
-            attention_absorb(&state, &blocks.scratch, &queries, &keys);
+            attention_load(&blocks.scratch, &queries, &state);
+            attention_absorb(&blocks.scratch, &queries, &keys);
+            attention_store(&state, &blocks.scratch, &queries);
         }
         attention_finish(output + start * whole->query_stride, whole->query_stride, log_sum + start,
-                         &state, &queries);
+                         &state, &blocks.scratch, &queries);
     }
     memory_free(gathered);
     blocks_release(&blocks);
@@ -100,26 +101,24 @@ void whole_attention_blockwise_backward(real *d_query, real *d_key, real *d_valu
     for (size_t start = 0; start < whole->query_count; start += whole->query_block) {
         struct attention_queries queries = queries_from(whole, start);
         size_t row = start * whole->query_stride;
-        attention_load_queries(&blocks.scratch, &queries);
         struct attention_result result = {
             .output = output + row,
             .d_output = d_output + row,
             .log_sum = log_sum + start,
             .stride = whole->query_stride,
         };
-        attention_load_result(&blocks.scratch, &queries, &result);
+        attention_load_backward(&blocks.scratch, &queries, &result);
         for (size_t i = 0; i < blocks.count; i++) {
             size_t key_start = blocks.order[i] * whole->key_block;
             struct attention_keys keys = keys_from(whole, key_start);
             struct attention_gradients gradients = {
-                .d_query = d_query + row,
                 .d_key = d_key + key_start * whole->key_stride,
                 .d_value = d_value + key_start * whole->key_stride,
-                .d_query_stride = whole->query_stride,
-                .d_key_stride = whole->key_stride,
+                .stride = whole->key_stride,
             };
             attention_absorb_backward(&gradients, &blocks.scratch, &queries, &keys);
         }
+        attention_store_backward(d_query + row, whole->query_stride, &blocks.scratch, &queries);
     }
     blocks_release(&blocks);
 }

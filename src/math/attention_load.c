@@ -1,0 +1,240 @@
+/* From rows of tokens into groups of queries side by side, which kernels compute, and back. */
+#include <math.h>
+#include <string.h>
+
+#include "base/fatal.h"
+#include "math/attention.h"
+#include "math/attention_groups.h"
+#include "math/attention_kernel.h"
+#include "math/exponential.h"
+#include "math/panel.h"
+#include "math/vector.h"
+
+static const double log2_e = 1.4426950408889634074;
+static const real unseen_log_sum = (real)1e30;
+
+static real inverse_root(size_t width)
+{
+    return (real)(1.0 / sqrt((double)width));
+}
+
+/* Where a group lies in what is transposed. */
+static size_t group_offset(const struct attention_scratch *scratch, size_t group)
+{
+    return group * scratch->row_stride * scratch->lanes;
+}
+
+/* Where its share of attention_state lies: (width x queries of the group). */
+static size_t state_offset(const struct attention_scratch *scratch, size_t group)
+{
+    return group * scratch->options.width * scratch->lanes;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* lanes (groups x row_stride x lanes) = scale * rows (queries x width, row stride `stride`), with
+ * zeros in the lanes that are left. */
+static void load_rows(real *lanes, const real *rows, size_t stride, real scale,
+                      const struct attention_scratch *scratch, size_t queries)
+{
+    size_t width = scratch->options.width;
+    if (queries % scratch->lanes > 0) {
+        real *last = lanes + group_offset(scratch, queries / scratch->lanes);
+        memset(last, 0, width * scratch->lanes * sizeof *last);
+    }
+    for (size_t query = 0; query < queries; query += VECTOR_LANES) {
+        size_t group = query / scratch->lanes;
+        real *panel = lanes + group_offset(scratch, group) + query % scratch->lanes;
+        panel_pack(panel, scratch->lanes, rows + query * stride, stride,
+                   smaller(queries - query, VECTOR_LANES), width);
+        for (size_t column = 0; column < width; column++) {
+            real *line = panel + column * scratch->lanes;
+            vector_store(line, vector_all(scale) * vector_load(line));
+        }
+    }
+}
+
+enum rows_store { ROWS_SET, ROWS_ADD };
+
+/* row (count) = or += the first elements of a vector. */
+static void store_row(real *row, enum rows_store store, vector line, size_t count)
+{
+    if (store == ROWS_ADD) {
+        line = line + vector_load_first(row, count);
+    }
+    vector_store_first(row, line, count);
+}
+
+/* rows (queries x width, row stride `stride`) = or += scale * lanes (width x queries, row stride
+ * lane_stride). */
+static void store_rows(real *rows, size_t stride, enum rows_store store, const real *lanes,
+                       size_t lane_stride, real scale, size_t queries, size_t width)
+{
+    _Alignas(vector) real block[VECTOR_LANES * VECTOR_LANES];
+    for (size_t query = 0; query < queries; query += VECTOR_LANES) {
+        size_t count = smaller(queries - query, VECTOR_LANES);
+        for (size_t column = 0; column < width; column += VECTOR_LANES) {
+            size_t columns = smaller(width - column, VECTOR_LANES);
+            panel_turn(block, VECTOR_LANES, lanes + column * lane_stride + query, lane_stride,
+                       columns, count);
+            for (size_t i = 0; i < count; i++) {
+                vector line = vector_all(scale) * vector_load(block + i * VECTOR_LANES);
+                store_row(rows + (query + i) * stride + column, store, line, columns);
+            }
+        }
+    }
+}
+
+/* out (groups x lanes) = in (queries), and `rest` in the lanes that are left. */
+static void load_lanes(real *out, const real *in, real rest,
+                       const struct attention_scratch *scratch, size_t queries)
+{
+    size_t lanes = group_count(scratch, queries) * scratch->lanes;
+    memcpy(out, in, queries * sizeof *out);
+    for (size_t i = queries; i < lanes; i++) {
+        out[i] = rest;
+    }
+}
+
+static void load_queries(struct attention_scratch *scratch, const struct attention_queries *queries)
+{
+    invariant(queries->count <= scratch->options.query_block);
+    invariant(queries->width == scratch->options.width);
+    real scale = (real)(log2_e / sqrt((double)queries->width)); /* and into base 2 */
+    load_rows(scratch->query, queries->query, queries->stride, scale, scratch, queries->count);
+}
+
+/* --- Forward ---------------------------------------------------------------------------------- */
+
+void attention_begin(struct attention_state *state, const struct attention_queries *queries)
+{
+    memset(state->output, 0, queries->width * queries->count * sizeof *state->output);
+    memset(state->sum, 0, queries->count * sizeof *state->sum);
+    for (size_t i = 0; i < queries->count; i++) {
+        state->maximum[i] = ATTENTION_LEAST_MAXIMUM;
+    }
+}
+
+/* out (rows x out_stride) = in (rows x in_stride) as far as both reach, and zeros behind. */
+static void copy_lines(real *out, size_t out_stride, const real *in, size_t in_stride, size_t rows)
+{
+    if (out_stride == in_stride) {
+        memcpy(out, in, rows * out_stride * sizeof *out);
+        return;
+    }
+    size_t both = out_stride < in_stride ? out_stride : in_stride;
+    for (size_t row = 0; row < rows; row++, out += out_stride, in += in_stride) {
+        memcpy(out, in, both * sizeof *out);
+        memset(out + both, 0, (out_stride - both) * sizeof *out);
+    }
+}
+
+void attention_load(struct attention_scratch *scratch, const struct attention_queries *queries,
+                    const struct attention_state *state)
+{
+    load_queries(scratch, queries);
+    load_lanes(scratch->maximum, state->maximum, ATTENTION_LEAST_MAXIMUM, scratch, queries->count);
+    load_lanes(scratch->sum, state->sum, 0, scratch, queries->count);
+    for (size_t group = 0; group < group_count(scratch, queries->count); group++) {
+        copy_lines(scratch->output + group_offset(scratch, group), scratch->lanes,
+                   state->output + state_offset(scratch, group),
+                   group_queries(scratch, group, queries->count), queries->width);
+    }
+}
+
+void attention_store(struct attention_state *state, const struct attention_scratch *scratch,
+                     const struct attention_queries *queries)
+{
+    memcpy(state->maximum, scratch->maximum, queries->count * sizeof *state->maximum);
+    memcpy(state->sum, scratch->sum, queries->count * sizeof *state->sum);
+    for (size_t group = 0; group < group_count(scratch, queries->count); group++) {
+        copy_lines(state->output + state_offset(scratch, group),
+                   group_queries(scratch, group, queries->count),
+                   scratch->output + group_offset(scratch, group), scratch->lanes, queries->width);
+    }
+}
+
+void attention_finish(real *output, size_t output_stride, real *log_sum,
+                      const struct attention_state *state, const struct attention_scratch *scratch,
+                      const struct attention_queries *queries)
+{
+    for (size_t group = 0; group < group_count(scratch, queries->count); group++) {
+        size_t count = group_queries(scratch, group, queries->count);
+        store_rows(output + group * scratch->lanes * output_stride, output_stride, ROWS_SET,
+                   state->output + state_offset(scratch, group), count, 1, count, queries->width);
+    }
+    for (size_t i = 0; i < queries->count; i++) {
+        real sum = state->sum[i];
+        real inverse = sum > 0 ? 1 / sum : 0;
+        log_sum[i] = sum > 0 ? state->maximum[i] + logarithm_base2(sum) : unseen_log_sum;
+        for (size_t column = 0; column < queries->width; column++) {
+            output[i * output_stride + column] *= inverse;
+        }
+    }
+}
+
+/* --- Backward --------------------------------------------------------------------------------- */
+
+/* out (queries x row_stride) = scale * in, with zeros behind each row. */
+static void copy_rows(real *restrict out, const real *restrict in, size_t stride, real scale,
+                      const struct attention_scratch *scratch, size_t queries)
+{
+    size_t width = scratch->options.width;
+    for (size_t i = 0; i < queries; i++, out += scratch->row_stride, in += stride) {
+        for (size_t column = 0; column < width; column++) {
+            out[column] = scale * in[column];
+        }
+        for (size_t column = width; column < scratch->row_stride; column++) {
+            out[column] = 0;
+        }
+    }
+}
+
+static real dot(const real *a, const real *b, size_t count)
+{
+    vector sums = vector_all(0);
+    size_t i = 0;
+    for (; i + VECTOR_LANES <= count; i += VECTOR_LANES) {
+        sums = vector_multiply_add(vector_load(a + i), vector_load(b + i), sums);
+    }
+    real sum = vector_sum(sums);
+    for (; i < count; i++) {
+        sum += a[i] * b[i];
+    }
+    return sum;
+}
+
+void attention_load_backward(struct attention_scratch *scratch,
+                             const struct attention_queries *queries,
+                             const struct attention_result *result)
+{
+    size_t count = queries->count;
+    size_t groups = group_count(scratch, count);
+    load_queries(scratch, queries);
+    load_rows(scratch->d_output, result->d_output, result->stride, 1, scratch, count);
+    copy_rows(scratch->d_output_rows, result->d_output, result->stride, 1, scratch, count);
+    copy_rows(scratch->query_rows, queries->query, queries->stride, inverse_root(queries->width),
+              scratch, count);
+    load_lanes(scratch->log_sum, result->log_sum, unseen_log_sum, scratch, count);
+    memset(scratch->delta, 0, groups * scratch->lanes * sizeof *scratch->delta);
+    for (size_t i = 0; i < count; i++) {
+        scratch->delta[i] = dot(result->d_output + i * result->stride,
+                                result->output + i * result->stride, queries->width);
+    }
+    memset(scratch->d_query, 0, group_offset(scratch, groups) * sizeof *scratch->d_query);
+}
+
+void attention_store_backward(real *d_query, size_t d_query_stride,
+                              const struct attention_scratch *scratch,
+                              const struct attention_queries *queries)
+{
+    for (size_t group = 0; group < group_count(scratch, queries->count); group++) {
+        store_rows(d_query + group * scratch->lanes * d_query_stride, d_query_stride, ROWS_ADD,
+                   scratch->d_query + group_offset(scratch, group), scratch->lanes,
+                   inverse_root(queries->width), group_queries(scratch, group, queries->count),
+                   queries->width);
+    }
+}
