@@ -7,8 +7,6 @@
 #include "base/memory.h"
 #include "comm/collective.h"
 #include "comm/comm.h"
-#include "comm/reduction_private.h"
-#include "comm/ring_private.h"
 
 enum {
     PIECE = 1 << 17, /* reals in a message */
@@ -122,11 +120,10 @@ void reduction_progress(struct reduction *reduction)
     }
 }
 
-/* --- The sum that a ring carries -------------------------------------------------------------- */
+/* --- A sum ------------------------------------------------------------------------------------ */
 
-void reduction_begin(struct ring *ring, real *values, size_t count)
+void reduction_begin(struct reduction *reduction, real *values, size_t count)
 {
-    struct reduction *reduction = ring_reduction(ring);
     invariant(reduction->done == piece_count(reduction));
     reduction->values = values;
     reduction->count = comm_size() > 1 ? count : 0;
@@ -134,30 +131,28 @@ void reduction_begin(struct ring *ring, real *values, size_t count)
     reduction->begun = reduction->summed = reduction->done = 0;
 }
 
-void reduction_release(struct ring *ring, size_t first)
+void reduction_release(struct reduction *reduction, size_t first)
 {
-    struct reduction *reduction = ring_reduction(ring);
     if (first < reduction->complete) {
         reduction->complete = first;
     }
-    ring_progress(ring);
+    reduction_progress(reduction);
 }
 
-void reduction_meet(struct ring *ring)
+void reduction_meet(struct reduction *reduction)
 {
     MPI_Request everyone;
     int is_complete = 0;
     MPI_Ibarrier(MPI_COMM_WORLD, &everyone);
     while (!is_complete) {
-        ring_progress(ring);
+        reduction_progress(reduction);
         MPI_Test(&everyone, &is_complete, MPI_STATUS_IGNORE);
     }
 }
 
-void reduction_finish(struct ring *ring)
+void reduction_finish(struct reduction *reduction)
 {
-    struct reduction *reduction = ring_reduction(ring);
-    reduction_release(ring, 0);
+    reduction_release(reduction, 0);
     while (reduction->done < piece_count(reduction)) {
         reduction_progress(reduction);
     }

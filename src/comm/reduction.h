@@ -1,26 +1,35 @@
 /* The sum over all ranks of the job of numbers that become complete from the last to the first, as
- * gradients do, on its way while the rest is computed. A ring carries one sum at a time, and
- * ring_progress moves it along. */
+ * gradients do, on its way while the rest is computed. A ring carries one (ring_reduction), and
+ * ring_progress moves it along with the ring's messages. */
 #ifndef CHAINRING_COMM_REDUCTION_H
 #define CHAINRING_COMM_REDUCTION_H
 
 #include <stddef.h>
 
 #include "base/real.h"
-#include "comm/ring.h"
 
-/* Add up values (count) over all ranks, in place. They stay the caller's; from reduction_release
- * until reduction_finish they belong to the sum. The same ring, counts and releases on every rank.
- * Collective over the job, like all of this file, but only the last two wait. */
-void reduction_begin(struct ring *ring, real *values, size_t count);
+struct reduction;
+
+/* The caller closes it, when nothing is on its way. All of this file is collective over the job,
+ * but only reduction_meet and reduction_finish wait. */
+struct reduction *reduction_open(void);
+void reduction_close(struct reduction *reduction);
+
+/* Add up values (count) over all ranks, in place, one such sum at a time. They stay the caller's;
+ * from reduction_release until reduction_finish they belong to the sum. The same counts and
+ * releases on every rank. */
+void reduction_begin(struct reduction *reduction, real *values, size_t count);
 
 /* From values[first] on, this rank's shares are complete. */
-void reduction_release(struct ring *ring, size_t first);
+void reduction_release(struct reduction *reduction, size_t first);
+
+/* Move the sum along without waiting, as often as each rank likes. */
+void reduction_progress(struct reduction *reduction);
 
 /* Return when every rank has come here. */
-void reduction_meet(struct ring *ring);
+void reduction_meet(struct reduction *reduction);
 
 /* Everything is complete: wait for the sums. The same bits on every rank and every time. */
-void reduction_finish(struct ring *ring);
+void reduction_finish(struct reduction *reduction);
 
 #endif

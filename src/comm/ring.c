@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "comm/collective.h"
 #include "comm/comm.h"
-#include "comm/reduction_private.h"
+#include "comm/reduction.h"
 #include "comm/ring_private.h"
 
 enum { PENDING_MAX = 64, TAG_BITS = 20 };

@@ -12,6 +12,7 @@
 
 #include "base/real.h"
 
+struct reduction;
 struct ring;
 
 /* Independent streams of messages between the same two ranks. */
@@ -40,6 +41,9 @@ void ring_send(struct ring *ring, enum ring_channel channel, size_t place, size_
                const real *data, size_t count);
 void ring_receive(struct ring *ring, enum ring_channel channel, size_t place, size_t tag,
                   real *data, size_t count);
+
+/* The sum over the job that this ring carries; its own, not to be closed. */
+struct reduction *ring_reduction(const struct ring *ring);
 
 /* Move messages along, and the sum that the ring carries (reduction.h), without waiting. Cheap;
  * call about every half millisecond. Local. */

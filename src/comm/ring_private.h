@@ -6,12 +6,7 @@
 
 #include "comm/ring.h"
 
-struct reduction;
-
 /* The ranks of this rank's neighbourhood by place; the ring's own, not to be freed. */
 MPI_Comm ring_neighbours(const struct ring *ring);
-
-/* The sum that this ring carries. */
-struct reduction *ring_reduction(const struct ring *ring);
 
 #endif

@@ -283,7 +283,8 @@ static void release(const struct pass *pass, enum gradients_state state,
                     struct parameter_stretch stretch)
 {
     if (state == GRADIENTS_COMPLETE) {
-        reduction_release(pass->transformer->ring, (size_t)(stretch.flat - pass->gradients->flat));
+        reduction_release(ring_reduction(pass->transformer->ring),
+                          (size_t)(stretch.flat - pass->gradients->flat));
     }
 }
 

@@ -149,9 +149,10 @@ static void check_finite(const struct learner_step *step, uint64_t number)
 static void reduce(struct learner *learner, double totals[TOTALS], double *memory,
                    struct ledger *ledger)
 {
-    reduction_meet(learner->ring);
+    struct reduction *reduction = ring_reduction(learner->ring);
+    reduction_meet(reduction);
     ledger_charge(ledger, LEDGER_RANKS);
-    reduction_finish(learner->ring);
+    reduction_finish(reduction);
     comm_sum_double(totals, TOTALS);
     comm_max_double(memory, 1);
     comm_sum_double(ledger->seconds, LEDGER_PARTS);
@@ -170,7 +171,7 @@ struct learner_step learner_step(struct learner *learner, uint64_t number)
     size_t taken = memory_taken();
     ledger_begin(&ledger);
     memset(gradients->flat, 0, gradients->count * sizeof *gradients->flat);
-    reduction_begin(learner->ring, gradients->flat, gradients->count);
+    reduction_begin(ring_reduction(learner->ring), gradients->flat, gradients->count);
     size_t passes = loader_pass_count(learner->loader, ring_group_count(learner->ring));
     for (size_t pass = 0; pass < passes; pass++) {
         bool is_last = pass + 1 == passes;

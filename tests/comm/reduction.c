@@ -8,16 +8,19 @@
 
 #include "base/memory.h"
 #include "comm/comm.h"
+#include "comm/ring.h"
 #include "tests/support/support_mpi.h"
 
 enum { MANY = 1500000 }; /* more than are on their way at once */
 
 static struct ring *ring;
+static struct reduction *reduction; /* that it carries */
 
 static int open_ring(void **state)
 {
     (void)state;
     ring = ring_open(comm_size(), 0);
+    reduction = ring_reduction(ring);
     return 0;
 }
 
@@ -30,8 +33,8 @@ static int close_ring(void **state)
 
 static void sum(real *values, size_t count)
 {
-    reduction_begin(ring, values, count);
-    reduction_finish(ring);
+    reduction_begin(reduction, values, count);
+    reduction_finish(reduction);
 }
 
 /* Values whose sum depends on the order of additions. */
@@ -138,19 +141,19 @@ static void test_what_is_released_bit_by_bit_has_the_sum_of_all_at_once(void **s
     sum(at_once, MANY);
     for (size_t stretch = 400001; stretch > 100000; stretch /= 2) {
         real *values = memory_take(MANY, sizeof *values);
-        reduction_begin(ring, values, MANY);
+        reduction_begin(reduction, values, MANY);
         for (size_t end = MANY, number = 0; end > 0; number++) {
             size_t first = end > stretch ? end - stretch : 0;
             fill(values, first, end, comm_rank());
-            reduction_release(ring, first);
+            reduction_release(reduction, first);
             for (size_t look = 0; look < comm_rank() * number; look++) {
                 ring_progress(ring);
             }
             do_other_work(number);
             end = first;
         }
-        reduction_meet(ring);
-        reduction_finish(ring);
+        reduction_meet(reduction);
+        reduction_finish(reduction);
         assert_memory_equal(values, at_once, MANY * sizeof *values);
         memory_free(values);
     }
