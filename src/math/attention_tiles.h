@@ -184,6 +184,24 @@ static bool raise_maxima(const struct key_tile *tile, const struct attention_wor
     return rose;
 }
 
+/* Queries that have seen nothing have maxima that no power would be small beside: the first tile
+ * raises them before it is weighed. */
+VECTOR_INLINE void raise_first(const struct key_tile *tile, const struct attention_work *work,
+                               vector *total, int vectors)
+{
+    vector sum[TILE_VECTORS];
+    bool is_first = false;
+    for (int i = 0; i < vectors; i++) {
+        const real *maximum = tile->group->maximum + tile->lane + i * VECTOR_LANES;
+        sum[i] = vector_all(2 * sum_bound);
+        is_first |=
+            vector_any_greater(vector_all(ATTENTION_LEAST_MAXIMUM / 2), vector_load(maximum));
+    }
+    if (is_first) {
+        raise_maxima(tile, work, sum, total, vectors);
+    }
+}
+
 /* sum = the powers of a tile added up for each query; returns whether any is too large. */
 VECTOR_INLINE bool weigh_tile(vector *sum, const struct key_tile *tile,
                               const struct attention_work *work, int vectors)
@@ -208,7 +226,9 @@ VECTOR_INLINE void absorb_lanes(struct key_tile *tile, const struct attention_wo
     for (int i = 0; i < vectors; i++) {
         total[i] = vector_all(0);
     }
-    for (tile->key = 0; tile->key < tile->keys->count;) {
+    tile->key = 0;
+    raise_first(tile, work, total, vectors);
+    while (tile->key < tile->keys->count) {
         vector sum[TILE_VECTORS];
         prefetch_next(tile, work);
         if (weigh_tile(sum, tile, work, vectors) && raise_maxima(tile, work, sum, total, vectors)) {
