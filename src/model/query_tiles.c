@@ -1,10 +1,24 @@
 #include "model/query_tiles.h"
 
+static size_t parts(size_t whole, size_t part)
+{
+    return (whole + part - 1) / part;
+}
+
 /* Tiles of one head that a segment is cut into. */
 static size_t tiles_along(const struct query_tiles *tiles, const struct segment *segment)
 {
+    return parts(segment->count * tiles->tokens_per_step, tiles->query_block);
+}
+
+/* Tokens of each but the last: as equal as whole groups allow, for a short tile at the end would
+ * cost almost as much as a long one. */
+static size_t tile_length(const struct query_tiles *tiles, const struct segment *segment)
+{
     size_t rows = segment->count * tiles->tokens_per_step;
-    return (rows + tiles->query_block - 1) / tiles->query_block;
+    size_t equal = parts(rows, tiles_along(tiles, segment));
+    size_t whole = parts(equal, tiles->query_group) * tiles->query_group;
+    return whole < tiles->query_block ? whole : tiles->query_block;
 }
 
 static size_t tiles_along_all(const struct query_tiles *tiles)
@@ -26,12 +40,13 @@ static struct query_tile tile_in(const struct query_tiles *tiles, const struct s
                                  size_t index, size_t head)
 {
     size_t width = tiles->heads * tiles->head_width;
-    size_t start = index * tiles->query_block;
+    size_t length = tile_length(tiles, segment);
+    size_t start = index * length;
     size_t left = segment->count * tiles->tokens_per_step - start;
     size_t row = segment->row * tiles->tokens_per_step + start;
     return (struct query_tile){
         .queries = {.query = tiles->query + row * width + head * tiles->head_width,
-                    .count = left < tiles->query_block ? left : tiles->query_block,
+                    .count = left < length ? left : length,
                     .width = tiles->head_width,
                     .stride = width,
                     .position = segment->first * tiles->tokens_per_step + start},

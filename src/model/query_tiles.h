@@ -33,7 +33,8 @@ struct query_tiles {
     const real *query; /* (tokens of the shard x heads x head_width) */
     size_t heads, head_width;
     size_t tokens_per_step;
-    size_t query_block; /* tokens of a tile */
+    size_t query_block; /* most tokens of a tile */
+    size_t query_group; /* tokens that are computed side by side */
     struct query_share share;
 };
 

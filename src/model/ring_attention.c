@@ -103,6 +103,7 @@ static void for_each_tile(struct ring_attention *attention, const real *query,
         .head_width = options->head_width,
         .tokens_per_step = options->tokens_per_step,
         .query_block = options->query_block,
+        .query_group = attention->scratch->lanes,
         .share = share,
     };
     query_tiles_each(&tiles, attention->workers, act_on_tile, &walk);
