@@ -8,7 +8,7 @@
 
 #include "envs/env.h"
 
-enum { DIM_MAX = 96, STEPS = 1000, NAN_EVERY = 331, RESETS = 60 };
+enum { DIM_MAX = 96, STEPS = 400, NAN_EVERY = 131, RESETS = 60 };
 
 static void for_each_task(void (*test)(const struct env_task *task))
 {
@@ -184,10 +184,23 @@ static void check_continuity(const struct env_task *task)
     env_close(reborn);
 }
 
+/* Tasks of a domain that step equally long differ only in rewards, goals and beginnings. */
+static void check_continuity_once(const struct env_task *task)
+{
+    static const char *domain = "";
+    static double timestep;
+    const struct env_spec *spec = env_task_spec(task);
+    if (strcmp(spec->domain, domain) != 0 || spec->control_timestep != timestep) {
+        check_continuity(task);
+    }
+    domain = spec->domain;
+    timestep = spec->control_timestep;
+}
+
 static void test_full_force_never_brings_the_reference_pose_back(void **state)
 {
     (void)state;
-    for_each_task(check_continuity);
+    for_each_task(check_continuity_once);
 }
 
 /* --- Resets ----------------------------------------------------------------------------------- */

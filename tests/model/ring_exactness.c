@@ -79,39 +79,41 @@ static void expect_flat(const struct dense *dense, const struct sharded_options 
     }
 }
 
-static void expect_flat_by_every_kernel(enum partition_rule rule)
+static void expect_flat_by_every_kernel(const struct dense *dense, enum partition_rule rule)
 {
-    struct dense dense;
-    dense_open(&dense, LENGTH, HEADS, HEAD_WIDTH);
     for (enum attention_choice kernel = ATTENTION_AVX512; kernel < ATTENTION_CHOICES; kernel++) {
         struct sharded_options options = {.rule = rule, .kernel = kernel};
         if (attention_runs(kernel)) {
-            expect_flat(&dense, &options, 0);
-            expect_flat(&dense, &options, 1);
+            expect_flat(dense, &options, 0);
+            expect_flat(dense, &options, 1);
         }
     }
     /* Where messages travel does not depend on who computes. */
-    expect_flat(&dense, &(struct sharded_options){.rule = rule}, 3);
-    dense_close(&dense);
+    expect_flat(dense, &(struct sharded_options){.rule = rule}, 3);
 }
 
 static void test_error_does_not_grow_with_the_ring_by_the_zigzag_rule(void **state)
 {
-    (void)state;
-    expect_flat_by_every_kernel(PARTITION_ZIGZAG);
+    expect_flat_by_every_kernel(*state, PARTITION_ZIGZAG);
 }
 
 static void test_error_does_not_grow_with_the_ring_by_the_contiguous_rule(void **state)
 {
-    (void)state;
-    expect_flat_by_every_kernel(PARTITION_CONTIGUOUS);
+    expect_flat_by_every_kernel(*state, PARTITION_CONTIGUOUS);
 }
 
 int main(int argc, char **argv)
 {
+    struct dense dense;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_error_does_not_grow_with_the_ring_by_the_zigzag_rule),
-        cmocka_unit_test(test_error_does_not_grow_with_the_ring_by_the_contiguous_rule),
+        cmocka_unit_test_prestate(test_error_does_not_grow_with_the_ring_by_the_zigzag_rule,
+                                  &dense),
+        cmocka_unit_test_prestate(test_error_does_not_grow_with_the_ring_by_the_contiguous_rule,
+                                  &dense),
     };
-    return support_mpi_run(argc, argv, "ring_exactness", tests, sizeof tests / sizeof tests[0]);
+    dense_open(&dense, LENGTH, HEADS, HEAD_WIDTH);
+    int failed =
+        support_mpi_run(argc, argv, "ring_exactness", tests, sizeof tests / sizeof tests[0]);
+    dense_close(&dense);
+    return failed;
 }
