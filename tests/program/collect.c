@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "tests/program/program.h"
 
-static const char job[] = "collect --policy=planner --groups=20 --episodes=4 --samples=24 "
+static const char job[] = "collect --policy=planner --groups=8 --episodes=4 --samples=24 "
                           "--horizon=2.4 --points=3";
 
 static struct support_outcome collect(const struct program *program, int ranks,
@@ -62,7 +62,7 @@ static void test_collecting_that_was_killed_goes_on(void **state)
     support_expect_line(&outcome, EXIT_CODE_USAGE, "chainring: ", "seed 5");
     outcome = collect(program, 2, "--output=killed.h5");
     support_expect_code(&outcome, EXIT_CODE_DONE);
-    if (!strstr(outcome.text, "of 80 episodes are finished already; going on")) {
+    if (!strstr(outcome.text, "of 32 episodes are finished already; going on")) {
         fail_msg("found \"%s\"", outcome.text);
     }
     expect_same_file(program, "planned.h5", "killed.h5");

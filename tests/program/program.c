@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 
 static const char configuration[] = "data:\n"
                                     "  store: store.h5\n"
@@ -70,4 +71,18 @@ char *program_read(const struct program *program, const char *name, size_t *size
         fail_msg("%s", failure.text);
     }
     return text;
+}
+
+void program_expect_print(const struct program *program, int ranks, const char *arguments,
+                          const char *words)
+{
+    char redirected[1024];
+    snprintf(redirected, sizeof redirected, "%s >printed", arguments);
+    struct support_outcome outcome = program_run(program, ranks, redirected);
+    support_expect_code(&outcome, EXIT_CODE_DONE);
+    char *printed = program_read(program, "printed", NULL);
+    if (!strstr(printed, words)) {
+        fail_msg("%s: expected \"%s\"; found \"%s\"", arguments, words, printed);
+    }
+    memory_free(printed);
 }

@@ -21,6 +21,10 @@ void program_close(struct program *program);
  */
 struct support_outcome program_run(const struct program *program, int ranks, const char *arguments);
 
+/* Do a job that ends well and prints `words` among others. */
+void program_expect_print(const struct program *program, int ranks, const char *arguments,
+                          const char *words);
+
 /* Train run.yaml under a name, with further arguments. */
 struct support_outcome program_train(const struct program *program, int ranks, const char *name,
                                      const char *arguments);
