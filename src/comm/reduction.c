@@ -9,8 +9,9 @@
 #include "comm/comm.h"
 
 enum {
-    PIECE = 1 << 17, /* reals in a message */
-    SLOTS = 8,       /* pieces on their way at once; MPI keeps a copy of each */
+    PIECE = 1 << 15, /* reals in a message */
+    SLOTS = 64,      /* pieces on their way at once; MPI keeps a copy of each */
+    LOOKS = 16,      /* a piece goes by parts; one look moves few of them */
 };
 
 /* A piece is added up on one rank, its owner, and goes from there to all: MPI only advises that
@@ -107,7 +108,7 @@ static bool has_arrived(struct reduction *reduction, size_t number)
     return is_complete;
 }
 
-void reduction_progress(struct reduction *reduction)
+static void look(struct reduction *reduction)
 {
     while (may_begin(reduction)) {
         send_inward(reduction, reduction->begun++);
@@ -117,6 +118,18 @@ void reduction_progress(struct reduction *reduction)
     }
     while (reduction->done < reduction->summed && has_arrived(reduction, reduction->done)) {
         reduction->done++;
+    }
+}
+
+static bool is_moving(const struct reduction *reduction)
+{
+    return reduction->done < reduction->begun || may_begin(reduction);
+}
+
+void reduction_progress(struct reduction *reduction)
+{
+    for (int i = 0; i < LOOKS && is_moving(reduction); i++) {
+        look(reduction);
     }
 }
 
