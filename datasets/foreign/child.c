@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -125,15 +126,13 @@ static void say_last_words(void *self, const struct failure *failure)
 /* Address space of this process, in bytes. */
 static size_t address_space(void)
 {
-    unsigned long long pages = 0;
+    char pages[128];
     FILE *file = fopen("/proc/self/statm", "re");
+    bool is_known = file && fgets(pages, sizeof pages, file);
     if (file) {
-        if (fscanf(file, "%llu", &pages) != 1) {
-            pages = 0;
-        }
         fclose(file);
     }
-    return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
+    return is_known ? strtoul(pages, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 /* From now on, counted anew for each question. */
@@ -430,7 +429,8 @@ static bool need_child(struct source *source, struct failure *failure)
         return false;
     }
     return (answer.episode_count == source->episode_count &&
-            memcmp(&answer.spec, &source->spec, sizeof answer.spec) == 0) ||
+            memcmp((const char *)&answer.spec, (const char *)&source->spec, sizeof answer.spec) ==
+                0) ||
            failure_set(failure, EXIT_CODE_IO,
                        "%s: the file has changed while it was read, expected it to stay as it is",
                        source->path);
@@ -440,7 +440,7 @@ bool child_read(void *opened, size_t index, struct foreign_episode *episode,
                 struct failure *failure)
 {
     struct source *source = opened;
-    struct answer answer;
+    struct answer answer = {0};
     struct place place;
     invariant(index < source->episode_count);
     if (!need_child(source, failure)) {

@@ -255,6 +255,7 @@ static void add_row(struct csv_table *table, int64_t number, uint64_t offset, ui
                 memory_grow(table->episodes, table->room, grown, sizeof *table->episodes);
             table->room = grown;
         }
+        invariant(table->episodes);
         last = &table->episodes[table->count++];
         *last = (struct csv_episode){.number = number, .offset = offset, .line = line};
     }

@@ -3,6 +3,7 @@
 
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fatal.h"
@@ -12,15 +13,16 @@
 static size_t core_of(size_t processor)
 {
     char path[96];
-    unsigned first;
+    char siblings[64];
     snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%zu/topology/thread_siblings_list",
              processor);
-    FILE *file = fopen(path, "r");
-    bool is_known = file && fscanf(file, "%u", &first) == 1 && first < CORES_MAX;
+    FILE *file = fopen(path, "re");
+    bool is_known = file && fgets(siblings, sizeof siblings, file);
     if (file) {
         fclose(file);
     }
-    return is_known ? first : processor;
+    size_t first = is_known ? strtoul(siblings, NULL, 10) : processor;
+    return first < CORES_MAX ? first : processor;
 }
 
 void cores_of_process(struct cores *cores)
