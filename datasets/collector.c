@@ -34,6 +34,7 @@ struct collector {
 
     /* What is shown: steps of this share, an episode counting as its longest. */
     struct progress progress;
+    char label[48];
     size_t played;
     double return_sum;
 };
@@ -307,8 +308,9 @@ bool collector_play(struct collector *collector, size_t sharer, size_t sharers,
     size_t runs = 0;
     go_through(collector, sharer, sharers, &runs, NULL);
     size_t steps = runs * run_length(collector->options) * collector->spec->steps_max;
-    collector->progress =
-        progress_begin(sharers > 1 ? "collect, on this rank" : "collect", 0, steps);
+    snprintf(collector->label, sizeof collector->label, "collect, share %zu of %zu", sharer + 1,
+             sharers);
+    collector->progress = progress_begin(sharers > 1 ? collector->label : "collect", 0, steps);
     return go_through(collector, sharer, sharers, &runs, failure);
 }
 
