@@ -181,17 +181,23 @@ static void check_resetting_batch(const struct env_task *task, size_t threads)
     close_fixture(fixture);
 }
 
-static void test_batch_equals_single_environments_for_any_number_of_threads(void **state)
+static void for_each_task_and_number_of_threads(void (*check)(const struct env_task *task,
+                                                              size_t threads))
 {
-    (void)state;
     static const size_t threads[] = {1, 2, 3, 5};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct env_task *task = open_task(names[i]);
         for (size_t j = 0; j < sizeof threads / sizeof threads[0]; j++) {
-            check_resetting_batch(task, threads[j]);
+            check(task, threads[j]);
         }
         env_task_close(task);
     }
+}
+
+static void test_batch_equals_single_environments_for_any_number_of_threads(void **state)
+{
+    (void)state;
+    for_each_task_and_number_of_threads(check_resetting_batch);
 }
 
 /* Who takes part follows from the step alone: more and less than all, and nobody. */
@@ -244,14 +250,7 @@ static void check_masked_batch(const struct env_task *task, size_t threads)
 static void test_mask_says_who_steps_and_resets(void **state)
 {
     (void)state;
-    static const size_t threads[] = {1, 2, 3, 5};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        struct env_task *task = open_task(names[i]);
-        for (size_t j = 0; j < sizeof threads / sizeof threads[0]; j++) {
-            check_masked_batch(task, threads[j]);
-        }
-        env_task_close(task);
-    }
+    for_each_task_and_number_of_threads(check_masked_batch);
 }
 
 static void test_nan_action_fails_its_own_environment_only(void **state)
