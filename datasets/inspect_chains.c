@@ -85,8 +85,8 @@ static json_t *sample_json(const struct store *store, const struct inspect_chain
                      (json_int_t)sample->step, "context", (json_int_t)sample->number, "group",
                      (json_int_t)store_group(store, chain->episodes[0]), "episodes", episodes,
                      "returns", returns, "target", chain->target, "steps", (json_int_t)chain->steps,
-                     "tokens", (json_int_t)(chain->steps * options->tokens), "shard_tokens",
-                     shards);
+                     "tokens", (json_int_t)chain->steps * (json_int_t)options->tokens,
+                     "shard_tokens", shards);
 }
 
 /* --- Both ------------------------------------------------------------------------------------- */

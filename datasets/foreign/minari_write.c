@@ -2,6 +2,7 @@
  * of minari.c what Minari does not know. */
 #include <ctype.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -208,7 +209,7 @@ static bool write_metadata(const char *folder, const struct store *store, const 
     snprintf(name, sizeof name, "%.*s", (int)(strlen(folder) - strlen(".part")), folder);
     find_id(id, name);
     stat(data, &status);
-    double tenths = (double)(status.st_size / 100000);
+    double tenths = floor((double)status.st_size / 1e5); /* of a megabyte */
     json_t *metadata = make_metadata(store, id, tenths / 10.0);
     char *text = json_dumps(metadata, 0);
     invariant(text);

@@ -271,7 +271,7 @@ bool npy_read_beginning(struct npy *npy, const void *bytes, size_t size, uint64_
 {
     *npy = (struct npy){0};
     char type[WORD_MAX];
-    struct cursor text;
+    struct cursor text = {0};
     if (!find_text(&text, bytes, size, place, failure)) {
         return false;
     }
