@@ -213,7 +213,7 @@ static struct planner *take(const struct env_task *task, const struct planner_op
     planner->spline = (struct spline){
         .order = options->order, .points = options->points, .width = spec->action_dim};
     planner->lanes = options->threads < options->samples ? options->threads : options->samples;
-    planner->copies = memory_take(planner->lanes, sizeof *planner->copies);
+    planner->copies = memory_take(planner->lanes, sizeof(struct env *));
     for (size_t lane = 0; lane < planner->lanes; lane++) {
         planner->copies[lane] = env_open(task);
     }

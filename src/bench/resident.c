@@ -3,15 +3,19 @@
 #include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 double resident_peak(void)
 {
+    static const char label[] = "VmHWM:";
     char line[256];
     unsigned long long kibibytes = 0;
     FILE *status = fopen("/proc/self/status", "r");
     while (status && fgets(line, sizeof line, status)) {
-        if (sscanf(line, "VmHWM: %llu kB", &kibibytes) == 1) {
+        if (strncmp(line, label, strlen(label)) == 0) {
+            kibibytes = strtoull(line + strlen(label), NULL, 10);
             break;
         }
     }
