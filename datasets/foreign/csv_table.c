@@ -242,23 +242,27 @@ static bool read_episode_number(int64_t *number, const struct csv_table *table, 
     return csv_table_refuse(table, at_line, "episode", shown, "a whole number", failure);
 }
 
+static void add_episode(struct csv_table *table, const struct csv_episode *episode)
+{
+    if (table->count == table->room) {
+        enum { FIRST_ROOM = 256 };
+        size_t grown = table->room > 0 ? 2 * table->room : FIRST_ROOM;
+        table->episodes = memory_grow(table->episodes, table->room, grown, sizeof *table->episodes);
+        table->room = grown;
+    }
+    invariant(table->episodes);
+    table->episodes[table->count++] = *episode;
+}
+
 /* A row of `bytes` bytes at `offset`: of the episode before, or the first of another. */
 static void add_row(struct csv_table *table, int64_t number, uint64_t offset, uint64_t bytes,
                     size_t line)
 {
-    struct csv_episode *last = table->count > 0 ? &table->episodes[table->count - 1] : NULL;
-    if (!last || last->number != number) {
-        if (table->count == table->room) {
-            enum { FIRST_ROOM = 256 };
-            size_t grown = table->room > 0 ? 2 * table->room : FIRST_ROOM;
-            table->episodes =
-                memory_grow(table->episodes, table->room, grown, sizeof *table->episodes);
-            table->room = grown;
-        }
-        invariant(table->episodes);
-        last = &table->episodes[table->count++];
-        *last = (struct csv_episode){.number = number, .offset = offset, .line = line};
+    if (table->count == 0 || table->episodes[table->count - 1].number != number) {
+        struct csv_episode first = {.number = number, .offset = offset, .line = line};
+        add_episode(table, &first);
     }
+    struct csv_episode *last = &table->episodes[table->count - 1];
     last->rows++;
     last->bytes = offset + bytes - last->offset;
     table->rows_max = last->rows > table->rows_max ? last->rows : table->rows_max;
