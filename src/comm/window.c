@@ -52,7 +52,9 @@ static void check_room(MPI_Comm neighbours, size_t bytes)
 
 static struct piece *align(void *address)
 {
-    return (struct piece *)(((uintptr_t)address + LINE - 1) / LINE * LINE);
+    size_t beyond = (uintptr_t)address % LINE;
+    void *aligned = (char *)address + (LINE - beyond) % LINE;
+    return aligned;
 }
 
 static void find_pieces(struct window *window)

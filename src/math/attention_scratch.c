@@ -64,5 +64,5 @@ size_t attention_scratch_size(const struct attention_options *options)
 void attention_scratch_bind(struct attention_scratch *scratch, real *memory,
                             const struct attention_options *options)
 {
-    bind(scratch, memory, options);
+    (void)bind(scratch, memory, options);
 }
