@@ -151,23 +151,20 @@ static void meet_group(const struct attention_scratch *scratch, const struct att
     }
 }
 
-/* All groups of queries meet the block of keys from `start` on, which stays near the processor
- * meanwhile. */
+/* All groups of queries meet a block of keys, which stays near the processor meanwhile, while the
+ * next one comes near. */
 static void meet_block(struct attention_scratch *scratch, const struct attention_queries *queries,
-                       const struct attention_keys *keys, size_t start,
+                       const struct attention_keys *block, const struct attention_keys *next,
                        const struct attention_pass *pass)
 {
-    struct attention_keys block = block_at(scratch, queries, keys, start);
-    struct attention_keys next =
-        block_at(scratch, queries, keys, start + scratch->options.key_block);
-    struct attention_work work = work_of(scratch, &block, &next);
+    struct attention_work work = work_of(scratch, block, next);
     if (pass->load) {
-        pass->load(&work, &block, queries->width);
+        pass->load(&work, block, queries->width);
     }
     work.shares = group_count(scratch, queries->count);
     for (work.share = 0; work.share < work.shares; work.share++) {
         struct attention_group group = group_at(scratch, queries, work.share);
-        struct attention_keys seen = keys_seen(&block, group.position + group.count - 1);
+        struct attention_keys seen = keys_seen(block, group.position + group.count - 1);
         meet_group(scratch, &group, &work, &seen, pass);
     }
 }
@@ -177,8 +174,12 @@ static void meet_block(struct attention_scratch *scratch, const struct attention
 void attention_absorb(struct attention_scratch *scratch, const struct attention_queries *queries,
                       const struct attention_keys *keys)
 {
-    for (size_t start = 0; start < keys->count; start += scratch->options.key_block) {
-        meet_block(scratch, queries, keys, start, &scratch->kernel->forward);
+    size_t key_block = scratch->options.key_block;
+    struct attention_keys block = block_at(scratch, queries, keys, 0);
+    for (size_t start = 0; block.count > 0; start += key_block) {
+        struct attention_keys next = block_at(scratch, queries, keys, start + key_block);
+        meet_block(scratch, queries, &block, &next, &scratch->kernel->forward);
+        block = next;
     }
 }
 
@@ -231,19 +232,19 @@ void attention_absorb_backward(const struct attention_gradients *gradients,
 {
     size_t stride = gradients->stride;
     size_t row_stride = scratch->row_stride;
-    for (size_t start = 0; start < keys->count; start += scratch->options.key_block) {
-        struct attention_keys block = block_at(scratch, queries, keys, start);
-        if (block.count == 0) {
-            break; /* nor will the queries see any later one */
-        }
+    size_t key_block = scratch->options.key_block;
+    struct attention_keys block = block_at(scratch, queries, keys, 0);
+    for (size_t start = 0; block.count > 0; start += key_block) {
+        struct attention_keys next = block_at(scratch, queries, keys, start + key_block);
         memset(scratch->d_key, 0, block.count * row_stride * sizeof(real));
         memset(scratch->d_value, 0, block.count * row_stride * sizeof(real));
-        meet_block(scratch, queries, keys, start, &scratch->kernel->backward);
-        wait_for_turn(gradients->turns, start / scratch->options.key_block);
+        meet_block(scratch, queries, &block, &next, &scratch->kernel->backward);
+        wait_for_turn(gradients->turns, start / key_block);
         add_rows(gradients->d_key + start * stride, stride, scratch->d_key, row_stride, block.count,
                  queries->width);
         add_rows(gradients->d_value + start * stride, stride, scratch->d_value, row_stride,
                  block.count, queries->width);
-        pass_turn(gradients->turns, start / scratch->options.key_block);
+        pass_turn(gradients->turns, start / key_block);
+        block = next;
     }
 }
