@@ -170,22 +170,43 @@ void hdf5_file_free_names(char **names, size_t count)
 
 /* --- Attributes ------------------------------------------------------------------------------- */
 
-static bool read_attribute(void *values, H5T_class_t class, size_t count, int64_t file,
-                           const char *object, const char *name)
+/* An attribute that is there, and its type; negative otherwise. */
+struct attribute {
+    hid_t id, type;
+};
+
+/* False where it is not there or holds anything but `count` values of a class. The caller closes it
+ * in any case. */
+static bool open_attribute(struct attribute *attribute, H5T_class_t class, size_t count,
+                           int64_t file, const char *object, const char *name)
 {
+    *attribute = (struct attribute){-1, -1};
     if (H5Aexists_by_name(file, object, name, H5P_DEFAULT) <= 0) {
         return false;
     }
-    hid_t attribute = H5Aopen_by_name(file, object, name, H5P_DEFAULT, H5P_DEFAULT);
-    hid_t type = attribute < 0 ? -1 : H5Aget_type(attribute);
-    hid_t space = attribute < 0 ? -1 : H5Aget_space(attribute);
-    bool ok = type >= 0 && space >= 0 && H5Tget_class(type) == class &&
-              H5Sget_simple_extent_npoints(space) == (hssize_t)count &&
-              H5Aread(attribute, class == H5T_INTEGER ? H5T_NATIVE_INT64 : H5T_NATIVE_DOUBLE,
-                      values) >= 0;
+    attribute->id = H5Aopen_by_name(file, object, name, H5P_DEFAULT, H5P_DEFAULT);
+    attribute->type = attribute->id < 0 ? -1 : H5Aget_type(attribute->id);
+    hid_t space = attribute->id < 0 ? -1 : H5Aget_space(attribute->id);
+    bool ok = attribute->type >= 0 && space >= 0 && H5Tget_class(attribute->type) == class &&
+              H5Sget_simple_extent_npoints(space) == (hssize_t)count;
     H5Sclose(space);
-    H5Tclose(type);
-    H5Aclose(attribute);
+    return ok;
+}
+
+static void close_attribute(const struct attribute *attribute)
+{
+    H5Tclose(attribute->type);
+    H5Aclose(attribute->id);
+}
+
+static bool read_attribute(void *values, H5T_class_t class, size_t count, int64_t file,
+                           const char *object, const char *name)
+{
+    struct attribute attribute;
+    hid_t native = class == H5T_INTEGER ? H5T_NATIVE_INT64 : H5T_NATIVE_DOUBLE;
+    bool ok = open_attribute(&attribute, class, count, file, object, name) &&
+              H5Aread(attribute.id, native, values) >= 0;
+    close_attribute(&attribute);
     return ok;
 }
 
@@ -201,18 +222,18 @@ bool hdf5_file_attribute_doubles(double *values, size_t count, int64_t file, con
 }
 
 /* Of variable length, as h5py writes them, or fixed. */
-static bool read_text(char *text, size_t size, hid_t attribute, hid_t type)
+static bool read_text(char *text, size_t size, const struct attribute *attribute)
 {
-    if (H5Tis_variable_str(type) > 0) {
+    if (H5Tis_variable_str(attribute->type) > 0) {
         char *found = NULL;
-        bool ok = H5Aread(attribute, type, &found) >= 0 && found;
+        bool ok = H5Aread(attribute->id, attribute->type, &found) >= 0 && found;
         snprintf(text, size, "%s", ok ? found : "");
         H5free_memory(found);
         return ok;
     }
-    size_t length = H5Tget_size(type);
+    size_t length = H5Tget_size(attribute->type);
     char *found = memory_take(length + 1, 1);
-    bool ok = H5Aread(attribute, type, found) >= 0;
+    bool ok = H5Aread(attribute->id, attribute->type, found) >= 0;
     snprintf(text, size, "%s", ok ? found : "");
     memory_free(found);
     return ok;
@@ -222,17 +243,10 @@ bool hdf5_file_attribute_text(char *text, size_t size, int64_t file, const char 
                               const char *name)
 {
     text[0] = '\0';
-    if (H5Aexists_by_name(file, object, name, H5P_DEFAULT) <= 0) {
-        return false;
-    }
-    hid_t attribute = H5Aopen_by_name(file, object, name, H5P_DEFAULT, H5P_DEFAULT);
-    hid_t type = attribute < 0 ? -1 : H5Aget_type(attribute);
-    hid_t space = attribute < 0 ? -1 : H5Aget_space(attribute);
-    bool ok = type >= 0 && space >= 0 && H5Tget_class(type) == H5T_STRING &&
-              H5Sget_simple_extent_npoints(space) == 1 && read_text(text, size, attribute, type);
-    H5Sclose(space);
-    H5Tclose(type);
-    H5Aclose(attribute);
+    struct attribute attribute;
+    bool ok = open_attribute(&attribute, H5T_STRING, 1, file, object, name) &&
+              read_text(text, size, &attribute);
+    close_attribute(&attribute);
     return ok;
 }
 
