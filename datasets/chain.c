@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arithmetic.h"
 #include "base/fatal.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -191,11 +192,6 @@ static void draw_best(struct chain *chain, const struct pool *pool, size_t wante
     chain->count = wanted;
 }
 
-static size_t smaller(size_t left, size_t right)
-{
-    return left < right ? left : right;
-}
-
 static void draw_members(struct chain *chain, const struct pool *pool, const struct chain_law *law,
                          size_t wanted, struct random *random)
 {
@@ -211,7 +207,7 @@ static void draw_members(struct chain *chain, const struct pool *pool, const str
         draw_window(chain, pool, wanted, random);
         break;
     case CHAIN_BEST:
-        draw_best(chain, pool, wanted, smaller(law->draws, pool->count), random);
+        draw_best(chain, pool, wanted, size_min(law->draws, pool->count), random);
         break;
     }
 }
@@ -228,8 +224,8 @@ void chain_draw(struct chain *chain, const struct chain_catalog *catalog, size_t
                         .task = task,
                         .members = catalog->episodes + catalog->starts[group],
                         .count = catalog->starts[group + 1] - catalog->starts[group]};
-    size_t least = smaller(law->trials_min, pool.count);
-    size_t most = smaller(law->trials, pool.count);
+    size_t least = size_min(law->trials_min, pool.count);
+    size_t most = size_min(law->trials, pool.count);
     size_t wanted = least + random_below(&random, most - least + 1);
     draw_members(chain, &pool, law, wanted, &random);
     chain->target = store_return(store, task, chain->episodes[chain->count - 1]);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/arithmetic.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -68,7 +69,7 @@ static size_t part_of(size_t episode, size_t parts, size_t episodes)
 
 static size_t first_of_part(size_t part, size_t parts, size_t episodes)
 {
-    return (part * episodes + parts - 1) / parts;
+    return divide_up(part * episodes, parts);
 }
 
 static double skill_of(const struct collector_options *options, size_t episode)

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "base/arithmetic.h"
 #include "base/memory.h"
 #include "datasets/percentile.h"
 
@@ -52,7 +53,7 @@ void collector_summarise(struct collector_summary *summary, const struct store *
     }
     finish(&summary->all);
     for (size_t rung = 0; rung < rungs; rung++) {
-        size_t first = (rung * sources + rungs - 1) / rungs;
+        size_t first = divide_up(rung * sources, rungs);
         snprintf(summary->rung[rung].name, STORE_NAME_MAX, "%s", spec->sources[first]);
         finish(&summary->rung[rung].returns);
     }

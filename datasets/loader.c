@@ -1,5 +1,7 @@
 #include "datasets/loader.h"
 
+#include "base/arithmetic.h"
+
 /* Rows that are read at once: long reads, whose numbers are still in the cache when they are
  * scaled. */
 enum { PIECE_ROWS = 1024 };
@@ -103,7 +105,7 @@ static bool check_groups(const struct loader *loader, size_t groups, struct fail
 /* The largest share of a step that a group has. */
 static size_t share_of(const struct loader *loader, size_t groups)
 {
-    return (loader->options.contexts + groups - 1) / groups;
+    return divide_up(loader->options.contexts, groups);
 }
 
 /* Contexts of the largest batch. */
@@ -117,7 +119,7 @@ static size_t pass_of(const struct loader *loader, size_t groups)
 size_t loader_pass_count(const struct loader *loader, size_t groups)
 {
     size_t pass = pass_of(loader, groups);
-    return (share_of(loader, groups) + pass - 1) / pass;
+    return divide_up(share_of(loader, groups), pass);
 }
 
 /* A batch with room for trajectories of so many steps. */

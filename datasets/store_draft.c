@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/arithmetic.h"
 #include "base/memory.h"
 #include "datasets/store_bytes.h"
 #include "datasets/store_episode.h"
@@ -181,17 +182,12 @@ static bool copy_rows(const struct store_draft *draft, const struct store_draft 
     return ok;
 }
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 bool store_draft_resize(struct store_draft *draft, const struct store_spec *spec,
                         struct store_room room, struct failure *failure)
 {
     const struct store_draft old = *draft;
-    const struct store_place end = {.episode = least(room.episodes, old.room.episodes),
-                                    .step = least(room.steps, old.room.steps)};
+    const struct store_place end = {.episode = size_min(room.episodes, old.room.episodes),
+                                    .step = size_min(room.steps, old.room.steps)};
     unlink(draft->part); /* the old file lives on without a name until it is closed */
     draft->room = room;
     bool ok = open_locked(draft, failure) && find_places(draft, spec, failure) &&

@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/arithmetic.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -15,6 +16,7 @@
 #include "datasets/store_episode.h"
 
 static const uint64_t record_magic = 0x6b72616d65646f73;
+enum { RECORD_ALIGNMENT = 8 }; /* bytes of an array in a record */
 
 /* Before an episode's arrays, which follow in their order, each from a multiple of 8 bytes on. */
 struct record {
@@ -55,11 +57,6 @@ static uint64_t hash_head(const struct record *record)
     return store_hash_end(&hash);
 }
 
-static size_t padded(size_t bytes)
-{
-    return (bytes + 7) / 8 * 8;
-}
-
 static size_t rows_of(size_t array, size_t length)
 {
     return array == STORE_HIDDEN                                  ? 1
@@ -73,7 +70,9 @@ static size_t record_bytes(const struct store_parts *parts, size_t length)
     size_t bytes = sizeof(struct record);
     for (size_t i = 0; i < STORE_START; i++) {
         const struct store_array *array = &parts->arrays[i];
-        bytes += array->name[0] ? padded(rows_of(i, length) * store_row_bytes(array)) : 0;
+        bytes += array->name[0]
+                     ? round_up(rows_of(i, length) * store_row_bytes(array), RECORD_ALIGNMENT)
+                     : 0;
     }
     return bytes;
 }
@@ -101,7 +100,7 @@ static struct store_episode episode_of(const struct store_parts *parts)
             continue;
         }
         const void *values = at;
-        at += padded(rows_of(i, record.length) * store_row_bytes(array));
+        at += round_up(rows_of(i, record.length) * store_row_bytes(array), RECORD_ALIGNMENT);
         switch (i) {
         case STORE_OBSERVATION:
             episode.observation = values;
@@ -144,7 +143,7 @@ static size_t pack(struct store_parts *parts, size_t number, const struct store_
         const void *values = store_episode_rows(episode, parts->arrays, i, &rows);
         if (values) {
             memcpy(at, values, rows * store_row_bytes(&parts->arrays[i]));
-            at += padded(rows * store_row_bytes(&parts->arrays[i]));
+            at += round_up(rows * store_row_bytes(&parts->arrays[i]), RECORD_ALIGNMENT);
         }
     }
     return bytes;

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/arithmetic.h"
 #include "base/memory.h"
 
 const struct child_limits child_limits_usual = {.memory_bytes = (size_t)2 << 30,
@@ -66,7 +67,7 @@ static bool put(struct place *place, size_t *offset, size_t rows, size_t columns
         __builtin_mul_overflow(bytes, item, &bytes) || bytes > SIZE_MAX / 2 - place->bytes) {
         return false;
     }
-    place->bytes = (place->bytes + bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    place->bytes = round_up(place->bytes + bytes, ALIGNMENT);
     return true;
 }
 

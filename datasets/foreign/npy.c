@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arithmetic.h"
 #include "base/memory.h"
 
 static const char magic[] = "\x93NUMPY";
@@ -394,7 +395,7 @@ size_t npy_write_header(unsigned char header[NPY_HEADER_MAX], enum number_type t
                           "{'descr': '%s', 'fortran_order': False, 'shape': (%zu, %zu), }",
                           type == NUMBER_F32 ? "<f4" : "<f8", rows, columns);
     size_t whole = PREFIX + (size_t)length + 1;
-    whole = (whole + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    whole = round_up(whole, ALIGNMENT);
     invariant(length > 0 && whole <= NPY_HEADER_MAX);
     memset(header, ' ', whole);
     memcpy(header, magic, MAGIC_BYTES);

@@ -1,5 +1,6 @@
 #include "datasets/foreign/parcel.h"
 
+#include "base/arithmetic.h"
 #include "base/memory.h"
 
 void parcel_open(struct parcel *parcel, const struct store_spec *spec)
@@ -13,14 +14,9 @@ void parcel_close(struct parcel *parcel)
     *parcel = (struct parcel){0};
 }
 
-static size_t aligned(size_t bytes)
-{
-    enum { ALIGNMENT = 64 };
-    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-}
-
 /* Bytes of each array, in the order in which they lie. */
 enum { OBSERVATION, ACTION, REWARD, PHYSICS, HIDDEN, ARRAYS };
+enum { ARRAY_ALIGNMENT = 64 };
 
 static void measure(size_t bytes[ARRAYS], const struct parcel *parcel)
 {
@@ -39,7 +35,7 @@ void parcel_make_room(struct parcel *parcel)
     measure(bytes, parcel);
     parcel->note.bytes = 0;
     for (size_t i = 0; i < ARRAYS; i++) {
-        parcel->note.bytes += aligned(bytes[i]);
+        parcel->note.bytes += round_up(bytes[i], ARRAY_ALIGNMENT);
     }
     parcel->bytes = memory_reserve(parcel->bytes, &parcel->room, parcel->note.bytes);
 }
@@ -52,7 +48,7 @@ struct parcel_arrays parcel_arrays(const struct parcel *parcel)
     unsigned char *at = parcel->bytes;
     for (size_t i = 0; i < ARRAYS; i++) {
         places[i] = bytes[i] > 0 ? at : NULL;
-        at += aligned(bytes[i]);
+        at += round_up(bytes[i], ARRAY_ALIGNMENT);
     }
     return (struct parcel_arrays){
         .observation = places[OBSERVATION],

@@ -6,16 +6,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/arithmetic.h"
 #include "base/fatal.h"
 
 enum { ALIGNMENT = 64 };
 static const size_t huge_page = (size_t)2 << 20;
-
-static size_t round_up(size_t bytes, size_t unit)
-{
-    invariant(bytes <= SIZE_MAX - unit);
-    return (bytes + unit - 1) / unit * unit;
-}
 
 static size_t product(size_t count, size_t item_size)
 {

@@ -2,12 +2,9 @@
 
 #include <string.h>
 
-enum { LETTERS_MAX = 127 };
+#include "base/arithmetic.h"
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
+enum { LETTERS_MAX = 127 };
 
 /* One row at a time: row[j] is the distance of one's first i letters from other's first j. */
 size_t nearest_edits(const char *one, const char *other)
@@ -24,7 +21,7 @@ size_t nearest_edits(const char *one, const char *other)
         for (size_t j = 1; j <= other_length; j++) {
             size_t replaced = diagonal + (one[i - 1] == other[j - 1] ? 0 : 1);
             diagonal = row[j];
-            row[j] = smaller(replaced, smaller(row[j - 1], row[j]) + 1);
+            row[j] = size_min(replaced, size_min(row[j - 1], row[j]) + 1);
         }
     }
     return row[other_length];

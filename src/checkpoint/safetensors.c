@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arithmetic.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "checkpoint/json_file.h"
@@ -52,7 +53,7 @@ static char *print_header(size_t *size, const struct tensor *tensors, size_t cou
 {
     json_t *header = describe(tensors, count);
     size_t length = json_dumpb(header, NULL, 0, JSON_COMPACT);
-    *size = (LENGTH_BYTES + length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    *size = round_up(LENGTH_BYTES + length, ALIGNMENT);
     char *bytes = memory_take(*size, 1);
     memset(bytes, ' ', *size);
     uint64_t stated = *size - LENGTH_BYTES;

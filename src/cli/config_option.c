@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arithmetic.h"
 #include "base/nearest.h"
 #include "behaviours/spline.h"
 #include "context/partition.h"
@@ -97,11 +98,6 @@ const struct config_section *config_section_find(const char *name)
     return NULL;
 }
 
-static size_t smaller(size_t one, size_t other)
-{
-    return one < other ? one : other;
-}
-
 const struct config_option *config_option_nearest(const char *section, const char *key,
                                                   unsigned sections)
 {
@@ -113,7 +109,7 @@ const struct config_option *config_option_nearest(const char *section, const cha
             continue;
         }
         size_t distance = nearest_edits(key, option->key) +
-                          smaller(nearest_edits(section, option->section), section_distance_max);
+                          size_min(nearest_edits(section, option->section), section_distance_max);
         if (distance < nearest_distance) {
             nearest = option;
             nearest_distance = distance;

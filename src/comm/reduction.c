@@ -3,6 +3,7 @@
 #include <mpi.h>
 #include <stdbool.h>
 
+#include "base/arithmetic.h"
 #include "base/fatal.h"
 #include "base/memory.h"
 #include "comm/collective.h"
@@ -54,7 +55,7 @@ struct piece {
 
 static size_t piece_count(const struct reduction *reduction)
 {
-    return (reduction->count + PIECE - 1) / PIECE;
+    return divide_up(reduction->count, PIECE);
 }
 
 static size_t first_of_piece(const struct reduction *reduction, size_t number)

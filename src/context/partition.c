@@ -1,5 +1,6 @@
 #include "context/partition.h"
 
+#include "base/arithmetic.h"
 #include "base/fatal.h"
 #include "base/memory.h"
 
@@ -99,7 +100,7 @@ size_t partition_rows_max(enum partition_rule rule, size_t places, size_t contex
                           size_t steps_max)
 {
     size_t pieces = rule == PARTITION_ZIGZAG ? 2 * places : places;
-    size_t largest = (steps_max + pieces - 1) / pieces;
+    size_t largest = divide_up(steps_max, pieces);
     size_t held = rule == PARTITION_ZIGZAG ? 2 * largest : largest;
     return context_count * (held < steps_max ? held : steps_max);
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/arithmetic.h"
 #include "math/attention_groups.h"
 #include "math/attention_kernel.h"
 
@@ -91,8 +92,8 @@ static size_t keys_before(const struct attention_kernel *kernel,
 {
     size_t last = group->position + (end < group->count ? end : group->count) - 1;
     size_t count = keys_seen(seen, last).count;
-    size_t whole = (count + kernel->vector - 1) / kernel->vector * kernel->vector;
-    return whole < seen->count ? whole : seen->count;
+    size_t whole = round_up(count, kernel->vector);
+    return size_min(whole, seen->count);
 }
 
 /* The queries of a group from `lane` on. */

@@ -3,15 +3,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/arithmetic.h"
 #include "base/fatal.h"
 #include "math/attention_kernel.h"
 
 static const double log2_e = 1.4426950408889634074;
-
-static size_t multiple(size_t count, size_t of)
-{
-    return (count + of - 1) / of * of;
-}
 
 static size_t block_size(size_t width)
 {
@@ -21,7 +17,7 @@ static size_t block_size(size_t width)
 /* Whole vectors of a last row reach behind it. */
 size_t attention_cache_size(size_t tokens, size_t width)
 {
-    size_t blocks = multiple(tokens, ATTENTION_CACHE_BLOCK) / ATTENTION_CACHE_BLOCK;
+    size_t blocks = divide_up(tokens, ATTENTION_CACHE_BLOCK);
     return blocks * block_size(width) + ATTENTION_CACHE_LANES;
 }
 
@@ -46,7 +42,7 @@ void attention_cache_append(struct attention_cache *cache, const struct attentio
 
 static size_t row_stride(size_t width)
 {
-    return multiple(width, ATTENTION_CACHE_LANES);
+    return round_up(width, ATTENTION_CACHE_LANES);
 }
 
 /* Each part begins with a cache line. */

@@ -4,19 +4,19 @@
 
 #include <stddef.h>
 
+#include "base/arithmetic.h"
 #include "math/attention.h"
 
 static inline size_t group_count(const struct attention_scratch *scratch, size_t queries)
 {
-    return (queries + scratch->lanes - 1) / scratch->lanes;
+    return divide_up(queries, scratch->lanes);
 }
 
 /* How many of `queries` queries are in a group. */
 static inline size_t group_queries(const struct attention_scratch *scratch, size_t group,
                                    size_t queries)
 {
-    size_t left = queries - group * scratch->lanes;
-    return left < scratch->lanes ? left : scratch->lanes;
+    return size_min(queries - group * scratch->lanes, scratch->lanes);
 }
 
 #endif

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/arithmetic.h"
 #include "base/fatal.h"
 #include "math/attention.h"
 #include "math/attention_groups.h"
@@ -30,11 +31,6 @@ static size_t state_offset(const struct attention_scratch *scratch, size_t group
     return group * scratch->options.width * scratch->lanes;
 }
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* lanes (groups x row_stride x lanes) = scale * rows (queries x width, row stride `stride`), with
  * zeros in the lanes that are left. */
 static void load_rows(real *lanes, const real *rows, size_t stride, real scale,
@@ -49,7 +45,7 @@ static void load_rows(real *lanes, const real *rows, size_t stride, real scale,
         size_t group = query / scratch->lanes;
         real *panel = lanes + group_offset(scratch, group) + query % scratch->lanes;
         panel_pack(panel, scratch->lanes, rows + query * stride, stride,
-                   smaller(queries - query, VECTOR_LANES), width);
+                   size_min(queries - query, VECTOR_LANES), width);
         for (size_t column = 0; column < width; column++) {
             real *line = panel + column * scratch->lanes;
             vector_store(line, vector_all(scale) * vector_load(line));
@@ -75,9 +71,9 @@ static void store_rows(real *rows, size_t stride, enum rows_store store, const r
 {
     _Alignas(vector) real block[VECTOR_LANES * VECTOR_LANES];
     for (size_t query = 0; query < queries; query += VECTOR_LANES) {
-        size_t count = smaller(queries - query, VECTOR_LANES);
+        size_t count = size_min(queries - query, VECTOR_LANES);
         for (size_t column = 0; column < width; column += VECTOR_LANES) {
-            size_t columns = smaller(width - column, VECTOR_LANES);
+            size_t columns = size_min(width - column, VECTOR_LANES);
             panel_turn(block, VECTOR_LANES, lanes + column * lane_stride + query, lane_stride,
                        columns, count);
             for (size_t i = 0; i < count; i++) {

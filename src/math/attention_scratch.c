@@ -1,19 +1,15 @@
+#include "base/arithmetic.h"
 #include "base/fatal.h"
 #include "math/attention.h"
 #include "math/attention_kernel.h"
 
 static const size_t reals_per_line = 64 / sizeof(real);
 
-static size_t multiple(size_t count, size_t of)
-{
-    return (count + of - 1) / of * of;
-}
-
 /* Take `count` reals from the memory, from a whole cache line on; NULL only counts them. */
 static real *take(real *memory, size_t *taken, size_t count)
 {
     real *part = memory ? memory + *taken : NULL;
-    *taken += multiple(count, reals_per_line);
+    *taken += round_up(count, reals_per_line);
     return part;
 }
 
@@ -24,10 +20,10 @@ static size_t bind(struct attention_scratch *scratch, real *memory,
     const struct attention_kernel *kernel = attention_kernel_find(options->kernel);
     invariant(kernel != NULL);
     size_t lanes = kernel->lanes;
-    size_t groups = multiple(options->query_block, lanes) / lanes;
-    size_t row_stride = multiple(options->width, kernel->vector);
+    size_t groups = divide_up(options->query_block, lanes);
+    size_t row_stride = round_up(options->width, kernel->vector);
     size_t transposed = groups * row_stride * lanes;
-    size_t key_rows = multiple(options->key_block, kernel->vector);
+    size_t key_rows = round_up(options->key_block, kernel->vector);
     size_t taken = 0;
     *scratch = (struct attention_scratch){.kernel = kernel,
                                           .options = *options,

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arithmetic.h"
 #include "base/fatal.h"
 
 /* BLAS counts in int. */
@@ -55,15 +56,10 @@ static size_t piece_of(size_t extent, size_t triples)
     if (extent <= most || most < PIECE_MIN || !has_small_kernels()) {
         return extent;
     }
-    size_t pieces = (extent + most - 1) / most;
-    size_t even = (extent + pieces - 1) / pieces;
-    size_t rounded = (even + PIECE_STEP - 1) / PIECE_STEP * PIECE_STEP;
-    return rounded < most ? rounded : most;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
+    size_t pieces = divide_up(extent, most);
+    size_t even = divide_up(extent, pieces);
+    size_t rounded = round_up(even, PIECE_STEP);
+    return size_min(rounded, most);
 }
 
 void gemm_nn(real *c, size_t c_stride, enum gemm_store store, const real *a, size_t a_stride,
@@ -72,7 +68,7 @@ void gemm_nn(real *c, size_t c_stride, enum gemm_store store, const real *a, siz
     size_t piece = piece_of(m, n * k);
     for (size_t row = 0; row < m; row += piece) {
         multiply(CblasNoTrans, c + row * c_stride, c_stride, store, a + row * a_stride, a_stride, b,
-                 b_stride, smaller(piece, m - row), n, k);
+                 b_stride, size_min(piece, m - row), n, k);
     }
 }
 
@@ -83,7 +79,7 @@ void gemm_tn(real *c, size_t c_stride, enum gemm_store store, const real *a, siz
     size_t row = 0;
     do {
         multiply(CblasTrans, c, c_stride, row > 0 ? GEMM_ADD : store, a + row * a_stride, a_stride,
-                 b + row * b_stride, b_stride, m, n, smaller(piece, k - row));
+                 b + row * b_stride, b_stride, m, n, size_min(piece, k - row));
         row += piece;
     } while (row < k);
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/arithmetic.h"
 #include "base/random.h"
 
 static const double small_deviation = 0.1;
@@ -63,8 +64,7 @@ static void visit_all(const struct model_shape *shape, struct parameters *parame
 /* Where the next tensor begins: whole cache lines. */
 static size_t padded(size_t count)
 {
-    size_t line = 64 / sizeof(real);
-    return (count + line - 1) / line * line;
+    return round_up(count, 64 / sizeof(real));
 }
 
 struct listing {

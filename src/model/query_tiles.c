@@ -1,14 +1,11 @@
 #include "model/query_tiles.h"
 
-static size_t parts(size_t whole, size_t part)
-{
-    return (whole + part - 1) / part;
-}
+#include "base/arithmetic.h"
 
 /* Tiles of one head that a segment is cut into. */
 static size_t tiles_along(const struct query_tiles *tiles, const struct segment *segment)
 {
-    return parts(segment->count * tiles->tokens_per_step, tiles->query_block);
+    return divide_up(segment->count * tiles->tokens_per_step, tiles->query_block);
 }
 
 /* Tokens of each but the last: as equal as whole groups allow, for a short tile at the end would
@@ -16,9 +13,9 @@ static size_t tiles_along(const struct query_tiles *tiles, const struct segment 
 static size_t tile_length(const struct query_tiles *tiles, const struct segment *segment)
 {
     size_t rows = segment->count * tiles->tokens_per_step;
-    size_t equal = parts(rows, tiles_along(tiles, segment));
-    size_t whole = parts(equal, tiles->query_group) * tiles->query_group;
-    return whole < tiles->query_block ? whole : tiles->query_block;
+    size_t equal = divide_up(rows, tiles_along(tiles, segment));
+    size_t whole = round_up(equal, tiles->query_group);
+    return size_min(whole, tiles->query_block);
 }
 
 static size_t tiles_along_all(const struct query_tiles *tiles)
@@ -33,7 +30,7 @@ static size_t tiles_along_all(const struct query_tiles *tiles)
 /* How many of the first `count` tiles are in the share. */
 static size_t shared_among(struct query_share share, size_t count)
 {
-    return count > share.first ? (count - share.first + share.step - 1) / share.step : 0;
+    return count > share.first ? divide_up(count - share.first, share.step) : 0;
 }
 
 static struct query_tile tile_in(const struct query_tiles *tiles, const struct segment *segment,

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/arithmetic.h"
 #include "base/fatal.h"
 #include "math/accumulate.h"
 #include "math/bfloat16.h"
@@ -45,7 +46,7 @@ static bool is_near(const struct ring_journey *journey, size_t home)
 /* Room of `count` packed numbers, as a message of reals. */
 static size_t packed_reals(size_t count)
 {
-    return (count * sizeof(uint16_t) + sizeof(real) - 1) / sizeof(real);
+    return divide_up(count * sizeof(uint16_t), sizeof(real));
 }
 
 void ring_journey_bind(struct ring_journey *journey, struct arena *arena, struct ring *ring,

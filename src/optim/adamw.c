@@ -2,18 +2,19 @@
 
 #include <math.h>
 
+#include "base/arithmetic.h"
+
 /* Reals that a thread takes at once. */
 enum { PIECE = 32768 };
 
 static size_t piece_count(size_t count)
 {
-    return (count + PIECE - 1) / PIECE;
+    return divide_up(count, PIECE);
 }
 
 static size_t piece_length(size_t piece, size_t count)
 {
-    size_t left = count - piece * PIECE;
-    return left < PIECE ? left : PIECE;
+    return size_min(count - piece * PIECE, PIECE);
 }
 
 void adamw_bind(struct adamw *adamw, struct arena *arena, const struct adamw_options *options,

@@ -1,5 +1,6 @@
 #include "policy/decoder.h"
 
+#include "base/arithmetic.h"
 #include "base/fatal.h"
 #include "math/attention_cache.h"
 #include "math/norm.h"
@@ -48,7 +49,7 @@ static void desk_bind(struct desk *desk, struct arena *arena, const struct decod
     const struct model_shape *shape = decoder->shape;
     size_t head_width = model_head_width(shape);
     size_t contexts = decoder->options.context_max;
-    size_t bundle = contexts < decoder->bundle ? contexts : decoder->bundle;
+    size_t bundle = size_min(contexts, decoder->bundle);
     size_t rows = bundle * shape->layout.count;
     desk->x = arena_take(arena, rows * shape->width, sizeof(real));
     desk->query = arena_take(arena, rows * shape->width, sizeof(real));
@@ -125,8 +126,7 @@ struct bundle {
 static struct bundle bundle_at(const struct decoder *decoder, size_t index)
 {
     size_t first = index * decoder->bundle;
-    size_t left = decoder->contexts - first;
-    return (struct bundle){first, left < decoder->bundle ? left : decoder->bundle};
+    return (struct bundle){first, size_min(decoder->contexts - first, decoder->bundle)};
 }
 
 static void check_places(const struct steps *steps, size_t rows, const struct model_shape *shape)
@@ -253,9 +253,8 @@ void decoder_predict(real *action, struct decoder *decoder, const struct steps *
         .count = tail + decoder->shape->layout.state_place + 1,
     };
     invariant(decoder->tokens + prediction.count <= tokens_max(decoder));
-    workers_run(decoder->options.workers,
-                (decoder->contexts + decoder->bundle - 1) / decoder->bundle, predict_bundle,
-                &prediction);
+    workers_run(decoder->options.workers, divide_up(decoder->contexts, decoder->bundle),
+                predict_bundle, &prediction);
     decoder->tokens += prediction.count;
 }
 
