@@ -4,7 +4,7 @@
 #include "base/workers.h"
 #include "bench/median.h"
 #include "comm/comm.h"
-#include "comm/ring_speed.h"
+#include "comm/ring_bandwidth.h"
 #include "math/attention.h"
 #include "math/gemm.h"
 #include "math/peak.h"
@@ -97,7 +97,7 @@ static void measure_messages(struct bench_peak *result, struct subject *subject)
     double *one_way = subject->rates;
     double *both_ways = subject->rates + repeats;
     struct ring *ring = ring_open(comm_size(), 0);
-    result->is_one_node = ring_joins(ring, 0, 1);
+    result->is_one_node = ring_shares_memory(ring, 0, 1);
     for (size_t i = 0; i < BENCH_PEAK_MESSAGES; i++) {
         struct bench_messages *messages = &result->messages[i];
         size_t reals = sizes[i].bytes / sizeof(real);

@@ -31,7 +31,7 @@ static void subject_bind(struct bench_subject *subject,
         .contexts_max = 1,
         .wire = options->wire,
     };
-    batch_bind(&subject->batch, arena, options->rule, ring_size(ring), ring_place(ring), 1,
+    batch_bind(&subject->batch, arena, options->rule, ring_size(ring), ring_rank(ring), 1,
                options->length, 1, 1);
     subject->query = arena_take(arena, rows * width, sizeof(real));
     subject->output = arena_take(arena, rows * width, sizeof(real));

@@ -71,7 +71,7 @@ static void install_error_handler(void)
 
 /* --- Start and stop --------------------------------------------------------------------------- */
 
-static void look_around_on_this_node(void)
+static void find_node(void)
 {
     MPI_Comm node;
     int size;
@@ -99,7 +99,7 @@ void comm_start(int *argc, char ***argv)
     log_set_speaking(rank == 0);
     job.rank = (size_t)rank;
     job.size = (size_t)size;
-    look_around_on_this_node();
+    find_node();
     struct failure failure = {.code = EXIT_CODE_DONE};
     if (provided < MPI_THREAD_FUNNELED) {
         failure_set(&failure, EXIT_CODE_SYSTEM,

@@ -10,9 +10,9 @@
 #include "comm/comm.h"
 
 enum {
-    PIECE = 1 << 15, /* reals in a message */
-    SLOTS = 64,      /* pieces on their way at once; MPI keeps a copy of each */
-    LOOKS = 16,      /* a piece goes by parts; one look moves few of them */
+    PIECE = 1 << 15,     /* reals in a message */
+    SLOTS = 64,          /* pieces on their way at once; MPI keeps a copy of each */
+    TESTS_PER_CALL = 16, /* a piece goes by parts; one look moves few of them */
 };
 
 /* A piece is added up on one rank, its owner, and goes from there to all: MPI only advises that
@@ -80,14 +80,14 @@ static MPI_Request *request_of(struct reduction *reduction, size_t number)
     return &reduction->requests[number % SLOTS];
 }
 
-static bool may_begin(const struct reduction *reduction)
+static bool reduction_may_start(const struct reduction *reduction)
 {
     return reduction->begun < piece_count(reduction) &&
            reduction->begun < reduction->done + SLOTS &&
            first_of_piece(reduction, reduction->begun) >= reduction->complete;
 }
 
-static void send_inward(struct reduction *reduction, size_t number)
+static void reduction_start_sum(struct reduction *reduction, size_t number)
 {
     struct piece piece = piece_at(reduction, number);
     bool is_owner = (int)comm_rank() == piece.owner;
@@ -95,42 +95,44 @@ static void send_inward(struct reduction *reduction, size_t number)
                 MPI_SUM, piece.owner, reduction->inward, request_of(reduction, number));
 }
 
-static void send_outward(struct reduction *reduction, size_t number)
+static void reduction_start_broadcast(struct reduction *reduction, size_t number)
 {
     struct piece piece = piece_at(reduction, number);
     MPI_Ibcast(piece.values, piece.count, COLLECTIVE_REAL, piece.owner, reduction->outward,
                request_of(reduction, number));
 }
 
-static bool has_arrived(struct reduction *reduction, size_t number)
+static bool reduction_has_arrived(struct reduction *reduction, size_t number)
 {
     int is_complete;
     MPI_Test(request_of(reduction, number), &is_complete, MPI_STATUS_IGNORE);
     return is_complete;
 }
 
-static void look(struct reduction *reduction)
+static void reduction_test(struct reduction *reduction)
 {
-    while (may_begin(reduction)) {
-        send_inward(reduction, reduction->begun++);
+    while (reduction_may_start(reduction)) {
+        reduction_start_sum(reduction, reduction->begun++);
     }
-    while (reduction->summed < reduction->begun && has_arrived(reduction, reduction->summed)) {
-        send_outward(reduction, reduction->summed++);
+    while (reduction->summed < reduction->begun &&
+           reduction_has_arrived(reduction, reduction->summed)) {
+        reduction_start_broadcast(reduction, reduction->summed++);
     }
-    while (reduction->done < reduction->summed && has_arrived(reduction, reduction->done)) {
+    while (reduction->done < reduction->summed &&
+           reduction_has_arrived(reduction, reduction->done)) {
         reduction->done++;
     }
 }
 
-static bool is_moving(const struct reduction *reduction)
+static bool reduction_is_moving(const struct reduction *reduction)
 {
-    return reduction->done < reduction->begun || may_begin(reduction);
+    return reduction->done < reduction->begun || reduction_may_start(reduction);
 }
 
 void reduction_progress(struct reduction *reduction)
 {
-    for (int i = 0; i < LOOKS && is_moving(reduction); i++) {
-        look(reduction);
+    for (int i = 0; i < TESTS_PER_CALL && reduction_is_moving(reduction); i++) {
+        reduction_test(reduction);
     }
 }
 
@@ -145,7 +147,7 @@ void reduction_begin(struct reduction *reduction, real *values, size_t count)
     reduction->begun = reduction->summed = reduction->done = 0;
 }
 
-void reduction_release(struct reduction *reduction, size_t first)
+void reduction_mark_ready(struct reduction *reduction, size_t first)
 {
     if (first < reduction->complete) {
         reduction->complete = first;
@@ -153,7 +155,7 @@ void reduction_release(struct reduction *reduction, size_t first)
     reduction_progress(reduction);
 }
 
-void reduction_meet(struct reduction *reduction)
+void reduction_barrier(struct reduction *reduction)
 {
     MPI_Request everyone;
     int is_complete = 0;
@@ -166,7 +168,7 @@ void reduction_meet(struct reduction *reduction)
 
 void reduction_finish(struct reduction *reduction)
 {
-    reduction_release(reduction, 0);
+    reduction_mark_ready(reduction, 0);
     while (reduction->done < piece_count(reduction)) {
         reduction_progress(reduction);
     }

@@ -11,23 +11,23 @@
 struct reduction;
 
 /* The caller closes it, when nothing is on its way. All of this file is collective over the job,
- * but only reduction_meet and reduction_finish wait. */
+ * but only reduction_barrier and reduction_finish wait. */
 struct reduction *reduction_open(void);
 void reduction_close(struct reduction *reduction);
 
 /* Add up values (count) over all ranks, in place, one such sum at a time. They stay the caller's;
- * from reduction_release until reduction_finish they belong to the sum. The same counts and
+ * from reduction_mark_ready until reduction_finish they belong to the sum. The same counts and
  * releases on every rank. */
 void reduction_begin(struct reduction *reduction, real *values, size_t count);
 
 /* From values[first] on, this rank's shares are complete. */
-void reduction_release(struct reduction *reduction, size_t first);
+void reduction_mark_ready(struct reduction *reduction, size_t first);
 
 /* Move the sum along without waiting, as often as each rank likes. */
 void reduction_progress(struct reduction *reduction);
 
 /* Return when every rank has come here. */
-void reduction_meet(struct reduction *reduction);
+void reduction_barrier(struct reduction *reduction);
 
 /* Everything is complete: wait for the sums. The same bits on every rank and every time. */
 void reduction_finish(struct reduction *reduction);

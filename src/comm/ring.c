@@ -24,11 +24,11 @@ struct pending {
 struct ring {
     MPI_Comm communicator;
     size_t size;
-    size_t place;
+    size_t rank;
     size_t group;
     size_t group_count;
-    size_t *neighbourhood; /* (size): the first place of each place's neighbourhood */
-    MPI_Comm neighbours;   /* the ranks of this one's */
+    size_t *node_group;         /* (size): the first ring rank of each one's node group */
+    MPI_Comm node_communicator; /* the ranks of this one's */
     struct pending pending[RING_CHANNELS][DIRECTIONS];
     struct reduction *reduction; /* over the whole job */
 };
@@ -62,48 +62,48 @@ static void check_tags(void)
     comm_agree(&failure);
 }
 
-/* A node goes by the lowest place on it. */
-static void name_nodes(uint64_t *names, const struct ring *ring)
+/* A node goes by the lowest ring rank on it. */
+static void ring_name_nodes(uint64_t *names, const struct ring *ring)
 {
     MPI_Comm node;
-    uint64_t name = ring->place;
-    MPI_Comm_split_type(ring->communicator, MPI_COMM_TYPE_SHARED, (int)ring->place, MPI_INFO_NULL,
+    uint64_t name = ring->rank;
+    MPI_Comm_split_type(ring->communicator, MPI_COMM_TYPE_SHARED, (int)ring->rank, MPI_INFO_NULL,
                         &node);
     MPI_Bcast(&name, 1, MPI_UINT64_T, 0, node);
     MPI_Allgather(&name, 1, MPI_UINT64_T, names, 1, MPI_UINT64_T, ring->communicator);
     MPI_Comm_free(&node);
 }
 
-/* Runs of places on one node: then a shard leaves its neighbourhood at one place only. */
-static void find_neighbourhoods(struct ring *ring, size_t neighbours_max)
+/* Runs of ring ranks on one node: then a shard leaves its node group at one rank only. */
+static void ring_find_node_groups(struct ring *ring, size_t node_ranks_max)
 {
-    size_t most = neighbours_max > 0 ? neighbours_max : ring->size;
+    size_t most = node_ranks_max > 0 ? node_ranks_max : ring->size;
     uint64_t *nodes = memory_take(ring->size, sizeof *nodes);
-    name_nodes(nodes, ring);
-    ring->neighbourhood = memory_take(ring->size, sizeof *ring->neighbourhood);
+    ring_name_nodes(nodes, ring);
+    ring->node_group = memory_take(ring->size, sizeof *ring->node_group);
     size_t first = 0;
-    for (size_t place = 0; place < ring->size; place++) {
-        if (nodes[place] != nodes[first] || place - first == most) {
-            first = place;
+    for (size_t rank = 0; rank < ring->size; rank++) {
+        if (nodes[rank] != nodes[first] || rank - first == most) {
+            first = rank;
         }
-        ring->neighbourhood[place] = first;
+        ring->node_group[rank] = first;
     }
     memory_free(nodes);
-    MPI_Comm_split(ring->communicator, (int)ring->neighbourhood[ring->place], (int)ring->place,
-                   &ring->neighbours);
+    MPI_Comm_split(ring->communicator, (int)ring->node_group[ring->rank], (int)ring->rank,
+                   &ring->node_communicator);
 }
 
-struct ring *ring_open(size_t size, size_t neighbours_max)
+struct ring *ring_open(size_t size, size_t node_ranks_max)
 {
     check_size(size);
     check_tags();
     struct ring *ring = memory_take(1, sizeof *ring);
     ring->size = size;
-    ring->place = comm_rank() % size;
+    ring->rank = comm_rank() % size;
     ring->group = comm_rank() / size;
     ring->group_count = comm_size() / size;
-    MPI_Comm_split(MPI_COMM_WORLD, (int)ring->group, (int)ring->place, &ring->communicator);
-    find_neighbourhoods(ring, neighbours_max);
+    MPI_Comm_split(MPI_COMM_WORLD, (int)ring->group, (int)ring->rank, &ring->communicator);
+    ring_find_node_groups(ring, node_ranks_max);
     ring->reduction = reduction_open();
     return ring;
 }
@@ -115,9 +115,9 @@ void ring_close(struct ring *ring)
         invariant(ring->pending[channel][RECEIVES].count == 0);
     }
     reduction_close(ring->reduction);
-    MPI_Comm_free(&ring->neighbours);
+    MPI_Comm_free(&ring->node_communicator);
     MPI_Comm_free(&ring->communicator);
-    memory_free(ring->neighbourhood);
+    memory_free(ring->node_group);
     memory_free(ring);
 }
 
@@ -126,9 +126,9 @@ size_t ring_size(const struct ring *ring)
     return ring->size;
 }
 
-size_t ring_place(const struct ring *ring)
+size_t ring_rank(const struct ring *ring)
 {
-    return ring->place;
+    return ring->rank;
 }
 
 size_t ring_group(const struct ring *ring)
@@ -141,14 +141,14 @@ size_t ring_group_count(const struct ring *ring)
     return ring->group_count;
 }
 
-bool ring_joins(const struct ring *ring, size_t place, size_t other)
+bool ring_shares_memory(const struct ring *ring, size_t rank, size_t other)
 {
-    return ring->neighbourhood[place] == ring->neighbourhood[other];
+    return ring->node_group[rank] == ring->node_group[other];
 }
 
-MPI_Comm ring_neighbours(const struct ring *ring)
+MPI_Comm ring_node_communicator(const struct ring *ring)
 {
-    return ring->neighbours;
+    return ring->node_communicator;
 }
 
 struct reduction *ring_reduction(const struct ring *ring)
@@ -164,10 +164,10 @@ static int message_tag(enum ring_channel channel, size_t tag)
     return (int)((size_t)channel << TAG_BITS | tag);
 }
 
-static int other_place(const struct ring *ring, size_t place)
+static int message_peer(const struct ring *ring, size_t rank)
 {
-    invariant(place < ring->size && place != ring->place);
-    return (int)place;
+    invariant(rank < ring->size && rank != ring->rank);
+    return (int)rank;
 }
 
 static MPI_Request *add_request(struct pending *pending, int reals)
@@ -178,10 +178,10 @@ static MPI_Request *add_request(struct pending *pending, int reals)
 }
 
 /* Pieces of one message share its tag: MPI keeps their order. */
-void ring_send(struct ring *ring, enum ring_channel channel, size_t place, size_t tag,
+void ring_send(struct ring *ring, enum ring_channel channel, size_t rank, size_t tag,
                const real *data, size_t count)
 {
-    int to = other_place(ring, place);
+    int to = message_peer(ring, rank);
     int name = message_tag(channel, tag);
     while (count > 0) {
         int piece = collective_piece(count);
@@ -192,10 +192,10 @@ void ring_send(struct ring *ring, enum ring_channel channel, size_t place, size_
     }
 }
 
-void ring_receive(struct ring *ring, enum ring_channel channel, size_t place, size_t tag,
-                  real *data, size_t count)
+void ring_receive(struct ring *ring, enum ring_channel channel, size_t rank, size_t tag, real *data,
+                  size_t count)
 {
-    int from = other_place(ring, place);
+    int from = message_peer(ring, rank);
     int name = message_tag(channel, tag);
     while (count > 0) {
         int piece = collective_piece(count);

@@ -1,6 +1,6 @@
 /* The ring: the ranks that share a context, and the messages that travel among them.
  *
- * The job is a mesh: rank = group * ring_size + place. Groups see different contexts (data
+ * The job is a mesh: rank = group * ring_size + ring rank. Groups see different contexts (data
  * parallel); the ranks of one group hold the shards of the same contexts. Messages are
  * non-blocking; Open MPI moves them only inside MPI calls, so whoever computes meanwhile calls
  * ring_progress now and then. One rank is a ring too. */
@@ -16,31 +16,31 @@ struct reduction;
 struct ring;
 
 /* Independent streams of messages between the same two ranks. */
-enum ring_channel { RING_KEYS_VALUES, RING_GRADIENTS, RING_HOMEWARD, RING_CHANNELS };
+enum ring_channel { RING_KEYS_VALUES, RING_GRADIENTS, RING_RETURNED_GRADIENTS, RING_CHANNELS };
 
 /* Split the job into groups of ring_size ranks; ring_size must divide the job's size (fatal
- * EXIT_CODE_CONFIG). Neighbouring places on one node form neighbourhoods of at most
- * neighbours_max ranks (0: as many as there are), which may share memory (window.h). The caller
+ * EXIT_CODE_CONFIG). Neighbours of the ring on one node form node groups of at most
+ * node_ranks_max ranks (0: as many as there are), which may share memory (window.h). The caller
  * closes it. Collective over the job. */
-struct ring *ring_open(size_t ring_size, size_t neighbours_max);
+struct ring *ring_open(size_t ring_size, size_t node_ranks_max);
 void ring_close(struct ring *ring);
 
 size_t ring_size(const struct ring *ring);
-size_t ring_place(const struct ring *ring); /* of this rank, 0 .. size-1 */
+size_t ring_rank(const struct ring *ring);  /* of this rank, 0 .. size-1 */
 size_t ring_group(const struct ring *ring); /* of this rank, 0 .. groups-1 */
 size_t ring_group_count(const struct ring *ring);
 
-/* Are two places of one neighbourhood? The same answer on every rank. */
-bool ring_joins(const struct ring *ring, size_t place, size_t other);
+/* Are two ring ranks of one node group? The same answer on every rank. */
+bool ring_shares_memory(const struct ring *ring, size_t rank, size_t other);
 
-/* Begin to send to, or to receive from, a place of this ring (not this rank's own). `data` stays
+/* Begin to send to, or to receive from, a rank of this ring (not this rank's own). `data` stays
  * the caller's and must not be touched before ring_wait. `tag` (0 .. 2^20-1) tells messages on one
  * channel apart. A count of 0 sends nothing. Local, but each send needs a receive of the same
  * count. */
-void ring_send(struct ring *ring, enum ring_channel channel, size_t place, size_t tag,
+void ring_send(struct ring *ring, enum ring_channel channel, size_t rank, size_t tag,
                const real *data, size_t count);
-void ring_receive(struct ring *ring, enum ring_channel channel, size_t place, size_t tag,
-                  real *data, size_t count);
+void ring_receive(struct ring *ring, enum ring_channel channel, size_t rank, size_t tag, real *data,
+                  size_t count);
 
 /* The sum over the job that this ring carries; its own, not to be closed. */
 struct reduction *ring_reduction(const struct ring *ring);

@@ -6,7 +6,7 @@
 
 #include "comm/ring.h"
 
-/* The ranks of this rank's neighbourhood by place; the ring's own, not to be freed. */
-MPI_Comm ring_neighbours(const struct ring *ring);
+/* The ranks of this one's node group, in the ring's order; the ring's own, not to be freed. */
+MPI_Comm ring_node_communicator(const struct ring *ring);
 
 #endif

@@ -17,59 +17,59 @@ enum {
     PATIENCE = 1 << 12, /* looks at a number before the core is lent to others */
 };
 
-/* The first line of a rank's piece; the reals follow. */
-struct piece {
+/* The first line of a rank's region; the reals follow. */
+struct window_region {
     _Alignas(LINE) atomic_uint_least64_t progress;
 };
 
 struct window {
     struct ring *ring;
     MPI_Win memory;
-    struct piece **pieces; /* (places), NULL where this rank does not reach */
+    struct window_region **regions; /* (ranks), NULL where this rank does not reach */
 };
 
 /* --- The memory ------------------------------------------------------------------------------- */
 
 /* The system gives room in its shared file system only when it is touched, and kills who touches
  * what is not there. */
-static void check_room(MPI_Comm neighbours, size_t bytes)
+static void window_check_capacity(MPI_Comm node_group, size_t bytes)
 {
     struct failure failure = {0};
-    struct statvfs room;
+    struct statvfs capacity;
     int size;
-    MPI_Comm_size(neighbours, &size);
+    MPI_Comm_size(node_group, &size);
     size_t wanted = bytes * (size_t)size;
-    if (size > 1 && statvfs("/dev/shm", &room) == 0 &&
-        (uint64_t)room.f_bavail * room.f_frsize < wanted) {
+    if (size > 1 && statvfs("/dev/shm", &capacity) == 0 &&
+        (uint64_t)capacity.f_bavail * capacity.f_frsize < wanted) {
         failure_set(&failure, EXIT_CODE_SYSTEM,
                     "/dev/shm: found %llu MiB free, expected %zu MiB for the keys and values of "
                     "%d ranks; make it larger, or set mesh.neighbours to 1",
-                    (unsigned long long)((uint64_t)room.f_bavail * room.f_frsize >> 20),
+                    (unsigned long long)((uint64_t)capacity.f_bavail * capacity.f_frsize >> 20),
                     wanted >> 20, size);
     }
     comm_agree(&failure);
 }
 
-static struct piece *align(void *address)
+static struct window_region *window_align(void *address)
 {
     size_t beyond = (uintptr_t)address % LINE;
     void *aligned = (char *)address + (LINE - beyond) % LINE;
     return aligned;
 }
 
-static void find_pieces(struct window *window)
+static void window_find_regions(struct window *window)
 {
-    size_t places = ring_size(window->ring);
-    int rank = 0;
-    window->pieces = memory_take(places, sizeof(struct piece *));
-    for (size_t place = 0; place < places; place++) {
-        if (ring_joins(window->ring, place, ring_place(window->ring))) {
+    size_t ranks = ring_size(window->ring);
+    int number = 0; /* in the node group */
+    window->regions = memory_take(ranks, sizeof(struct window_region *));
+    for (size_t rank = 0; rank < ranks; rank++) {
+        if (ring_shares_memory(window->ring, rank, ring_rank(window->ring))) {
             MPI_Aint size;
             int unit;
             void *address;
-            MPI_Win_shared_query(window->memory, rank, &size, &unit, &address);
-            window->pieces[place] = align(address);
-            rank++;
+            MPI_Win_shared_query(window->memory, number, &size, &unit, &address);
+            window->regions[rank] = window_align(address);
+            number++;
         }
     }
 }
@@ -78,56 +78,56 @@ struct window *window_open(struct ring *ring, size_t count)
 {
     struct window *window = memory_take(1, sizeof *window);
     window->ring = ring;
-    size_t bytes = LINE + sizeof(struct piece) + count * sizeof(real);
-    check_room(ring_neighbours(ring), bytes);
+    size_t bytes = LINE + sizeof(struct window_region) + count * sizeof(real);
+    window_check_capacity(ring_node_communicator(ring), bytes);
     void *address;
-    MPI_Win_allocate_shared((MPI_Aint)bytes, 1, MPI_INFO_NULL, ring_neighbours(ring), &address,
-                            &window->memory);
-    find_pieces(window);
-    struct piece *own = window->pieces[ring_place(ring)];
+    MPI_Win_allocate_shared((MPI_Aint)bytes, 1, MPI_INFO_NULL, ring_node_communicator(ring),
+                            &address, &window->memory);
+    window_find_regions(window);
+    struct window_region *own = window->regions[ring_rank(ring)];
     memory_prefer_large_pages(own, sizeof *own + count * sizeof(real));
     memset(own, 0, sizeof *own + count * sizeof(real));
-    MPI_Barrier(ring_neighbours(ring));
+    MPI_Barrier(ring_node_communicator(ring));
     return window;
 }
 
 void window_close(struct window *window)
 {
     MPI_Win_free(&window->memory);
-    memory_free(window->pieces);
+    memory_free(window->regions);
     memory_free(window);
 }
 
-real *window_at(const struct window *window, size_t place)
+real *window_at(const struct window *window, size_t rank)
 {
-    struct piece *piece = window->pieces[place];
-    invariant(piece != NULL);
-    return (real *)(piece + 1);
+    struct window_region *region = window->regions[rank];
+    invariant(region != NULL);
+    return (real *)(region + 1);
 }
 
 /* --- Progress --------------------------------------------------------------------------------- */
 
 void window_advance(struct window *window, uint64_t progress)
 {
-    struct piece *own = window->pieces[ring_place(window->ring)];
+    struct window_region *own = window->regions[ring_rank(window->ring)];
     invariant(progress >= atomic_load_explicit(&own->progress, memory_order_relaxed));
     atomic_store_explicit(&own->progress, progress, memory_order_release);
 }
 
-static bool has_reached(struct piece *piece, uint64_t progress)
+static bool region_has_reached(struct window_region *region, uint64_t progress)
 {
-    return atomic_load_explicit(&piece->progress, memory_order_acquire) >= progress;
+    return atomic_load_explicit(&region->progress, memory_order_acquire) >= progress;
 }
 
-double window_await(struct window *window, size_t place, uint64_t progress)
+double window_await(struct window *window, size_t rank, uint64_t progress)
 {
-    struct piece *piece = window->pieces[place];
-    invariant(piece != NULL);
-    if (has_reached(piece, progress)) {
+    struct window_region *region = window->regions[rank];
+    invariant(region != NULL);
+    if (region_has_reached(region, progress)) {
         return 0.0;
     }
     double begun = clock_seconds();
-    for (size_t look = 1; !has_reached(piece, progress); look++) {
+    for (size_t look = 1; !region_has_reached(region, progress); look++) {
         if (look % PATIENCE == 0) {
             ring_progress(window->ring);
             sched_yield();

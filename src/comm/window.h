@@ -1,10 +1,10 @@
-/* Memory that the ranks of a neighbourhood (ring.h) read and write in place.
+/* Memory that the ranks of a node group (ring.h) read and write in place.
  *
- * Each rank brings a piece that its neighbours reach by a pointer and the other ranks of the ring
- * not at all. Beside its piece each rank has a progress number that it alone raises and that its
- * neighbours wait for: whatever it wrote before raising is seen by whoever has waited for that
- * number. So handing data to a neighbour is a pointer and a number, no copy (MPI-3 shared windows;
- * Open MPI's own transfers inside a node are copies by the receiver). */
+ * Each rank brings a region that its node group reaches by a pointer and the other ranks of the
+ * ring not at all. Beside its region each rank has a progress number that it alone raises and that
+ * its group waits for: whatever it wrote before raising is seen by whoever has waited for that
+ * number. So handing data on inside a node is a pointer and a number, no copy (MPI-3 shared
+ * windows; Open MPI's own transfers inside a node are copies by the receiver). */
 #ifndef CHAINRING_COMM_WINDOW_H
 #define CHAINRING_COMM_WINDOW_H
 
@@ -16,20 +16,20 @@
 
 struct window;
 
-/* A piece of `count` zeroed reals on each rank, 64-byte aligned, the same count on all. The ring is
- * borrowed and must outlive the window; the caller closes it. Fatal (EXIT_CODE_SYSTEM) where there
- * is no room for the pieces. Collective over the job, as is closing over the ring. */
+/* A region of `count` zeroed reals on each rank, 64-byte aligned, the same count on all. The ring
+ * is borrowed and must outlive the window; the caller closes it. Fatal (EXIT_CODE_SYSTEM) where
+ * there is no room for the regions. Collective over the job, as is closing over the ring. */
 struct window *window_open(struct ring *ring, size_t count);
 void window_close(struct window *window);
 
-/* The piece of a neighbour or of this rank itself. */
-real *window_at(const struct window *window, size_t place);
+/* The region of a ring rank of this node group. */
+real *window_at(const struct window *window, size_t rank);
 
 /* Raise this rank's progress; it never falls. Local. */
 void window_advance(struct window *window, uint64_t progress);
 
-/* Wait until a neighbour's progress is at least `progress`, moving the ring's messages along
- * meanwhile. Returns the seconds spent waiting. */
-double window_await(struct window *window, size_t place, uint64_t progress);
+/* Wait until the progress of a rank of this node group is at least `progress`, moving the ring's
+ * messages along meanwhile. Returns the seconds spent waiting. */
+double window_await(struct window *window, size_t rank, uint64_t progress);
 
 #endif

@@ -105,10 +105,10 @@ size_t partition_rows_max(enum partition_rule rule, size_t places, size_t contex
     return context_count * (held < steps_max ? held : steps_max);
 }
 
-bool partition_needs(const struct partition *partition, size_t query_place, size_t key_place)
+bool partition_needs(const struct partition *partition, size_t query_rank, size_t key_rank)
 {
-    const struct shard *queries = &partition->shards[query_place];
-    const struct shard *keys = &partition->shards[key_place];
+    const struct shard *queries = &partition->shards[query_rank];
+    const struct shard *keys = &partition->shards[key_rank];
     size_t k = 0;
     for (size_t q = 0; q < queries->segment_count; q++) {
         const struct segment *query = &queries->segments[q];

@@ -52,7 +52,7 @@ size_t partition_steps(const struct partition *partition, size_t context);
 size_t partition_rows_max(enum partition_rule rule, size_t places, size_t context_count,
                           size_t steps_max);
 
-/* Does any query held at query_place see, under the causal mask, a key held at key_place? */
-bool partition_needs(const struct partition *partition, size_t query_place, size_t key_place);
+/* Does any query held at query_rank see, under the causal mask, a key held at key_rank? */
+bool partition_needs(const struct partition *partition, size_t query_rank, size_t key_rank);
 
 #endif

@@ -17,12 +17,12 @@ static size_t place_after(const struct ring_journey *journey, size_t place, size
 size_t ring_journey_home(const struct ring_journey *journey, size_t hop)
 {
     size_t places = ring_size(journey->ring);
-    return place_after(journey, ring_place(journey->ring), places - hop % places);
+    return place_after(journey, ring_rank(journey->ring), places - hop % places);
 }
 
 static size_t next_place(const struct ring_journey *journey)
 {
-    return place_after(journey, ring_place(journey->ring), 1);
+    return place_after(journey, ring_rank(journey->ring), 1);
 }
 
 static size_t previous_place(const struct ring_journey *journey)
@@ -38,7 +38,7 @@ static bool is_met(const struct ring_journey *journey, size_t hop)
 /* Does the shard lie in this rank's reach? */
 static bool is_near(const struct ring_journey *journey, size_t home)
 {
-    return ring_joins(journey->ring, home, ring_place(journey->ring));
+    return ring_shares_memory(journey->ring, home, ring_rank(journey->ring));
 }
 
 /* --- Memory ----------------------------------------------------------------------------------- */
@@ -53,7 +53,7 @@ void ring_journey_bind(struct ring_journey *journey, struct arena *arena, struct
                        size_t reals_max, enum ring_wire wire)
 {
     size_t places = ring_size(ring);
-    bool all_near = ring_joins(ring, 0, places - 1);
+    bool all_near = ring_shares_memory(ring, 0, places - 1);
     size_t travelling = all_near ? 0 : reals_max;
     size_t packed = wire == RING_WIRE_BF16 ? packed_reals(travelling) : 0;
     *journey = (struct ring_journey){.ring = ring, .wire = wire, .reals_max = reals_max};
@@ -96,7 +96,7 @@ void ring_journey_plan(struct ring_journey *journey, const struct batch *batch,
 
 real *ring_journey_own(const struct ring_journey *journey)
 {
-    return journey->window ? window_at(journey->window, ring_place(journey->ring)) : NULL;
+    return journey->window ? window_at(journey->window, ring_rank(journey->ring)) : NULL;
 }
 
 static real *gradient_at(const struct ring_journey *journey, size_t place)
@@ -106,7 +106,7 @@ static real *gradient_at(const struct ring_journey *journey, size_t place)
 
 real *ring_journey_own_gradient(const struct ring_journey *journey)
 {
-    return journey->window ? gradient_at(journey, ring_place(journey->ring)) : NULL;
+    return journey->window ? gradient_at(journey, ring_rank(journey->ring)) : NULL;
 }
 
 /* --- Progress: a rank's number says how many hops of which journey it has behind it ----------- */
@@ -125,7 +125,7 @@ static void wait_until(struct ring_journey *journey, size_t place, size_t hops)
 /* The last hop that takes this rank's shard out of its neighbourhood; 0: none does. */
 static size_t last_hop_away(const struct ring_journey *journey)
 {
-    size_t place = ring_place(journey->ring);
+    size_t place = ring_rank(journey->ring);
     size_t hop = journey->last_hop[place];
     while (hop > 0 && is_near(journey, place_after(journey, place, hop))) {
         hop--;
@@ -140,7 +140,7 @@ static bool is_backward(const struct ring_journey *journey)
 
 void ring_journey_begin(struct ring_journey *journey, enum ring_direction direction)
 {
-    size_t place = ring_place(journey->ring);
+    size_t place = ring_rank(journey->ring);
     journey->calls++;
     journey->hops = ring_size(journey->ring) + (direction == RING_BACKWARD ? 1 : 0);
     size_t away = is_backward(journey) ? last_hop_away(journey) : 0;
@@ -148,7 +148,7 @@ void ring_journey_begin(struct ring_journey *journey, enum ring_direction direct
         memset(gradient_at(journey, place), 0, journey->reals[place] * sizeof(real));
     }
     if (away > 0) {
-        ring_receive(journey->ring, RING_HOMEWARD, place_after(journey, place, away), place,
+        ring_receive(journey->ring, RING_RETURNED_GRADIENTS, place_after(journey, place, away), place,
                      journey->homecoming, journey->reals[place]);
     }
     window_advance(journey->window, progress_after(journey, 0));
@@ -169,7 +169,7 @@ struct query_share ring_journey_share(const struct ring_journey *journey, size_t
 /* What this rank owns is its own again when no neighbour is busy with it any more. */
 void ring_journey_end(struct ring_journey *journey)
 {
-    size_t place = ring_place(journey->ring);
+    size_t place = ring_rank(journey->ring);
     for (size_t hop = 1; hop <= journey->last_hop[place]; hop++) {
         size_t visited = place_after(journey, place, hop);
         if (is_near(journey, visited)) {
@@ -178,7 +178,7 @@ void ring_journey_end(struct ring_journey *journey)
     }
     if (is_backward(journey)) {
         journey->message_wait += ring_wait(journey->ring, RING_GRADIENTS);
-        journey->message_wait += ring_wait(journey->ring, RING_HOMEWARD);
+        journey->message_wait += ring_wait(journey->ring, RING_RETURNED_GRADIENTS);
         if (last_hop_away(journey) > 0) {
             accumulate(gradient_at(journey, place), journey->homecoming, journey->reals[place]);
         }
@@ -223,7 +223,7 @@ static bool is_expected(const struct ring_journey *journey, size_t hop)
 static void begin_exchange(struct ring_journey *journey, const real *shard, size_t hop)
 {
     size_t home = ring_journey_home(journey, hop);
-    if (hop < journey->last_hop[home] && !ring_joins(journey->ring, home, next_place(journey))) {
+    if (hop < journey->last_hop[home] && !ring_shares_memory(journey->ring, home, next_place(journey))) {
         send_on(journey, home, shard);
     }
     if (is_expected(journey, hop + 1)) {
@@ -279,7 +279,7 @@ static real *outgoing(const struct ring_journey *journey)
 /* Does the gradient of a shard from beyond come from the previous place, or begin here? */
 static bool comes_in(const struct ring_journey *journey, size_t home)
 {
-    return !ring_joins(journey->ring, home, previous_place(journey));
+    return !ring_shares_memory(journey->ring, home, previous_place(journey));
 }
 
 real *ring_journey_take_gradient(struct ring_journey *journey, size_t hop)
@@ -311,11 +311,11 @@ void ring_journey_hand_gradient(struct ring_journey *journey, size_t hop)
     }
     /* The gradient before has had a whole hop to leave; its buffer is written to next. */
     journey->message_wait += ring_wait_sends(journey->ring, RING_GRADIENTS);
-    journey->message_wait += ring_wait_sends(journey->ring, RING_HOMEWARD);
-    if (hop < journey->last_hop[home] && !ring_joins(journey->ring, home, next_place(journey))) {
+    journey->message_wait += ring_wait_sends(journey->ring, RING_RETURNED_GRADIENTS);
+    if (hop < journey->last_hop[home] && !ring_shares_memory(journey->ring, home, next_place(journey))) {
         ring_send(journey->ring, RING_GRADIENTS, next_place(journey), home, gradient, reals);
     } else {
-        ring_send(journey->ring, RING_HOMEWARD, home, home, gradient, reals);
+        ring_send(journey->ring, RING_RETURNED_GRADIENTS, home, home, gradient, reals);
     }
     journey->gradients_sent++;
 }

@@ -4,14 +4,14 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "comm/ring_speed.h"
+#include "comm/ring_bandwidth.h"
 
 enum { REALS = 1 << 20, REPEATS = 5 };
 
 struct ring_overlap ring_overlap_predict(struct ring *ring, enum partition_rule rule, double rate)
 {
     struct ring_overlap overlap = {0};
-    if (ring_joins(ring, 0, ring_size(ring) - 1)) {
+    if (ring_shares_memory(ring, 0, ring_size(ring) - 1)) {
         return overlap;
     }
     real *memory = memory_take(2 * REALS, sizeof *memory);

@@ -283,7 +283,7 @@ static void release(const struct pass *pass, enum gradients_state state,
                     struct parameter_stretch stretch)
 {
     if (state == GRADIENTS_COMPLETE) {
-        reduction_release(ring_reduction(pass->transformer->ring),
+        reduction_mark_ready(ring_reduction(pass->transformer->ring),
                           (size_t)(stretch.flat - pass->gradients->flat));
     }
 }

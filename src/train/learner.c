@@ -17,7 +17,7 @@ static void bind_all(struct learner *learner)
     struct failure failure = {0};
     struct ring *ring = learner->ring;
     prefetch_bind(&learner->prefetch, learner->loader, &learner->arena, options->rule,
-                  ring_size(ring), ring_place(ring), ring_group(ring), ring_group_count(ring),
+                  ring_size(ring), ring_rank(ring), ring_group(ring), ring_group_count(ring),
                   &failure);
     comm_agree(&failure);
     struct transformer_options transformer = {
@@ -150,7 +150,7 @@ static void reduce(struct learner *learner, double totals[TOTALS], double *memor
                    struct ledger *ledger)
 {
     struct reduction *reduction = ring_reduction(learner->ring);
-    reduction_meet(reduction);
+    reduction_barrier(reduction);
     ledger_charge(ledger, LEDGER_RANKS);
     reduction_finish(reduction);
     comm_sum_double(totals, TOTALS);

@@ -29,11 +29,11 @@ static void test_double_build_sends_doubles(void **state)
     (void)state;
     struct ring *ring = ring_open(comm_size(), 0);
     size_t size = ring_size(ring);
-    real sent[2] = {1.0 + fine * (double)ring_place(ring), 3.0};
+    real sent[2] = {1.0 + fine * (double)ring_rank(ring), 3.0};
     real received[2];
     if (size > 1) {
-        size_t from = (ring_place(ring) + size - 1) % size;
-        ring_send(ring, RING_GRADIENTS, (ring_place(ring) + 1) % size, 1, sent, 2);
+        size_t from = (ring_rank(ring) + size - 1) % size;
+        ring_send(ring, RING_GRADIENTS, (ring_rank(ring) + 1) % size, 1, sent, 2);
         ring_receive(ring, RING_GRADIENTS, from, 1, received, 2);
         ring_wait(ring, RING_GRADIENTS);
         assert_true(received[0] == 1.0 + fine * (double)from && received[1] == 3.0);

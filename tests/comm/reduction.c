@@ -120,7 +120,7 @@ static void do_other_work(size_t number)
     real received = -1;
     double ranks = 1.0;
     if (size > 1) {
-        size_t place = ring_place(ring);
+        size_t place = ring_rank(ring);
         ring_send(ring, RING_GRADIENTS, (place + 1) % size, 1, &sent, 1);
         ring_receive(ring, RING_GRADIENTS, (place + size - 1) % size, 1, &received, 1);
         ring_wait(ring, RING_GRADIENTS);
@@ -145,14 +145,14 @@ static void test_what_is_released_bit_by_bit_has_the_sum_of_all_at_once(void **s
         for (size_t end = MANY, number = 0; end > 0; number++) {
             size_t first = end > stretch ? end - stretch : 0;
             fill(values, first, end, comm_rank());
-            reduction_release(reduction, first);
+            reduction_mark_ready(reduction, first);
             for (size_t look = 0; look < comm_rank() * number; look++) {
                 ring_progress(ring);
             }
             do_other_work(number);
             end = first;
         }
-        reduction_meet(reduction);
+        reduction_barrier(reduction);
         reduction_finish(reduction);
         assert_memory_equal(values, at_once, MANY * sizeof *values);
         memory_free(values);

@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 #include "comm/comm.h"
-#include "comm/ring_speed.h"
+#include "comm/ring_bandwidth.h"
 #include "tests/support/support_mpi.h"
 
 enum { LARGE = 1500000, SMALL = 5 };
@@ -33,12 +33,12 @@ static void expect_marks(const real *data, size_t count, size_t place, size_t ch
 
 static size_t next_of(const struct ring *ring)
 {
-    return (ring_place(ring) + 1) % ring_size(ring);
+    return (ring_rank(ring) + 1) % ring_size(ring);
 }
 
 static size_t previous_of(const struct ring *ring)
 {
-    return (ring_place(ring) + ring_size(ring) - 1) % ring_size(ring);
+    return (ring_rank(ring) + ring_size(ring) - 1) % ring_size(ring);
 }
 
 static void wait_for_all(struct ring *ring)
@@ -60,20 +60,20 @@ static void test_mesh_is_groups_of_neighbouring_ranks(void **state)
         struct ring *ring = ring_open(size, 0);
         assert_int_equal(ring_size(ring), size);
         assert_int_equal(ring_group_count(ring), comm_size() / size);
-        assert_true(ring_place(ring) < size);
-        assert_int_equal(ring_group(ring) * size + ring_place(ring), comm_rank());
+        assert_true(ring_rank(ring) < size);
+        assert_int_equal(ring_group(ring) * size + ring_rank(ring), comm_rank());
         ring_close(ring);
     }
 }
 
-static void test_neighbourhoods_are_runs_of_places(void **state)
+static void test_node_groups_are_runs_of_ring_ranks(void **state)
 {
     (void)state;
     for (size_t most = 0; most <= comm_size(); most++) {
         struct ring *ring = ring_open(comm_size(), most);
         for (size_t i = 0; i < ring_size(ring); i++) {
             for (size_t j = 0; j < ring_size(ring); j++) {
-                assert_int_equal(ring_joins(ring, i, j), most == 0 || i / most == j / most);
+                assert_int_equal(ring_shares_memory(ring, i, j), most == 0 || i / most == j / most);
             }
         }
         ring_close(ring);
@@ -129,7 +129,7 @@ static void test_shift_on_all_channels_at_once(void **state)
     real *received = memory_take((size_t)RING_CHANNELS * LARGE, sizeof *received);
     for (size_t channel = 0; ring_size(ring) > 1 && channel < RING_CHANNELS; channel++) {
         real *data = sent + channel * LARGE;
-        write_marks(data, LARGE, ring_place(ring), channel, 0);
+        write_marks(data, LARGE, ring_rank(ring), channel, 0);
         ring_send(ring, (enum ring_channel)channel, next_of(ring), 0, data, LARGE);
     }
     for (size_t channel = RING_CHANNELS; ring_size(ring) > 1 && channel-- > 0;) {
@@ -157,7 +157,7 @@ static void test_tags_find_their_receives_in_any_order(void **state)
     static real sent[TAGS][SMALL];
     static real received[TAGS][SMALL];
     for (size_t i = 0; ring_size(ring) > 1 && i < TAGS; i++) {
-        write_marks(sent[i], SMALL, ring_place(ring), RING_GRADIENTS, tags[i]);
+        write_marks(sent[i], SMALL, ring_rank(ring), RING_GRADIENTS, tags[i]);
         ring_send(ring, RING_GRADIENTS, next_of(ring), tags[i], sent[i], SMALL);
     }
     for (size_t i = TAGS; ring_size(ring) > 1 && i-- > 0;) {
@@ -174,21 +174,21 @@ static void test_every_place_reaches_every_other(void **state)
 {
     (void)state;
     struct ring *ring = ring_open(comm_size(), 0);
-    size_t own = ring_place(ring);
+    size_t own = ring_rank(ring);
     real *sent = memory_take(ring_size(ring) * SMALL, sizeof *sent);
     real *received = memory_take(ring_size(ring) * SMALL, sizeof *received);
     for (size_t place = 0; place < ring_size(ring); place++) {
         if (place == own) {
             continue;
         }
-        write_marks(sent + place * SMALL, SMALL, own, RING_HOMEWARD, place);
-        ring_receive(ring, RING_HOMEWARD, place, own, received + place * SMALL, SMALL);
-        ring_send(ring, RING_HOMEWARD, place, place, sent + place * SMALL, SMALL);
+        write_marks(sent + place * SMALL, SMALL, own, RING_RETURNED_GRADIENTS, place);
+        ring_receive(ring, RING_RETURNED_GRADIENTS, place, own, received + place * SMALL, SMALL);
+        ring_send(ring, RING_RETURNED_GRADIENTS, place, place, sent + place * SMALL, SMALL);
     }
-    ring_wait(ring, RING_HOMEWARD);
+    ring_wait(ring, RING_RETURNED_GRADIENTS);
     for (size_t place = 0; place < ring_size(ring); place++) {
         if (place != own) {
-            expect_marks(received + place * SMALL, SMALL, place, RING_HOMEWARD, own);
+            expect_marks(received + place * SMALL, SMALL, place, RING_RETURNED_GRADIENTS, own);
         }
     }
     memory_free(received);
@@ -203,7 +203,7 @@ static void test_empty_message_sends_nothing(void **state)
     real sent[SMALL];
     real received[SMALL];
     if (ring_size(ring) > 1) {
-        write_marks(sent, SMALL, ring_place(ring), 0, 0);
+        write_marks(sent, SMALL, ring_rank(ring), 0, 0);
         /* An empty message would take the receive of the full one: they share a tag. */
         ring_send(ring, RING_KEYS_VALUES, next_of(ring), 0, sent, 0);
         ring_send(ring, RING_KEYS_VALUES, next_of(ring), 0, sent, SMALL);
@@ -223,7 +223,7 @@ static void test_wait_accepts_what_progress_has_completed(void **state)
     real sent[SMALL];
     real received[SMALL];
     for (size_t round = 0; ring_size(ring) > 1 && round < 50; round++) {
-        write_marks(sent, SMALL, ring_place(ring), 0, round);
+        write_marks(sent, SMALL, ring_rank(ring), 0, round);
         ring_receive(ring, RING_KEYS_VALUES, previous_of(ring), round, received, SMALL);
         ring_send(ring, RING_KEYS_VALUES, next_of(ring), round, sent, SMALL);
         comm_barrier();
@@ -243,7 +243,7 @@ static void send_to_itself(void *argument)
 {
     struct ring *ring = argument;
     real value = 0;
-    ring_send(ring, RING_KEYS_VALUES, ring_place(ring), 0, &value, 1);
+    ring_send(ring, RING_KEYS_VALUES, ring_rank(ring), 0, &value, 1);
 }
 
 static void receive_from_outside(void *argument)
@@ -257,7 +257,7 @@ static void test_places_must_be_others_of_the_ring(void **state)
 {
     (void)state;
     struct ring *ring = ring_open(comm_size(), 0);
-    support_expect_exit(send_to_itself, ring, EXIT_CODE_BUG, "place != ring->place");
+    support_expect_exit(send_to_itself, ring, EXIT_CODE_BUG, "rank != ring->rank");
     support_expect_exit(receive_from_outside, ring, EXIT_CODE_BUG, "place < ring->size");
     ring_close(ring);
 }
@@ -267,7 +267,7 @@ static void test_timed_messages_arrive_and_all_ranks_agree_on_their_time(void **
 {
     (void)state;
     struct ring *ring = ring_open(comm_size(), 0);
-    size_t own = ring_place(ring);
+    size_t own = ring_rank(ring);
     real *memory = memory_take(2 * SMALL, sizeof *memory);
     for (int way = RING_ONE_WAY; ring_size(ring) > 1 && way <= RING_BOTH_WAYS; way++) {
         write_marks(memory, 2 * SMALL, own, RING_KEYS_VALUES, (size_t)way);
@@ -287,7 +287,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mesh_is_groups_of_neighbouring_ranks),
-        cmocka_unit_test(test_neighbourhoods_are_runs_of_places),
+        cmocka_unit_test(test_node_groups_are_runs_of_ring_ranks),
         cmocka_unit_test(test_ring_sum_stays_in_its_group),
         cmocka_unit_test(test_groups_do_not_hear_each_other),
         cmocka_unit_test(test_shift_on_all_channels_at_once),

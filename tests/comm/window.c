@@ -36,7 +36,7 @@ static void test_who_has_waited_sees_what_was_written(void **state)
     (void)state;
     struct ring *ring = ring_open(comm_size(), 0);
     struct window *window = window_open(ring, COUNT);
-    size_t place = ring_place(ring);
+    size_t place = ring_rank(ring);
     size_t previous = (place + ring_size(ring) - 1) % ring_size(ring);
     size_t next = (place + 1) % ring_size(ring);
     for (size_t round = 0; round < ROUNDS; round++) {
@@ -65,7 +65,7 @@ static void test_groups_have_windows_of_their_own(void **state)
     }
     struct ring *ring = ring_open(comm_size() / 2, 0);
     struct window *window = window_open(ring, 1);
-    *window_at(window, ring_place(ring)) = (real)(1 + comm_rank());
+    *window_at(window, ring_rank(ring)) = (real)(1 + comm_rank());
     window_advance(window, 1);
     for (size_t place = 0; place < ring_size(ring); place++) {
         window_await(window, place, 1);

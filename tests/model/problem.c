@@ -77,7 +77,7 @@ static void bind_all(struct problem *problem)
         .key_block = options->key_block,
     };
     batch_bind(&problem->batch, &problem->arena, options->rule, ring_size(problem->ring),
-               ring_place(problem->ring), options->contexts, longest, OBSERVATION_DIM, ACTION_DIM);
+               ring_rank(problem->ring), options->contexts, longest, OBSERVATION_DIM, ACTION_DIM);
     parameters_bind(&problem->weights, &problem->arena, &problem->shape);
     parameters_bind(&problem->gradients, &problem->arena, &problem->shape);
     transformer_bind(&problem->transformer, &problem->arena, &problem->shape, &transformer,

@@ -27,10 +27,10 @@ static void compare(size_t length, size_t heads, enum partition_rule rule, enum 
     dense_close(&dense);
 }
 
-static void compare_lengths(enum partition_rule rule, size_t neighbours_max, const size_t *lengths,
+static void compare_lengths(enum partition_rule rule, size_t node_ranks_max, const size_t *lengths,
                             size_t count)
 {
-    struct ring *ring = ring_open(comm_size(), neighbours_max);
+    struct ring *ring = ring_open(comm_size(), node_ranks_max);
     for (size_t i = 0; i < count; i++) {
         compare(lengths[i], 1, rule, RING_WIRE_F32, ring);
         compare(lengths[i], 4, rule, RING_WIRE_F32, ring);
@@ -39,11 +39,11 @@ static void compare_lengths(enum partition_rule rule, size_t neighbours_max, con
 }
 
 /* What travels where depends on the neighbourhoods, not on the length. */
-static void compare_few_lengths(size_t neighbours_max)
+static void compare_few_lengths(size_t node_ranks_max)
 {
     static const size_t lengths[] = {1, 7, 301};
-    compare_lengths(PARTITION_ZIGZAG, neighbours_max, lengths, sizeof lengths / sizeof lengths[0]);
-    compare_lengths(PARTITION_CONTIGUOUS, neighbours_max, lengths,
+    compare_lengths(PARTITION_ZIGZAG, node_ranks_max, lengths, sizeof lengths / sizeof lengths[0]);
+    compare_lengths(PARTITION_CONTIGUOUS, node_ranks_max, lengths,
                     sizeof lengths / sizeof lengths[0]);
 }
 
@@ -101,8 +101,8 @@ static void compare_threads(size_t length, size_t heads, enum partition_rule rul
 static void test_ring_attention_is_the_same_to_the_bit_for_any_number_of_threads(void **state)
 {
     (void)state;
-    for (size_t neighbours_max = 0; neighbours_max <= 2; neighbours_max++) {
-        struct ring *ring = ring_open(comm_size(), neighbours_max);
+    for (size_t node_ranks_max = 0; node_ranks_max <= 2; node_ranks_max++) {
+        struct ring *ring = ring_open(comm_size(), node_ranks_max);
         compare_threads(301, 1, PARTITION_ZIGZAG, ring);
         compare_threads(1000, 3, PARTITION_ZIGZAG, ring);
         compare_threads(301, 2, PARTITION_CONTIGUOUS, ring);
@@ -114,8 +114,8 @@ static void test_ring_attention_is_the_same_to_the_bit_for_any_number_of_threads
 static void test_wire_of_half_the_bytes_only_rounds(void **state)
 {
     (void)state;
-    for (size_t neighbours_max = 1; neighbours_max <= 2; neighbours_max++) {
-        struct ring *ring = ring_open(comm_size(), neighbours_max);
+    for (size_t node_ranks_max = 1; node_ranks_max <= 2; node_ranks_max++) {
+        struct ring *ring = ring_open(comm_size(), node_ranks_max);
         compare(7, 4, PARTITION_ZIGZAG, RING_WIRE_BF16, ring);
         compare(301, 4, PARTITION_ZIGZAG, RING_WIRE_BF16, ring);
         compare(301, 1, PARTITION_CONTIGUOUS, RING_WIRE_BF16, ring);

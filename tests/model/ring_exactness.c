@@ -20,9 +20,9 @@ static const char *rule_name(enum partition_rule rule)
 /* The largest errors over all ranks, for rings of `size` ranks side by side. */
 static void errors_of_ring(double errors[SHARDED_RESULTS], const struct dense *dense,
                            const struct sharded_options *options, size_t size,
-                           size_t neighbours_max)
+                           size_t node_ranks_max)
 {
-    struct ring *ring = ring_open(size, neighbours_max);
+    struct ring *ring = ring_open(size, node_ranks_max);
     struct sharded sharded;
     sharded_open(&sharded, dense, options, ring);
     sharded_compute(&sharded);
@@ -32,9 +32,9 @@ static void errors_of_ring(double errors[SHARDED_RESULTS], const struct dense *d
     ring_close(ring);
 }
 
-static const char *way_name(size_t neighbours_max)
+static const char *way_name(size_t node_ranks_max)
 {
-    switch (neighbours_max) {
+    switch (node_ranks_max) {
     case 0:
         return "in place";
     case 1:
@@ -44,31 +44,31 @@ static const char *way_name(size_t neighbours_max)
     }
 }
 
-static void say(const struct sharded_options *options, size_t size, size_t neighbours_max,
+static void say(const struct sharded_options *options, size_t size, size_t node_ranks_max,
                 const double errors[SHARDED_RESULTS])
 {
     if (comm_rank() == 0) {
         print_message("%-8s %-10s %-8s %2zu ranks: output %.2e, d_query %.2e, d_key %.2e, d_value "
                       "%.2e\n",
                       attention_kernel_name(options->kernel), rule_name(options->rule),
-                      way_name(neighbours_max), size, errors[SHARDED_OUTPUT],
+                      way_name(node_ranks_max), size, errors[SHARDED_OUTPUT],
                       errors[SHARDED_D_QUERY], errors[SHARDED_D_KEY], errors[SHARDED_D_VALUE]);
     }
 }
 
 static void expect_flat(const struct dense *dense, const struct sharded_options *options,
-                        size_t neighbours_max)
+                        size_t node_ranks_max)
 {
     double alone[SHARDED_RESULTS];
-    errors_of_ring(alone, dense, options, 1, neighbours_max);
-    say(options, 1, neighbours_max, alone);
+    errors_of_ring(alone, dense, options, 1, node_ranks_max);
+    say(options, 1, node_ranks_max, alone);
     for (size_t i = 0; i < SHARDED_RESULTS; i++) {
         assert_true(alone[i] <= error_of_one_rank);
     }
     for (size_t size = 2; size <= comm_size(); size *= 2) {
         double errors[SHARDED_RESULTS];
-        errors_of_ring(errors, dense, options, size, neighbours_max);
-        say(options, size, neighbours_max, errors);
+        errors_of_ring(errors, dense, options, size, node_ranks_max);
+        say(options, size, node_ranks_max, errors);
         for (size_t i = 0; i < SHARDED_RESULTS; i++) {
             if (!(errors[i] <= growth_allowed * alone[i])) {
                 fail_msg("%s: found an error of %g on %zu ranks, expected at most %g times that of "

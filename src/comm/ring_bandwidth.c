@@ -1,13 +1,13 @@
-#include "comm/ring_speed.h"
+#include "comm/ring_bandwidth.h"
 
 #include "base/clock.h"
 #include "comm/comm.h"
 
 static double time_exchange(struct ring *ring, real *memory, size_t count)
 {
-    size_t places = ring_size(ring);
-    size_t next = (ring_place(ring) + 1) % places;
-    size_t previous = (ring_place(ring) + places - 1) % places;
+    size_t ranks = ring_size(ring);
+    size_t next = (ring_rank(ring) + 1) % ranks;
+    size_t previous = (ring_rank(ring) + ranks - 1) % ranks;
     comm_barrier();
     double begun = clock_seconds();
     ring_receive(ring, RING_KEYS_VALUES, previous, 0, memory + count, count);
@@ -31,22 +31,22 @@ double ring_bandwidth(struct ring *ring, real *memory, size_t count, size_t repe
     return best;
 }
 
-static void send(struct ring *ring, size_t place, const real *memory, size_t count)
+static void send(struct ring *ring, size_t rank, const real *memory, size_t count)
 {
-    ring_send(ring, RING_KEYS_VALUES, place, 0, memory, count);
+    ring_send(ring, RING_KEYS_VALUES, rank, 0, memory, count);
     (void)ring_wait_sends(ring, RING_KEYS_VALUES);
 }
 
-static void receive(struct ring *ring, size_t place, real *memory, size_t count)
+static void receive(struct ring *ring, size_t rank, real *memory, size_t count)
 {
-    ring_receive(ring, RING_KEYS_VALUES, place, 0, memory, count);
+    ring_receive(ring, RING_KEYS_VALUES, rank, 0, memory, count);
     (void)ring_wait_receives(ring, RING_KEYS_VALUES);
 }
 
-/* Two messages between this place, one of the first two, and the other. */
+/* Two messages between this rank, one of the first two, and the other. */
 static void there_and_back(struct ring *ring, enum ring_way way, real *memory, size_t count)
 {
-    size_t other = 1 - ring_place(ring);
+    size_t other = 1 - ring_rank(ring);
     if (way == RING_BOTH_WAYS) {
         ring_receive(ring, RING_KEYS_VALUES, other, 0, memory + count, count);
         ring_send(ring, RING_KEYS_VALUES, other, 0, memory, count);
@@ -66,7 +66,7 @@ double ring_message_seconds(struct ring *ring, enum ring_way way, real *memory, 
     double seconds = 0.0;
     invariant(ring_size(ring) > 1 && ring_group_count(ring) == 1);
     comm_barrier();
-    if (ring_place(ring) < 2) {
+    if (ring_rank(ring) < 2) {
         double begun = clock_seconds();
         for (size_t i = 0; i < rounds; i++) {
             there_and_back(ring, way, memory, count);
