@@ -18,7 +18,7 @@
 #include "envs/inertia.h"
 #include "eval/rollout.h"
 #include "eval/score.h"
-#include "math/attention.h"
+#include "math/attention_block.h"
 
 enum { EVALUATION_TRIALS_MAX = 1024 };
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "behaviours/behaviour.h"
-#include "math/attention.h"
+#include "math/attention_block.h"
 
 /* Counts are at least 1; what is pointed at is borrowed while the behaviour lives. */
 struct policy_behaviour_options {

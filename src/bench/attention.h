@@ -11,7 +11,7 @@
 
 #include "base/fatal.h"
 #include "context/partition.h"
-#include "math/attention.h"
+#include "math/attention_block.h"
 #include "model/ring_journey.h"
 
 struct bench_attention_options {

@@ -12,7 +12,7 @@
 
 #include "base/fatal.h"
 #include "bench/subject.h"
-#include "math/attention.h"
+#include "math/attention_block.h"
 #include "model/shape.h"
 
 enum { BENCH_DECODE_ROWS = 4 };

@@ -5,7 +5,7 @@
 #include "bench/median.h"
 #include "comm/comm.h"
 #include "comm/ring_bandwidth.h"
-#include "math/attention.h"
+#include "math/attention_block.h"
 #include "math/gemm.h"
 #include "math/peak.h"
 

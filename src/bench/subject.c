@@ -37,7 +37,7 @@ static void subject_bind(struct bench_subject *subject,
     subject->output = arena_take(arena, rows * width, sizeof(real));
     subject->d_output = arena_take(arena, rows * width, sizeof(real));
     subject->d_query = arena_take(arena, rows * width, sizeof(real));
-    subject->log_sum = arena_take(arena, rows * options->heads, sizeof(real));
+    subject->logsumexp = arena_take(arena, rows * options->heads, sizeof(real));
     ring_attention_bind(&subject->attention, arena, &attention, ring, workers);
     subject->rows = rows;
 }
@@ -74,14 +74,14 @@ void bench_subject_close(struct bench_subject *subject)
 
 void bench_subject_forward(struct bench_subject *subject)
 {
-    ring_attention_forward(subject->output, subject->log_sum, &subject->attention, subject->query,
+    ring_attention_forward(subject->output, subject->logsumexp, &subject->attention, subject->query,
                            &subject->batch);
 }
 
 void bench_subject_backward(struct bench_subject *subject)
 {
     ring_attention_backward(subject->d_query, &subject->attention, subject->d_output,
-                            subject->output, subject->log_sum, subject->query, &subject->batch);
+                            subject->output, subject->logsumexp, subject->query, &subject->batch);
 }
 
 double bench_subject_seconds(void (*run)(struct bench_subject *subject),

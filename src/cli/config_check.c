@@ -8,7 +8,7 @@
 #include "cli/config_value.h"
 #include "context/layout.h"
 #include "envs/camera.h"
-#include "math/attention.h"
+#include "math/attention_block.h"
 
 static const double explore_max = 10.0;
 

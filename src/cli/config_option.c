@@ -15,7 +15,7 @@
 #include "eval/film.h"
 #include "eval/recording.h"
 #include "math/activation.h"
-#include "math/attention.h"
+#include "math/attention_block.h"
 #include "model/ring_journey.h"
 #include "model/shape.h"
 #include "optim/schedule.h"

@@ -46,94 +46,93 @@ static size_t row_stride(size_t width)
 }
 
 /* Each part begins with a cache line. */
-size_t attention_cache_scratch_size(size_t width)
+size_t attention_cache_workspace_size(size_t width)
 {
     return ATTENTION_CACHE_QUERIES *
                (2 * row_stride(width) + ATTENTION_CACHE_LANES + ATTENTION_CACHE_BLOCK) +
            ATTENTION_CACHE_LANES;
 }
 
-void attention_cache_scratch_bind(struct attention_cache_scratch *scratch, real *memory,
-                                  size_t width, enum attention_choice kernel)
+void attention_cache_workspace_bind(struct attention_cache_workspace *workspace, real *memory,
+                                    size_t width, enum attention_choice kernel)
 {
     const size_t queries = ATTENTION_CACHE_QUERIES;
-    *scratch = (struct attention_cache_scratch){
+    *workspace = (struct attention_cache_workspace){
         .kernel = attention_kernel_find(kernel),
         .width = width,
         .query = memory,
         .output = memory + queries * row_stride(width),
         .sum = memory + queries * 2 * row_stride(width),
     };
-    scratch->scores = scratch->sum + queries * ATTENTION_CACHE_LANES;
-    scratch->maximum = scratch->scores + queries * ATTENTION_CACHE_BLOCK;
-    invariant(scratch->kernel != NULL);
+    workspace->scores = workspace->sum + queries * ATTENTION_CACHE_LANES;
+    workspace->maximum = workspace->scores + queries * ATTENTION_CACHE_BLOCK;
+    invariant(workspace->kernel != NULL);
 }
 
 /* --- Looking back ----------------------------------------------------------------------------- */
 
 /* Nothing has been seen yet; the queries are transposed and scaled, also into base 2. */
-static struct attention_cache_group begin(const struct attention_cache_scratch *scratch,
-                                          const struct attention_queries *queries)
+static struct attention_cache_queries begin(const struct attention_cache_workspace *workspace,
+                                            const struct attention_queries *queries)
 {
-    struct attention_cache_group group = {
+    struct attention_cache_queries panel = {
         .count = queries->count,
         .position = queries->position,
         .width = queries->width,
         .row_stride = row_stride(queries->width),
-        .query = scratch->query,
-        .output = scratch->output,
-        .maximum = scratch->maximum,
-        .sum = scratch->sum,
-        .scores = scratch->scores,
+        .query = workspace->query,
+        .output = workspace->output,
+        .maximum = workspace->maximum,
+        .sum = workspace->sum,
+        .scores = workspace->scores,
     };
     real scale = (real)(log2_e / sqrt((double)queries->width));
     for (size_t i = 0; i < queries->count; i++) {
         for (size_t column = 0; column < queries->width; column++) {
-            scratch->query[column * queries->count + i] =
+            workspace->query[column * queries->count + i] =
                 scale * queries->query[i * queries->stride + column];
         }
-        group.maximum[i] = ATTENTION_LEAST_MAXIMUM;
+        panel.maximum[i] = ATTENTION_LEAST_MAXIMUM;
     }
-    memset(group.output, 0, queries->count * group.row_stride * sizeof *group.output);
-    memset(group.sum, 0, queries->count * ATTENTION_CACHE_LANES * sizeof *group.sum);
-    return group;
+    memset(panel.output, 0, queries->count * panel.row_stride * sizeof *panel.output);
+    memset(panel.sum, 0, queries->count * ATTENTION_CACHE_LANES * sizeof *panel.sum);
+    return panel;
 }
 
 /* Every query has seen its own key, so no sum is 0. */
-static void finish(real *output, size_t output_stride, const struct attention_cache_group *group)
+static void finish(real *output, size_t output_stride, const struct attention_cache_queries *panel)
 {
-    for (size_t i = 0; i < group->count; i++) {
+    for (size_t i = 0; i < panel->count; i++) {
         real sum = 0;
         for (size_t lane = 0; lane < ATTENTION_CACHE_LANES; lane++) {
-            sum += group->sum[i * ATTENTION_CACHE_LANES + lane];
+            sum += panel->sum[i * ATTENTION_CACHE_LANES + lane];
         }
-        for (size_t column = 0; column < group->width; column++) {
+        for (size_t column = 0; column < panel->width; column++) {
             output[i * output_stride + column] =
-                group->output[i * group->row_stride + column] * (1 / sum);
+                panel->output[i * panel->row_stride + column] * (1 / sum);
         }
     }
 }
 
-void attention_cache_look_back(real *output, size_t output_stride,
-                               const struct attention_cache *cache,
-                               const struct attention_queries *queries,
-                               struct attention_cache_scratch *scratch)
+void attention_cache_attend(real *output, size_t output_stride, const struct attention_cache *cache,
+                            const struct attention_queries *queries,
+                            struct attention_cache_workspace *workspace)
 {
     size_t width = cache->width;
     size_t end = queries->position + queries->count;
     invariant(queries->count <= ATTENTION_CACHE_QUERIES && end <= cache->count);
-    invariant(queries->width == width && scratch->width == width);
-    struct attention_cache_group group = begin(scratch, queries);
+    invariant(queries->width == width && workspace->width == width);
+    struct attention_cache_queries panel = begin(workspace, queries);
     for (size_t first = 0; first < end; first += ATTENTION_CACHE_BLOCK) {
         size_t left = end - first;
         const real *key = cache->blocks + first / ATTENTION_CACHE_BLOCK * block_size(width);
-        scratch->kernel->absorb_cache(
-            &group, &(struct attention_cache_block){
+        workspace->kernel->update_cache(
+            &panel, &(struct attention_cache_block){
                         .key = key,
                         .value = key + ATTENTION_CACHE_BLOCK * width,
                         .count = left < ATTENTION_CACHE_BLOCK ? left : ATTENTION_CACHE_BLOCK,
                         .position = first,
                     });
     }
-    finish(output, output_stride, &group);
+    finish(output, output_stride, &panel);
 }

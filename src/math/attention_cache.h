@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #include "base/real.h"
-#include "math/attention.h"
+#include "math/attention_block.h"
 
 enum {
     ATTENTION_CACHE_BLOCK = 64,  /* tokens */
@@ -30,24 +30,23 @@ size_t attention_cache_size(size_t tokens, size_t width);
 /* Put keys behind those that are there; their position must be the cache's count. */
 void attention_cache_append(struct attention_cache *cache, const struct attention_keys *keys);
 
-/* Room for the queries of one head; attention_cache_scratch_size reals, made by
- * attention_cache_scratch_bind. A kernel that this processor cannot run is an invariant. */
-struct attention_cache_scratch {
+/* Room for the queries of one head; attention_cache_workspace_size reals, made by
+ * attention_cache_workspace_bind. A kernel that this processor cannot run is an invariant. */
+struct attention_cache_workspace {
     const struct attention_kernel *kernel;
     size_t width;
-    real *query, *output, *maximum, *sum, *scores; /* see struct attention_cache_group */
+    real *query, *output, *maximum, *sum, *scores; /* see struct attention_cache_queries */
 };
 
-size_t attention_cache_scratch_size(size_t width);
-void attention_cache_scratch_bind(struct attention_cache_scratch *scratch, real *memory,
-                                  size_t width, enum attention_choice kernel);
+size_t attention_cache_workspace_size(size_t width);
+void attention_cache_workspace_bind(struct attention_cache_workspace *workspace, real *memory,
+                                    size_t width, enum attention_choice kernel);
 
 /* output (query count x width, row stride output_stride) = attention of at most
  * ATTENTION_CACHE_QUERIES queries to the cache's tokens up to each one's own position, which is in
  * the cache. Cost 4 * queries * tokens * width flops, and one reading of the cache. */
-void attention_cache_look_back(real *output, size_t output_stride,
-                               const struct attention_cache *cache,
-                               const struct attention_queries *queries,
-                               struct attention_cache_scratch *scratch);
+void attention_cache_attend(real *output, size_t output_stride, const struct attention_cache *cache,
+                            const struct attention_queries *queries,
+                            struct attention_cache_workspace *workspace);
 
 #endif

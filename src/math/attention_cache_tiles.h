@@ -59,11 +59,11 @@ VECTOR_INLINE void score_tile(real *scores, const real *key, const real *query, 
     }
 }
 
-VECTOR_INLINE void score_block(const struct attention_cache_group *group,
+VECTOR_INLINE void score_block(const struct attention_cache_queries *panel,
                                const struct attention_cache_block *block, size_t count)
 {
     for (size_t token = 0; token < ATTENTION_CACHE_BLOCK; token += CACHE_TILE * VECTOR_LANES) {
-        score_tile(group->scores + token, block->key + token, group->query, group->width, count);
+        score_tile(panel->scores + token, block->key + token, panel->query, panel->width, count);
     }
 }
 
@@ -84,31 +84,31 @@ static real largest_lane(vector a)
 }
 
 /* A query's maximum becomes `raised`, and what it has gathered is rescaled. */
-static void raise_cache_maximum(const struct attention_cache_group *group, size_t i, real raised)
+static void raise_cache_maximum(const struct attention_cache_queries *panel, size_t i, real raised)
 {
-    vector factor = vector_exponential_base2(vector_all(group->maximum[i] - raised));
-    real *sum = group->sum + i * ATTENTION_CACHE_LANES;
+    vector factor = vector_exponential_base2(vector_all(panel->maximum[i] - raised));
+    real *sum = panel->sum + i * ATTENTION_CACHE_LANES;
     vector_store(sum, factor * vector_load(sum));
-    for (size_t column = 0; column < group->width; column += VECTOR_LANES) {
-        real *output = group->output + i * group->row_stride + column;
+    for (size_t column = 0; column < panel->width; column += VECTOR_LANES) {
+        real *output = panel->output + i * panel->row_stride + column;
         vector_store(output, factor * vector_load(output));
     }
-    group->maximum[i] = raised;
+    panel->maximum[i] = raised;
 }
 
 /* One query's scores become 2^(score - maximum), and are added up. */
-VECTOR_INLINE void exponentiate_cache(const struct attention_cache_group *group, size_t i)
+VECTOR_INLINE void exponentiate_cache(const struct attention_cache_queries *panel, size_t i)
 {
-    real *scores = group->scores + i * ATTENTION_CACHE_BLOCK;
-    real *sum = group->sum + i * ATTENTION_CACHE_LANES;
+    real *scores = panel->scores + i * ATTENTION_CACHE_BLOCK;
+    real *sum = panel->sum + i * ATTENTION_CACHE_LANES;
     vector most = vector_load(scores);
     for (size_t v = 1; v < CACHE_VECTORS; v++) {
         most = vector_maximum(vector_load(scores + v * VECTOR_LANES), most);
     }
-    if (vector_any_greater(most, vector_all(group->maximum[i] + cache_slack))) {
-        raise_cache_maximum(group, i, largest_lane(most));
+    if (vector_any_greater(most, vector_all(panel->maximum[i] + cache_slack))) {
+        raise_cache_maximum(panel, i, largest_lane(most));
     }
-    vector maximum = vector_all(group->maximum[i]);
+    vector maximum = vector_all(panel->maximum[i]);
     vector total = vector_load(sum);
     for (size_t v = 0; v < CACHE_VECTORS; v++) {
         real *score = scores + v * VECTOR_LANES;
@@ -123,12 +123,12 @@ VECTOR_INLINE void exponentiate_cache(const struct attention_cache_group *group,
 
 /* output += weights . values, a tile of columns. The sums of one token after another wait for each
  * other, so narrow tiles keep several. The last three are constants where this is called. */
-VECTOR_INLINE void gather_tile(const struct attention_cache_group *group,
+VECTOR_INLINE void gather_tile(const struct attention_cache_queries *panel,
                                const struct attention_cache_block *block, size_t column,
                                size_t count, size_t vectors, size_t chains)
 {
-    const size_t width = group->width;
-    const real *weights = group->scores;
+    const size_t width = panel->width;
+    const real *weights = panel->scores;
     const real *value = block->value + column;
     vector sum[CACHE_TILE][ATTENTION_CACHE_QUERIES][CACHE_TILE];
     for (size_t c = 0; c < chains; c++) {
@@ -164,7 +164,7 @@ VECTOR_INLINE void gather_tile(const struct attention_cache_group *group,
     }
     for (size_t i = 0; i < count; i++) {
         for (size_t v = 0; v < vectors; v++) {
-            real *to = group->output + i * group->row_stride + column + v * VECTOR_LANES;
+            real *to = panel->output + i * panel->row_stride + column + v * VECTOR_LANES;
             vector total = vector_load(to);
             for (size_t c = 0; c < chains; c++) {
                 total = total + sum[c][i][v];
@@ -175,53 +175,53 @@ VECTOR_INLINE void gather_tile(const struct attention_cache_group *group,
 }
 
 /* All columns of tiles. Lanes behind the width gather numbers of no meaning, each its own. */
-VECTOR_INLINE void gather_block(const struct attention_cache_group *group,
+VECTOR_INLINE void gather_block(const struct attention_cache_queries *panel,
                                 const struct attention_cache_block *block, size_t count)
 {
-    size_t end = (group->width + VECTOR_LANES - 1) / VECTOR_LANES * VECTOR_LANES;
+    size_t end = (panel->width + VECTOR_LANES - 1) / VECTOR_LANES * VECTOR_LANES;
     size_t column = 0;
     for (; column + CACHE_TILE * VECTOR_LANES <= end; column += CACHE_TILE * VECTOR_LANES) {
-        gather_tile(group, block, column, count, CACHE_TILE, 1);
+        gather_tile(panel, block, column, count, CACHE_TILE, 1);
     }
     for (; column + 2 * VECTOR_LANES <= end; column += 2 * VECTOR_LANES) {
-        gather_tile(group, block, column, count, 2, CACHE_TILE / 2);
+        gather_tile(panel, block, column, count, 2, CACHE_TILE / 2);
     }
     for (; column < end; column += VECTOR_LANES) {
-        gather_tile(group, block, column, count, 1, CACHE_TILE);
+        gather_tile(panel, block, column, count, 1, CACHE_TILE);
     }
 }
 
 /* --- All of it -------------------------------------------------------------------------------- */
 
-VECTOR_INLINE void absorb_cache_count(const struct attention_cache_group *group,
+VECTOR_INLINE void update_cache_count(const struct attention_cache_queries *panel,
                                       const struct attention_cache_block *block, size_t count)
 {
-    score_block(group, block, count);
-    attention_cache_mask(group, block);
+    score_block(panel, block, count);
+    attention_cache_mask(panel, block);
     for (size_t i = 0; i < count; i++) {
-        exponentiate_cache(group, i);
+        exponentiate_cache(panel, i);
     }
-    gather_block(group, block, count);
+    gather_block(panel, block, count);
 }
 
-static void absorb_cache(const struct attention_cache_group *group,
+static void update_cache(const struct attention_cache_queries *panel,
                          const struct attention_cache_block *block)
 {
-    switch (group->count) {
+    switch (panel->count) {
     case 1:
-        absorb_cache_count(group, block, 1);
+        update_cache_count(panel, block, 1);
         break;
     case 2:
-        absorb_cache_count(group, block, 2);
+        update_cache_count(panel, block, 2);
         break;
     case 3:
-        absorb_cache_count(group, block, 3);
+        update_cache_count(panel, block, 3);
         break;
     case 4:
-        absorb_cache_count(group, block, 4);
+        update_cache_count(panel, block, 4);
         break;
     default:
-        absorb_cache_count(group, block, ATTENTION_CACHE_QUERIES);
+        update_cache_count(panel, block, ATTENTION_CACHE_QUERIES);
         break;
     }
 }

@@ -1,14 +1,16 @@
-/* What a kernel of blockwise attention must do; math/attention.c and attention_load.c do the rest.
+/* What a kernel of blockwise attention must do; math/attention.c and attention_block_load.c do the
+ * rest.
  *
- * A block of queries is computed in groups, whose queries lie side by side along the vector lanes.
- * All memory but the keys and values is scratch (attention_scratch.c), padded to whole vectors. */
+ * A block of queries is computed in panels, whose queries lie side by side along the vector lanes.
+ * All memory but the keys and values is workspace (attention_workspace.c), padded to whole vectors.
+ */
 #ifndef CHAINRING_MATH_ATTENTION_KERNEL_H
 #define CHAINRING_MATH_ATTENTION_KERNEL_H
 
 #include <stddef.h>
 
 #include "base/real.h"
-#include "math/attention.h"
+#include "math/attention_block.h"
 #include "math/attention_cache.h"
 
 /* A masked score lies far below the least maximum, so that it counts 2^-huge = 0 even for a query
@@ -17,7 +19,7 @@
 #define ATTENTION_LEAST_MAXIMUM ((real)-5e29)
 
 /* Some queries side by side: one lane each; lanes from count on are zero and of no meaning. */
-struct attention_group {
+struct query_panel {
     size_t count;
     size_t position;           /* of the first query */
     size_t width;              /* of the head */
@@ -28,13 +30,13 @@ struct attention_group {
     real *maximum, *sum;       /* (lanes) */
     const real *d_output;      /* (width x lanes) */
     real *d_query;             /* (width x lanes), += , not yet divided by sqrt(width) */
-    const real *log_sum;       /* (lanes) */
+    const real *logsumexp;     /* (lanes) */
     const real *delta;         /* (lanes): d_output . output */
     const real *query_rows;    /* (count x row_stride), divided by sqrt(width) */
     const real *d_output_rows; /* (count x row_stride) */
 };
 
-/* Room for one group and one block of keys. */
+/* Room for one panel and one block of keys. */
 struct attention_work {
     real *scores;          /* (key count x lanes) */
     real *score_gradients; /* (key count x lanes) */
@@ -43,24 +45,24 @@ struct attention_work {
     size_t key_count;      /* of the whole block */
     /* For what the kernel keeps of the block: its keys and values in whole vectors x row_stride. */
     real *key_panels, *value_panels, *column_panels;
-    /* The block that comes next, if any: each group brings its share near the processor. */
+    /* The block that comes next, if any: each panel brings its share near the processor. */
     struct attention_keys next;
     size_t share, shares;
 };
 
-/* One direction: a block of keys is loaded, then groups of queries meet it, or its first keys. */
-struct attention_pass {
+/* One direction: a block of keys is loaded, then panels of queries meet it, or its first keys. */
+struct attention_direction {
     void (*load)(const struct attention_work *work, const struct attention_keys *block,
                  size_t width); /* NULL: nothing to do */
-    void (*meet)(const struct attention_group *group, const struct attention_work *work,
-                 const struct attention_keys *keys);
+    void (*update)(const struct query_panel *panel, const struct attention_work *work,
+                   const struct attention_keys *keys);
 };
 
 enum { ATTENTION_CACHE_LANES = 64 / sizeof(real) }; /* as wide as any vector */
 
 /* The newest queries of one head, which meet its cache block by block; their number is that of a
  * step, so it is no multiple of anything. */
-struct attention_cache_group {
+struct attention_cache_queries {
     size_t count;
     size_t position; /* of the first query */
     size_t width;
@@ -82,11 +84,11 @@ struct attention_cache_block {
 
 struct attention_kernel {
     const char *name;
-    size_t lanes;  /* of a group */
-    size_t vector; /* rows and lanes are padded to multiples of this */
-    size_t stair;  /* queries that the diagonal goes past at once: whole vectors */
-    struct attention_pass forward, backward;
-    void (*absorb_cache)(const struct attention_cache_group *group,
+    size_t lanes;         /* of a panel */
+    size_t vector;        /* rows and lanes are padded to multiples of this */
+    size_t diagonal_step; /* queries that the diagonal goes past at once: whole vectors */
+    struct attention_direction forward, backward;
+    void (*update_cache)(const struct attention_cache_queries *panel,
                          const struct attention_cache_block *block);
     /* The most operations that these instructions do in a second: `rounds` of them in registers
      * only. Returns how many floating-point operations these were. */
@@ -104,14 +106,14 @@ const struct attention_kernel *attention_kernel_find(enum attention_choice choic
 
 /* scores (count x ATTENTION_CACHE_BLOCK): those of keys later than the query, or than all keys,
  * become ATTENTION_MASKED_SCORE. */
-static inline void attention_cache_mask(const struct attention_cache_group *group,
+static inline void attention_cache_mask(const struct attention_cache_queries *panel,
                                         const struct attention_cache_block *block)
 {
-    for (size_t i = 0; i < group->count; i++) {
-        size_t end = group->position + i + 1;
+    for (size_t i = 0; i < panel->count; i++) {
+        size_t end = panel->position + i + 1;
         size_t seen = end > block->position ? end - block->position : 0;
         for (size_t j = seen; j < ATTENTION_CACHE_BLOCK; j++) {
-            group->scores[i * ATTENTION_CACHE_BLOCK + j] = ATTENTION_MASKED_SCORE;
+            panel->scores[i * ATTENTION_CACHE_BLOCK + j] = ATTENTION_MASKED_SCORE;
         }
     }
 }

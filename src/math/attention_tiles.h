@@ -10,39 +10,39 @@
 #include "math/panel.h"
 #include "math/tile.h"
 
-/* Queries of a group: the row stride of scores and of all that is transposed. Narrow stairs down
+/* Queries of a panel: the row stride of scores and of all that is transposed. Narrow steps down
  * the diagonal leave little to be computed in vain, but sums of few products. */
-enum { GROUP_LANES = 48, STAIR_LANES = 16 };
+enum { PANEL_QUERIES = 48, DIAGONAL_STEP = 16 };
 
-static const struct tile_steps score_steps = {.row = GROUP_LANES, .depth = 1};
+static const struct tile_steps score_steps = {.row = PANEL_QUERIES, .depth = 1};
 
 /* A tile of scores: TILE_ROWS keys from `key` on, and whole vectors of queries from `lane` on. */
 struct key_tile {
-    const struct attention_group *group;
+    const struct query_panel *panel;
     const struct attention_keys *keys;
     size_t key, lane;
 };
 
 /* --- Scores ----------------------------------------------------------------------------------- */
 
-/* How many of a group's queries, its first ones, do not see a key; no one sees one that is not. */
-static size_t hidden_lanes(const struct key_tile *tile, size_t key)
+/* How many of a panel's queries, its first ones, do not see a key; no one sees one that is not. */
+static size_t masked_lanes(const struct key_tile *tile, size_t key)
 {
     size_t position = tile->keys->position + key;
     if (key >= tile->keys->count) {
-        return GROUP_LANES;
+        return PANEL_QUERIES;
     }
-    return position > tile->group->position ? position - tile->group->position : 0;
+    return position > tile->panel->position ? position - tile->panel->position : 0;
 }
 
 /* Queries that do not see a key get a score of it that counts nothing. */
-VECTOR_INLINE void hide_keys(vector *score, const struct key_tile *tile, int vectors)
+VECTOR_INLINE void mask_keys(vector *score, const struct key_tile *tile, int vectors)
 {
     static const real numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     vector number = vector_load(numbers);
     VECTOR_UNROLL
     for (int row = 0; row < TILE_ROWS; row++) {
-        real hidden = (real)hidden_lanes(tile, tile->key + (size_t)row) - (real)tile->lane;
+        real hidden = (real)masked_lanes(tile, tile->key + (size_t)row) - (real)tile->lane;
         for (int i = 0; i < vectors; i++) {
             vector first = vector_all(hidden - (real)(i * VECTOR_LANES));
             score[row * vectors + i] = vector_where_greater(
@@ -55,7 +55,7 @@ VECTOR_INLINE void hide_keys(vector *score, const struct key_tile *tile, int vec
 VECTOR_INLINE void multiply_keys(vector *sum, const real *panels, const real *columns,
                                  const real *less, const struct key_tile *tile, int vectors)
 {
-    size_t width = tile->group->width;
+    size_t width = tile->panel->width;
     size_t panel = tile->key / VECTOR_LANES * VECTOR_LANES;
     for (int i = 0; i < vectors; i++) {
         vector start = vector_all(0) - vector_load(less + tile->lane + i * VECTOR_LANES);
@@ -64,22 +64,22 @@ VECTOR_INLINE void multiply_keys(vector *sum, const real *panels, const real *co
         }
     }
     tile_accumulate(sum, panels + panel * width + (tile->key - panel), panel_steps,
-                    columns + tile->lane, GROUP_LANES, width, TILE_ROWS, vectors);
+                    columns + tile->lane, PANEL_QUERIES, width, TILE_ROWS, vectors);
 }
 
 /* Where scores of a tile are kept. */
 VECTOR_INLINE size_t score_at(const struct key_tile *tile, int row, int i)
 {
-    return (tile->key + (size_t)row) * GROUP_LANES + tile->lane + (size_t)i * VECTOR_LANES;
+    return (tile->key + (size_t)row) * PANEL_QUERIES + tile->lane + (size_t)i * VECTOR_LANES;
 }
 
 /* power and scores = 2^(score - less), 0 where a query does not see a key. */
 VECTOR_INLINE void exponentiate(vector *power, const struct attention_work *work, const real *less,
                                 const struct key_tile *tile, int vectors)
 {
-    multiply_keys(power, work->key_panels, tile->group->query, less, tile, vectors);
-    if (hidden_lanes(tile, tile->key + TILE_ROWS - 1) > tile->lane) {
-        hide_keys(power, tile, vectors);
+    multiply_keys(power, work->key_panels, tile->panel->query, less, tile, vectors);
+    if (masked_lanes(tile, tile->key + TILE_ROWS - 1) > tile->lane) {
+        mask_keys(power, tile, vectors);
     }
     VECTOR_UNROLL
     for (int row = 0; row < TILE_ROWS; row++) {
@@ -95,17 +95,17 @@ VECTOR_INLINE void exponentiate(vector *power, const struct attention_work *work
 VECTOR_INLINE void gather_keys(real *out, const struct attention_work *work, const real *weights,
                                const struct key_tile *tile, int vectors)
 {
-    for (size_t column = 0; column < tile->group->width; column += TILE_ROWS) {
+    for (size_t column = 0; column < tile->panel->width; column += TILE_ROWS) {
         size_t panel = column / VECTOR_LANES * VECTOR_LANES;
-        tile_add(out + column * GROUP_LANES + tile->lane, GROUP_LANES,
+        tile_add(out + column * PANEL_QUERIES + tile->lane, PANEL_QUERIES,
                  work->column_panels + panel * work->key_count + (column - panel), panel_steps,
-                 weights + tile->lane, GROUP_LANES, tile->keys->count, TILE_ROWS, vectors);
+                 weights + tile->lane, PANEL_QUERIES, tile->keys->count, TILE_ROWS, vectors);
     }
 }
 
-static size_t vectors_from(const struct attention_group *group, size_t lane)
+static size_t vectors_from(const struct query_panel *panel, size_t lane)
 {
-    size_t vectors = (group->count - lane + VECTOR_LANES - 1) / VECTOR_LANES;
+    size_t vectors = (panel->count - lane + VECTOR_LANES - 1) / VECTOR_LANES;
     return vectors < TILE_VECTORS ? vectors : TILE_VECTORS;
 }
 
@@ -117,7 +117,7 @@ static void prefetch_next(const struct key_tile *tile, const struct attention_wo
     size_t row = tile->key + work->share * TILE_ROWS / work->shares;
     size_t end = tile->key + (work->share + 1) * TILE_ROWS / work->shares;
     for (; row < end && row < next->count; row++) {
-        for (size_t column = 0; column < tile->group->width; column += LINE) {
+        for (size_t column = 0; column < tile->panel->width; column += LINE) {
             __builtin_prefetch(next->key + row * next->stride + column, 0, NEAR);
             __builtin_prefetch(next->value + row * next->stride + column, 0, NEAR);
         }
@@ -139,7 +139,7 @@ static const real sum_bound = 65536;
 
 static void rescale(real *rows, size_t count, vector factor)
 {
-    for (size_t row = 0; row < count; row++, rows += GROUP_LANES) {
+    for (size_t row = 0; row < count; row++, rows += PANEL_QUERIES) {
         vector_store(rows, factor * vector_load(rows));
     }
 }
@@ -149,11 +149,11 @@ static void rescale(real *rows, size_t count, vector factor)
 static bool raise_maximum(const struct key_tile *tile, const struct attention_work *work,
                           vector sum, vector *total)
 {
-    static const real zeros[GROUP_LANES] = {0};
+    static const real zeros[PANEL_QUERIES] = {0};
     vector score[TILE_ROWS];
-    multiply_keys(score, work->key_panels, tile->group->query, zeros, tile, 1);
-    hide_keys(score, tile, 1);
-    real *maximum = tile->group->maximum + tile->lane;
+    multiply_keys(score, work->key_panels, tile->panel->query, zeros, tile, 1);
+    mask_keys(score, tile, 1);
+    real *maximum = tile->panel->maximum + tile->lane;
     vector old = vector_load(maximum);
     vector most = old;
     for (int row = 0; row < TILE_ROWS; row++) {
@@ -166,8 +166,8 @@ static bool raise_maximum(const struct key_tile *tile, const struct attention_wo
     vector factor = vector_exponential_base2(old - raised);
     vector_store(maximum, raised);
     *total = factor * *total;
-    rescale(tile->group->sum + tile->lane, 1, factor);
-    rescale(tile->group->output + tile->lane, tile->group->width, factor);
+    rescale(tile->panel->sum + tile->lane, 1, factor);
+    rescale(tile->panel->output + tile->lane, tile->panel->width, factor);
     rescale(work->scores + tile->lane, tile->key, factor);
     return true;
 }
@@ -192,7 +192,7 @@ VECTOR_INLINE void raise_first(const struct key_tile *tile, const struct attenti
     vector sum[TILE_VECTORS];
     bool is_first = false;
     for (int i = 0; i < vectors; i++) {
-        const real *maximum = tile->group->maximum + tile->lane + i * VECTOR_LANES;
+        const real *maximum = tile->panel->maximum + tile->lane + i * VECTOR_LANES;
         sum[i] = vector_all(2 * sum_bound);
         is_first |=
             vector_any_greater(vector_all(ATTENTION_LEAST_MAXIMUM / 2), vector_load(maximum));
@@ -207,7 +207,7 @@ VECTOR_INLINE bool weigh_tile(vector *sum, const struct key_tile *tile,
                               const struct attention_work *work, int vectors)
 {
     vector power[TILE_SUMS];
-    exponentiate(power, work, tile->group->maximum, tile, vectors);
+    exponentiate(power, work, tile->panel->maximum, tile, vectors);
     bool too_large = false;
     for (int i = 0; i < vectors; i++) {
         sum[i] = power[i];
@@ -219,8 +219,8 @@ VECTOR_INLINE bool weigh_tile(vector *sum, const struct key_tile *tile,
     return too_large;
 }
 
-VECTOR_INLINE void absorb_lanes(struct key_tile *tile, const struct attention_work *work,
-                                int vectors)
+VECTOR_INLINE void online_softmax_update_lanes(struct key_tile *tile,
+                                               const struct attention_work *work, int vectors)
 {
     vector total[TILE_VECTORS];
     for (int i = 0; i < vectors; i++) {
@@ -240,26 +240,27 @@ VECTOR_INLINE void absorb_lanes(struct key_tile *tile, const struct attention_wo
         tile->key += TILE_ROWS;
     }
     for (int i = 0; i < vectors; i++) {
-        real *to = tile->group->sum + tile->lane + i * VECTOR_LANES;
+        real *to = tile->panel->sum + tile->lane + i * VECTOR_LANES;
         vector_store(to, vector_load(to) + total[i]);
     }
-    gather_keys(tile->group->output, work, work->scores, tile, vectors);
+    gather_keys(tile->panel->output, work, work->scores, tile, vectors);
 }
 
-static void absorb(const struct attention_group *group, const struct attention_work *work,
-                   const struct attention_keys *keys)
+static void online_softmax_update(const struct query_panel *panel,
+                                  const struct attention_work *work,
+                                  const struct attention_keys *keys)
 {
-    struct key_tile tile = {.group = group, .keys = keys};
-    for (; tile.lane < group->count; tile.lane += TILE_LANES) {
-        switch (vectors_from(group, tile.lane)) {
+    struct key_tile tile = {.panel = panel, .keys = keys};
+    for (; tile.lane < panel->count; tile.lane += TILE_LANES) {
+        switch (vectors_from(panel, tile.lane)) {
         case 1:
-            absorb_lanes(&tile, work, 1);
+            online_softmax_update_lanes(&tile, work, 1);
             break;
         case 2:
-            absorb_lanes(&tile, work, 2);
+            online_softmax_update_lanes(&tile, work, 2);
             break;
         default:
-            absorb_lanes(&tile, work, TILE_VECTORS);
+            online_softmax_update_lanes(&tile, work, TILE_VECTORS);
             break;
         }
     }
@@ -279,11 +280,11 @@ static void load_block_backward(const struct attention_work *work,
 VECTOR_INLINE void differentiate_tile(const struct key_tile *tile,
                                       const struct attention_work *work, int vectors)
 {
-    const struct attention_group *group = tile->group;
+    const struct query_panel *panel = tile->panel;
     vector probability[TILE_SUMS];
-    exponentiate(probability, work, group->log_sum, tile, vectors);
+    exponentiate(probability, work, panel->logsumexp, tile, vectors);
     vector gradient[TILE_SUMS];
-    multiply_keys(gradient, work->value_panels, group->d_output, group->delta, tile, vectors);
+    multiply_keys(gradient, work->value_panels, panel->d_output, panel->delta, tile, vectors);
     VECTOR_UNROLL
     for (int row = 0; row < TILE_ROWS; row++) {
         for (int i = 0; i < vectors; i++) {
@@ -301,53 +302,52 @@ VECTOR_INLINE void differentiate_lanes(struct key_tile *tile, const struct atten
         prefetch_next(tile, work);
         differentiate_tile(tile, work, vectors);
     }
-    gather_keys(tile->group->d_query, work, work->score_gradients, tile, vectors);
+    gather_keys(tile->panel->d_query, work, work->score_gradients, tile, vectors);
 }
 
 /* Some columns of spread_queries, `vectors` wide: tall tiles, then lower ones for what is left. */
 VECTOR_INLINE void spread_columns(real *out, const real *weights, const real *rows,
-                                  const struct attention_group *group, size_t key_count,
-                                  int vectors)
+                                  const struct query_panel *panel, size_t key_count, int vectors)
 {
     enum { TALLEST = 16 }; /* that the compiler makes registers of */
     const int tall = TILE_SUMS / vectors < TALLEST ? TILE_SUMS / vectors : TALLEST;
-    const size_t stride = group->row_stride;
+    const size_t stride = panel->row_stride;
     size_t key = 0;
     for (; key + (size_t)tall <= key_count; key += (size_t)tall) {
-        tile_add(out + key * stride, stride, weights + key * GROUP_LANES, score_steps, rows, stride,
-                 group->count, tall, vectors);
+        tile_add(out + key * stride, stride, weights + key * PANEL_QUERIES, score_steps, rows,
+                 stride, panel->count, tall, vectors);
     }
     for (; key + 2 <= key_count; key += 2) {
-        tile_add(out + key * stride, stride, weights + key * GROUP_LANES, score_steps, rows, stride,
-                 group->count, 2, vectors);
+        tile_add(out + key * stride, stride, weights + key * PANEL_QUERIES, score_steps, rows,
+                 stride, panel->count, 2, vectors);
     }
     for (; key < key_count; key++) {
-        tile_add(out + key * stride, stride, weights + key * GROUP_LANES, score_steps, rows, stride,
-                 group->count, 1, vectors);
+        tile_add(out + key * stride, stride, weights + key * PANEL_QUERIES, score_steps, rows,
+                 stride, panel->count, 1, vectors);
     }
 }
 
 /* out (keys x row_stride) += weights (keys x lanes) . rows (queries x row_stride). The widest tiles
  * are the fastest, but a lone vector at the end is slow. */
 static void spread_queries(real *out, const real *weights, const real *rows,
-                           const struct attention_group *group, size_t key_count)
+                           const struct query_panel *panel, size_t key_count)
 {
-    size_t left = group->row_stride / VECTOR_LANES;
+    size_t left = panel->row_stride / VECTOR_LANES;
     while (left > 0) {
         size_t vectors = left < TILE_VECTORS_MAX ? left : TILE_VECTORS_MAX;
         vectors = left == TILE_VECTORS_MAX + 1 ? TILE_VECTORS_MAX - 1 : vectors;
         switch (vectors) {
         case 1:
-            spread_columns(out, weights, rows, group, key_count, 1);
+            spread_columns(out, weights, rows, panel, key_count, 1);
             break;
         case 2:
-            spread_columns(out, weights, rows, group, key_count, 2);
+            spread_columns(out, weights, rows, panel, key_count, 2);
             break;
         case 3:
-            spread_columns(out, weights, rows, group, key_count, 3);
+            spread_columns(out, weights, rows, panel, key_count, 3);
             break;
         default:
-            spread_columns(out, weights, rows, group, key_count, TILE_VECTORS_MAX);
+            spread_columns(out, weights, rows, panel, key_count, TILE_VECTORS_MAX);
             break;
         }
         out += vectors * VECTOR_LANES;
@@ -356,12 +356,13 @@ static void spread_queries(real *out, const real *weights, const real *rows,
     }
 }
 
-static void absorb_backward(const struct attention_group *group, const struct attention_work *work,
-                            const struct attention_keys *keys)
+static void attention_update_backward(const struct query_panel *panel,
+                                      const struct attention_work *work,
+                                      const struct attention_keys *keys)
 {
-    struct key_tile tile = {.group = group, .keys = keys};
-    for (; tile.lane < group->count; tile.lane += TILE_LANES) {
-        switch (vectors_from(group, tile.lane)) {
+    struct key_tile tile = {.panel = panel, .keys = keys};
+    for (; tile.lane < panel->count; tile.lane += TILE_LANES) {
+        switch (vectors_from(panel, tile.lane)) {
         case 1:
             differentiate_lanes(&tile, work, 1);
             break;
@@ -373,8 +374,8 @@ static void absorb_backward(const struct attention_group *group, const struct at
             break;
         }
     }
-    spread_queries(work->d_value, work->scores, group->d_output_rows, group, keys->count);
-    spread_queries(work->d_key, work->score_gradients, group->query_rows, group, keys->count);
+    spread_queries(work->d_value, work->scores, panel->d_output_rows, panel, keys->count);
+    spread_queries(work->d_key, work->score_gradients, panel->query_rows, panel, keys->count);
 }
 
 /* --- The measure of all this ------------------------------------------------------------------ */
@@ -409,12 +410,12 @@ static double multiply_adds(size_t rounds)
 
 static const struct attention_kernel kernel = {
     .name = VECTOR_NAME,
-    .lanes = GROUP_LANES,
+    .lanes = PANEL_QUERIES,
     .vector = VECTOR_LANES,
-    .stair = STAIR_LANES,
-    .forward = {.load = load_block, .meet = absorb},
-    .backward = {.load = load_block_backward, .meet = absorb_backward},
-    .absorb_cache = absorb_cache,
+    .diagonal_step = DIAGONAL_STEP,
+    .forward = {.load = load_block, .update = online_softmax_update},
+    .backward = {.load = load_block_backward, .update = attention_update_backward},
+    .update_cache = update_cache,
     .multiply_adds = multiply_adds,
 };
 

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-void loss_squash(real *x, size_t count)
+void loss_tanh(real *x, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         x[i] = (real)tanh((double)x[i]);

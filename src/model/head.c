@@ -37,7 +37,7 @@ void head_forward(real *action, const real *x, size_t x_stride, const struct par
         linear_forward(action + first * shape->action_dim, scratch->normed, parameters->head_weight,
                        parameters->head_bias, &dims);
     }
-    loss_squash(action, rows * shape->action_dim);
+    loss_tanh(action, rows * shape->action_dim);
 }
 
 void head_backward(real *d_x, struct parameters *gradients, const real *d_before, const real *x,

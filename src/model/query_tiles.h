@@ -2,7 +2,8 @@
  *
  * A tile is some neighbouring queries of one head of one context. The last tiles come first: they
  * see the most keys, so that threads end together; and whatever a tile sees, all tiles of its
- * context and head that come before it see as well, so that they can take turns (attention_turns).
+ * context and head that come before it see as well, so that they can take turns
+ * (attention_tickets).
  */
 #ifndef CHAINRING_MODEL_QUERY_TILES_H
 #define CHAINRING_MODEL_QUERY_TILES_H
@@ -12,7 +13,7 @@
 #include "base/real.h"
 #include "base/workers.h"
 #include "context/partition.h"
-#include "math/attention.h"
+#include "math/attention_block.h"
 
 struct query_tile {
     struct attention_queries queries;

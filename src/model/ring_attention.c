@@ -21,9 +21,9 @@ static void bind_scratch(struct ring_attention *attention, struct arena *arena)
     size_t threads = workers_count(attention->workers);
     attention->scratch = arena_take(arena, threads, sizeof *attention->scratch);
     for (size_t thread = 0; thread < threads; thread++) {
-        real *memory = arena_take(arena, attention_scratch_size(&tiles), sizeof(real));
+        real *memory = arena_take(arena, attention_workspace_size(&tiles), sizeof(real));
         if (memory) {
-            attention_scratch_bind(&attention->scratch[thread], memory, &tiles);
+            attention_workspace_bind(&attention->scratch[thread], memory, &tiles);
         }
     }
 }
@@ -192,7 +192,7 @@ static void count_range(struct ring_attention *attention, const struct query_til
 {
     struct count *count = detail;
     size_t scores =
-        attention_scores(&attention->scratch[tile->thread], &tile->queries, &range->keys);
+        attention_block_scores(&attention->scratch[tile->thread], &tile->queries, &range->keys);
     atomic_fetch_add(&count->scores, scores);
 }
 
@@ -218,29 +218,29 @@ static void begin_tile(struct ring_attention *attention, const struct query_tile
 {
     (void)detail;
     struct attention_state state = state_of(attention, tile);
-    attention_begin(&state, &tile->queries);
+    attention_block_init(&state, &tile->queries);
 }
 
 static void absorb_range(struct ring_attention *attention, const struct query_tile *tile,
                          const struct key_range *range, void *detail)
 {
     (void)detail;
-    attention_absorb(&attention->scratch[tile->thread], &tile->queries, &range->keys);
+    attention_block_update(&attention->scratch[tile->thread], &tile->queries, &range->keys);
 }
 
 static void absorb_visitor(struct ring_attention *attention, const struct query_tile *tile,
                            void *detail)
 {
     struct attention_state state = state_of(attention, tile);
-    struct attention_scratch *scratch = &attention->scratch[tile->thread];
-    attention_load(scratch, &tile->queries, &state);
+    struct attention_workspace *scratch = &attention->scratch[tile->thread];
+    attention_block_load(scratch, &tile->queries, &state);
     for_each_key_range(attention, tile, detail, absorb_range, NULL);
-    attention_store(&state, scratch, &tile->queries);
+    attention_block_store(&state, scratch, &tile->queries);
 }
 
 struct result {
     real *output;
-    real *log_sum;
+    real *logsumexp;
 };
 
 static void finish_tile(struct ring_attention *attention, const struct query_tile *tile,
@@ -248,16 +248,16 @@ static void finish_tile(struct ring_attention *attention, const struct query_til
 {
     const struct result *result = detail;
     struct attention_state state = state_of(attention, tile);
-    attention_finish(result->output + output_offset(attention, tile), width_of(attention),
-                     result->log_sum + log_sum_offset(attention, tile), &state,
-                     &attention->scratch[tile->thread], &tile->queries);
+    attention_block_finalize(result->output + output_offset(attention, tile), width_of(attention),
+                             result->logsumexp + log_sum_offset(attention, tile), &state,
+                             &attention->scratch[tile->thread], &tile->queries);
 }
 
-void ring_attention_forward(real *output, real *log_sum, struct ring_attention *attention,
+void ring_attention_forward(real *output, real *logsumexp, struct ring_attention *attention,
                             const real *query, const struct batch *batch)
 {
     struct ring_journey *journey = &attention->journey;
-    struct result result = {output, log_sum};
+    struct result result = {output, logsumexp};
     for_each_tile(attention, query, batch, all_tiles, begin_tile, NULL);
     ring_journey_begin(journey, RING_FORWARD);
     for (size_t hop = 0; hop < ring_journey_hops(journey); hop++) {
@@ -277,19 +277,20 @@ void ring_attention_forward(real *output, real *log_sum, struct ring_attention *
 
 struct adjoint {
     struct visitor visitor;
-    const real *d_output, *output, *log_sum; /* of this rank's queries */
-    real *d_query;                           /* of this rank's queries, += */
-    real *d_key_value;                       /* of the visitor, += */
+    const real *d_output, *output, *logsumexp; /* of this rank's queries */
+    real *d_query;                             /* of this rank's queries, += */
+    real *d_key_value;                         /* of the visitor, += */
 };
 
 /* Blocks of different segments have different counters, though several may begin within
  * key_block rows. */
-static struct attention_turns turns_of(const struct ring_attention *attention,
-                                       const struct query_tile *tile, const struct key_range *range)
+static struct attention_tickets turns_of(const struct ring_attention *attention,
+                                         const struct query_tile *tile,
+                                         const struct key_range *range)
 {
     size_t blocks = attention->turn_count / attention->options.heads;
     size_t first = range->segment + range->row / attention->options.key_block;
-    return (struct attention_turns){
+    return (struct attention_tickets){
         .workers = attention->workers,
         .thread = tile->thread,
         .next = attention->turns + tile->head * blocks + first,
@@ -304,15 +305,15 @@ static void absorb_range_backward(struct ring_attention *attention, const struct
     size_t width = width_of(attention);
     real *d_key =
         adjoint->d_key_value + range->row * 2 * width + tile->head * attention->options.head_width;
-    struct attention_turns turns = turns_of(attention, tile, range);
+    struct attention_tickets turns = turns_of(attention, tile, range);
     struct attention_gradients gradients = {
         .d_key = d_key,
         .d_value = d_key + width,
         .stride = 2 * width,
         .turns = &turns,
     };
-    attention_absorb_backward(&gradients, &attention->scratch[tile->thread], &tile->queries,
-                              &range->keys);
+    attention_block_update_backward(&gradients, &attention->scratch[tile->thread], &tile->queries,
+                                    &range->keys);
 }
 
 static void absorb_visitor_backward(struct ring_attention *attention, const struct query_tile *tile,
@@ -323,23 +324,23 @@ static void absorb_visitor_backward(struct ring_attention *attention, const stru
     struct attention_result result = {
         .output = adjoint->output + offset,
         .d_output = adjoint->d_output + offset,
-        .log_sum = adjoint->log_sum + log_sum_offset(attention, tile),
+        .logsumexp = adjoint->logsumexp + log_sum_offset(attention, tile),
         .stride = width_of(attention),
     };
-    struct attention_scratch *scratch = &attention->scratch[tile->thread];
-    attention_load_backward(scratch, &tile->queries, &result);
+    struct attention_workspace *scratch = &attention->scratch[tile->thread];
+    attention_block_load_backward(scratch, &tile->queries, &result);
     for_each_key_range(attention, tile, &adjoint->visitor, absorb_range_backward, detail);
-    attention_store_backward(adjoint->d_query + offset, width_of(attention), scratch,
-                             &tile->queries);
+    attention_block_store_backward(adjoint->d_query + offset, width_of(attention), scratch,
+                                   &tile->queries);
 }
 
 void ring_attention_backward(real *d_query, struct ring_attention *attention, const real *d_output,
-                             const real *output, const real *log_sum, const real *query,
+                             const real *output, const real *logsumexp, const real *query,
                              const struct batch *batch)
 {
     struct ring_journey *journey = &attention->journey;
     struct adjoint adjoint = {
-        .d_output = d_output, .output = output, .log_sum = log_sum, .d_query = d_query};
+        .d_output = d_output, .output = output, .logsumexp = logsumexp, .d_query = d_query};
     size_t rows = batch_shard(batch)->row_count * attention->options.tokens_per_step;
     memset(d_query, 0, rows * width_of(attention) * sizeof *d_query);
     ring_journey_begin(journey, RING_BACKWARD);

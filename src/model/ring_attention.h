@@ -12,7 +12,7 @@
 #include "base/real.h"
 #include "base/workers.h"
 #include "context/batch.h"
-#include "math/attention.h"
+#include "math/attention_block.h"
 #include "model/ring_journey.h"
 
 struct ring_attention_options {
@@ -35,8 +35,8 @@ struct ring_attention {
      * that output (rows_max x width) may be used for other things. */
     real *output, *maximum, *sum;
     struct workers *workers;
-    struct attention_scratch *scratch; /* (threads) */
-    atomic_size_t *turns;              /* (blocks of keys x heads): attention_turns */
+    struct attention_workspace *scratch; /* (threads) */
+    atomic_size_t *turns;                /* (blocks of keys x heads): attention_tickets */
     size_t turn_count;
 };
 
@@ -55,17 +55,17 @@ void ring_attention_begin(struct ring_attention *attention, const struct batch *
 size_t ring_attention_scores(struct ring_attention *attention, const struct batch *batch,
                              size_t hop);
 
-/* output (rows x width) = causal attention of attention->key_value; log_sum (rows x heads) for
+/* output (rows x width) = causal attention of attention->key_value; logsumexp (rows x heads) for
  * backward, in tiles. query (rows x width), width = heads * head_width, rows = this rank's tokens.
  * Arrays must not overlap. Collective over the ring: every rank with its shard of the same batch.
  * Afterwards key_value may be written again. */
-void ring_attention_forward(real *output, real *log_sum, struct ring_attention *attention,
+void ring_attention_forward(real *output, real *logsumexp, struct ring_attention *attention,
                             const real *query, const struct batch *batch);
 
-/* d_query (rows x width) and attention->d_key_value are set; key_value, output and log_sum as in
+/* d_query (rows x width) and attention->d_key_value are set; key_value, output and logsumexp as in
  * forward. The order in which shares are added is fixed. Collective over the ring. */
 void ring_attention_backward(real *d_query, struct ring_attention *attention, const real *d_output,
-                             const real *output, const real *log_sum, const real *query,
+                             const real *output, const real *logsumexp, const real *query,
                              const struct batch *batch);
 
 #endif

@@ -148,8 +148,8 @@ void ring_journey_begin(struct ring_journey *journey, enum ring_direction direct
         memset(gradient_at(journey, place), 0, journey->reals[place] * sizeof(real));
     }
     if (away > 0) {
-        ring_receive(journey->ring, RING_RETURNED_GRADIENTS, place_after(journey, place, away), place,
-                     journey->homecoming, journey->reals[place]);
+        ring_receive(journey->ring, RING_RETURNED_GRADIENTS, place_after(journey, place, away),
+                     place, journey->homecoming, journey->reals[place]);
     }
     window_advance(journey->window, progress_after(journey, 0));
 }
@@ -223,7 +223,8 @@ static bool is_expected(const struct ring_journey *journey, size_t hop)
 static void begin_exchange(struct ring_journey *journey, const real *shard, size_t hop)
 {
     size_t home = ring_journey_home(journey, hop);
-    if (hop < journey->last_hop[home] && !ring_shares_memory(journey->ring, home, next_place(journey))) {
+    if (hop < journey->last_hop[home] &&
+        !ring_shares_memory(journey->ring, home, next_place(journey))) {
         send_on(journey, home, shard);
     }
     if (is_expected(journey, hop + 1)) {
@@ -312,7 +313,8 @@ void ring_journey_hand_gradient(struct ring_journey *journey, size_t hop)
     /* The gradient before has had a whole hop to leave; its buffer is written to next. */
     journey->message_wait += ring_wait_sends(journey->ring, RING_GRADIENTS);
     journey->message_wait += ring_wait_sends(journey->ring, RING_RETURNED_GRADIENTS);
-    if (hop < journey->last_hop[home] && !ring_shares_memory(journey->ring, home, next_place(journey))) {
+    if (hop < journey->last_hop[home] &&
+        !ring_shares_memory(journey->ring, home, next_place(journey))) {
         ring_send(journey->ring, RING_GRADIENTS, next_place(journey), home, gradient, reals);
     } else {
         ring_send(journey->ring, RING_RETURNED_GRADIENTS, home, home, gradient, reals);

@@ -12,7 +12,7 @@
 struct tape {
     real *residual[MODEL_LAYERS_MAX + 1]; /* (tokens x width): what enters each layer; the result */
     real *attention[MODEL_LAYERS_MAX];    /* (tokens x width): what attention gave each layer */
-    real *log_sum[MODEL_LAYERS_MAX];      /* (tokens x heads), as ring_attention_forward left it */
+    real *logsumexp[MODEL_LAYERS_MAX];    /* (tokens x heads), as ring_attention_forward left it */
 };
 
 /* Room for `tokens` tokens out of the arena, which may only be measuring. Local. */

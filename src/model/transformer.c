@@ -171,7 +171,7 @@ void transformer_forward(struct transformer *transformer, const struct parameter
     for (size_t layer = 0; layer < t->shape.layers; layer++) {
         pass_share(&pass, project, layer);
         charge(t, TRANSFORMER_MAPS);
-        ring_attention_forward(t->tape.attention[layer], t->tape.log_sum[layer], &t->attention,
+        ring_attention_forward(t->tape.attention[layer], t->tape.logsumexp[layer], &t->attention,
                                t->query, batch);
         charge(t, TRANSFORMER_ATTENTION_FORWARD);
         pass_share(&pass, finish, layer);
@@ -284,7 +284,7 @@ static void release(const struct pass *pass, enum gradients_state state,
 {
     if (state == GRADIENTS_COMPLETE) {
         reduction_mark_ready(ring_reduction(pass->transformer->ring),
-                          (size_t)(stretch.flat - pass->gradients->flat));
+                             (size_t)(stretch.flat - pass->gradients->flat));
     }
 }
 
@@ -303,7 +303,7 @@ void transformer_backward(struct transformer *transformer, struct parameters *gr
         pass_gather_in_layer(&pass, finish_backward, layer);
         charge(t, TRANSFORMER_MAPS);
         ring_attention_backward(t->d_query, &t->attention, t->d_attention, t->tape.attention[layer],
-                                t->tape.log_sum[layer], t->query, batch);
+                                t->tape.logsumexp[layer], t->query, batch);
         charge(t, TRANSFORMER_ATTENTION_BACKWARD);
         pass_gather_in_layer(&pass, project_backward, layer);
         release(&pass, state, parameters_of_layer(gradients, layer));

@@ -19,7 +19,7 @@ _Static_assert((int)TOKEN_KINDS <= (int)ATTENTION_CACHE_QUERIES,
 /* What a thread needs for one bundle. */
 struct desk {
     real *x, *query, *key_value, *attention; /* (a bundle's new tokens x width (2 width)) */
-    struct attention_cache_scratch cache;
+    struct attention_cache_workspace cache;
     struct block_scratch block;
     struct head_scratch head;
 };
@@ -55,8 +55,8 @@ static void desk_bind(struct desk *desk, struct arena *arena, const struct decod
     desk->query = arena_take(arena, rows * shape->width, sizeof(real));
     desk->key_value = arena_take(arena, rows * 2 * shape->width, sizeof(real));
     desk->attention = arena_take(arena, rows * shape->width, sizeof(real));
-    real *memory = arena_take(arena, attention_cache_scratch_size(head_width), sizeof(real));
-    attention_cache_scratch_bind(&desk->cache, memory, head_width, decoder->options.kernel);
+    real *memory = arena_take(arena, attention_cache_workspace_size(head_width), sizeof(real));
+    attention_cache_workspace_bind(&desk->cache, memory, head_width, decoder->options.kernel);
     block_scratch_bind(&desk->block, arena, shape);
     head_scratch_bind(&desk->head, arena, shape);
 }
@@ -192,8 +192,8 @@ static void attend(struct desk *desk, const struct prediction *prediction, real 
         .position = cache.count,
     };
     attention_cache_append(&cache, &keys);
-    attention_cache_look_back(desk->attention + first * width + head * head_width, width, &cache,
-                              &queries, &desk->cache);
+    attention_cache_attend(desk->attention + first * width + head * head_width, width, &cache,
+                           &queries, &desk->cache);
 }
 
 static void attend_all(struct desk *desk, const struct prediction *prediction, struct bundle bundle,

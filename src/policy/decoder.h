@@ -15,7 +15,7 @@
 #include "base/real.h"
 #include "base/workers.h"
 #include "context/steps.h"
-#include "math/attention.h"
+#include "math/attention_block.h"
 #include "model/parameters.h"
 #include "model/shape.h"
 

@@ -15,7 +15,7 @@ struct fixture {
     struct whole_attention whole;
     real *query, *key_value, *output; /* (tokens x width), (tokens x 2 width), (tokens x width) */
     struct attention_cache cache;
-    struct attention_cache_scratch scratch;
+    struct attention_cache_workspace scratch;
     real *scratch_memory;
 };
 
@@ -29,7 +29,7 @@ static void fixture_open(struct fixture *fixture, size_t tokens, size_t width, d
         .output = reals_zero(tokens * width),
         .cache = {.blocks = reals_filled(attention_cache_size(tokens, width), (real)NAN),
                   .width = width},
-        .scratch_memory = reals_zero(attention_cache_scratch_size(width)),
+        .scratch_memory = reals_zero(attention_cache_workspace_size(width)),
     };
     for (size_t i = 0; i < tokens * width; i++) {
         fixture->query[i] *= (real)scale;
@@ -44,7 +44,7 @@ static void fixture_open(struct fixture *fixture, size_t tokens, size_t width, d
         .key = fixture->key_value,
         .value = fixture->key_value + width,
     };
-    attention_cache_scratch_bind(&fixture->scratch, fixture->scratch_memory, width, tested);
+    attention_cache_workspace_bind(&fixture->scratch, fixture->scratch_memory, width, tested);
 }
 
 static void fixture_close(struct fixture *fixture)
@@ -76,8 +76,8 @@ static void step(struct fixture *fixture, size_t count)
         .position = first,
     };
     attention_cache_append(&fixture->cache, &keys);
-    attention_cache_look_back(fixture->output + first * width, width, &fixture->cache, &queries,
-                              &fixture->scratch);
+    attention_cache_attend(fixture->output + first * width, width, &fixture->cache, &queries,
+                           &fixture->scratch);
 }
 
 /* Every step brings as many tokens as the one before and one more, up to `most`, then one again. */
@@ -94,10 +94,10 @@ static void decode(struct fixture *fixture, size_t most)
 static void expect_dense(const struct fixture *fixture)
 {
     double *output = memory_take(fixture->tokens * fixture->width, sizeof *output);
-    double *log_sum = memory_take(fixture->tokens, sizeof *log_sum);
-    whole_attention_dense(output, log_sum, &fixture->whole);
+    double *logsumexp = memory_take(fixture->tokens, sizeof *logsumexp);
+    whole_attention_dense(output, logsumexp, &fixture->whole);
     reals_expect("output", fixture->output, output, fixture->tokens * fixture->width, close);
-    memory_free(log_sum);
+    memory_free(logsumexp);
     memory_free(output);
 }
 
@@ -137,10 +137,10 @@ static void test_huge_scores_stay_exact(void **state)
     fixture_open(&fixture, 300, 16, 30.0);
     decode(&fixture, ATTENTION_CACHE_QUERIES);
     double *output = memory_take(300 * 16, sizeof *output);
-    double *log_sum = memory_take(300, sizeof *log_sum);
-    whole_attention_dense(output, log_sum, &fixture.whole);
+    double *logsumexp = memory_take(300, sizeof *logsumexp);
+    whole_attention_dense(output, logsumexp, &fixture.whole);
     reals_expect("output", fixture.output, output, 300 * 16, 30.0 * close);
-    memory_free(log_sum);
+    memory_free(logsumexp);
     memory_free(output);
     fixture_close(&fixture);
 }

@@ -10,7 +10,7 @@ enum { QUERIES = 13, KEYS = 17 };
 struct problem {
     struct whole_attention whole;
     real *query, *key, *value, *d_output;
-    real *output, *log_sum;
+    real *output, *logsumexp;
 };
 
 static struct problem problem_of(struct whole_attention sizes)
@@ -25,7 +25,7 @@ static struct problem problem_of(struct whole_attention sizes)
     problem.value = reals_normal(KEYS * problem.whole.key_stride, 3);
     problem.d_output = reals_normal(QUERIES * problem.whole.query_stride, 4);
     problem.output = reals_zero(QUERIES * problem.whole.query_stride);
-    problem.log_sum = reals_zero(QUERIES);
+    problem.logsumexp = reals_zero(QUERIES);
     problem.whole.query = problem.query;
     problem.whole.key = problem.key;
     problem.whole.value = problem.value;
@@ -39,13 +39,13 @@ static void release(struct problem *problem)
     memory_free(problem->value);
     memory_free(problem->d_output);
     memory_free(problem->output);
-    memory_free(problem->log_sum);
+    memory_free(problem->logsumexp);
 }
 
 static double loss(void *argument)
 {
     struct problem *problem = argument;
-    whole_attention_blockwise(problem->output, problem->log_sum, &problem->whole);
+    whole_attention_blockwise(problem->output, problem->logsumexp, &problem->whole);
     return reals_dot(problem->output, problem->d_output, QUERIES * problem->whole.query_stride);
 }
 
@@ -59,7 +59,7 @@ static void check_gradients(struct whole_attention sizes)
     real *d_value = reals_zero(key_reals);
     loss(&problem);
     whole_attention_blockwise_backward(d_query, d_key, d_value, problem.d_output, problem.output,
-                                       problem.log_sum, &problem.whole);
+                                       problem.logsumexp, &problem.whole);
     support_check_gradient(loss, &problem, problem.query, d_query, query_reals,
                            &(struct support_gradient_check){.name = "query"});
     support_check_gradient(loss, &problem, problem.key, d_key, key_reals,

@@ -3,7 +3,7 @@
 #ifndef CHAINRING_TESTS_MATH_EACH_KERNEL_H
 #define CHAINRING_TESTS_MATH_EACH_KERNEL_H
 
-#include "math/attention.h"
+#include "math/attention_block.h"
 
 #ifdef CHAINRING_REAL_DOUBLE
 static const double close = 1e-12;

@@ -4,13 +4,13 @@
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "math/attention.h"
+#include "math/attention_block.h"
 
 /* --- By blocks -------------------------------------------------------------------------------- */
 
 /* What both directions need: scratch memory and the blocks of keys in their order. */
 struct blocks {
-    struct attention_scratch scratch;
+    struct attention_workspace scratch;
     real *memory;
     size_t *order;
     size_t count;
@@ -25,8 +25,8 @@ static struct blocks blocks_of(const struct whole_attention *whole)
         .key_block = whole->key_block,
         .width = whole->width,
     };
-    blocks.memory = memory_take(attention_scratch_size(&options), sizeof(real));
-    attention_scratch_bind(&blocks.scratch, blocks.memory, &options);
+    blocks.memory = memory_take(attention_workspace_size(&options), sizeof(real));
+    attention_workspace_bind(&blocks.scratch, blocks.memory, &options);
     blocks.count = (whole->key_count + whole->key_block - 1) / whole->key_block;
     blocks.order = memory_take(blocks.count, sizeof *blocks.order);
     struct random random = random_stream(whole->shuffle, RANDOM_TEST, 0, 0);
@@ -68,7 +68,7 @@ static struct attention_keys keys_from(const struct whole_attention *whole, size
     };
 }
 
-void whole_attention_blockwise(real *output, real *log_sum, const struct whole_attention *whole)
+void whole_attention_blockwise(real *output, real *logsumexp, const struct whole_attention *whole)
 {
     struct blocks blocks = blocks_of(whole);
     real *gathered = memory_take((whole->width + 2) * whole->query_block, sizeof(real));
@@ -79,15 +79,15 @@ void whole_attention_blockwise(real *output, real *log_sum, const struct whole_a
     };
     for (size_t start = 0; start < whole->query_count; start += whole->query_block) {
         struct attention_queries queries = queries_from(whole, start);
-        attention_begin(&state, &queries);
+        attention_block_init(&state, &queries);
         for (size_t i = 0; i < blocks.count; i++) {
             struct attention_keys keys = keys_from(whole, blocks.order[i] * whole->key_block);
-            attention_load(&blocks.scratch, &queries, &state);
-            attention_absorb(&blocks.scratch, &queries, &keys);
-            attention_store(&state, &blocks.scratch, &queries);
+            attention_block_load(&blocks.scratch, &queries, &state);
+            attention_block_update(&blocks.scratch, &queries, &keys);
+            attention_block_store(&state, &blocks.scratch, &queries);
         }
-        attention_finish(output + start * whole->query_stride, whole->query_stride, log_sum + start,
-                         &state, &blocks.scratch, &queries);
+        attention_block_finalize(output + start * whole->query_stride, whole->query_stride,
+                                 logsumexp + start, &state, &blocks.scratch, &queries);
     }
     memory_free(gathered);
     blocks_release(&blocks);
@@ -95,7 +95,7 @@ void whole_attention_blockwise(real *output, real *log_sum, const struct whole_a
 
 void whole_attention_blockwise_backward(real *d_query, real *d_key, real *d_value,
                                         const real *d_output, const real *output,
-                                        const real *log_sum, const struct whole_attention *whole)
+                                        const real *logsumexp, const struct whole_attention *whole)
 {
     struct blocks blocks = blocks_of(whole);
     for (size_t start = 0; start < whole->query_count; start += whole->query_block) {
@@ -104,10 +104,10 @@ void whole_attention_blockwise_backward(real *d_query, real *d_key, real *d_valu
         struct attention_result result = {
             .output = output + row,
             .d_output = d_output + row,
-            .log_sum = log_sum + start,
+            .logsumexp = logsumexp + start,
             .stride = whole->query_stride,
         };
-        attention_load_backward(&blocks.scratch, &queries, &result);
+        attention_block_load_backward(&blocks.scratch, &queries, &result);
         for (size_t i = 0; i < blocks.count; i++) {
             size_t key_start = blocks.order[i] * whole->key_block;
             struct attention_keys keys = keys_from(whole, key_start);
@@ -116,9 +116,10 @@ void whole_attention_blockwise_backward(real *d_query, real *d_key, real *d_valu
                 .d_value = d_value + key_start * whole->key_stride,
                 .stride = whole->key_stride,
             };
-            attention_absorb_backward(&gradients, &blocks.scratch, &queries, &keys);
+            attention_block_update_backward(&gradients, &blocks.scratch, &queries, &keys);
         }
-        attention_store_backward(d_query + row, whole->query_stride, &blocks.scratch, &queries);
+        attention_block_store_backward(d_query + row, whole->query_stride, &blocks.scratch,
+                                       &queries);
     }
     blocks_release(&blocks);
 }
@@ -164,7 +165,7 @@ static double probabilities(double *probability, size_t seen, const struct whole
     return largest + log(sum);
 }
 
-void whole_attention_dense(double *output, double *log_sum, const struct whole_attention *whole)
+void whole_attention_dense(double *output, double *logsumexp, const struct whole_attention *whole)
 {
     double *probability = memory_take(whole->key_count, sizeof *probability);
     for (size_t i = 0; i < whole->query_count; i++) {
@@ -174,7 +175,7 @@ void whole_attention_dense(double *output, double *log_sum, const struct whole_a
             row[column] = 0.0;
         }
         if (seen > 0) {
-            log_sum[i] = probabilities(probability, seen, whole, i) / log(2.0);
+            logsumexp[i] = probabilities(probability, seen, whole, i) / log(2.0);
         }
         for (size_t j = 0; j < seen; j++) {
             for (size_t column = 0; column < whole->width; column++) {

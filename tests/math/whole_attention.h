@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/real.h"
-#include "math/attention.h"
+#include "math/attention_block.h"
 
 struct whole_attention {
     enum attention_choice kernel;
@@ -21,17 +21,17 @@ struct whole_attention {
     const real *query, *key, *value;
 };
 
-/* output (query_count x width) and log_sum (query_count), every block of queries meeting every
+/* output (query_count x width) and logsumexp (query_count), every block of queries meeting every
  * block of keys, also those that it does not see. */
-void whole_attention_blockwise(real *output, real *log_sum, const struct whole_attention *whole);
+void whole_attention_blockwise(real *output, real *logsumexp, const struct whole_attention *whole);
 
-/* The same in double; a query without keys has output 0 and a log_sum that is not written. */
-void whole_attention_dense(double *output, double *log_sum, const struct whole_attention *whole);
+/* The same in double; a query without keys has output 0 and a logsumexp that is not written. */
+void whole_attention_dense(double *output, double *logsumexp, const struct whole_attention *whole);
 
-/* d_query, d_key, d_value += ; output and log_sum as whole_attention_blockwise left them. */
+/* d_query, d_key, d_value += ; output and logsumexp as whole_attention_blockwise left them. */
 void whole_attention_blockwise_backward(real *d_query, real *d_key, real *d_value,
                                         const real *d_output, const real *output,
-                                        const real *log_sum, const struct whole_attention *whole);
+                                        const real *logsumexp, const struct whole_attention *whole);
 
 /* The same in double, from the dense probabilities. */
 void whole_attention_dense_backward(double *d_query, double *d_key, double *d_value,

@@ -33,7 +33,7 @@ static void bind_all(struct sharded *s, const struct sharded_options *how, struc
     s->output = arena_take(&s->arena, rows * width, sizeof(real));
     s->d_output = arena_take(&s->arena, rows * width, sizeof(real));
     s->d_query = arena_take(&s->arena, rows * width, sizeof(real));
-    s->log_sum = arena_take(&s->arena, rows * dense->heads, sizeof(real));
+    s->logsumexp = arena_take(&s->arena, rows * dense->heads, sizeof(real));
     ring_attention_bind(&s->attention, &s->arena, &options, ring, s->workers);
 }
 
@@ -82,9 +82,9 @@ void sharded_compute(struct sharded *sharded)
 {
     struct sharded *s = sharded;
     ring_attention_begin(&s->attention, &s->batch);
-    ring_attention_forward(s->output, s->log_sum, &s->attention, s->query, &s->batch);
-    ring_attention_backward(s->d_query, &s->attention, s->d_output, s->output, s->log_sum, s->query,
-                            &s->batch);
+    ring_attention_forward(s->output, s->logsumexp, &s->attention, s->query, &s->batch);
+    ring_attention_backward(s->d_query, &s->attention, s->d_output, s->output, s->logsumexp,
+                            s->query, &s->batch);
 }
 
 static double largest(const double *values, size_t count)

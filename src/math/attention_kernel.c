@@ -1,6 +1,6 @@
-#include "base/fatal.h"
-#include "math/attention.h"
 #include "math/attention_kernel.h"
+#include "base/fatal.h"
+#include "math/attention_block.h"
 
 static const struct attention_kernel *kernel_avx512(void)
 {

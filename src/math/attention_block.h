@@ -6,8 +6,8 @@
  * need no work across lanes. Keys and values arrive as rows of tokens and are brought into the
  * kernel's order a block at a time. Scores are in base 2.
  * Nothing here knows where a block came from, or MPI. */
-#ifndef CHAINRING_MATH_ATTENTION_H
-#define CHAINRING_MATH_ATTENTION_H
+#ifndef CHAINRING_MATH_ATTENTION_BLOCK_H
+#define CHAINRING_MATH_ATTENTION_BLOCK_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 /* One block of one head. The strides count reals between tokens. */
 struct attention_queries {
     const real *query; /* (count x width), row stride `stride` */
-    size_t count;      /* at most the block size that scratch was made for */
+    size_t count;      /* at most the block size that workspace was made for */
     size_t width;      /* of the head */
     size_t stride;
     size_t position; /* of the first query in its context */
@@ -61,15 +61,16 @@ bool attention_runs(enum attention_choice choice);
 /* "avx512", "avx2", "portable" or "blas": what a choice comes to. */
 const char *attention_kernel_name(enum attention_choice choice);
 
-/* Room for one block of queries; attention_scratch_size reals, made by attention_scratch_bind. */
-struct attention_scratch {
+/* Room for one block of queries; attention_workspace_size reals, made by attention_workspace_bind.
+ */
+struct attention_workspace {
     const struct attention_kernel *kernel;
     struct attention_options options;
-    size_t lanes;      /* of a group of queries, which is computed side by side */
+    size_t lanes;      /* of a panel of queries, which is computed side by side */
     size_t row_stride; /* of rows: the width in whole vectors */
-    size_t groups;     /* of a query block */
-    real *query, *output, *d_output, *d_query;       /* (groups x row_stride x lanes) */
-    real *maximum, *sum, *log_sum, *delta;           /* (groups x lanes) */
+    size_t panels;     /* of a query block */
+    real *query, *output, *d_output, *d_query;       /* (panels x row_stride x lanes) */
+    real *maximum, *sum, *logsumexp, *delta;         /* (panels x lanes) */
     real *query_rows, *d_output_rows;                /* (query block x row_stride) */
     real *scores, *score_gradients, *correction;     /* (key block x lanes), (lanes) */
     real *d_key, *d_value;                           /* (key block x row_stride) */
@@ -77,57 +78,62 @@ struct attention_scratch {
 };
 
 /* A kernel that this processor cannot run is an invariant. */
-size_t attention_scratch_size(const struct attention_options *options);
-void attention_scratch_bind(struct attention_scratch *scratch, real *memory,
-                            const struct attention_options *options);
+size_t attention_workspace_size(const struct attention_options *options);
+void attention_workspace_bind(struct attention_workspace *workspace, real *memory,
+                              const struct attention_options *options);
 
 /* Nothing has been seen yet. */
-void attention_begin(struct attention_state *state, const struct attention_queries *queries);
+void attention_block_init(struct attention_state *state, const struct attention_queries *queries);
 
-/* Bring a block of queries and what they have gathered into scratch, where they may absorb any
- * number of times; and what they have gathered back again. */
-void attention_load(struct attention_scratch *scratch, const struct attention_queries *queries,
-                    const struct attention_state *state);
-void attention_store(struct attention_state *state, const struct attention_scratch *scratch,
-                     const struct attention_queries *queries);
+/* Bring a block of queries and what they have gathered into workspace, where they may
+ * online_softmax_update any number of times; and what they have gathered back again. */
+void attention_block_load(struct attention_workspace *workspace,
+                          const struct attention_queries *queries,
+                          const struct attention_state *state);
+void attention_block_store(struct attention_state *state,
+                           const struct attention_workspace *workspace,
+                           const struct attention_queries *queries);
 
 /* Let the loaded queries see any number of keys: each query sees the keys whose position is not
  * greater than its own. Cost 4 * queries * keys * width flops, but for pairs that are masked. */
-void attention_absorb(struct attention_scratch *scratch, const struct attention_queries *queries,
-                      const struct attention_keys *keys);
+void attention_block_update(struct attention_workspace *workspace,
+                            const struct attention_queries *queries,
+                            const struct attention_keys *keys);
 
-/* How many scores that computes: the pairs that are not masked, and what a group of queries
+/* How many scores that computes: the pairs that are not masked, and what a panel of queries
  * computes beside them, at the diagonal and in lanes that are left. */
-size_t attention_scores(const struct attention_scratch *scratch,
-                        const struct attention_queries *queries, const struct attention_keys *keys);
+size_t attention_block_scores(const struct attention_workspace *workspace,
+                              const struct attention_queries *queries,
+                              const struct attention_keys *keys);
 
 /* output (count x width, row stride output_stride) = the attention's result;
- * log_sum (count) = log2 of the sum of 2^score, which backward needs. A query that has seen no key
- * gets a zero output. Nothing need be loaded. */
-void attention_finish(real *output, size_t output_stride, real *log_sum,
-                      const struct attention_state *state, const struct attention_scratch *scratch,
-                      const struct attention_queries *queries);
+ * logsumexp (count) = log2 of the sum of 2^score, which backward needs. A query that has seen no
+ * key gets a zero output. Nothing need be loaded. */
+void attention_block_finalize(real *output, size_t output_stride, real *logsumexp,
+                              const struct attention_state *state,
+                              const struct attention_workspace *workspace,
+                              const struct attention_queries *queries);
 
 /* What forward left of a block of queries, and the gradient that comes back. */
 struct attention_result {
     const real *output, *d_output; /* (count x width), row stride `stride` */
-    const real *log_sum;           /* (count) */
+    const real *logsumexp;         /* (count) */
     size_t stride;
 };
 
-/* Bring a block of queries and their result into scratch, where they may absorb backward any
- * number of times; and add the gradient that they have gathered to d_query (count x width, row
- * stride d_query_stride). */
-void attention_load_backward(struct attention_scratch *scratch,
-                             const struct attention_queries *queries,
-                             const struct attention_result *result);
-void attention_store_backward(real *d_query, size_t d_query_stride,
-                              const struct attention_scratch *scratch,
-                              const struct attention_queries *queries);
+/* Bring a block of queries and their result into workspace, where they may online_softmax_update
+ * backward any number of times; and add the gradient that they have gathered to d_query (count x
+ * width, row stride d_query_stride). */
+void attention_block_load_backward(struct attention_workspace *workspace,
+                                   const struct attention_queries *queries,
+                                   const struct attention_result *result);
+void attention_block_store_backward(real *d_query, size_t d_query_stride,
+                                    const struct attention_workspace *workspace,
+                                    const struct attention_queries *queries);
 
 /* Where blocks of queries are computed by several threads: they add to the gradients of each block
  * of keys in the order of their numbers. */
-struct attention_turns {
+struct attention_tickets {
     struct workers *workers;
     size_t thread;       /* that calls */
     atomic_size_t *next; /* for each block of keys: whose turn it is; passed on by each in turn */
@@ -137,15 +143,15 @@ struct attention_turns {
 struct attention_gradients {
     real *d_key, *d_value; /* (key count x width), += , row stride `stride` */
     size_t stride;
-    const struct attention_turns *turns; /* NULL: nobody else adds to d_key and d_value */
+    const struct attention_tickets *turns; /* NULL: nobody else adds to d_key and d_value */
 };
 
-/* The adjoint of one absorb, for what is loaded; probabilities are computed again
- * from log_sum (Dao et al., arXiv 2205.14135, algorithm 4).
+/* The adjoint of one online_softmax_update, for what is loaded; probabilities are computed again
+ * from logsumexp (Dao et al., arXiv 2205.14135, algorithm 4).
  * Cost 10 * queries * keys * width flops, but for pairs that are masked. */
-void attention_absorb_backward(const struct attention_gradients *gradients,
-                               struct attention_scratch *scratch,
-                               const struct attention_queries *queries,
-                               const struct attention_keys *keys);
+void attention_block_update_backward(const struct attention_gradients *gradients,
+                                     struct attention_workspace *workspace,
+                                     const struct attention_queries *queries,
+                                     const struct attention_keys *keys);
 
 #endif

@@ -12,7 +12,7 @@
 struct context {
     struct whole_attention whole;
     real *query, *key_value, *d_output;
-    real *output, *log_sum;
+    real *output, *logsumexp;
     real *d_query, *d_key_value;
 };
 
@@ -47,7 +47,7 @@ static struct context context_of(struct whole_attention sizes, double scale)
     context.whole.key = context.key_value;
     context.whole.value = context.key_value + sizes.width;
     context.output = reals_zero(query_reals(&context));
-    context.log_sum = reals_zero(sizes.query_count);
+    context.logsumexp = reals_zero(sizes.query_count);
     context.d_query = reals_zero(query_reals(&context));
     context.d_key_value = reals_zero(key_reals(&context));
     return context;
@@ -72,31 +72,31 @@ static void release(struct context *context)
     memory_free(context->key_value);
     memory_free(context->d_output);
     memory_free(context->output);
-    memory_free(context->log_sum);
+    memory_free(context->logsumexp);
     memory_free(context->d_query);
     memory_free(context->d_key_value);
 }
 
 static void forward(struct context *context)
 {
-    whole_attention_blockwise(context->output, context->log_sum, &context->whole);
+    whole_attention_blockwise(context->output, context->logsumexp, &context->whole);
 }
 
 static void backward(struct context *context)
 {
     whole_attention_blockwise_backward(
         context->d_query, context->d_key_value, context->d_key_value + context->whole.width,
-        context->d_output, context->output, context->log_sum, &context->whole);
+        context->d_output, context->output, context->logsumexp, &context->whole);
 }
 
 static void expect_dense_forward(const struct context *context)
 {
     double *output = memory_take(query_reals(context), sizeof *output);
-    double *log_sum = memory_take(context->whole.query_count, sizeof *log_sum);
-    whole_attention_dense(output, log_sum, &context->whole);
+    double *logsumexp = memory_take(context->whole.query_count, sizeof *logsumexp);
+    whole_attention_dense(output, logsumexp, &context->whole);
     reals_expect("output", context->output, output, query_reals(context), close);
-    reals_expect("log_sum", context->log_sum, log_sum, context->whole.query_count, close);
-    memory_free(log_sum);
+    reals_expect("logsumexp", context->logsumexp, logsumexp, context->whole.query_count, close);
+    memory_free(logsumexp);
     memory_free(output);
 }
 
@@ -213,7 +213,7 @@ static void test_later_keys_change_nothing(void **state)
     forward(&changed);
     size_t stride = context.whole.query_stride;
     assert_memory_equal(context.output, changed.output, 61 * stride * sizeof *context.output);
-    assert_memory_equal(context.log_sum, changed.log_sum, 61 * sizeof *context.log_sum);
+    assert_memory_equal(context.logsumexp, changed.logsumexp, 61 * sizeof *context.logsumexp);
     assert_memory_not_equal(context.output + 61 * stride, changed.output + 61 * stride,
                             stride * sizeof *context.output);
     release(&changed);
@@ -273,7 +273,7 @@ static void test_huge_scores_stay_finite(void **state)
         backward(&context);
         double largest = 0.0;
         for (size_t i = 0; i < context.whole.query_count; i++) {
-            largest = fmax(largest, fabs((double)context.log_sum[i]));
+            largest = fmax(largest, fabs((double)context.logsumexp[i]));
         }
         assert_true(largest > 1e4 && largest < 1e6);
         for (size_t i = 0; i < query_reals(&context); i++) {
