@@ -41,7 +41,7 @@ static bool check_order(struct token_layout *layout, const char *text, struct fa
             return refuse(text, "where the outcome of a step stands before its state", failure);
         }
     }
-    layout->state_place = state;
+    layout->state_index = state;
     return true;
 }
 

@@ -25,7 +25,7 @@ enum token_kind {
 struct token_layout {
     size_t count;                       /* tokens per step */
     enum token_kind kinds[TOKEN_KINDS]; /* in their order */
-    size_t state_place;                 /* where in a step the state token stands */
+    size_t state_index;                 /* of the state among them */
 };
 
 /* Read "R,s,a,r,d": letters of different kinds, the state among them and before the action.

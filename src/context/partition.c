@@ -12,16 +12,16 @@ static size_t cut_point(size_t steps, size_t pieces, size_t index)
     return share * index + (index < rest ? index : rest);
 }
 
-void partition_open(struct partition *partition, enum partition_rule rule, size_t places,
+void partition_open(struct partition *partition, enum partition_rule rule, size_t ranks,
                     size_t context_max)
 {
-    invariant(places > 0 && context_max > 0);
+    invariant(ranks > 0 && context_max > 0);
     *partition = (struct partition){
         .rule = rule,
-        .places = places,
+        .ranks = ranks,
         .context_max = context_max,
-        .segments = memory_take(places * 2 * context_max, sizeof(struct segment)),
-        .shards = memory_take(places, sizeof(struct shard)),
+        .segments = memory_take(ranks * 2 * context_max, sizeof(struct segment)),
+        .shards = memory_take(ranks, sizeof(struct shard)),
     };
 }
 
@@ -32,7 +32,7 @@ void partition_close(struct partition *partition)
     *partition = (struct partition){0};
 }
 
-/* Append steps [first, end) of a context to a place; neighbours merge, nothing is added if empty.
+/* Append steps [first, end) of a context to a rank; neighbours merge, nothing is added if empty.
  */
 static void append(struct segment *segments, struct shard *shard, size_t context, size_t first,
                    size_t end)
@@ -54,17 +54,17 @@ static void append(struct segment *segments, struct shard *shard, size_t context
 }
 
 static void cut_context(const struct partition *partition, struct segment *segments,
-                        struct shard *shard, size_t context, size_t steps, size_t place)
+                        struct shard *shard, size_t context, size_t steps, size_t rank)
 {
     if (partition->rule == PARTITION_CONTIGUOUS) {
-        append(segments, shard, context, cut_point(steps, partition->places, place),
-               cut_point(steps, partition->places, place + 1));
+        append(segments, shard, context, cut_point(steps, partition->ranks, rank),
+               cut_point(steps, partition->ranks, rank + 1));
         return;
     }
-    size_t chunks = 2 * partition->places;
-    size_t mirror = chunks - 1 - place;
-    append(segments, shard, context, cut_point(steps, chunks, place),
-           cut_point(steps, chunks, place + 1));
+    size_t chunks = 2 * partition->ranks;
+    size_t mirror = chunks - 1 - rank;
+    append(segments, shard, context, cut_point(steps, chunks, rank),
+           cut_point(steps, chunks, rank + 1));
     append(segments, shard, context, cut_point(steps, chunks, mirror),
            cut_point(steps, chunks, mirror + 1));
 }
@@ -73,22 +73,22 @@ void partition_cut(struct partition *partition, const size_t *steps, size_t cont
 {
     invariant(context_count <= partition->context_max);
     partition->context_count = context_count;
-    for (size_t place = 0; place < partition->places; place++) {
-        struct segment *segments = partition->segments + place * 2 * partition->context_max;
+    for (size_t rank = 0; rank < partition->ranks; rank++) {
+        struct segment *segments = partition->segments + rank * 2 * partition->context_max;
         struct shard shard = {.segments = segments};
         for (size_t context = 0; context < context_count; context++) {
             invariant(steps[context] > 0);
-            cut_context(partition, segments, &shard, context, steps[context], place);
+            cut_context(partition, segments, &shard, context, steps[context], rank);
         }
-        partition->shards[place] = shard;
+        partition->shards[rank] = shard;
     }
 }
 
 size_t partition_steps(const struct partition *partition, size_t context)
 {
     size_t steps = 0;
-    for (size_t place = 0; place < partition->places; place++) {
-        const struct shard *shard = &partition->shards[place];
+    for (size_t rank = 0; rank < partition->ranks; rank++) {
+        const struct shard *shard = &partition->shards[rank];
         for (size_t i = 0; i < shard->segment_count; i++) {
             steps += shard->segments[i].context == context ? shard->segments[i].count : 0;
         }
@@ -96,10 +96,10 @@ size_t partition_steps(const struct partition *partition, size_t context)
     return steps;
 }
 
-size_t partition_rows_max(enum partition_rule rule, size_t places, size_t context_count,
+size_t partition_rows_max(enum partition_rule rule, size_t ranks, size_t context_count,
                           size_t steps_max)
 {
-    size_t pieces = rule == PARTITION_ZIGZAG ? 2 * places : places;
+    size_t pieces = rule == PARTITION_ZIGZAG ? 2 * ranks : ranks;
     size_t largest = divide_up(steps_max, pieces);
     size_t held = rule == PARTITION_ZIGZAG ? 2 * largest : largest;
     return context_count * (held < steps_max ? held : steps_max);
@@ -115,7 +115,7 @@ bool partition_needs(const struct partition *partition, size_t query_rank, size_
         while (k < keys->segment_count && keys->segments[k].context < query->context) {
             k++;
         }
-        /* A place's segments of one context ascend: its first key is the one seen soonest. */
+        /* A rank's segments of one context ascend: its first key is the one seen soonest. */
         if (k < keys->segment_count && keys->segments[k].context == query->context &&
             keys->segments[k].first < query->first + query->count) {
             return true;

@@ -47,7 +47,7 @@ static struct linear_dims dims_of(const struct source *source, size_t rows, size
     };
 }
 
-void embedding_forward(real *x, size_t step_stride, struct kind_range kinds,
+void embedding_forward(real *x, size_t step_stride, struct token_range kinds,
                        const struct steps *steps, size_t rows, const struct parameters *parameters,
                        const struct model_shape *shape)
 {
@@ -63,7 +63,7 @@ void embedding_forward(real *x, size_t step_stride, struct kind_range kinds,
 }
 
 void embedding_backward(struct parameters *gradients, const real *d_x, size_t step_stride,
-                        struct kind_range kinds, const struct steps *steps, size_t rows,
+                        struct token_range kinds, const struct steps *steps, size_t rows,
                         const struct model_shape *shape)
 {
     size_t width = shape->width;

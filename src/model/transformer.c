@@ -90,9 +90,9 @@ static size_t step_stride(const struct model_shape *shape)
     return shape->layout.count * shape->width;
 }
 
-static struct kind_range all_kinds(const struct model_shape *shape)
+static struct token_range all_kinds(const struct model_shape *shape)
 {
-    return (struct kind_range){0, shape->layout.count};
+    return (struct token_range){0, shape->layout.count};
 }
 
 static struct block_dropout dropout_of(const struct pass *pass, const struct rows *rows)
@@ -146,7 +146,7 @@ static void finish(void *self, size_t span, size_t thread)
 /* Where a span's first state token is. */
 static size_t state_offset(const struct transformer *t, const struct rows *rows)
 {
-    return rows->offset + t->shape.layout.state_place * t->shape.width;
+    return rows->offset + t->shape.layout.state_index * t->shape.width;
 }
 
 static void predict(void *self, size_t span, size_t thread)

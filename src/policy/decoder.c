@@ -138,7 +138,7 @@ static void check_places(const struct steps *steps, size_t rows, const struct mo
 
 /* Tokens of some kinds of the bundle's steps, from the new token at `place` of each context on. */
 static void embed_kinds(struct desk *desk, const struct prediction *prediction,
-                        struct bundle bundle, const struct steps *steps, struct kind_range kinds,
+                        struct bundle bundle, const struct steps *steps, struct token_range kinds,
                         size_t place)
 {
     const struct decoder *decoder = prediction->decoder;
@@ -159,10 +159,10 @@ static void embed(struct desk *desk, const struct prediction *prediction, struct
     size_t tail = prediction->tail;
     if (tail > 0) {
         embed_kinds(desk, prediction, bundle, prediction->last,
-                    (struct kind_range){kinds - tail, kinds}, 0);
+                    (struct token_range){kinds - tail, kinds}, 0);
     }
     embed_kinds(desk, prediction, bundle, prediction->now,
-                (struct kind_range){0, prediction->count - tail}, tail);
+                (struct token_range){0, prediction->count - tail}, tail);
     norm_forward(desk->x, width, desk->x, width, p->embed_norm_gain, p->embed_norm_bias,
                  bundle.contexts * prediction->count, width);
 }
@@ -237,7 +237,7 @@ static void predict_bundle(void *self, size_t item, size_t thread)
 static size_t tail_of(const struct decoder *decoder)
 {
     const struct token_layout *layout = &decoder->shape->layout;
-    return decoder->tokens > 0 ? layout->count - layout->state_place - 1 : 0;
+    return decoder->tokens > 0 ? layout->count - layout->state_index - 1 : 0;
 }
 
 void decoder_predict(real *action, struct decoder *decoder, const struct steps *last,
@@ -250,7 +250,7 @@ void decoder_predict(real *action, struct decoder *decoder, const struct steps *
         .now = now,
         .action = action,
         .tail = tail,
-        .count = tail + decoder->shape->layout.state_place + 1,
+        .count = tail + decoder->shape->layout.state_index + 1,
     };
     invariant(decoder->tokens + prediction.count <= tokens_max(decoder));
     workers_run(decoder->options.workers, divide_up(decoder->contexts, decoder->bundle),
@@ -261,7 +261,7 @@ void decoder_predict(real *action, struct decoder *decoder, const struct steps *
 void decoder_pretend(struct decoder *decoder, size_t steps)
 {
     const struct token_layout *layout = &decoder->shape->layout;
-    size_t tail = layout->count - layout->state_place - 1;
+    size_t tail = layout->count - layout->state_index - 1;
     invariant(steps <= decoder->options.steps_max);
     decoder->tokens = steps > 0 ? steps * layout->count - tail : 0;
 }
@@ -269,7 +269,7 @@ void decoder_pretend(struct decoder *decoder, size_t steps)
 double decoder_bytes(const struct decoder *decoder)
 {
     const struct model_shape *shape = decoder->shape;
-    size_t tokens = decoder->tokens + tail_of(decoder) + shape->layout.state_place + 1;
+    size_t tokens = decoder->tokens + tail_of(decoder) + shape->layout.state_index + 1;
     return (double)(decoder->contexts * tokens) * (double)(shape->layers * 2 * shape->width) *
            (double)sizeof(real);
 }

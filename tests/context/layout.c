@@ -22,7 +22,7 @@ static void test_layout_keeps_the_order_of_its_letters(void **state)
                                       TOKEN_DONE};
     assert_int_equal(layout.count, 5);
     assert_memory_equal(layout.kinds, wanted, sizeof wanted);
-    assert_int_equal(layout.state_place, 1);
+    assert_int_equal(layout.state_index, 1);
 
     layout = parse("R,s,d,a");
     assert_int_equal(layout.count, 4);
@@ -33,11 +33,11 @@ static void test_layout_keeps_the_order_of_its_letters(void **state)
 static void test_layout_finds_the_place_of_the_state(void **state)
 {
     (void)state;
-    assert_int_equal(parse("R,s,a,r").state_place, 1);
-    assert_int_equal(parse("R,s,a").state_place, 1);
-    assert_int_equal(parse("s,a").state_place, 0);
-    assert_int_equal(parse("s,R,a").state_place, 0);
-    assert_int_equal(parse("s").state_place, 0);
+    assert_int_equal(parse("R,s,a,r").state_index, 1);
+    assert_int_equal(parse("R,s,a").state_index, 1);
+    assert_int_equal(parse("s,a").state_index, 0);
+    assert_int_equal(parse("s,R,a").state_index, 0);
+    assert_int_equal(parse("s").state_index, 0);
 }
 
 static void test_layout_has_only_the_kinds_that_it_names(void **state)

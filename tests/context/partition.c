@@ -16,15 +16,15 @@ static void draw_steps(size_t steps[CONTEXTS], size_t steps_max, uint64_t sample
     }
 }
 
-/* What a rule must hold for: called on partitions of every rule and 1 to PLACES_MAX places, and
- * contexts from shorter than the number of places to much longer. */
+/* What a rule must hold for: called on partitions of every rule and 1 to PLACES_MAX ranks, and
+ * contexts from shorter than the number of ranks to much longer. */
 static void for_all_partitions(void (*check)(const struct partition *partition,
                                              const size_t *steps))
 {
     for (size_t rule = 0; rule < 2; rule++) {
-        for (size_t places = 1; places <= PLACES_MAX; places++) {
+        for (size_t ranks = 1; ranks <= PLACES_MAX; ranks++) {
             struct partition partition;
-            partition_open(&partition, rules[rule], places, CONTEXTS);
+            partition_open(&partition, rules[rule], ranks, CONTEXTS);
             for (uint64_t sample = 0; sample < 40; sample++) {
                 size_t steps[CONTEXTS];
                 draw_steps(steps, sample % 2 ? STEPS_MAX : 6, sample);
@@ -39,8 +39,8 @@ static void for_all_partitions(void (*check)(const struct partition *partition,
 static void check_held_once(const struct partition *partition, const size_t *steps)
 {
     size_t held[CONTEXTS][STEPS_MAX] = {0};
-    for (size_t place = 0; place < partition->places; place++) {
-        const struct shard *shard = &partition->shards[place];
+    for (size_t rank = 0; rank < partition->ranks; rank++) {
+        const struct shard *shard = &partition->shards[rank];
         for (size_t i = 0; i < shard->segment_count; i++) {
             const struct segment *segment = &shard->segments[i];
             assert_true(segment->context < CONTEXTS);
@@ -66,8 +66,8 @@ static void test_partition_holds_every_step_exactly_once(void **state)
 static void check_rows(const struct partition *partition, const size_t *steps)
 {
     (void)steps;
-    for (size_t place = 0; place < partition->places; place++) {
-        const struct shard *shard = &partition->shards[place];
+    for (size_t rank = 0; rank < partition->ranks; rank++) {
+        const struct shard *shard = &partition->shards[rank];
         size_t row = 0;
         for (size_t i = 0; i < shard->segment_count; i++) {
             const struct segment *segment = &shard->segments[i];
@@ -88,8 +88,8 @@ static void test_partition_lays_segments_one_after_the_other(void **state)
 static void check_order(const struct partition *partition, const size_t *steps)
 {
     (void)steps;
-    for (size_t place = 0; place < partition->places; place++) {
-        const struct shard *shard = &partition->shards[place];
+    for (size_t rank = 0; rank < partition->ranks; rank++) {
+        const struct shard *shard = &partition->shards[rank];
         for (size_t i = 1; i < shard->segment_count; i++) {
             const struct segment *before = &shard->segments[i - 1];
             const struct segment *after = &shard->segments[i];
@@ -114,8 +114,8 @@ static void check_rows_even(const struct partition *partition, const size_t *ste
     for (size_t context = 0; context < CONTEXTS; context++) {
         size_t least = SIZE_MAX;
         size_t most = 0;
-        for (size_t place = 0; place < partition->places; place++) {
-            const struct shard *shard = &partition->shards[place];
+        for (size_t rank = 0; rank < partition->ranks; rank++) {
+            const struct shard *shard = &partition->shards[rank];
             size_t rows = 0;
             for (size_t i = 0; i < shard->segment_count; i++) {
                 rows += shard->segments[i].context == context ? shard->segments[i].count : 0;
@@ -133,7 +133,7 @@ static void test_partition_rows_of_a_context_differ_by_one_at_most(void **state)
     for_all_partitions(check_rows_even);
 }
 
-/* Pairs of a query and a key that it sees, all over one place. */
+/* Pairs of a query and a key that it sees, all over one rank. */
 static size_t causal_work(const struct shard *shard)
 {
     size_t work = 0;
@@ -146,16 +146,16 @@ static size_t causal_work(const struct shard *shard)
     return work;
 }
 
-/* Largest minus smallest work of any place, for one context of `steps` steps. */
-static size_t work_spread(enum partition_rule rule, size_t places, size_t steps)
+/* Largest minus smallest work of any rank, for one context of `steps` steps. */
+static size_t work_spread(enum partition_rule rule, size_t ranks, size_t steps)
 {
     struct partition partition;
-    partition_open(&partition, rule, places, 1);
+    partition_open(&partition, rule, ranks, 1);
     partition_cut(&partition, &steps, 1);
     size_t least = SIZE_MAX;
     size_t most = 0;
-    for (size_t place = 0; place < places; place++) {
-        size_t work = causal_work(&partition.shards[place]);
+    for (size_t rank = 0; rank < ranks; rank++) {
+        size_t work = causal_work(&partition.shards[rank]);
         least = work < least ? work : least;
         most = work > most ? work : most;
     }
@@ -166,11 +166,11 @@ static size_t work_spread(enum partition_rule rule, size_t places, size_t steps)
 static void test_partition_zigzag_gives_every_place_the_same_causal_work(void **state)
 {
     (void)state;
-    for (size_t places = 1; places <= PLACES_MAX; places++) {
-        assert_int_equal(work_spread(PARTITION_ZIGZAG, places, 2 * places * 12), 0);
+    for (size_t ranks = 1; ranks <= PLACES_MAX; ranks++) {
+        assert_int_equal(work_spread(PARTITION_ZIGZAG, ranks, 2 * ranks * 12), 0);
         for (size_t steps = 1; steps < 300; steps++) {
             /* Uneven chunks cost at most one more row and one more step of shift per chunk. */
-            assert_true(work_spread(PARTITION_ZIGZAG, places, steps) <= 2 * steps);
+            assert_true(work_spread(PARTITION_ZIGZAG, ranks, steps) <= 2 * steps);
         }
     }
     assert_true(work_spread(PARTITION_CONTIGUOUS, 4, 96) > 2 * 96);
@@ -183,12 +183,12 @@ static void test_partition_zigzag_pairs_a_chunk_with_its_mirror(void **state)
     struct partition partition;
     partition_open(&partition, PARTITION_ZIGZAG, 3, 1);
     partition_cut(&partition, &steps, 1);
-    for (size_t place = 0; place < 3; place++) {
-        size_t mirror = 5 - place;
-        const struct shard *shard = &partition.shards[place];
-        bool is_merged = mirror == place + 1;
+    for (size_t rank = 0; rank < 3; rank++) {
+        size_t mirror = 5 - rank;
+        const struct shard *shard = &partition.shards[rank];
+        bool is_merged = mirror == rank + 1;
         assert_int_equal(shard->segment_count, is_merged ? 1 : 2);
-        assert_int_equal(shard->segments[0].first, 4 * place);
+        assert_int_equal(shard->segments[0].first, 4 * rank);
         assert_int_equal(shard->segments[0].count, is_merged ? 8 : 4);
         if (!is_merged) {
             assert_int_equal(shard->segments[1].first, 4 * mirror);
@@ -207,10 +207,10 @@ static void test_partition_contiguous_gives_pieces_in_order_of_places(void **sta
     struct partition partition;
     partition_open(&partition, PARTITION_CONTIGUOUS, 4, 1);
     partition_cut(&partition, &steps, 1);
-    for (size_t place = 0; place < 4; place++) {
-        assert_int_equal(partition.shards[place].segment_count, 1);
-        assert_int_equal(partition.shards[place].segments[0].first, firsts[place]);
-        assert_int_equal(partition.shards[place].segments[0].count, counts[place]);
+    for (size_t rank = 0; rank < 4; rank++) {
+        assert_int_equal(partition.shards[rank].segment_count, 1);
+        assert_int_equal(partition.shards[rank].segments[0].first, firsts[rank]);
+        assert_int_equal(partition.shards[rank].segments[0].count, counts[rank]);
     }
     partition_close(&partition);
 }
@@ -244,9 +244,9 @@ static void test_partition_cut_replaces_what_was_cut_before(void **state)
     partition_cut(&partition, few, 2);
     partition_cut(&fresh, few, 2);
     assert_int_equal(partition.context_count, 2);
-    for (size_t place = 0; place < 3; place++) {
-        const struct shard *found = &partition.shards[place];
-        const struct shard *wanted = &fresh.shards[place];
+    for (size_t rank = 0; rank < 3; rank++) {
+        const struct shard *found = &partition.shards[rank];
+        const struct shard *wanted = &fresh.shards[rank];
         assert_int_equal(found->row_count, wanted->row_count);
         assert_int_equal(found->segment_count, wanted->segment_count);
         assert_memory_equal(found->segments, wanted->segments,
@@ -263,9 +263,9 @@ static void check_rows_max(const struct partition *partition, const size_t *step
         longest = steps[context] > longest ? steps[context] : longest;
     }
     for (size_t limit = longest; limit < longest + 2 * PLACES_MAX + 2; limit++) {
-        size_t rows_max = partition_rows_max(partition->rule, partition->places, CONTEXTS, limit);
-        for (size_t place = 0; place < partition->places; place++) {
-            assert_true(partition->shards[place].row_count <= rows_max);
+        size_t rows_max = partition_rows_max(partition->rule, partition->ranks, CONTEXTS, limit);
+        for (size_t rank = 0; rank < partition->ranks; rank++) {
+            assert_true(partition->shards[rank].row_count <= rows_max);
         }
     }
 }
@@ -307,8 +307,8 @@ static bool sees(const struct shard *queries, const struct shard *keys)
 static void check_needs(const struct partition *partition, const size_t *steps)
 {
     (void)steps;
-    for (size_t query = 0; query < partition->places; query++) {
-        for (size_t key = 0; key < partition->places; key++) {
+    for (size_t query = 0; query < partition->ranks; query++) {
+        for (size_t key = 0; key < partition->ranks; key++) {
             assert_int_equal(partition_needs(partition, query, key),
                              sees(&partition->shards[query], &partition->shards[key]));
         }
