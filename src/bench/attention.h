@@ -12,7 +12,7 @@
 #include "base/fatal.h"
 #include "context/partition.h"
 #include "math/attention_block.h"
-#include "model/ring_journey.h"
+#include "model/kv_ring.h"
 
 struct bench_attention_options {
     size_t length; /* tokens of the one context */

@@ -9,17 +9,17 @@
 
 static void travel(struct bench_subject *subject, enum ring_direction direction)
 {
-    struct ring_journey *journey = &subject->attention.journey;
-    ring_journey_begin(journey, direction);
-    for (size_t hop = 0; hop < ring_journey_hops(journey); hop++) {
-        const real *shard = ring_journey_meet(journey, hop);
+    struct kv_ring *journey = &subject->attention.kv_ring;
+    kv_ring_begin(journey, direction);
+    for (size_t hop = 0; hop < kv_ring_steps(journey); hop++) {
+        const real *shard = kv_ring_acquire(journey, hop);
         if (shard && direction == RING_BACKWARD) {
-            (void)ring_journey_take_gradient(journey, hop);
-            ring_journey_hand_gradient(journey, hop);
+            (void)kv_ring_acquire_gradient(journey, hop);
+            kv_ring_release_gradient(journey, hop);
         }
-        ring_journey_leave(journey, hop);
+        kv_ring_release(journey, hop);
     }
-    ring_journey_end(journey);
+    kv_ring_end(journey);
 }
 
 static void travel_forward(struct bench_subject *subject)

@@ -16,7 +16,7 @@ struct bench_subject {
     struct ring_attention attention;
     size_t rows;                               /* tokens of this rank */
     real *query, *output, *d_output, *d_query; /* (rows x width) */
-    real *logsumexp;                             /* (rows x heads) */
+    real *logsumexp;                           /* (rows x heads) */
 };
 
 /* The threads of each rank. The caller closes them. Collective over the job. */

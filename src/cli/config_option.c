@@ -16,7 +16,7 @@
 #include "eval/recording.h"
 #include "math/activation.h"
 #include "math/attention_block.h"
-#include "model/ring_journey.h"
+#include "model/kv_ring.h"
 #include "model/shape.h"
 #include "optim/schedule.h"
 

@@ -63,8 +63,8 @@ void block_transpose(struct block_transposed *transposed, const struct layer_par
         const real *from;
         size_t in, out;
     } matrices[BLOCK_MATRICES] = {
-        {t->expand, p->expand_weight, shape->width, shape->hidden},
-        {t->contract, p->contract_weight, shape->hidden, shape->width},
+        {t->expand, p->up_weight, shape->width, shape->hidden},
+        {t->contract, p->down_weight, shape->hidden, shape->width},
         {t->query, p->query_weight, shape->width, shape->width},
         {t->key_value, p->key_value_weight, shape->width, 2 * shape->width},
         {t->output, p->output_weight, shape->width, shape->width},
@@ -142,10 +142,9 @@ static void compute_inside(struct block_scratch *scratch, const real *x, const r
                    p->output_bias, &output_dims);
     drop(scratch->middle, shape, chunk, dropout, DROPOUT_ATTENTION);
     accumulate(scratch->middle, x + chunk.first * width, chunk.count * width);
-    norm_forward(scratch->normed, width, scratch->middle, width, p->forward_norm_gain,
-                 p->forward_norm_bias, chunk.count, width);
-    linear_forward(scratch->expanded, scratch->normed, p->expand_weight, p->expand_bias,
-                   &expand_dims);
+    norm_forward(scratch->normed, width, scratch->middle, width, p->ffn_norm_gain, p->ffn_norm_bias,
+                 chunk.count, width);
+    linear_forward(scratch->expanded, scratch->normed, p->up_weight, p->up_bias, &expand_dims);
     activation_forward(scratch->activated, scratch->expanded, shape->activation,
                        chunk.count * shape->hidden);
 }
@@ -160,9 +159,9 @@ void block_finish(real *y, const real *x, const real *attention,
         struct linear_dims contract_dims = dense(chunk.count, shape->hidden, width);
         real *y_chunk = y + first * width;
         compute_inside(scratch, x, attention, parameters, shape, chunk, &dropout);
-        linear_forward(y_chunk, scratch->activated, parameters->contract_weight,
-                       parameters->contract_bias, &contract_dims);
-        drop(y_chunk, shape, chunk, &dropout, DROPOUT_FORWARD);
+        linear_forward(y_chunk, scratch->activated, parameters->down_weight, parameters->down_bias,
+                       &contract_dims);
+        drop(y_chunk, shape, chunk, &dropout, DROPOUT_FFN);
         accumulate(y_chunk, scratch->middle, chunk.count * width);
     }
 }
@@ -178,15 +177,15 @@ static void feed_forward_backward(real *d_y, struct block_scratch *scratch,
     struct linear_dims expand_dims = dense(chunk.count, width, shape->hidden);
     struct linear_dims contract_dims = dense(chunk.count, shape->hidden, width);
     memcpy(scratch->d_width, d_y, chunk.count * width * sizeof *d_y);
-    drop(scratch->d_width, shape, chunk, dropout, DROPOUT_FORWARD);
-    linear_backward(scratch->d_expanded, GEMM_SET, g->contract_weight, g->contract_bias,
-                    scratch->d_width, scratch->activated, transposed->contract, &contract_dims);
+    drop(scratch->d_width, shape, chunk, dropout, DROPOUT_FFN);
+    linear_backward(scratch->d_expanded, GEMM_SET, g->down_weight, g->down_bias, scratch->d_width,
+                    scratch->activated, transposed->contract, &contract_dims);
     activation_backward(scratch->d_expanded, scratch->d_expanded, scratch->expanded,
                         shape->activation, chunk.count * shape->hidden);
-    linear_backward(scratch->d_width, GEMM_SET, g->expand_weight, g->expand_bias,
-                    scratch->d_expanded, scratch->normed, transposed->expand, &expand_dims);
-    norm_backward(d_y, g->forward_norm_gain, g->forward_norm_bias, scratch->d_width,
-                  scratch->middle, width, p->forward_norm_gain, chunk.count, width);
+    linear_backward(scratch->d_width, GEMM_SET, g->up_weight, g->up_bias, scratch->d_expanded,
+                    scratch->normed, transposed->expand, &expand_dims);
+    norm_backward(d_y, g->ffn_norm_gain, g->ffn_norm_bias, scratch->d_width, scratch->middle, width,
+                  p->ffn_norm_gain, chunk.count, width);
 }
 
 void block_finish_backward(real *d_y, real *d_attention, struct layer_parameters *gradients,

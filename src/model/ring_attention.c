@@ -45,9 +45,9 @@ void ring_attention_bind(struct ring_attention *attention, struct arena *arena,
     *attention = (struct ring_attention){.options = *options, .workers = workers};
     size_t width = width_of(attention);
     size_t rows = options->rows_max;
-    ring_journey_bind(&attention->journey, arena, ring, rows * 2 * width, options->wire);
-    attention->key_value = ring_journey_own(&attention->journey);
-    attention->d_key_value = ring_journey_own_gradient(&attention->journey);
+    kv_ring_bind(&attention->kv_ring, arena, ring, rows * 2 * width, options->wire);
+    attention->key_value = kv_ring_own_shard(&attention->kv_ring);
+    attention->d_key_value = kv_ring_own_gradient(&attention->kv_ring);
     attention->output = arena_take(arena, rows * width, sizeof(real));
     attention->maximum = arena_take(arena, rows * options->heads, sizeof(real));
     attention->sum = arena_take(arena, rows * options->heads, sizeof(real));
@@ -57,13 +57,13 @@ void ring_attention_bind(struct ring_attention *attention, struct arena *arena,
 
 void ring_attention_close(struct ring_attention *attention)
 {
-    ring_journey_close(&attention->journey);
+    kv_ring_close(&attention->kv_ring);
 }
 
 void ring_attention_begin(struct ring_attention *attention, const struct batch *batch)
 {
     size_t reals = attention->options.tokens_per_step * 2 * width_of(attention);
-    ring_journey_plan(&attention->journey, batch, reals);
+    kv_ring_plan(&attention->kv_ring, batch, reals);
 }
 
 /* --- One rank's share: its queries meet the keys of one shard --------------------------------- */
@@ -85,7 +85,7 @@ static void act_on_tile(void *self, const struct query_tile *tile)
     const struct walk *walk = self;
     walk->act(walk->attention, tile, walk->detail);
     if (tile->thread == 0) {
-        ring_progress(walk->attention->journey.ring);
+        ring_progress(walk->attention->kv_ring.ring);
     }
 }
 
@@ -152,10 +152,10 @@ static void for_each_key_range(struct ring_attention *attention, const struct qu
 }
 
 static struct visitor visitor_at(const struct ring_attention *attention, const real *shard,
-                                 const struct batch *batch, size_t hop)
+                                 const struct batch *batch, size_t step)
 {
-    size_t home = ring_journey_home(&attention->journey, hop);
-    return (struct visitor){.key_value = shard, .shard = &batch->partition.shards[home]};
+    size_t source = kv_ring_source(&attention->kv_ring, step);
+    return (struct visitor){.key_value = shard, .shard = &batch->partition.shards[source]};
 }
 
 static struct attention_state state_of(const struct ring_attention *attention,
@@ -204,9 +204,9 @@ static void count_tile(struct ring_attention *attention, const struct query_tile
 }
 
 size_t ring_attention_scores(struct ring_attention *attention, const struct batch *batch,
-                             size_t hop)
+                             size_t step)
 {
-    struct count count = {.visitor = visitor_at(attention, attention->key_value, batch, hop)};
+    struct count count = {.visitor = visitor_at(attention, attention->key_value, batch, step)};
     for_each_tile(attention, attention->output, batch, all_tiles, count_tile, &count);
     return atomic_load(&count.scores);
 }
@@ -256,20 +256,20 @@ static void finish_tile(struct ring_attention *attention, const struct query_til
 void ring_attention_forward(real *output, real *logsumexp, struct ring_attention *attention,
                             const real *query, const struct batch *batch)
 {
-    struct ring_journey *journey = &attention->journey;
+    struct kv_ring *kv_ring = &attention->kv_ring;
     struct result result = {output, logsumexp};
     for_each_tile(attention, query, batch, all_tiles, begin_tile, NULL);
-    ring_journey_begin(journey, RING_FORWARD);
-    for (size_t hop = 0; hop < ring_journey_hops(journey); hop++) {
-        const real *shard = ring_journey_meet(journey, hop);
+    kv_ring_begin(kv_ring, RING_FORWARD);
+    for (size_t step = 0; step < kv_ring_steps(kv_ring); step++) {
+        const real *shard = kv_ring_acquire(kv_ring, step);
         if (shard) {
-            struct visitor visitor = visitor_at(attention, shard, batch, hop);
-            for_each_tile(attention, query, batch, ring_journey_share(journey, hop), absorb_visitor,
-                          &visitor);
+            struct visitor visitor = visitor_at(attention, shard, batch, step);
+            for_each_tile(attention, query, batch, kv_ring_query_share(kv_ring, step),
+                          absorb_visitor, &visitor);
         }
-        ring_journey_leave(journey, hop);
+        kv_ring_release(kv_ring, step);
     }
-    ring_journey_end(journey);
+    kv_ring_end(kv_ring);
     for_each_tile(attention, query, batch, all_tiles, finish_tile, &result);
 }
 
@@ -338,23 +338,23 @@ void ring_attention_backward(real *d_query, struct ring_attention *attention, co
                              const real *output, const real *logsumexp, const real *query,
                              const struct batch *batch)
 {
-    struct ring_journey *journey = &attention->journey;
+    struct kv_ring *kv_ring = &attention->kv_ring;
     struct adjoint adjoint = {
         .d_output = d_output, .output = output, .logsumexp = logsumexp, .d_query = d_query};
     size_t rows = batch_shard(batch)->row_count * attention->options.tokens_per_step;
     memset(d_query, 0, rows * width_of(attention) * sizeof *d_query);
-    ring_journey_begin(journey, RING_BACKWARD);
-    for (size_t hop = 0; hop < ring_journey_hops(journey); hop++) {
-        const real *shard = ring_journey_meet(journey, hop);
+    kv_ring_begin(kv_ring, RING_BACKWARD);
+    for (size_t step = 0; step < kv_ring_steps(kv_ring); step++) {
+        const real *shard = kv_ring_acquire(kv_ring, step);
         if (shard) {
-            adjoint.visitor = visitor_at(attention, shard, batch, hop);
-            adjoint.d_key_value = ring_journey_take_gradient(journey, hop);
+            adjoint.visitor = visitor_at(attention, shard, batch, step);
+            adjoint.d_key_value = kv_ring_acquire_gradient(kv_ring, step);
             memset(attention->turns, 0, attention->turn_count * sizeof *attention->turns);
-            for_each_tile(attention, query, batch, ring_journey_share(journey, hop),
+            for_each_tile(attention, query, batch, kv_ring_query_share(kv_ring, step),
                           absorb_visitor_backward, &adjoint);
-            ring_journey_hand_gradient(journey, hop);
+            kv_ring_release_gradient(kv_ring, step);
         }
-        ring_journey_leave(journey, hop);
+        kv_ring_release(kv_ring, step);
     }
-    ring_journey_end(journey);
+    kv_ring_end(kv_ring);
 }

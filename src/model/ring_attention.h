@@ -1,7 +1,7 @@
 /* Attention over contexts whose tokens are spread over a ring of ranks.
  *
  * Each rank keeps its queries and meets the keys and values of all ranks that they see, one shard
- * after another (ring_journey.h). The result is exact: dense causal attention, to rounding, for any
+ * after another (kv_ring.h). The result is exact: dense causal attention, to rounding, for any
  * number of ranks; with one rank nothing moves. All contexts of a batch go together. */
 #ifndef CHAINRING_MODEL_RING_ATTENTION_H
 #define CHAINRING_MODEL_RING_ATTENTION_H
@@ -13,7 +13,7 @@
 #include "base/workers.h"
 #include "context/batch.h"
 #include "math/attention_block.h"
-#include "model/ring_journey.h"
+#include "model/kv_ring.h"
 
 struct ring_attention_options {
     size_t heads, head_width;
@@ -27,7 +27,7 @@ struct ring_attention_options {
 
 struct ring_attention {
     struct ring_attention_options options;
-    struct ring_journey journey;
+    struct kv_ring kv_ring;
     /* This rank's keys and values (rows_max x 2 width: a token's keys, then its values), which the
      * caller writes before forward and again before backward, and their gradient after that. */
     real *key_value, *d_key_value;
@@ -51,9 +51,9 @@ void ring_attention_close(struct ring_attention *attention);
 /* Before the first layer of each batch: how far every shard must travel. Local. */
 void ring_attention_begin(struct ring_attention *attention, const struct batch *batch);
 
-/* How many scores this rank computes at a hop, all heads together. Local. */
+/* How many scores this rank computes at a step, all heads together. Local. */
 size_t ring_attention_scores(struct ring_attention *attention, const struct batch *batch,
-                             size_t hop);
+                             size_t step);
 
 /* output (rows x width) = causal attention of attention->key_value; logsumexp (rows x heads) for
  * backward, in tiles. query (rows x width), width = heads * head_width, rows = this rank's tokens.

@@ -1,11 +1,12 @@
 /* Are shards large enough for computing to hide their messages? Predicted before a run begins.
  *
- * While a shard of c tokens of width d is met, the next one of 2 c d reals comes in. A hop computes
- * 4 c^2 d operations where nothing is masked, and half of that under the zigzag rule's causal mask;
- * so at F operations and B bytes a second the messages are hidden from c = 2 F / B (zigzag: 4 F /
- * B) tokens on (arXiv 2310.01889, section 3, for reals of four bytes). A hop of backward computes
- * 10 c^2 d operations beside twice the messages, as the gradient of the shard before goes on: from
- * 1.6 F / B (zigzag: 3.2 F / B) tokens on. With fewer the share c over that is hidden. */
+ * While a shard of c tokens of width d is met, the next one of 2 c d reals comes in. A ring step
+ * computes 4 c^2 d operations where nothing is masked, and half of that under the zigzag rule's
+ * causal mask; so at F operations and B bytes a second the messages are hidden from c = 2 F / B
+ * (zigzag: 4 F / B) tokens on (arXiv 2310.01889, section 3, for reals of four bytes). A ring step
+ * of backward computes 10 c^2 d operations beside twice the messages, as the gradient of the shard
+ * before goes on: from 1.6 F / B (zigzag: 3.2 F / B) tokens on. With fewer the share c over that is
+ * hidden. */
 #ifndef CHAINRING_MODEL_RING_OVERLAP_H
 #define CHAINRING_MODEL_RING_OVERLAP_H
 

@@ -17,7 +17,7 @@ struct token_dropout {
 };
 
 /* What is dropped where: sites of one layer differ, and layers differ. */
-enum token_dropout_site { DROPOUT_ATTENTION, DROPOUT_FORWARD, DROPOUT_EMBEDDING, DROPOUT_SITES };
+enum token_dropout_site { DROPOUT_ATTENTION, DROPOUT_FFN, DROPOUT_EMBEDDING, DROPOUT_SITES };
 
 /* Drop elements of x (row_count x width), which is rows [first_row, first_row + row_count) of the
  * batch's shard, counted in tokens; also its adjoint. `dropout` may be NULL for none. Local. */

@@ -33,7 +33,7 @@ void transformer_bind(struct transformer *transformer, struct arena *arena,
     size_t count = tokens * shape->width;
     size_t actions = options->rows_max * shape->action_dim;
     *t = (struct transformer){.shape = *shape, .ring = ring, .workers = workers};
-    tape_bind(&t->tape, arena, shape, tokens);
+    saved_activations_bind(&t->saved, arena, shape, tokens);
     bind_lanes(t, arena);
     block_transposed_bind(&t->transposed, arena, shape);
     t->query = arena_take(arena, count, sizeof(real));
@@ -107,7 +107,7 @@ static void embed(void *self, size_t span, size_t thread)
     struct transformer *t = pass->transformer;
     struct rows rows = pass_rows(pass, span, thread);
     struct steps steps = steps_from(&pass->batch->steps, rows.step);
-    real *x = t->tape.residual[0] + rows.offset;
+    real *x = t->saved.residual[0] + rows.offset;
     size_t width = t->shape.width;
     embedding_forward(x, step_stride(&t->shape), all_kinds(&t->shape), &steps, rows.steps, p,
                       &t->shape);
@@ -119,7 +119,7 @@ static void project_rows(const struct pass *pass, const struct rows *rows)
 {
     struct transformer *t = pass->transformer;
     block_project(t->query + rows->offset, t->attention.key_value + 2 * rows->offset,
-                  t->tape.residual[pass->layer] + rows->offset,
+                  t->saved.residual[pass->layer] + rows->offset,
                   &pass->parameters->layers[pass->layer], &rows->lane->block, &t->shape,
                   rows->tokens);
 }
@@ -136,9 +136,9 @@ static void finish(void *self, size_t span, size_t thread)
     const struct pass *pass = self;
     struct transformer *t = pass->transformer;
     struct rows rows = pass_rows(pass, span, thread);
-    block_finish(t->tape.residual[pass->layer + 1] + rows.offset,
-                 t->tape.residual[pass->layer] + rows.offset,
-                 t->tape.attention[pass->layer] + rows.offset,
+    block_finish(t->saved.residual[pass->layer + 1] + rows.offset,
+                 t->saved.residual[pass->layer] + rows.offset,
+                 t->saved.attention[pass->layer] + rows.offset,
                  &pass->parameters->layers[pass->layer], &rows.lane->block, &t->shape, rows.tokens,
                  dropout_of(pass, &rows));
 }
@@ -155,8 +155,8 @@ static void predict(void *self, size_t span, size_t thread)
     struct transformer *t = pass->transformer;
     struct rows rows = pass_rows(pass, span, thread);
     head_forward(t->predicted + rows.step * t->shape.action_dim,
-                 t->tape.residual[t->shape.layers] + state_offset(t, &rows), step_stride(&t->shape),
-                 pass->parameters, &rows.lane->head, &t->shape, rows.steps);
+                 t->saved.residual[t->shape.layers] + state_offset(t, &rows),
+                 step_stride(&t->shape), pass->parameters, &rows.lane->head, &t->shape, rows.steps);
 }
 
 void transformer_forward(struct transformer *transformer, const struct parameters *parameters,
@@ -171,7 +171,7 @@ void transformer_forward(struct transformer *transformer, const struct parameter
     for (size_t layer = 0; layer < t->shape.layers; layer++) {
         pass_share(&pass, project, layer);
         charge(t, TRANSFORMER_MAPS);
-        ring_attention_forward(t->tape.attention[layer], t->tape.logsumexp[layer], &t->attention,
+        ring_attention_forward(t->saved.attention[layer], t->saved.logsumexp[layer], &t->attention,
                                t->query, batch);
         charge(t, TRANSFORMER_ATTENTION_FORWARD);
         pass_share(&pass, finish, layer);
@@ -216,7 +216,7 @@ static void predict_backward(void *self, size_t span, size_t thread)
     memset(t->d_residual + rows.offset, 0, rows.tokens * t->shape.width * sizeof *t->d_residual);
     head_backward(t->d_residual + state, gradients,
                   t->d_predicted + rows.step * t->shape.action_dim,
-                  t->tape.residual[t->shape.layers] + state, step_stride(&t->shape),
+                  t->saved.residual[t->shape.layers] + state, step_stride(&t->shape),
                   pass->parameters, &rows.lane->head, &t->shape, rows.steps);
 }
 
@@ -236,8 +236,8 @@ static void finish_backward(void *self, size_t span, size_t thread)
     struct rows rows = pass_rows(pass, span, thread);
     struct parameters *gradients = &rows.lane->gradients;
     block_finish_backward(t->d_residual + rows.offset, t->d_attention + rows.offset,
-                          &gradients->layers[0], t->tape.residual[pass->layer] + rows.offset,
-                          t->tape.attention[pass->layer] + rows.offset,
+                          &gradients->layers[0], t->saved.residual[pass->layer] + rows.offset,
+                          t->saved.attention[pass->layer] + rows.offset,
                           &pass->parameters->layers[pass->layer], &t->transposed, &rows.lane->block,
                           &t->shape, rows.tokens, dropout_of(pass, &rows));
     project_rows(pass, &rows);
@@ -251,7 +251,7 @@ static void project_backward(void *self, size_t span, size_t thread)
     struct parameters *gradients = &rows.lane->gradients;
     block_project_backward(t->d_residual + rows.offset, &gradients->layers[0],
                            t->d_query + rows.offset, t->attention.d_key_value + 2 * rows.offset,
-                           t->tape.residual[pass->layer] + rows.offset,
+                           t->saved.residual[pass->layer] + rows.offset,
                            &pass->parameters->layers[pass->layer], &t->transposed,
                            &rows.lane->block, &t->shape, rows.tokens);
 }
@@ -302,8 +302,9 @@ void transformer_backward(struct transformer *transformer, struct parameters *gr
         workers_run(t->workers, BLOCK_MATRICES, transpose, &pass);
         pass_gather_in_layer(&pass, finish_backward, layer);
         charge(t, TRANSFORMER_MAPS);
-        ring_attention_backward(t->d_query, &t->attention, t->d_attention, t->tape.attention[layer],
-                                t->tape.logsumexp[layer], t->query, batch);
+        ring_attention_backward(t->d_query, &t->attention, t->d_attention,
+                                t->saved.attention[layer], t->saved.logsumexp[layer], t->query,
+                                batch);
         charge(t, TRANSFORMER_ATTENTION_BACKWARD);
         pass_gather_in_layer(&pass, project_backward, layer);
         release(&pass, state, parameters_of_layer(gradients, layer));

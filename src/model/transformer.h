@@ -18,9 +18,9 @@
 #include "model/head.h"
 #include "model/parameters.h"
 #include "model/ring_attention.h"
+#include "model/saved_activations.h"
 #include "model/shape.h"
 #include "model/spans.h"
-#include "model/tape.h"
 #include "model/token_dropout.h"
 
 struct transformer_options {
@@ -54,7 +54,7 @@ struct transformer {
     struct workers *workers;
     struct transformer_lane *lanes; /* (threads) */
     struct ring_attention attention;
-    struct tape tape;
+    struct saved_activations saved;
     struct block_transposed transposed; /* of the layer that backward is at */
     real *query, *d_query;              /* (tokens x width) */
     real *d_attention;                  /* (tokens x width) */

@@ -105,7 +105,7 @@ static void learn_pass(struct learner *learner, double totals[TOTALS], struct le
 {
     struct failure failure = {0};
     struct transformer *transformer = &learner->transformer;
-    const struct ring_journey *journey = &transformer->attention.journey;
+    const struct kv_ring *journey = &transformer->attention.kv_ring;
     const struct batch *batch = prefetch_take(&learner->prefetch, number, pass, &failure);
     ledger_charge(ledger, LEDGER_DATA);
     comm_agree(&failure);

@@ -136,8 +136,8 @@ static void test_snapshot_tensors_point_into_the_flat_array(void **state)
     size_t count = parameters_entries(NULL, &snapshot.shape);
     assert_string_equal(tensors[0].name, "first.embed.return.weight");
     assert_ptr_equal(tensors[0].data, parameters.return_weight);
-    assert_string_equal(tensors[count - 1].name, "first.layers.2.forward.contract.bias");
-    assert_ptr_equal(tensors[count - 1].data, parameters.layers[2].contract_bias);
+    assert_string_equal(tensors[count - 1].name, "first.layers.2.ffn.down.bias");
+    assert_ptr_equal(tensors[count - 1].data, parameters.layers[2].down_bias);
     assert_int_equal(tensors[count - 1].columns, 48);
     memory_free(tensors);
     arena_close(&arena);

@@ -85,12 +85,12 @@ static void test_parameters_initial_values_have_their_deviation(void **state)
     parameters_initialise(&parameters, &shape, 1);
     double squares = 0.0;
     for (size_t i = 0; i < 64 * 256; i++) {
-        squares += (double)parameters.layers[1].expand_weight[i] *
-                   (double)parameters.layers[1].expand_weight[i];
+        squares +=
+            (double)parameters.layers[1].up_weight[i] * (double)parameters.layers[1].up_weight[i];
     }
     support_expect_near(sqrt(squares / (64 * 256)), 1.0 / 8.0, 0.003);
     assert_true(parameters.layers[0].attention_norm_gain[63] == 1);
-    assert_true(parameters.layers[0].expand_bias[255] == 0);
+    assert_true(parameters.layers[0].up_bias[255] == 0);
     real first = parameters.head_weight[0];
     parameters_initialise(&parameters, &shape, 2);
     assert_true(parameters.head_weight[0] != first);

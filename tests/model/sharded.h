@@ -23,7 +23,7 @@ struct sharded {
     struct batch batch;
     struct ring_attention attention;
     real *query, *output, *d_output, *d_query; /* (rows x width) */
-    real *logsumexp;                             /* (rows x heads) */
+    real *logsumexp;                           /* (rows x heads) */
 };
 
 /* Both are borrowed; the caller closes it. Collective over the job. */
