@@ -100,7 +100,7 @@ void camera_close(struct camera *camera)
     }
 }
 
-/* --- Shooting --------------------------------------------------------------------------------- */
+/* --- Rendering -------------------------------------------------------------------------------- */
 
 static void show_goal(mjvScene *scene, const struct env *env)
 {
@@ -124,7 +124,7 @@ static void turn_over(unsigned char *colours, const unsigned char *upside_down, 
     }
 }
 
-void camera_shoot(unsigned char *colours, struct camera *camera, const struct env *env)
+void camera_render(unsigned char *colours, struct camera *camera, const struct env *env)
 {
     const struct simulation *simulation = env_simulation(env);
     mjv_updateScene(simulation_seen_model(simulation), simulation_seen_data(simulation),

@@ -28,6 +28,6 @@ struct camera *camera_open(const struct env *env, size_t width, size_t height,
 void camera_close(struct camera *camera);
 
 /* colours (height, width, 3): red, green and blue of each pixel, the top row first. */
-void camera_shoot(unsigned char *colours, struct camera *camera, const struct env *env);
+void camera_render(unsigned char *colours, struct camera *camera, const struct env *env);
 
 #endif

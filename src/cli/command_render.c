@@ -6,8 +6,8 @@
 #include "comm/comm.h"
 #include "envs/camera.h"
 #include "eval/evaluation.h"
-#include "eval/film.h"
 #include "eval/recording.h"
+#include "eval/video.h"
 
 /* --- What to show ----------------------------------------------------------------------------- */
 
@@ -69,7 +69,7 @@ static bool record_other(struct recording *recording, const struct config *confi
 
 /* --- Showing it ------------------------------------------------------------------------------- */
 
-static void print_file(const struct film_file *file, const char *kind, double seconds)
+static void print_file(const struct video_file *file, const char *kind, double seconds)
 {
     if (file->path[0] == '\0') {
         return;
@@ -82,32 +82,33 @@ static void print_file(const struct film_file *file, const char *kind, double se
     printf("%.1f kB\n", (double)file->bytes / 1000.0);
 }
 
-static void print_film(const struct recording *recording, const struct film *film)
+static void print_video(const struct recording *recording, const struct video *video)
 {
     printf("%s: %zu steps, return %.2f\n", recording->task, recording->rows - 1, recording->total);
-    print_file(&film->film, "film", film->seconds_a_frame * (double)film->film.frames);
-    print_file(&film->strip, "strip", 0.0);
-    print_file(&film->frames, "folder", 0.0);
+    print_file(&video->animation, "video",
+               video->seconds_a_frame * (double)video->animation.frames);
+    print_file(&video->strip, "strip", 0.0);
+    print_file(&video->frames, "folder", 0.0);
 }
 
 static void show(const struct config *config, const struct recording *recording,
                  struct failure *failure)
 {
-    struct film_options options = {
+    struct video_options options = {
         .folder = config->render.output,
         .steps = config->render.steps,
         .every = config->render.every,
         .fps = config->render.fps,
         .quality = config->render.quality,
         .strip = config->render.strip,
-        .frames = config->render.frames == CONFIG_YES ? FILM_WITH_FRAMES : FILM_WITHOUT_FRAMES,
+        .frames = config->render.frames == CONFIG_YES ? VIDEO_WITH_FRAMES : VIDEO_WITHOUT_FRAMES,
     };
-    struct film *film = memory_take(1, sizeof *film);
+    struct video *video = memory_take(1, sizeof *video);
     if (config_size(&options.width, &options.height, config->render.size, failure) &&
-        film_make(film, recording, &options, failure)) {
-        print_film(recording, film);
+        video_write(video, recording, &options, failure)) {
+        print_video(recording, video);
     }
-    memory_free(film);
+    memory_free(video);
 }
 
 enum exit_code command_render(const struct config *config, const char *subject)

@@ -12,7 +12,7 @@
 #include "datasets/foreign/convert.h"
 #include "datasets/loader.h"
 #include "envs/inertia.h"
-#include "eval/film.h"
+#include "eval/video.h"
 #include "eval/recording.h"
 #include "math/activation.h"
 #include "math/attention.h"

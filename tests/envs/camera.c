@@ -50,7 +50,7 @@ static void scene_close(struct scene *scene)
 
 static void shoot(struct scene *scene)
 {
-    camera_shoot(scene->colours, scene->camera, scene->env);
+    camera_render(scene->colours, scene->camera, scene->env);
 }
 
 static void step(struct env *env, struct random *random)
