@@ -16,8 +16,8 @@ enum { DOMAIN_HIDDEN_MAX = 8, DOMAIN_SCRIPT_MAX = 8 };
 
 /* A task's own behaviour. `script` (DOMAIN_SCRIPT_MAX) is what it keeps within an episode. */
 struct domain_script {
-    /* skill in [0, 1]: 1 knows what is hidden, 0 guesses. */
-    void (*draw)(double *script, const double *hidden, double skill, struct random *random);
+    /* expertise in [0, 1]: 1 knows what is hidden, 0 guesses. */
+    void (*draw)(double *script, const double *hidden, double expertise, struct random *random);
     void (*act)(float *action, const double *script, const struct simulation_view *view);
 };
 

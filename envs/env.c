@@ -275,12 +275,12 @@ float env_relabel(struct env *env, const double *physics, const float *action)
 
 /* --- Scripted behaviour ----------------------------------------------------------------------- */
 
-void env_script_draw(struct env *env, double skill, struct random *random)
+void env_script_draw(struct env *env, double expertise, struct random *random)
 {
     const struct domain_task *task = env->task->task;
     invariant(task->script && (!task->hidden || env->hidden_known));
-    invariant(skill >= 0.0 && skill <= 1.0);
-    task->script->draw(env->script, task->hidden ? env->hidden : NULL, skill, random);
+    invariant(expertise >= 0.0 && expertise <= 1.0);
+    task->script->draw(env->script, task->hidden ? env->hidden : NULL, expertise, random);
     env->script_known = true;
 }
 

@@ -111,9 +111,9 @@ void env_set_record(struct env *env, const double *physics, const float *observa
  * hidden task must be known. */
 float env_relabel(struct env *env, const double *physics, const float *action);
 
-/* Scripted behaviour, where the task has one: skill 1 is its expert, skill 0 acts as if it had to
+/* Scripted behaviour, where the task has one: expertise 1 is its expert, expertise 0 acts as if it had to
  * guess what is hidden. Draw once per episode, then ask for an action at each step. */
-void env_script_draw(struct env *env, double skill, struct random *random);
+void env_script_draw(struct env *env, double expertise, struct random *random);
 void env_script_act(const struct env *env, float *action); /* (action_dim) */
 
 #endif

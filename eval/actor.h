@@ -1,4 +1,5 @@
-/* Who chooses the actions of a rollout: a policy, chance, a script, or a test that listens.
+/* Who chooses the actions of a rollout: a policy, a random generator, a script, or a test that
+ * listens.
  *
  * An actor acts in many contexts at once, a row for each, and sees what a policy may see: the
  * observation, the return still wanted, and how the step before ended. Only scripts look into the
@@ -49,7 +50,7 @@ struct actor {
 /* Uniform actions in [-1, 1]. Local, like all of this file. */
 struct actor actor_of_chance(size_t action_dim);
 
-/* The task's script at skill 1, its expert; only where the task has one. */
+/* The task's script at expertise 1, its expert; only where the task has one. */
 struct actor actor_of_script(size_t action_dim);
 
 #endif

@@ -1,9 +1,9 @@
 /* How good a trained policy is: its returns trial by trial, beside those of others.
  *
  * A checkpoint's policy plays many contexts of some trials each, and so do its control (for which
- * the hidden task is redrawn for every trial, so that earlier trials are worth nothing), chance,
- * and the task's script where it has one. All of them meet the same hidden tasks and first states;
- * contexts are spread over the ranks. Knows nothing of training or of data sets. */
+ * the hidden task is redrawn for every trial, so that earlier trials are worth nothing), random
+ * actions, and the task's script where it has one. All of them meet the same hidden tasks and first
+ * states; contexts are spread over the ranks. Knows nothing of training or of data sets. */
 #ifndef CHAINRING_EVAL_EVALUATION_H
 #define CHAINRING_EVAL_EVALUATION_H
 

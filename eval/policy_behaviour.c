@@ -135,7 +135,7 @@ void policy_behaviour_open(struct behaviour *behaviour, const struct env_spec *s
     self->target = options->target_scale * (options->target != 0.0 ? options->target : best);
     *behaviour = (struct behaviour){
         .self = self,
-        .ladder = BEHAVIOUR_TRIALS,
+        .curriculum = BEHAVIOUR_TRIALS,
         .begin = begin,
         .act = act,
         .close = close_policy,

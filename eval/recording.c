@@ -95,8 +95,8 @@ bool recording_play(struct recording *recording, const char *task, enum recordin
     bool is_played =
         is_script && !spec->has_script
             ? failure_set(failure, EXIT_CODE_CONFIG,
-                          "task %s: found no script, expected one to act by; let chance act "
-                          "(random)",
+                          "task %s: found no script, expected one to act by; choose the policy "
+                          "random",
                           task)
             : play(recording, opened,
                    is_script ? actor_of_script(spec->action_dim)

@@ -34,8 +34,9 @@ struct rollout_onlooker recording_onlooker(struct recording *recording);
 
 enum recording_actor { RECORDING_RANDOM, RECORDING_SCRIPT };
 
-/* Play `trials` trials of a task, in one context, by chance or by its script, and record the last.
- * False and a failure (EXIT_CODE_CONFIG) for a task that does not exist or has no script. */
+/* Play `trials` trials of a task, in one context, with random actions or by its script, and record
+ * the last. False and a failure (EXIT_CODE_CONFIG) for a task that does not exist or has no script.
+ */
 bool recording_play(struct recording *recording, const char *task, enum recording_actor actor,
                     size_t trials, uint64_t seed, struct failure *failure);
 

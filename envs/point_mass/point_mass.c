@@ -112,12 +112,12 @@ static double reward_goal(const struct simulation_view *view, const double *hidd
 
 /* --- Scripted: drive to a point between the goal and a guess ---------------------------------- */
 
-static void draw_script(double *script, const double *hidden, double skill, struct random *random)
+static void draw_script(double *script, const double *hidden, double expertise, struct random *random)
 {
     double guess[AXES];
     draw_goal(guess, random);
     for (size_t i = 0; i < AXES; i++) {
-        script[i] = skill * hidden[i] + (1.0 - skill) * guess[i];
+        script[i] = expertise * hidden[i] + (1.0 - expertise) * guess[i];
     }
 }
 

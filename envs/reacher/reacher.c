@@ -158,12 +158,12 @@ static void find_hidden(struct goal *goal, const struct simulation_view *view, c
 /* --- Scripted: drive to a point between the target and a guess -------------------------------- */
 
 /* The script keeps the angles that bring the finger to the point, the wrist bent to the left. */
-static void draw_script(double *script, const double *hidden, double skill, struct random *random)
+static void draw_script(double *script, const double *hidden, double expertise, struct random *random)
 {
     double guess[AXES], point[AXES];
     draw_target(guess, random);
     for (size_t i = 0; i < AXES; i++) {
-        point[i] = skill * hidden[i] + (1.0 - skill) * guess[i];
+        point[i] = expertise * hidden[i] + (1.0 - expertise) * guess[i];
     }
     double reach = hypot(point[X], point[Y]) / (2.0 * link_length);
     script[WRIST] = fmin(2.0 * acos(fmin(reach, 1.0)), wrist_largest);

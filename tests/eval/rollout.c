@@ -267,14 +267,14 @@ static double sum(const double *values)
     return total;
 }
 
-static void test_script_plays_better_than_chance(void **state)
+static void test_script_plays_better_than_random(void **state)
 {
     (void)state;
     double script[RETURNS];
-    double chance[RETURNS];
+    double random[RETURNS];
     run(script, actor_of_script(MADE_UP_ACTION_DIM), &standard, 4, 1);
-    run(chance, actor_of_chance(MADE_UP_ACTION_DIM), &standard, 4, 1);
-    assert_true(sum(script) > 1.3 * sum(chance));
+    run(random, actor_of_chance(MADE_UP_ACTION_DIM), &standard, 4, 1);
+    assert_true(sum(script) > 1.3 * sum(random));
 }
 
 int main(void)
@@ -290,7 +290,7 @@ int main(void)
         cmocka_unit_test(test_returns_do_not_depend_on_the_batch_or_on_who_plays),
         cmocka_unit_test(test_returns_do_not_depend_on_the_number_of_threads),
         cmocka_unit_test(test_another_seed_plays_other_trials),
-        cmocka_unit_test(test_script_plays_better_than_chance),
+        cmocka_unit_test(test_script_plays_better_than_random),
     };
     return cmocka_run_group_tests_name("rollout", tests, NULL, NULL);
 }
