@@ -31,7 +31,7 @@ struct evaluation_options {
     size_t trials;          /* in each context; 0: as many as it was trained on */
     size_t batch;           /* contexts that a rank plays at once */
     size_t threads;         /* of a rank; 0: its share of the cores */
-    double target;          /* wanted return; 0: the training data's best */
+    double target;          /* target return; 0: the training data's best */
     double target_scale;    /* multiplies it */
     double explore[EVALUATION_TRIALS_MAX]; /* deviation of the action noise, trial by trial */
     enum attention_choice kernel;
@@ -39,7 +39,7 @@ struct evaluation_options {
 
     enum inertia_rule inertia; /* of the task's capsules */
 
-    const struct rollout_onlooker *onlooker; /* of the policy, which then plays alone; or NULL */
+    const struct rollout_observer *observer; /* of the policy, which then plays alone; or NULL */
 };
 
 enum evaluation_behaviour {
@@ -63,7 +63,7 @@ struct evaluation_result {
     enum inertia_rule inertia;
     uint64_t step; /* of the checkpoint */
     size_t contexts, trials;
-    double target; /* wanted of each trial, after scaling */
+    double target; /* return of each trial, after scaling */
     double explore[EVALUATION_TRIALS_MAX];
     uint64_t seed;
     size_t row_count;

@@ -11,7 +11,8 @@
 
 /* --- What to show ----------------------------------------------------------------------------- */
 
-static bool check_subject(const struct config *config, const char *run, struct failure *failure)
+static bool render_check_subject(const struct config *config, const char *run,
+                                 struct failure *failure)
 {
     const char *store = config->render.store;
     if (run[0] && store[0]) {
@@ -24,11 +25,11 @@ static bool check_subject(const struct config *config, const char *run, struct f
                        "inspect --tasks lists the tasks");
 }
 
-/* The policy of a run, in one context, with the wanted return and the exploration of eval. */
+/* The policy of a run, in one context, with the target return and the exploration of eval. */
 static void record_policy(struct recording *recording, const struct config *config, const char *run)
 {
     struct failure failure = {0};
-    const struct rollout_onlooker onlooker = recording_onlooker(recording);
+    const struct rollout_observer observer = recording_observer(recording);
     struct evaluation_result *result = memory_take(1, sizeof *result);
     struct evaluation_options *options = memory_take(1, sizeof *options);
     *options = (struct evaluation_options){
@@ -42,7 +43,7 @@ static void record_policy(struct recording *recording, const struct config *conf
         .target_scale = config->eval.target_scale,
         .kernel = (enum attention_choice)config->attention.kernel,
         .seed = config->render.seed,
-        .onlooker = &onlooker,
+        .observer = &observer,
     };
     config_explore(options->explore, EVALUATION_TRIALS_MAX, "eval.explore", config->eval.explore,
                    &failure);
@@ -84,15 +85,16 @@ static void print_file(const struct video_file *file, const char *kind, double s
 
 static void print_video(const struct recording *recording, const struct video *video)
 {
-    printf("%s: %zu steps, return %.2f\n", recording->task, recording->rows - 1, recording->total);
+    printf("%s: %zu steps, return %.2f\n", recording->task, recording->rows - 1,
+           recording->episode_return);
     print_file(&video->animation, "video",
                video->seconds_a_frame * (double)video->animation.frames);
     print_file(&video->strip, "strip", 0.0);
     print_file(&video->frames, "folder", 0.0);
 }
 
-static void show(const struct config *config, const struct recording *recording,
-                 struct failure *failure)
+static void render_recording(const struct config *config, const struct recording *recording,
+                             struct failure *failure)
 {
     struct video_options options = {
         .folder = config->render.output,
@@ -115,7 +117,7 @@ enum exit_code command_render(const struct config *config, const char *subject)
 {
     struct failure failure = {0};
     struct recording recording = {0};
-    if (comm_rank() == 0 && check_subject(config, subject, &failure)) {
+    if (comm_rank() == 0 && render_check_subject(config, subject, &failure)) {
         camera_check(&failure); /* before an episode is played for nothing */
     }
     comm_agree(&failure);
@@ -126,7 +128,7 @@ enum exit_code command_render(const struct config *config, const char *subject)
     }
     comm_agree(&failure);
     if (comm_rank() == 0) {
-        show(config, &recording, &failure);
+        render_recording(config, &recording, &failure);
     }
     comm_agree(&failure);
     recording_close(&recording);
