@@ -94,7 +94,7 @@ static void render_row(struct renderer *renderer, size_t row)
 {
     const struct recording *recording = renderer->recording;
     env_set_physics(renderer->env, recording->physics + row * recording->physics_dim);
-    camera_render(renderer->frame.colours, renderer->camera, renderer->env);
+    camera_render(renderer->frame.pixels, renderer->camera, renderer->env);
 }
 
 static bool render_frame_file(struct renderer *renderer, size_t row, struct failure *failure)
