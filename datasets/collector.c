@@ -72,7 +72,7 @@ static size_t first_of_part(size_t part, size_t parts, size_t episodes)
     return divide_up(part * episodes, parts);
 }
 
-static double skill_of(const struct collector_options *options, size_t episode)
+static double expertise_of(const struct collector_options *options, size_t episode)
 {
     return options->episodes > 1 ? (double)episode / (double)(options->episodes - 1) : 1.0;
 }
@@ -80,19 +80,19 @@ static double skill_of(const struct collector_options *options, size_t episode)
 static void name_sources(struct store_spec *store, const struct collector_options *options)
 {
     const char *name = options->behaviour->name;
-    size_t most = options->behaviour->ladder == BEHAVIOUR_ALIKE ? 1 : STORE_SOURCES_MAX;
+    size_t most = options->behaviour->curriculum == BEHAVIOUR_NO_CURRICULUM ? 1 : STORE_SOURCES_MAX;
     store->source_count = options->episodes < most ? options->episodes : most;
     const char *rest = store->source_count < options->episodes ? " and up" : "";
     for (size_t i = 0; i < store->source_count; i++) {
         size_t first = first_of_part(i, store->source_count, options->episodes);
         char *source = store->sources[i];
-        switch (options->behaviour->ladder) {
-        case BEHAVIOUR_ALIKE:
+        switch (options->behaviour->curriculum) {
+        case BEHAVIOUR_NO_CURRICULUM:
             snprintf(source, STORE_NAME_MAX, "%s", name);
             break;
-        case BEHAVIOUR_SKILL:
-            snprintf(source, STORE_NAME_MAX, "%s, skill %.3f%s", name, skill_of(options, first),
-                     rest);
+        case BEHAVIOUR_EXPERTISE:
+            snprintf(source, STORE_NAME_MAX, "%s, expertise %.3f%s", name,
+                     expertise_of(options, first), rest);
             break;
         case BEHAVIOUR_TRIALS:
             snprintf(source, STORE_NAME_MAX, "%s, trial %zu%s", name, first + 1, rest);
@@ -178,7 +178,7 @@ static struct outcome play(struct collector *collector, struct random *random, s
         .env = collector->env,
         .random = random,
         .trial = trial,
-        .skill = skill_of(collector->options, trial),
+        .expertise = expertise_of(collector->options, trial),
         .reward = trial > 0 ? collector->last_reward : 0.0f,
     };
     env_reset(collector->env, random);
@@ -234,7 +234,7 @@ static bool collect_episode(struct collector *collector, size_t number, struct f
     const struct collector_options *options = collector->options;
     size_t group = number / options->episodes;
     size_t trial = number % options->episodes;
-    size_t attempts = options->behaviour->ladder == BEHAVIOUR_TRIALS ? 1 : ATTEMPTS_MAX;
+    size_t attempts = options->behaviour->curriculum == BEHAVIOUR_TRIALS ? 1 : ATTEMPTS_MAX;
     /* Sample 0 of a group's streams draws its hidden task, the others its episodes. */
     struct random hidden = random_stream(options->seed, RANDOM_COLLECT, group, 0);
     struct random random = random_stream(options->seed, RANDOM_COLLECT, group, trial + 1);
@@ -260,7 +260,7 @@ static bool collect_episode(struct collector *collector, size_t number, struct f
 /* Episodes that one plays in a row: a group in its context, or a single one. */
 static size_t run_length(const struct collector_options *options)
 {
-    return options->behaviour->ladder == BEHAVIOUR_TRIALS ? options->episodes : 1;
+    return options->behaviour->curriculum == BEHAVIOUR_TRIALS ? options->episodes : 1;
 }
 
 static bool is_finished(const struct collector *collector, size_t first, size_t count)

@@ -44,7 +44,7 @@ size_t collector_finished(const struct collector *collector);
 
 /* Play the share of number `sharer` of all `sharers`, and keep each episode as it ends.
  *
- * Each group draws its hidden task once. Episode e of E has skill e / (E - 1) (1 when E is 1);
+ * Each group draws its hidden task once. Episode e of E has expertise e / (E - 1) (1 when E is 1);
  * where a task hides nothing, all episodes are one group, since any of them may share a chain.
  * What is left is dealt out like cards, each round beginning one sharer later, so that everybody
  * gets of every rung; where the episodes of a group share a context, whole groups are. An episode

@@ -30,7 +30,7 @@ struct store_spec {
     char tasks[STORE_TASKS_MAX][STORE_NAME_MAX];
     char reward_source[STORE_TASKS_MAX][STORE_NAME_MAX]; /* "simulated", ... */
     size_t task_count;
-    char sources[STORE_SOURCES_MAX][STORE_NAME_MAX]; /* who acted: "script, skill 0.5" */
+    char sources[STORE_SOURCES_MAX][STORE_NAME_MAX]; /* who acted: "script, expertise 0.5" */
     size_t source_count;                             /* 0: nobody says */
     size_t observation_dim, action_dim;
     size_t physics_dim; /* 0: no physics */

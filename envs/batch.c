@@ -15,8 +15,8 @@ struct env_batch {
     size_t count;
     struct member *members; /* (count) */
     struct workers *workers;
-    size_t *chosen; /* (count): who takes part in the work at hand, ascending */
-    size_t chosen_count;
+    size_t *active; /* (count): which environments take part, ascending */
+    size_t active_count;
     struct env_batch_arrays arrays; /* of the work at hand */
     size_t failures;
 };
@@ -32,7 +32,7 @@ struct env_batch *env_batch_open(const struct env_task *task, size_t count, stru
         .count = count,
         .members = memory_take(count, sizeof *batch->members),
         .workers = workers,
-        .chosen = memory_take(count, sizeof *batch->chosen),
+        .active = memory_take(count, sizeof *batch->active),
     };
     for (size_t i = 0; i < count; i++) {
         batch->members[i].env = env_open(task);
@@ -49,7 +49,7 @@ void env_batch_close(struct env_batch *batch)
         env_close(batch->members[i].env);
     }
     memory_free(batch->members);
-    memory_free(batch->chosen);
+    memory_free(batch->active);
     memory_free(batch);
 }
 
@@ -75,7 +75,7 @@ size_t env_batch_failures(const struct env_batch *batch)
 
 /* --- One environment, in any thread ----------------------------------------------------------- */
 
-static void begin_episode(struct member *member)
+static void member_reset(struct member *member)
 {
     const struct env_series *series = &member->series;
     invariant(member->has_series);
@@ -90,7 +90,7 @@ static void begin_episode(struct member *member)
     member->episodes++;
 }
 
-static void observe(const struct env_batch *batch, float *observations, size_t index)
+static void batch_observe(const struct env_batch *batch, float *observations, size_t index)
 {
     env_observe(batch->members[index].env, observations + index * batch->spec->observation_dim);
 }
@@ -99,12 +99,12 @@ static void reset_one(void *self, size_t item, size_t thread)
 {
     (void)thread;
     struct env_batch *batch = self;
-    size_t index = batch->chosen[item];
-    begin_episode(&batch->members[index]);
-    observe(batch, batch->arrays.observation, index);
+    size_t index = batch->active[item];
+    member_reset(&batch->members[index]);
+    batch_observe(batch, batch->arrays.observation, index);
 }
 
-static void act(const struct env_batch *batch, size_t index)
+static void batch_act(const struct env_batch *batch, size_t index)
 {
     const struct env_batch_arrays *arrays = &batch->arrays;
     struct env_outcome outcome =
@@ -117,65 +117,65 @@ static void step_one(void *self, size_t item, size_t thread)
 {
     (void)thread;
     const struct env_batch *batch = self;
-    size_t index = batch->chosen[item];
-    act(batch, index);
-    observe(batch, batch->arrays.observation, index);
+    size_t index = batch->active[item];
+    batch_act(batch, index);
+    batch_observe(batch, batch->arrays.observation, index);
 }
 
 static void step_and_reset_one(void *self, size_t item, size_t thread)
 {
     (void)thread;
     struct env_batch *batch = self;
-    size_t index = batch->chosen[item];
-    act(batch, index);
+    size_t index = batch->active[item];
+    batch_act(batch, index);
     if (batch->arrays.end[index] != ENV_RUNNING) {
         if (batch->arrays.last_observation) {
-            observe(batch, batch->arrays.last_observation, index);
+            batch_observe(batch, batch->arrays.last_observation, index);
         }
-        begin_episode(&batch->members[index]);
+        member_reset(&batch->members[index]);
     }
-    observe(batch, batch->arrays.observation, index);
+    batch_observe(batch, batch->arrays.observation, index);
 }
 
 /* --- All together ----------------------------------------------------------------------------- */
 
-static void choose(struct env_batch *batch, const bool *mask)
+static void batch_select(struct env_batch *batch, const bool *mask)
 {
-    batch->chosen_count = 0;
+    batch->active_count = 0;
     for (size_t i = 0; i < batch->count; i++) {
         if (!mask || mask[i]) {
-            batch->chosen[batch->chosen_count++] = i;
+            batch->active[batch->active_count++] = i;
         }
     }
 }
 
 static void count_failures(struct env_batch *batch)
 {
-    for (size_t i = 0; i < batch->chosen_count; i++) {
-        batch->failures += batch->arrays.end[batch->chosen[i]] == ENV_FAILED;
+    for (size_t i = 0; i < batch->active_count; i++) {
+        batch->failures += batch->arrays.end[batch->active[i]] == ENV_FAILED;
     }
 }
 
 void env_batch_reset(struct env_batch *batch, const bool *mask, float *observation)
 {
-    choose(batch, mask);
+    batch_select(batch, mask);
     batch->arrays = (struct env_batch_arrays){.observation = observation};
-    workers_run(batch->workers, batch->chosen_count, reset_one, batch);
+    workers_run(batch->workers, batch->active_count, reset_one, batch);
 }
 
 void env_batch_step(struct env_batch *batch, const bool *mask,
                     const struct env_batch_arrays *arrays)
 {
-    choose(batch, mask);
+    batch_select(batch, mask);
     batch->arrays = *arrays;
-    workers_run(batch->workers, batch->chosen_count, step_one, batch);
+    workers_run(batch->workers, batch->active_count, step_one, batch);
     count_failures(batch);
 }
 
 void env_batch_step_and_reset(struct env_batch *batch, const struct env_batch_arrays *arrays)
 {
-    choose(batch, NULL);
+    batch_select(batch, NULL);
     batch->arrays = *arrays;
-    workers_run(batch->workers, batch->chosen_count, step_and_reset_one, batch);
+    workers_run(batch->workers, batch->active_count, step_and_reset_one, batch);
     count_failures(batch);
 }

@@ -1,4 +1,4 @@
-/* A camera that looks at an environment: its state as an array of colours.
+/* A camera that looks at an environment: its state as an array of pixels.
  *
  * Sees the environment as its model's camera "picture" does, and the goal of its task, whether the
  * agent may observe it or not. It only looks: what happens afterwards is the same to the bit. Draws
@@ -27,7 +27,7 @@ struct camera *camera_open(const struct env *env, size_t width, size_t height,
                            struct failure *failure);
 void camera_close(struct camera *camera);
 
-/* colours (height, width, 3): red, green and blue of each pixel, the top row first. */
-void camera_shoot(unsigned char *colours, struct camera *camera, const struct env *env);
+/* pixels (height, width, 3): red, green and blue of each pixel, the top row first. */
+void camera_render(unsigned char *pixels, struct camera *camera, const struct env *env);
 
 #endif

@@ -9,15 +9,15 @@
 #include <stddef.h>
 
 #include "base/random.h"
-#include "envs/goal.h"
+#include "envs/env.h"
 #include "envs/simulation.h"
 
 enum { DOMAIN_HIDDEN_MAX = 8, DOMAIN_SCRIPT_MAX = 8 };
 
 /* A task's own behaviour. `script` (DOMAIN_SCRIPT_MAX) is what it keeps within an episode. */
 struct domain_script {
-    /* skill in [0, 1]: 1 knows what is hidden, 0 guesses. */
-    void (*draw)(double *script, const double *hidden, double skill, struct random *random);
+    /* expertise in [0, 1]: 1 knows what is hidden, 0 guesses. */
+    void (*draw)(double *script, const double *hidden, double expertise, struct random *random);
     void (*act)(float *action, const double *script, const struct simulation_view *view);
 };
 
@@ -37,19 +37,20 @@ struct domain_task {
     /* Make a new simulation that of the task, where the task changes the model; NULL: as it is. */
     void (*prepare)(struct simulation *simulation);
     /* Bring a simulation from the reference pose, at rest, into an initial state; hidden: NULL
-     * where nothing is. What it places is refreshed afterwards. */
+     * where nothing is. simulation_forward follows. */
     void (*reset)(struct simulation *simulation, const double *hidden, struct random *random);
     void (*observe)(float *observation, const struct simulation_view *view);
-    /* Place again what a reset places outside the physics, from what `observe` has told of it in
-     * the state that holds; NULL: the physics is all. What it places is refreshed afterwards. */
-    void (*recall)(struct simulation *simulation, const float *observation);
+    /* Restore what a reset sets outside the physics, from what `observe` has told of it in the
+     * state that holds; NULL: the physics is all. simulation_forward follows. */
+    void (*restore)(struct simulation *simulation, const float *observation);
     /* In [0, 1], for the state and the control that led to it. hidden: NULL where nothing is. */
     double (*reward)(const struct simulation_view *view, const double *hidden);
 
     /* For pictures: where the goal always is, or how to find it; both NULL: the task has no such
      * place, or the model shows it. hidden: NULL where nothing is. */
-    const struct goal *goal;
-    void (*find_goal)(struct goal *goal, const struct simulation_view *view, const double *hidden);
+    const struct env_goal *goal;
+    void (*find_goal)(struct env_goal *goal, const struct simulation_view *view,
+                      const double *hidden);
 
     const struct domain_hidden *hidden; /* NULL: nothing is hidden */
     const struct domain_script *script; /* NULL: none */
@@ -60,5 +61,11 @@ struct domain {
     const struct domain_task *tasks;
     size_t task_count;
 };
+
+/* A random pose, the control suite's way to begin an episode anywhere. Set every slide and hinge
+ * joint, in the model's order: a limited one uniformly within its limits, an unlimited hinge at any
+ * angle in [-pi, pi), an unlimited slide stays where it is. For models without ball and free
+ * joints. Draws one number for each joint that is set. Local. */
+void domain_randomise_joints(struct simulation *simulation, struct random *random);
 
 #endif

@@ -159,9 +159,9 @@ void env_get_hidden(const struct env *env, double *hidden)
 }
 
 /* The simulation stands where the episode starts. */
-static void begin_episode(struct env *env)
+static void env_begin_episode(struct env *env)
 {
-    simulation_refresh(env->simulation);
+    simulation_forward(env->simulation);
     env->steps = 0;
     env->end = ENV_RUNNING;
 }
@@ -171,7 +171,7 @@ void env_reset(struct env *env, struct random *random)
     const struct domain_task *task = env->task->task;
     simulation_reset(env->simulation);
     task->reset(env->simulation, task->hidden ? env->hidden : NULL, random);
-    begin_episode(env);
+    env_begin_episode(env);
 }
 
 void env_get_physics(const struct env *env, double *physics)
@@ -182,15 +182,15 @@ void env_get_physics(const struct env *env, double *physics)
 void env_set_physics(struct env *env, const double *physics)
 {
     simulation_reset(env->simulation);
-    simulation_put_physics(env->simulation, physics);
-    begin_episode(env);
+    simulation_set_physics(env->simulation, physics);
+    env_begin_episode(env);
 }
 
 void env_set_record(struct env *env, const double *physics, const float *observation)
 {
     env_set_physics(env, physics);
-    if (env->task->task->recall) {
-        env->task->task->recall(env->simulation, observation);
+    if (env->task->task->restore) {
+        env->task->task->restore(env->simulation, observation);
         env_set_physics(env, physics); /* so that no trace of the earlier target stays */
     }
 }
@@ -207,7 +207,7 @@ float env_reward(const struct env *env)
     return (float)task->reward(env->view, task->hidden ? env->hidden : NULL);
 }
 
-bool env_goal(const struct env *env, struct goal *goal)
+bool env_goal(const struct env *env, struct env_goal *goal)
 {
     const struct domain_task *task = env->task->task;
     if (task->goal) {
@@ -268,19 +268,19 @@ float env_relabel(struct env *env, const double *physics, const float *action)
         if (!set_control(env, action)) {
             return 0.0f;
         }
-        simulation_put_control(env->simulation, env->control);
+        simulation_set_control(env->simulation, env->control);
     }
     return env_reward(env);
 }
 
 /* --- Scripted behaviour ----------------------------------------------------------------------- */
 
-void env_script_draw(struct env *env, double skill, struct random *random)
+void env_script_draw(struct env *env, double expertise, struct random *random)
 {
     const struct domain_task *task = env->task->task;
     invariant(task->script && (!task->hidden || env->hidden_known));
-    invariant(skill >= 0.0 && skill <= 1.0);
-    task->script->draw(env->script, task->hidden ? env->hidden : NULL, skill, random);
+    invariant(expertise >= 0.0 && expertise <= 1.0);
+    task->script->draw(env->script, task->hidden ? env->hidden : NULL, expertise, random);
     env->script_known = true;
 }
 

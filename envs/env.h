@@ -12,7 +12,6 @@
 
 #include "base/fatal.h"
 #include "base/random.h"
-#include "envs/goal.h"
 #include "envs/inertia.h"
 
 struct env_task;
@@ -41,6 +40,12 @@ enum env_end {
     ENV_TERMINATED, /* the task is over */
     ENV_TRUNCATED,  /* the time is over */
     ENV_FAILED,     /* the simulation became unstable; the episode's return means nothing */
+};
+
+/* Where a task wants something to be: a ball in the world, as pictures show it. */
+struct env_goal {
+    double position[3]; /* metres */
+    double radius;
 };
 
 struct env_outcome {
@@ -88,7 +93,7 @@ float env_reward(const struct env *env);
 
 /* Where the goal is in the state that holds, also where it is hidden from the agent. False where
  * the task has no such place, or one that the model itself shows. */
-bool env_goal(const struct env *env, struct goal *goal);
+bool env_goal(const struct env *env, struct env_goal *goal);
 
 /* For those of this folder who look at the simulation itself. */
 const struct simulation *env_simulation(const struct env *env);
@@ -111,9 +116,9 @@ void env_set_record(struct env *env, const double *physics, const float *observa
  * hidden task must be known. */
 float env_relabel(struct env *env, const double *physics, const float *action);
 
-/* Scripted behaviour, where the task has one: skill 1 is its expert, skill 0 acts as if it had to
- * guess what is hidden. Draw once per episode, then ask for an action at each step. */
-void env_script_draw(struct env *env, double skill, struct random *random);
+/* Scripted behaviour, where the task has one: expertise 1 is its expert, expertise 0 acts as if it
+ * had to guess what is hidden. Draw once per episode, then ask for an action at each step. */
+void env_script_draw(struct env *env, double expertise, struct random *random);
 void env_script_act(const struct env *env, float *action); /* (action_dim) */
 
 #endif

@@ -29,13 +29,13 @@ enum {
 
 struct egl {
     void *(*get_platform_display)(unsigned platform, void *native, const int32_t *attributes);
-    unsigned (*query_devices)(int32_t room, void **devices, int32_t *count);
+    unsigned (*query_devices)(int32_t capacity, void **devices, int32_t *count);
     void *(*get_proc_address)(const char *name);
     unsigned (*initialize)(void *display, int32_t *major, int32_t *minor);
     unsigned (*terminate)(void *display);
     unsigned (*bind_api)(unsigned api);
     unsigned (*choose_config)(void *display, const int32_t *attributes, void **configs,
-                              int32_t room, int32_t *count);
+                              int32_t capacity, int32_t *count);
     void *(*create_context)(void *display, void *config, void *shared, const int32_t *attributes);
     unsigned (*destroy_context)(void *display, void *context);
     unsigned (*make_current)(void *display, void *draw, void *read, void *context);
@@ -114,7 +114,7 @@ static bool find_egl(struct egl *egl, void *library)
            assign(&egl->get_platform_display, egl->get_proc_address("eglGetPlatformDisplayEXT"));
 }
 
-static void drop_display(struct gl_context *context)
+static void egl_release(struct gl_context *context)
 {
     if (context->context) {
         context->egl.make_current(context->display, NULL, NULL, NULL);
@@ -155,7 +155,7 @@ static bool try_display(struct gl_context *context, unsigned platform, void *nat
         return false;
     }
     if (!make_egl_current(context)) {
-        drop_display(context);
+        egl_release(context);
         return false;
     }
     return true;
@@ -182,7 +182,7 @@ static bool try_devices(struct gl_context *context)
 static bool open_egl(struct gl_context *context)
 {
     context->name = "EGL";
-    context->release = drop_display;
+    context->release = egl_release;
     context->library = open_library(egl_names);
     if (context->library && find_egl(&context->egl, context->library) &&
         (try_display(context, EGL_PLATFORM_SURFACELESS_MESA, NULL) || try_devices(context))) {
@@ -197,7 +197,7 @@ static bool open_egl(struct gl_context *context)
 static const char *const osmesa_names[] = {"libOSMesa.so.8", "libOSMesa.so.6", "libOSMesa.so",
                                            NULL};
 
-static void drop_osmesa(struct gl_context *context)
+static void osmesa_release(struct gl_context *context)
 {
     if (context->context) {
         context->osmesa.make_current(NULL, NULL, 0, 0, 0);
@@ -209,7 +209,7 @@ static bool open_osmesa(struct gl_context *context)
 {
     struct osmesa *osmesa = &context->osmesa;
     context->name = "OSMesa";
-    context->release = drop_osmesa;
+    context->release = osmesa_release;
     context->library = open_library(osmesa_names);
     if (!context->library ||
         !find(&osmesa->create_context, context->library, "OSMesaCreateContextExt") ||
@@ -240,15 +240,15 @@ static struct gl_context *try_library(bool (*open)(struct gl_context *context))
 
 struct gl_context *gl_context_open(struct failure *failure)
 {
-    const char *wish = getenv("MUJOCO_GL");
-    bool is_free = !wish || !wish[0];
-    bool wants_egl = is_free || strcmp(wish, "egl") == 0;
-    bool wants_osmesa = is_free || strcmp(wish, "osmesa") == 0;
+    const char *requested = getenv("MUJOCO_GL");
+    bool is_free = !requested || !requested[0];
+    bool wants_egl = is_free || strcmp(requested, "egl") == 0;
+    bool wants_osmesa = is_free || strcmp(requested, "osmesa") == 0;
     if (!wants_egl && !wants_osmesa) {
         failure_set(failure, EXIT_CODE_USAGE,
                     "MUJOCO_GL: found \"%.40s\", expected egl or osmesa; leave it unset to have "
                     "the first that works",
-                    wish);
+                    requested);
         return NULL;
     }
     struct gl_context *context = wants_egl ? try_library(open_egl) : NULL;

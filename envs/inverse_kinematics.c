@@ -14,11 +14,11 @@ _Static_assert((int)JOINTS_MAX <= (int)SYMMETRIC_SIZE_MAX, "a step solves for al
 
 static const double tolerance = 1e-14;
 static const double metres_per_radian = 2.0;
-static const double far_away = 0.1, damping = 0.03; /* steps from further away are damped */
-static const double stuck = 20.0;                   /* times as far away as a step is long */
-static const double step_max = 2.0;                 /* radians, all joints together */
+static const double far = 0.1, damping = 0.03; /* steps from further away are damped */
+static const double stuck_ratio = 20.0;        /* times as far away as a step is long */
+static const double step_max = 2.0;            /* radians, all joints together */
 
-static double length_of(const double *values, size_t count)
+static double norm_of(const double *values, size_t count)
 {
     double squares = 0.0;
     for (size_t i = 0; i < count; i++) {
@@ -31,12 +31,12 @@ static double length_of(const double *values, size_t count)
 static double measure_error(double error[ERRORS], const struct simulation *simulation,
                             const struct inverse_kinematics_target *target)
 {
-    const double *place = simulation_view(simulation)->probe[target->site];
+    const double *position = simulation_view(simulation)->sensor[target->site];
     for (size_t i = 0; i < AXES; i++) {
-        error[i] = target->position[i] - place[i];
+        error[i] = target->position[i] - position[i];
     }
-    simulation_site_turn(simulation, target->site, target->orientation, error + AXES);
-    return length_of(error, AXES) + metres_per_radian * length_of(error + AXES, AXES);
+    simulation_site_rotation_error(simulation, target->site, target->orientation, error + AXES);
+    return norm_of(error, AXES) + metres_per_radian * norm_of(error + AXES, AXES);
 }
 
 /* The least squares solution of jacobian * step = error, over the first `joints` joints. */
@@ -68,18 +68,18 @@ bool inverse_kinematics_reach(struct simulation *simulation,
 {
     double *position, *velocity;
     invariant(joints <= JOINTS_MAX && simulation_sizes(simulation)->velocity <= VELOCITIES_MAX);
-    simulation_place(simulation, &position, &velocity);
+    simulation_state(simulation, &position, &velocity);
     for (size_t i = 0; i < STEPS_MAX; i++) {
         double error[ERRORS], step[JOINTS_MAX];
-        simulation_follow(simulation);
+        simulation_kinematics(simulation);
         double away = measure_error(error, simulation, target);
         if (away < tolerance) {
             return true;
         }
-        double ridge = away > far_away ? damping : 0.0;
+        double ridge = away > far ? damping : 0.0;
         find_step(step, simulation, target->site, error, ridge, joints);
-        double length = length_of(step, joints);
-        if (away > stuck * length) {
+        double length = norm_of(step, joints);
+        if (away > stuck_ratio * length) {
             return false;
         }
         double scale = length > step_max ? step_max / length : 1.0;

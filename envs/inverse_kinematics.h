@@ -11,7 +11,7 @@
 enum { INVERSE_KINEMATICS_JOINTS_MAX = 8, INVERSE_KINEMATICS_VELOCITIES_MAX = 32 };
 
 struct inverse_kinematics_target {
-    size_t site;           /* its probe (SIMULATION_SITE_POSITION) */
+    size_t site;           /* its sensor (SIMULATION_SITE_POSITION) */
     double position[3];    /* in the world */
     double orientation[4]; /* in the world: a quaternion, w first */
 };
@@ -20,7 +20,7 @@ struct inverse_kinematics_target {
  * the site has reached the target to 1e-14 (metres plus twice radians). False where that fails, as
  * from most beginnings: the joints are then somewhere else. Limits are not looked at, nor contacts.
  * Least squares steps, damped while far away (dm_control, inverse_kinematics). What else follows
- * from the positions needs a refresh. Local. */
+ * from the positions needs simulation_forward. Local. */
 bool inverse_kinematics_reach(struct simulation *simulation,
                               const struct inverse_kinematics_target *target, size_t joints);
 

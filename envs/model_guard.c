@@ -72,7 +72,8 @@ static bool check_attribute(const char *name, const struct model_element *elemen
                                    name, attribute, element->name, element->line);
 }
 
-static bool check(void *context, const struct model_element *element, struct failure *failure)
+static bool check_model_element(void *context, const struct model_element *element,
+                                struct failure *failure)
 {
     const char *name = ((const struct guard *)context)->name;
     if (!check_element(name, element, failure)) {
@@ -89,6 +90,6 @@ static bool check(void *context, const struct model_element *element, struct fai
 bool model_guard_check(const char *name, const char *text, struct failure *failure)
 {
     struct guard guard = {.name = name};
-    const struct model_visitor visitor = {.open = check, .context = &guard};
+    const struct model_visitor visitor = {.open = check_model_element, .context = &guard};
     return model_text_walk(name, text, &visitor, failure);
 }

@@ -23,13 +23,14 @@ const char *model_element_value(const struct model_element *element, const char 
     return NULL;
 }
 
-static void refuse(struct walk *walk)
+static void stop_walk(struct walk *walk)
 {
     walk->is_refused = true;
     (void)XML_StopParser(walk->parser, XML_FALSE);
 }
 
-static void XMLCALL open_element(void *context, const XML_Char *name, const XML_Char **attributes)
+static void XMLCALL on_element_start(void *context, const XML_Char *name,
+                                     const XML_Char **attributes)
 {
     struct walk *walk = context;
     size_t begin = (size_t)XML_GetCurrentByteIndex(walk->parser);
@@ -45,16 +46,16 @@ static void XMLCALL open_element(void *context, const XML_Char *name, const XML_
                     "%s.xml: found \"more than %d elements inside each other\" in line %zu, "
                     "expected fewer; correct the file",
                     walk->name, MODEL_TEXT_DEPTH_MAX, element.line);
-        refuse(walk);
+        stop_walk(walk);
         return;
     }
     walk->depth++;
     if (!walk->visitor->open(walk->visitor->context, &element, walk->failure)) {
-        refuse(walk);
+        stop_walk(walk);
     }
 }
 
-static void XMLCALL close_element(void *context, const XML_Char *name)
+static void XMLCALL on_element_end(void *context, const XML_Char *name)
 {
     struct walk *walk = context;
     walk->depth--;
@@ -73,23 +74,17 @@ static void XMLCALL refuse_document_type(void *context, const XML_Char *name,
                 "%s.xml: found \"<!DOCTYPE\" in line %zu, expected a model without a document type "
                 "and entities of its own; write out what they stand for",
                 walk->name, (size_t)XML_GetCurrentLineNumber(walk->parser));
-    refuse(walk);
-}
-
-static bool check_size(const char *name, const char *text, struct failure *failure)
-{
-    return strnlen(text, (size_t)MODEL_TEXT_BYTES_MAX + 1) <= MODEL_TEXT_BYTES_MAX ||
-           failure_set(failure, EXIT_CODE_DATA,
-                       "%s.xml: found \"more than %d bytes\", expected a smaller model; leave out "
-                       "what has no effect on the simulation",
-                       name, MODEL_TEXT_BYTES_MAX);
+    stop_walk(walk);
 }
 
 bool model_text_walk(const char *name, const char *text, const struct model_visitor *visitor,
                      struct failure *failure)
 {
-    if (!check_size(name, text, failure)) {
-        return false;
+    if (strnlen(text, (size_t)MODEL_TEXT_BYTES_MAX + 1) > MODEL_TEXT_BYTES_MAX) {
+        return failure_set(failure, EXIT_CODE_DATA,
+                           "%s.xml: found \"more than %d bytes\", expected a smaller model; leave "
+                           "out what has no effect on the simulation",
+                           name, MODEL_TEXT_BYTES_MAX);
     }
     struct walk walk = {.name = name, .visitor = visitor, .failure = failure};
     walk.parser = XML_ParserCreate("UTF-8");
@@ -97,7 +92,7 @@ bool model_text_walk(const char *name, const char *text, const struct model_visi
         fatal(EXIT_CODE_SYSTEM, "out of memory: the system refused room to read %s.xml", name);
     }
     XML_SetUserData(walk.parser, &walk);
-    XML_SetElementHandler(walk.parser, open_element, close_element);
+    XML_SetElementHandler(walk.parser, on_element_start, on_element_end);
     XML_SetStartDoctypeDeclHandler(walk.parser, refuse_document_type);
     bool is_whole = XML_Parse(walk.parser, text, (int)strlen(text), XML_TRUE) == XML_STATUS_OK;
     if (!is_whole && !walk.is_refused) {

@@ -7,7 +7,7 @@
 #include <mujoco/mujoco.h>
 
 #include "base/memory.h"
-#include "envs/capsule_twins.h"
+#include "envs/inertia.h"
 #include "envs/model_guard.h"
 
 _Static_assert(sizeof(mjtNum) == sizeof(double), "physics is stored in double");
@@ -16,7 +16,7 @@ struct simulation_model {
     mjModel *engine;
     struct simulation_sizes sizes;
     const struct simulation_source *source;
-    int probes[SIMULATION_PROBES_MAX]; /* MuJoCo's number of what each probe names */
+    int sensors[SIMULATION_SENSORS_MAX]; /* MuJoCo's number of what each sensor names */
 };
 
 /* Each simulation has a model of its own, because switching the actuators off is an option of the
@@ -46,7 +46,7 @@ static void join_lines(char *text)
 }
 
 /* MuJoCo's own handler asks for a key, exits and leaves a log file in the current folder. */
-static void end_on_error(const char *text)
+static void mujoco_error_handler(const char *text)
 {
     char line[512];
     (void)snprintf(line, sizeof line, "%s", text);
@@ -58,7 +58,7 @@ static void end_on_error(const char *text)
 }
 
 /* The counters in mjData say the same (simulation_step); MuJoCo would also write a file. */
-static void ignore_warning(const char *text)
+static void mujoco_warning_handler(const char *text)
 {
     (void)text;
 }
@@ -74,8 +74,8 @@ static void prepare_engine(void)
               "install that version or compile again",
               mj_version(), mjVERSION_HEADER);
     }
-    mju_user_error = end_on_error;
-    mju_user_warning = ignore_warning;
+    mju_user_error = mujoco_error_handler;
+    mju_user_warning = mujoco_warning_handler;
 }
 
 /* The handlers belong to the whole process: set once, before the first call of any thread. */
@@ -133,14 +133,14 @@ static mjModel *compile_text(const char *name, const char *xml, struct failure *
     return engine;
 }
 
-/* The exact model says where the capsules are whose twins the legacy model has. */
+/* The exact model says where the capsules are whose mass the legacy model changes. */
 static mjModel *compile_legacy(const struct simulation_source *source, struct failure *failure)
 {
     mjModel *exact = compile_text(source->name, source->xml, failure);
     if (!exact) {
         return NULL;
     }
-    const struct capsule_geoms geoms = {.body_count = exact->nbody,
+    const struct inertia_geoms geoms = {.body_count = exact->nbody,
                                         .body_first = exact->body_geomadr,
                                         .body_geoms = exact->body_geomnum,
                                         .type = exact->geom_type,
@@ -148,7 +148,7 @@ static mjModel *compile_legacy(const struct simulation_source *source, struct fa
                                         .size = exact->geom_size,
                                         .position = exact->geom_pos,
                                         .rotation = exact->geom_quat};
-    char *xml = capsule_twins_write(source->name, source->xml, &geoms, failure);
+    char *xml = inertia_legacy_text(source->name, source->xml, &geoms, failure);
     mjModel *legacy = xml ? compile_text(source->name, xml, failure) : NULL;
     memory_free(xml);
     mj_deleteModel(exact);
@@ -171,7 +171,7 @@ static mjtObj object_of(enum simulation_quantity quantity)
     case SIMULATION_SITE_POSITION:
     case SIMULATION_SITE_ROTATION:
         return mjOBJ_SITE;
-    case SIMULATION_SENSOR:
+    case SIMULATION_MODEL_SENSOR:
         return mjOBJ_SENSOR;
     case SIMULATION_JOINT_POSITION:
     case SIMULATION_JOINT_VELOCITY:
@@ -180,13 +180,13 @@ static mjtObj object_of(enum simulation_quantity quantity)
     return mjOBJ_UNKNOWN;
 }
 
-static void find_probes(struct simulation_model *model, const struct simulation_source *source)
+static void find_sensors(struct simulation_model *model, const struct simulation_source *source)
 {
-    invariant(source->probe_count <= SIMULATION_PROBES_MAX);
-    for (size_t i = 0; i < source->probe_count; i++) {
-        const struct simulation_probe *probe = &source->probes[i];
-        model->probes[i] = mj_name2id(model->engine, object_of(probe->quantity), probe->name);
-        invariant(model->probes[i] >= 0);
+    invariant(source->sensor_count <= SIMULATION_SENSORS_MAX);
+    for (size_t i = 0; i < source->sensor_count; i++) {
+        const struct simulation_sensor *sensor = &source->sensors[i];
+        model->sensors[i] = mj_name2id(model->engine, object_of(sensor->quantity), sensor->name);
+        invariant(model->sensors[i] >= 0);
     }
     model->source = source;
 }
@@ -209,7 +209,7 @@ struct simulation_model *simulation_compile(const struct simulation_source *sour
                                              .control = (size_t)engine->nu,
                                              .joints = (size_t)engine->njnt,
                                              .timestep = engine->opt.timestep};
-    find_probes(model, source);
+    find_sensors(model, source);
     return model;
 }
 
@@ -226,7 +226,7 @@ const struct simulation_sizes *simulation_model_sizes(const struct simulation_mo
     return &model->sizes;
 }
 
-const struct mjModel_ *simulation_model_engine(const struct simulation_model *model)
+const struct mjModel_ *simulation_model_mj_model(const struct simulation_model *model)
 {
     return model->engine;
 }
@@ -253,7 +253,7 @@ static const double *find_quantity(const struct simulation *simulation,
         return data->site_xpos + 3 * id;
     case SIMULATION_SITE_ROTATION:
         return data->site_xmat + 9 * id;
-    case SIMULATION_SENSOR:
+    case SIMULATION_MODEL_SENSOR:
         return data->sensordata + model->sensor_adr[id];
     case SIMULATION_BODY_COM:
         return data->subtree_com + 3 * id;
@@ -280,9 +280,9 @@ static void bind_view(struct simulation *simulation, const struct simulation_mod
         .control_range = simulation->model->actuator_ctrlrange,
         .joint_range = simulation->model->jnt_range,
     };
-    for (size_t i = 0; i < model->source->probe_count; i++) {
-        simulation->view.probe[i] =
-            find_quantity(simulation, model->source->probes[i].quantity, (size_t)model->probes[i]);
+    for (size_t i = 0; i < model->source->sensor_count; i++) {
+        simulation->view.sensor[i] = find_quantity(simulation, model->source->sensors[i].quantity,
+                                                   (size_t)model->sensors[i]);
     }
 }
 
@@ -320,12 +320,12 @@ const struct simulation_sizes *simulation_sizes(const struct simulation *simulat
     return &simulation->shared->sizes;
 }
 
-const struct mjModel_ *simulation_seen_model(const struct simulation *simulation)
+const struct mjModel_ *simulation_mj_model(const struct simulation *simulation)
 {
     return simulation->model;
 }
 
-struct mjData_ *simulation_seen_data(const struct simulation *simulation)
+struct mjData_ *simulation_mj_data(const struct simulation *simulation)
 {
     return simulation->data;
 }
@@ -333,16 +333,16 @@ struct mjData_ *simulation_seen_data(const struct simulation *simulation)
 void simulation_reset(struct simulation *simulation)
 {
     mj_resetData(simulation->model, simulation->data);
-    simulation_refresh(simulation);
+    simulation_forward(simulation);
 }
 
-void simulation_place(struct simulation *simulation, double **position, double **velocity)
+void simulation_state(struct simulation *simulation, double **position, double **velocity)
 {
     *position = simulation->data->qpos;
     *velocity = simulation->data->qvel;
 }
 
-void simulation_refresh(struct simulation *simulation)
+void simulation_forward(struct simulation *simulation)
 {
     int flags = simulation->model->opt.disableflags;
     simulation->model->opt.disableflags = flags | mjDSBL_ACTUATION;
@@ -376,14 +376,14 @@ size_t simulation_contact_count(const struct simulation *simulation)
     return (size_t)simulation->data->ncon;
 }
 
-/* MuJoCo's number of what a probe names, which must be one of `quantity`. */
-static size_t probed(const struct simulation *simulation, size_t probe,
-                     enum simulation_quantity quantity)
+/* MuJoCo's number of what a sensor names, which must be one of `quantity`. */
+static size_t sensor_id(const struct simulation *simulation, size_t sensor,
+                        enum simulation_quantity quantity)
 {
     const struct simulation_model *shared = simulation->shared;
-    invariant(probe < shared->source->probe_count);
-    invariant(shared->source->probes[probe].quantity == quantity);
-    return (size_t)shared->probes[probe];
+    invariant(sensor < shared->source->sensor_count);
+    invariant(shared->source->sensors[sensor].quantity == quantity);
+    return (size_t)shared->sensors[sensor];
 }
 
 static const char *geom_name(const mjModel *model, int geom)
@@ -403,50 +403,50 @@ struct simulation_contact simulation_contact(const struct simulation *simulation
     };
 }
 
-void simulation_follow(struct simulation *simulation)
+void simulation_kinematics(struct simulation *simulation)
 {
     mj_kinematics(simulation->model, simulation->data);
     mj_comPos(simulation->model, simulation->data);
 }
 
-void simulation_site_jacobian(const struct simulation *simulation, size_t probe, double *jacobian)
+void simulation_site_jacobian(const struct simulation *simulation, size_t sensor, double *jacobian)
 {
     const mjModel *model = simulation->model;
     mj_jacSite(model, simulation->data, jacobian, jacobian + (size_t)3 * (size_t)model->nv,
-               (int)probed(simulation, probe, SIMULATION_SITE_POSITION));
+               (int)sensor_id(simulation, sensor, SIMULATION_SITE_POSITION));
 }
 
-void simulation_site_turn(const struct simulation *simulation, size_t probe,
-                          const double orientation[4], double turn[3])
+void simulation_site_rotation_error(const struct simulation *simulation, size_t sensor,
+                                    const double orientation[4], double rotation[3])
 {
-    size_t site = probed(simulation, probe, SIMULATION_SITE_POSITION);
+    size_t site = sensor_id(simulation, sensor, SIMULATION_SITE_POSITION);
     mjtNum found[4], missing[4];
     mju_mat2Quat(found, simulation->data->site_xmat + 9 * site);
     mju_negQuat(found, found);
     mju_mulQuat(missing, orientation, found);
-    mju_quat2Vel(turn, missing, 1.0);
+    mju_quat2Vel(rotation, missing, 1.0);
 }
 
-void simulation_move_geom(struct simulation *simulation, size_t probe, const double position[3])
+void simulation_move_geom(struct simulation *simulation, size_t sensor, const double position[3])
 {
-    size_t geom = probed(simulation, probe, SIMULATION_GEOM_POSITION);
+    size_t geom = sensor_id(simulation, sensor, SIMULATION_GEOM_POSITION);
     memcpy(simulation->model->geom_pos + 3 * geom, position, 3 * sizeof *position);
 }
 
-void simulation_move_site(struct simulation *simulation, size_t probe, const double position[3])
+void simulation_move_site(struct simulation *simulation, size_t sensor, const double position[3])
 {
-    size_t site = probed(simulation, probe, SIMULATION_SITE_POSITION);
+    size_t site = sensor_id(simulation, sensor, SIMULATION_SITE_POSITION);
     memcpy(simulation->model->site_pos + 3 * site, position, 3 * sizeof *position);
 }
 
-void simulation_put_control(struct simulation *simulation, const double *control)
+void simulation_set_control(struct simulation *simulation, const double *control)
 {
     memcpy(simulation->data->ctrl, control, (size_t)simulation->model->nu * sizeof *control);
 }
 
-void simulation_damp_joint(struct simulation *simulation, size_t probe, double damping)
+void simulation_set_damping(struct simulation *simulation, size_t sensor, double damping)
 {
-    size_t joint = probed(simulation, probe, SIMULATION_JOINT_VELOCITY);
+    size_t joint = sensor_id(simulation, sensor, SIMULATION_JOINT_VELOCITY);
     int type = simulation->model->jnt_type[joint];
     invariant(type == mjJNT_HINGE || type == mjJNT_SLIDE);
     simulation->model->dof_damping[simulation->model->jnt_dofadr[joint]] = damping;
@@ -469,7 +469,7 @@ bool simulation_step(struct simulation *simulation, const double *control, size_
 {
     const mjModel *model = simulation->model;
     mjData *data = simulation->data;
-    simulation_put_control(simulation, control);
+    simulation_set_control(simulation, control);
     size_t done = 0;
     if (model->opt.integrator != mjINT_RK4) {
         mj_step2(model, data);
@@ -484,7 +484,7 @@ bool simulation_step(struct simulation *simulation, const double *control, size_
 
 void simulation_step_bare(struct simulation *simulation, const double *control, size_t count)
 {
-    simulation_put_control(simulation, control);
+    simulation_set_control(simulation, control);
     for (size_t i = 0; i < count; i++) {
         mj_step(simulation->model, simulation->data);
     }
@@ -501,7 +501,7 @@ void simulation_get_physics(const struct simulation *simulation, double *physics
     }
 }
 
-void simulation_put_physics(struct simulation *simulation, const double *physics)
+void simulation_set_physics(struct simulation *simulation, const double *physics)
 {
     const mjModel *model = simulation->model;
     mjData *data = simulation->data;

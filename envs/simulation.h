@@ -14,7 +14,7 @@
 #include "base/fatal.h"
 #include "envs/inertia.h"
 
-enum { SIMULATION_PROBES_MAX = 48 };
+enum { SIMULATION_SENSORS_MAX = 48 };
 
 struct simulation_model;
 struct simulation;
@@ -30,7 +30,7 @@ enum simulation_quantity {
     SIMULATION_GEOM_ROTATION,
     SIMULATION_SITE_POSITION,
     SIMULATION_SITE_ROTATION,
-    SIMULATION_SENSOR,         /* (its dimension) */
+    SIMULATION_MODEL_SENSOR,   /* (its dimension) */
     SIMULATION_BODY_COM,       /* (3): centre of mass of the body and all that hangs on it */
     SIMULATION_BODY_MOMENTUM,  /* (3): angular momentum of the same about that centre; follows
                                   from velocities where the model has a subtree sensor */
@@ -39,17 +39,17 @@ enum simulation_quantity {
     SIMULATION_JOINT_VELOCITY, /* the same in qvel */
 };
 
-struct simulation_probe {
+struct simulation_sensor {
     enum simulation_quantity quantity;
     const char *name; /* in the model */
 };
 
 /* What is compiled. Everything is borrowed for the life of the model. */
 struct simulation_source {
-    const char *name;                      /* for messages: "cartpole" */
-    const char *xml;                       /* MJCF */
-    const struct simulation_probe *probes; /* what the view shows by name */
-    size_t probe_count;
+    const char *name;                        /* for messages: "cartpole" */
+    const char *xml;                         /* MJCF */
+    const struct simulation_sensor *sensors; /* what the view shows by name */
+    size_t sensor_count;
     enum inertia_rule inertia; /* of capsules; the exact one unless said otherwise */
 };
 
@@ -65,13 +65,13 @@ struct simulation_sizes {
 /* Where a simulation's numbers lie; valid until it is closed. Positions and velocities are in the
  * order of qpos and qvel, everything is in metres, radians and seconds. */
 struct simulation_view {
-    const double *position;                     /* qpos (nq) */
-    const double *velocity;                     /* qvel (nv) */
-    const double *activation;                   /* act (na) */
-    const double *control;                      /* ctrl (nu) */
-    const double *control_range;                /* lowest and highest (nu, 2) */
-    const double *joint_range;                  /* lowest and highest (njnt, 2) */
-    const double *probe[SIMULATION_PROBES_MAX]; /* of the source, in its order */
+    const double *position;                       /* qpos (nq) */
+    const double *velocity;                       /* qvel (nv) */
+    const double *activation;                     /* act (na) */
+    const double *control;                        /* ctrl (nu) */
+    const double *control_range;                  /* lowest and highest (nu, 2) */
+    const double *joint_range;                    /* lowest and highest (njnt, 2) */
+    const double *sensor[SIMULATION_SENSORS_MAX]; /* of the source, in its order */
 };
 
 /* One joint of a model. */
@@ -100,12 +100,12 @@ const char *simulation_engine(void);
 
 /* Compile a model; nothing on the disk is read or written. NULL and a failure (EXIT_CODE_DATA)
  * when it names files or plugins (model_guard.h), and with MuJoCo's words when it does not compile.
- * A probe of what the model lacks is a bug. The caller closes it, after its simulations. */
+ * A sensor of what the model lacks is a bug. The caller closes it, after its simulations. */
 struct simulation_model *simulation_compile(const struct simulation_source *source,
                                             struct failure *failure);
 void simulation_model_close(struct simulation_model *model);
 const struct simulation_sizes *simulation_model_sizes(const struct simulation_model *model);
-const struct mjModel_ *simulation_model_engine(const struct simulation_model *model);
+const struct mjModel_ *simulation_model_mj_model(const struct simulation_model *model);
 
 /* A simulation in the model's reference pose. The caller closes it. */
 struct simulation *simulation_open(const struct simulation_model *model);
@@ -113,65 +113,65 @@ void simulation_close(struct simulation *simulation);
 const struct simulation_view *simulation_view(const struct simulation *simulation);
 const struct simulation_sizes *simulation_sizes(const struct simulation *simulation);
 
-/* What a camera sees of it: MuJoCo's own model, as its task has changed it, and data. For looking
- * only, though older versions ask for data that could be written. */
-const struct mjModel_ *simulation_seen_model(const struct simulation *simulation);
-struct mjData_ *simulation_seen_data(const struct simulation *simulation);
+/* MuJoCo's own model, as its task has changed it, and data, for a camera. To be read only, though
+ * older versions of MuJoCo ask for data that could be written. */
+const struct mjModel_ *simulation_mj_model(const struct simulation *simulation);
+struct mjData_ *simulation_mj_data(const struct simulation *simulation);
 
 /* Back to the reference pose: at rest, no control, no activation, no warnings. */
 void simulation_reset(struct simulation *simulation);
 
-/* Positions and velocities for a task to write after a reset; simulation_refresh makes the rest of
- * the simulation follow, with the actuators switched off. */
-void simulation_place(struct simulation *simulation, double **position, double **velocity);
-void simulation_refresh(struct simulation *simulation);
+/* qpos and qvel for a task to write after a reset; simulation_forward computes all that depends on
+ * them (mj_forward), with the actuators switched off. */
+void simulation_state(struct simulation *simulation, double **position, double **velocity);
+void simulation_forward(struct simulation *simulation);
 
 /* Joint `index` (below sizes.joints). */
 struct simulation_joint simulation_joint(const struct simulation *simulation, size_t index);
 
-/* How many contacts the state has, as of the last refresh or step. */
+/* How many contacts the state has, as of the last forward or step. */
 size_t simulation_contact_count(const struct simulation *simulation);
 
 /* Contact `index` (below the count): which geoms, by name, and how far apart. */
 struct simulation_contact simulation_contact(const struct simulation *simulation, size_t index);
 
-/* Where bodies, geoms and sites are, for the positions that are placed; faster than a refresh, and
+/* Where bodies, geoms and sites are (mj_kinematics, mj_comPos); faster than simulation_forward, and
  * all that the two below need. */
-void simulation_follow(struct simulation *simulation);
+void simulation_kinematics(struct simulation *simulation);
 
-/* How the site of a probe (SIMULATION_SITE_POSITION) moves and turns in the world with each number
+/* How the site of a sensor (SIMULATION_SITE_POSITION) moves and turns in the world with each number
  * of qvel: jacobian (6, nv), first three rows of metres, then three of radians. */
-void simulation_site_jacobian(const struct simulation *simulation, size_t probe, double *jacobian);
+void simulation_site_jacobian(const struct simulation *simulation, size_t sensor, double *jacobian);
 
-/* The turn in the world, about its direction by its length in radians (at most pi), that brings
- * the site of a probe (SIMULATION_SITE_POSITION) into an orientation: a quaternion, w first. */
-void simulation_site_turn(const struct simulation *simulation, size_t probe,
-                          const double orientation[4], double turn[3]);
+/* The rotation in the world, about its direction by its length in radians (at most pi), that brings
+ * the site of a sensor (SIMULATION_SITE_POSITION) into an orientation: a quaternion, w first. */
+void simulation_site_rotation_error(const struct simulation *simulation, size_t sensor,
+                                    const double orientation[4], double rotation[3]);
 
-/* Move the geom of a probe (SIMULATION_GEOM_POSITION) within its body, in this simulation only;
- * stays until it is moved again, a reset keeps it. Needs a refresh. */
-void simulation_move_geom(struct simulation *simulation, size_t probe, const double position[3]);
+/* Move the geom of a sensor (SIMULATION_GEOM_POSITION) within its body, in this simulation only;
+ * stays until it is moved again, a reset keeps it. Needs simulation_forward. */
+void simulation_move_geom(struct simulation *simulation, size_t sensor, const double position[3]);
 
-/* The same for the site of a probe (SIMULATION_SITE_POSITION). */
-void simulation_move_site(struct simulation *simulation, size_t probe, const double position[3]);
+/* The same for the site of a sensor (SIMULATION_SITE_POSITION). */
+void simulation_move_site(struct simulation *simulation, size_t sensor, const double position[3]);
 
 /* Set the damping of a hinge or slide (SIMULATION_JOINT_VELOCITY), per unit of velocity, in this
  * simulation only; a reset keeps it. */
-void simulation_damp_joint(struct simulation *simulation, size_t probe, double damping);
+void simulation_set_damping(struct simulation *simulation, size_t sensor, double damping);
 
 /* One control step of `substeps` physics steps under `control` (nu). False when MuJoCo has found
  * numbers that it cannot go on with (it then resets itself) or has dropped contacts. */
 bool simulation_step(struct simulation *simulation, const double *control, size_t substeps);
 
 /* Controls that act from now on, without a step. */
-void simulation_put_control(struct simulation *simulation, const double *control);
+void simulation_set_control(struct simulation *simulation, const double *control);
 
 /* `count` of the engine's own steps under `control` (nu), with nothing of ours around them: what
  * speeds are measured against. */
 void simulation_step_bare(struct simulation *simulation, const double *control, size_t count);
 
-/* qpos, qvel and act, one after the other. Putting them needs a refresh. */
+/* qpos, qvel and act, one after the other. Setting them needs simulation_forward. */
 void simulation_get_physics(const struct simulation *simulation, double *physics);
-void simulation_put_physics(struct simulation *simulation, const double *physics);
+void simulation_set_physics(struct simulation *simulation, const double *physics);
 
 #endif

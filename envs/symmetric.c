@@ -17,7 +17,8 @@ struct eigen {
 };
 
 /* Rotate the rows or columns a and b of a matrix, whose numbers lie `stride` apart. */
-static void turn(double *a, double *b, size_t stride, size_t size, double cosine, double sine)
+static void rotate_lines(double *a, double *b, size_t stride, size_t size, double cosine,
+                         double sine)
 {
     for (size_t i = 0; i < size; i++) {
         double first = a[i * stride], second = b[i * stride];
@@ -36,10 +37,10 @@ static void rotate(struct eigen *eigen, size_t p, size_t q)
     double ratio = (eigen->values[q][q] - eigen->values[p][p]) / (2.0 * coupling);
     double tangent = copysign(1.0, ratio) / (fabs(ratio) + hypot(ratio, 1.0));
     double cosine = 1.0 / hypot(tangent, 1.0), sine = tangent * cosine;
-    turn(&eigen->values[0][p], &eigen->values[0][q], SIZE, eigen->size, cosine, sine);
-    turn(eigen->values[p], eigen->values[q], 1, eigen->size, cosine, sine);
+    rotate_lines(&eigen->values[0][p], &eigen->values[0][q], SIZE, eigen->size, cosine, sine);
+    rotate_lines(eigen->values[p], eigen->values[q], 1, eigen->size, cosine, sine);
     eigen->values[p][q] = eigen->values[q][p] = 0.0; /* what rounding left of it */
-    turn(&eigen->vectors[0][p], &eigen->vectors[0][q], SIZE, eigen->size, cosine, sine);
+    rotate_lines(&eigen->vectors[0][p], &eigen->vectors[0][q], SIZE, eigen->size, cosine, sine);
 }
 
 /* Whether all that couples axes is lost in the rounding of the eigenvalues. */
@@ -84,15 +85,15 @@ void symmetric_solve(double *solution, const double *matrix, double ridge, const
         largest = fmax(largest, fabs(eigen.values[k][k]));
     }
     for (size_t k = 0; k < size; k++) {
-        double share = 0.0;
+        double projection = 0.0;
         if (fabs(eigen.values[k][k]) <= DBL_EPSILON * largest) {
             continue;
         }
         for (size_t i = 0; i < size; i++) {
-            share += eigen.vectors[i][k] * right[i];
+            projection += eigen.vectors[i][k] * right[i];
         }
         for (size_t i = 0; i < size; i++) {
-            sum[i] += share / eigen.values[k][k] * eigen.vectors[i][k];
+            sum[i] += projection / eigen.values[k][k] * eigen.vectors[i][k];
         }
     }
     memcpy(solution, sum, size * sizeof *sum);

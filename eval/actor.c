@@ -12,14 +12,14 @@ static void begin_no_trial(const struct actor *actor, struct actor_row *row)
     (void)row;
 }
 
-static void keep_nothing(const struct actor *actor, const size_t *kept, size_t count)
+static void select_nothing(const struct actor *actor, const size_t *selected, size_t count)
 {
     (void)actor;
-    (void)kept;
+    (void)selected;
     (void)count;
 }
 
-static void act_by_chance(const struct actor *actor, struct actor_row *rows, size_t count)
+static void random_actor_act(const struct actor *actor, struct actor_row *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < actor->action_dim; j++) {
@@ -28,24 +28,24 @@ static void act_by_chance(const struct actor *actor, struct actor_row *rows, siz
     }
 }
 
-struct actor actor_of_chance(size_t action_dim)
+struct actor random_actor(size_t action_dim)
 {
     return (struct actor){
         .action_dim = action_dim,
         .begin = begin_nothing,
         .begin_trial = begin_no_trial,
-        .act = act_by_chance,
-        .keep = keep_nothing,
+        .act = random_actor_act,
+        .select = select_nothing,
     };
 }
 
-static void draw_script(const struct actor *actor, struct actor_row *row)
+static void script_actor_begin_trial(const struct actor *actor, struct actor_row *row)
 {
     (void)actor;
     env_script_draw(row->env, 1.0, &row->random);
 }
 
-static void act_by_script(const struct actor *actor, struct actor_row *rows, size_t count)
+static void script_actor_act(const struct actor *actor, struct actor_row *rows, size_t count)
 {
     (void)actor;
     for (size_t i = 0; i < count; i++) {
@@ -53,13 +53,13 @@ static void act_by_script(const struct actor *actor, struct actor_row *rows, siz
     }
 }
 
-struct actor actor_of_script(size_t action_dim)
+struct actor script_actor(size_t action_dim)
 {
     return (struct actor){
         .action_dim = action_dim,
         .begin = begin_nothing,
-        .begin_trial = draw_script,
-        .act = act_by_script,
-        .keep = keep_nothing,
+        .begin_trial = script_actor_begin_trial,
+        .act = script_actor_act,
+        .select = select_nothing,
     };
 }

@@ -1,7 +1,8 @@
-/* Who chooses the actions of a rollout: a policy, chance, a script, or a test that listens.
+/* Who chooses the actions of a rollout: a policy, a random generator, a script, or a test that
+ * listens.
  *
  * An actor acts in many contexts at once, a row for each, and sees what a policy may see: the
- * observation, the return still wanted, and how the step before ended. Only scripts look into the
+ * observation, the return-to-go, and how the step before ended. Only scripts look into the
  * environment itself. An actor does not know ranks, scores or how trials follow one another. */
 #ifndef CHAINRING_EVAL_ACTOR_H
 #define CHAINRING_EVAL_ACTOR_H
@@ -15,7 +16,7 @@
 
 /* The step before in the same context, maybe the last of an earlier trial; zeros at a context's
  * first step. */
-struct actor_before {
+struct actor_previous {
     size_t trial, time;
     float reward;
     bool is_done; /* it ended a trial whose return reached the target */
@@ -27,10 +28,10 @@ struct actor_row {
     struct random random; /* for the actor alone, begun anew in each trial */
     uint64_t context;
     size_t trial, time;
-    double wanted;            /* the target minus the rewards of this trial so far */
+    double return_to_go;      /* the target minus return_so_far: the rewards of this trial so far */
     const float *observation; /* (observation_dim) */
     float *action;            /* (action_dim): of the step before; act puts the next one there */
-    struct actor_before before;
+    struct actor_previous previous;
 };
 
 struct actor {
@@ -42,14 +43,14 @@ struct actor {
     void (*begin_trial)(const struct actor *actor, struct actor_row *row);
     /* Choose the action of each row: in [-1, 1], or NaN where none can be found. */
     void (*act)(const struct actor *actor, struct actor_row *rows, size_t count);
-    /* Row i is from now on what row kept[i] was (ascending); the others have ended. */
-    void (*keep)(const struct actor *actor, const size_t *kept, size_t count);
+    /* Row i is from now on what row selected[i] was (ascending); the others have ended. */
+    void (*select)(const struct actor *actor, const size_t *selected, size_t count);
 };
 
 /* Uniform actions in [-1, 1]. Local, like all of this file. */
-struct actor actor_of_chance(size_t action_dim);
+struct actor random_actor(size_t action_dim);
 
-/* The task's script at skill 1, its expert; only where the task has one. */
-struct actor actor_of_script(size_t action_dim);
+/* The task's script at expertise 1, its expert; only where the task has one. */
+struct actor script_actor(size_t action_dim);
 
 #endif

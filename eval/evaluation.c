@@ -40,7 +40,7 @@ const char *evaluation_behaviour_name(enum evaluation_behaviour behaviour)
 /* --- What is asked for, and whether it can be done -------------------------------------------- */
 
 /* result = the options with what the checkpoint fills in. */
-static void settle(const struct evaluation *evaluation)
+static void fill_result(const struct evaluation *evaluation)
 {
     const struct evaluation_options *options = evaluation->options;
     const struct trained_policy *trained = &evaluation->trained;
@@ -62,7 +62,7 @@ static void settle(const struct evaluation *evaluation)
     memcpy(result->explore, options->explore, sizeof result->explore);
 }
 
-static bool check_trials(const struct evaluation *evaluation, struct failure *failure)
+static bool evaluation_check_trials(const struct evaluation *evaluation, struct failure *failure)
 {
     size_t trained_on = evaluation->trained.snapshot.shape.trial_max;
     size_t most = trained_on < EVALUATION_TRIALS_MAX ? trained_on : EVALUATION_TRIALS_MAX;
@@ -73,7 +73,7 @@ static bool check_trials(const struct evaluation *evaluation, struct failure *fa
                        evaluation->result->trials, most);
 }
 
-static bool open_task(struct evaluation *evaluation, struct failure *failure)
+static bool evaluation_open_task(struct evaluation *evaluation, struct failure *failure)
 {
     struct failure problem = {0};
     evaluation->task =
@@ -92,7 +92,7 @@ static bool open_task(struct evaluation *evaluation, struct failure *failure)
 /* --- Memory ----------------------------------------------------------------------------------- */
 
 /* Called twice with the same arguments: on a measuring arena and on a real one. */
-static void bind_all(struct evaluation *evaluation, size_t batch)
+static void evaluation_bind(struct evaluation *evaluation, size_t batch)
 {
     const struct snapshot *snapshot = &evaluation->trained.snapshot;
     struct policy_actor_options options = {
@@ -119,9 +119,9 @@ static void take_memory(struct evaluation *evaluation)
     struct failure failure = {0};
     evaluation->workers = workers_open(comm_threads(evaluation->options->threads), &failure);
     comm_agree(&failure);
-    bind_all(evaluation, batch);
+    evaluation_bind(evaluation, batch);
     arena_open(&evaluation->arena, evaluation->arena.peak);
-    bind_all(evaluation, batch);
+    evaluation_bind(evaluation, batch);
     evaluation->rollout = rollout_open(evaluation->task, batch, evaluation->workers);
 }
 
@@ -131,10 +131,10 @@ static void evaluation_open(struct evaluation *evaluation, const struct evaluati
     invariant(options->contexts > 0 && options->batch > 0);
     *evaluation = (struct evaluation){.options = options, .result = result};
     trained_policy_find(&evaluation->trained, options->run, options->checkpoint);
-    settle(evaluation);
+    fill_result(evaluation);
     struct failure failure = {0};
-    if (check_trials(evaluation, &failure)) {
-        open_task(evaluation, &failure);
+    if (evaluation_check_trials(evaluation, &failure)) {
+        evaluation_open_task(evaluation, &failure);
     }
     comm_agree(&failure);
     evaluation->rollout_options = (struct rollout_options){
@@ -144,13 +144,13 @@ static void evaluation_open(struct evaluation *evaluation, const struct evaluati
         .trials = result->trials,
         .target = result->target,
         .seed = result->seed,
-        .onlooker = options->onlooker,
+        .observer = options->observer,
     };
     take_memory(evaluation);
     trained_policy_load(&evaluation->parameters, &evaluation->trained);
 }
 
-static void release(struct evaluation *evaluation)
+static void evaluation_release(struct evaluation *evaluation)
 {
     rollout_close(evaluation->rollout);
     workers_close(evaluation->workers);
@@ -160,10 +160,11 @@ static void release(struct evaluation *evaluation)
 
 /* --- Playing ---------------------------------------------------------------------------------- */
 
-static bool applies(enum evaluation_behaviour behaviour, const struct evaluation *evaluation)
+static bool behaviour_applies(enum evaluation_behaviour behaviour,
+                              const struct evaluation *evaluation)
 {
     const struct env_spec *spec = evaluation->spec;
-    if (evaluation->options->onlooker) {
+    if (evaluation->options->observer) {
         return behaviour == EVALUATION_POLICY;
     }
     switch (behaviour) {
@@ -180,9 +181,9 @@ static struct actor actor_of(struct evaluation *evaluation, enum evaluation_beha
 {
     switch (behaviour) {
     case EVALUATION_RANDOM:
-        return actor_of_chance(evaluation->spec->action_dim);
+        return random_actor(evaluation->spec->action_dim);
     case EVALUATION_SCRIPT:
-        return actor_of_script(evaluation->spec->action_dim);
+        return script_actor(evaluation->spec->action_dim);
     default:
         return policy_actor_of(&evaluation->policy);
     }
@@ -190,7 +191,7 @@ static struct actor actor_of(struct evaluation *evaluation, enum evaluation_beha
 
 /* One behaviour's row of the result. Each rank fills in its contexts and the others' are 0, so the
  * sum over ranks is all of them; a failed trial's NaN stays one. */
-static void play(struct evaluation *evaluation, enum evaluation_behaviour behaviour)
+static void play_behaviour(struct evaluation *evaluation, enum evaluation_behaviour behaviour)
 {
     struct evaluation_result *result = evaluation->result;
     struct evaluation_row *row = &result->rows[result->row_count++];
@@ -211,11 +212,11 @@ void evaluation_run(const struct evaluation_options *options, struct evaluation_
     struct evaluation *evaluation = memory_take(1, sizeof *evaluation);
     evaluation_open(evaluation, options, result);
     for (size_t behaviour = 0; behaviour < EVALUATION_BEHAVIOURS; behaviour++) {
-        if (applies((enum evaluation_behaviour)behaviour, evaluation)) {
-            play(evaluation, (enum evaluation_behaviour)behaviour);
+        if (behaviour_applies((enum evaluation_behaviour)behaviour, evaluation)) {
+            play_behaviour(evaluation, (enum evaluation_behaviour)behaviour);
         }
     }
-    release(evaluation);
+    evaluation_release(evaluation);
     memory_free(evaluation);
 }
 

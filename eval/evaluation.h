@@ -1,9 +1,9 @@
 /* How good a trained policy is: its returns trial by trial, beside those of others.
  *
  * A checkpoint's policy plays many contexts of some trials each, and so do its control (for which
- * the hidden task is redrawn for every trial, so that earlier trials are worth nothing), chance,
- * and the task's script where it has one. All of them meet the same hidden tasks and first states;
- * contexts are spread over the ranks. Knows nothing of training or of data sets. */
+ * the hidden task is redrawn for every trial, so that earlier trials are worth nothing), random
+ * actions, and the task's script where it has one. All of them meet the same hidden tasks and first
+ * states; contexts are spread over the ranks. Knows nothing of training or of data sets. */
 #ifndef CHAINRING_EVAL_EVALUATION_H
 #define CHAINRING_EVAL_EVALUATION_H
 
@@ -31,7 +31,7 @@ struct evaluation_options {
     size_t trials;          /* in each context; 0: as many as it was trained on */
     size_t batch;           /* contexts that a rank plays at once */
     size_t threads;         /* of a rank; 0: its share of the cores */
-    double target;          /* wanted return; 0: the training data's best */
+    double target;          /* target return; 0: the training data's best */
     double target_scale;    /* multiplies it */
     double explore[EVALUATION_TRIALS_MAX]; /* deviation of the action noise, trial by trial */
     enum attention_choice kernel;
@@ -39,7 +39,7 @@ struct evaluation_options {
 
     enum inertia_rule inertia; /* of the task's capsules */
 
-    const struct rollout_onlooker *onlooker; /* of the policy, which then plays alone; or NULL */
+    const struct rollout_observer *observer; /* of the policy, which then plays alone; or NULL */
 };
 
 enum evaluation_behaviour {
@@ -63,7 +63,7 @@ struct evaluation_result {
     enum inertia_rule inertia;
     uint64_t step; /* of the checkpoint */
     size_t contexts, trials;
-    double target; /* wanted of each trial, after scaling */
+    double target; /* return of each trial, after scaling */
     double explore[EVALUATION_TRIALS_MAX];
     uint64_t seed;
     size_t row_count;

@@ -110,7 +110,7 @@ static size_t display_width(const char *text)
 }
 
 /* Names to the left, numbers to the right. */
-static void print_table(FILE *stream, const struct table *table)
+static void print_scores(FILE *stream, const struct table *table)
 {
     size_t widths[COLUMNS] = {0};
     for (size_t row = 0; row < table->row_count; row++) {
@@ -186,12 +186,12 @@ void evaluation_print_text(FILE *stream, const struct evaluation_result *result)
     fill(&table, result);
     fprintf(stream, "%s, step %llu, in %s%s\n", result->run, (unsigned long long)result->step,
             result->task, result->inertia == INERTIA_LEGACY ? ", legacy inertia of capsules" : "");
-    fprintf(stream, "%zu context%s of %zu trial%s, wanted return %.*f, seed %llu\n",
+    fprintf(stream, "%zu context%s of %zu trial%s, target return %.*f, seed %llu\n",
             result->contexts, plural(result->contexts), result->trials, plural(result->trials),
             table.decimals, result->target, (unsigned long long)result->seed);
     print_exploration(stream, result);
     fputc('\n', stream);
-    print_table(stream, &table);
+    print_scores(stream, &table);
     fputs("\nmean return ± standard error over contexts", stream);
     fputs(has_control(result) ? "; control: the policy, its hidden task redrawn for every trial\n"
                               : "\n",

@@ -12,50 +12,50 @@ void policy_actor_bind(struct policy_actor *policy, struct arena *arena,
     policy->predicted = arena_take(arena, rows * shape->action_dim, sizeof(real));
 }
 
-static void begin(const struct actor *actor, size_t count)
+static void policy_actor_begin(const struct actor *actor, size_t count)
 {
     struct policy_actor *policy = actor->self;
     decoder_begin(policy->decoder, count);
 }
 
-static void begin_trial(const struct actor *actor, struct actor_row *row)
+static void policy_actor_begin_trial(const struct actor *actor, struct actor_row *row)
 {
     (void)actor;
     (void)row;
 }
 
-static void keep(const struct actor *actor, const size_t *kept, size_t count)
+static void policy_actor_select(const struct actor *actor, const size_t *selected, size_t count)
 {
     struct policy_actor *policy = actor->self;
-    decoder_keep(policy->decoder, kept, count);
+    decoder_keep(policy->decoder, selected, count);
 }
 
 /* What the step before has left behind. */
-static void describe_last(struct policy_actor *policy, size_t i, const struct actor_row *row)
+static void fill_previous_step(struct policy_actor *policy, size_t i, const struct actor_row *row)
 {
     struct steps *last = &policy->last;
     for (size_t j = 0; j < last->action_dim; j++) {
         last->action[i * last->action_dim + j] = (real)row->action[j];
     }
-    last->reward[i] = scaling_reward((double)row->before.reward, policy->options.scaling);
-    last->done[i] = row->before.is_done ? 1 : 0;
-    last->time[i] = (uint32_t)row->before.time;
-    last->trial[i] = (uint32_t)row->before.trial;
+    last->reward[i] = scaling_reward((double)row->previous.reward, policy->options.scaling);
+    last->done[i] = row->previous.is_done ? 1 : 0;
+    last->time[i] = (uint32_t)row->previous.time;
+    last->trial[i] = (uint32_t)row->previous.trial;
 }
 
 /* What the step that begins is known by. */
-static void describe_now(struct policy_actor *policy, size_t i, const struct actor_row *row)
+static void fill_current_step(struct policy_actor *policy, size_t i, const struct actor_row *row)
 {
     struct steps *now = &policy->now;
     scaling_observations(now->observation + i * now->observation_dim, row->observation, 1,
                          policy->options.scaling);
-    now->return_to_go[i] = scaling_return(row->wanted, policy->options.scaling);
+    now->return_to_go[i] = scaling_return(row->return_to_go, policy->options.scaling);
     now->time[i] = (uint32_t)row->time;
     now->trial[i] = (uint32_t)row->trial;
 }
 
 /* A NaN stays one: the environment must see that the policy is broken. */
-static double clip(double action)
+static double clip_action(double action)
 {
     return action < -1.0 ? -1.0 : action > 1.0 ? 1.0 : action;
 }
@@ -65,16 +65,16 @@ static void execute(const struct policy_actor *policy, const real *predicted, st
     double deviation = policy->options.explore[row->trial];
     for (size_t j = 0; j < policy->now.action_dim; j++) {
         double noise = deviation > 0.0 ? deviation * random_normal(&row->random) : 0.0;
-        row->action[j] = (float)clip((double)predicted[j] + noise);
+        row->action[j] = (float)clip_action((double)predicted[j] + noise);
     }
 }
 
-static void act(const struct actor *actor, struct actor_row *rows, size_t count)
+static void policy_actor_act(const struct actor *actor, struct actor_row *rows, size_t count)
 {
     struct policy_actor *policy = actor->self;
     for (size_t i = 0; i < count; i++) {
-        describe_last(policy, i, &rows[i]);
-        describe_now(policy, i, &rows[i]);
+        fill_previous_step(policy, i, &rows[i]);
+        fill_current_step(policy, i, &rows[i]);
     }
     decoder_predict(policy->predicted, policy->decoder, &policy->last, &policy->now);
     for (size_t i = 0; i < count; i++) {
@@ -87,9 +87,9 @@ struct actor policy_actor_of(struct policy_actor *policy)
     return (struct actor){
         .self = policy,
         .action_dim = policy->options.shape->action_dim,
-        .begin = begin,
-        .begin_trial = begin_trial,
-        .act = act,
-        .keep = keep,
+        .begin = policy_actor_begin,
+        .begin_trial = policy_actor_begin_trial,
+        .act = policy_actor_act,
+        .select = policy_actor_select,
     };
 }

@@ -1,7 +1,7 @@
 /* A trained policy as an actor: the decoder, fed in the words of training.
  *
  * At each step it turns raw numbers into the model's, gives the decoder the executed action, the
- * reward and the done token of the step before and the wanted return and observation of this one,
+ * reward and the done token of the step before and the return-to-go and observation of this one,
  * and puts exploration noise on the predicted action. What is executed is what the context then
  * holds. Does not know where the policy comes from. */
 #ifndef CHAINRING_EVAL_POLICY_ACTOR_H

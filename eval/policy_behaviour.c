@@ -20,46 +20,48 @@ struct policy_behaviour {
 
     /* The one context. */
     struct actor_row row;
-    float *action; /* (action_dim) */
-    double earned; /* in this trial, before the step that begins */
+    float *action;        /* (action_dim) */
+    double return_so_far; /* in this trial, before the step that begins */
 };
 
-static void begin(const struct behaviour *behaviour, struct behaviour_episode *episode)
+static void policy_behaviour_begin(const struct behaviour *behaviour,
+                                   struct behaviour_episode *episode)
 {
     struct policy_behaviour *self = behaviour->self;
     if (episode->trial == 0) {
         self->actor.begin(&self->actor, 1);
-        self->row.before = (struct actor_before){0};
+        self->row.previous = (struct actor_previous){0};
         memset(self->action, 0, self->actor.action_dim * sizeof *self->action);
     } else {
-        self->row.before.reward = episode->reward;
-        self->row.before.is_done = self->earned + (double)episode->reward >= self->target;
+        self->row.previous.reward = episode->reward;
+        self->row.previous.is_done = self->return_so_far + (double)episode->reward >= self->target;
     }
-    self->earned = 0.0;
+    self->return_so_far = 0.0;
     self->row.env = episode->env;
     self->row.random = *episode->random;
     self->row.trial = episode->trial;
     self->actor.begin_trial(&self->actor, &self->row);
 }
 
-static void act(const struct behaviour *behaviour, struct behaviour_episode *episode, float *action)
+static void policy_behaviour_act(const struct behaviour *behaviour,
+                                 struct behaviour_episode *episode, float *action)
 {
     struct policy_behaviour *self = behaviour->self;
     if (episode->time > 0) {
-        self->earned += (double)episode->reward;
-        self->row.before.reward = episode->reward;
-        self->row.before.is_done = false;
+        self->return_so_far += (double)episode->reward;
+        self->row.previous.reward = episode->reward;
+        self->row.previous.is_done = false;
     }
     self->row.time = episode->time;
-    self->row.wanted = self->target - self->earned;
+    self->row.return_to_go = self->target - self->return_so_far;
     self->row.observation = episode->observation;
     self->row.action = self->action;
     self->actor.act(&self->actor, &self->row, 1);
     memcpy(action, self->action, self->actor.action_dim * sizeof *action);
-    self->row.before = (struct actor_before){.trial = episode->trial, .time = episode->time};
+    self->row.previous = (struct actor_previous){.trial = episode->trial, .time = episode->time};
 }
 
-static void close_policy(const struct behaviour *behaviour)
+static void policy_behaviour_close(const struct behaviour *behaviour)
 {
     struct policy_behaviour *self = behaviour->self;
     arena_close(&self->arena);
@@ -69,8 +71,8 @@ static void close_policy(const struct behaviour *behaviour)
 }
 
 /* Called twice with the same arguments: on a measuring arena and on a real one. */
-static void bind_all(struct policy_behaviour *self, const struct env_spec *spec,
-                     const struct policy_behaviour_options *options)
+static void policy_behaviour_bind(struct policy_behaviour *self, const struct env_spec *spec,
+                                  const struct policy_behaviour_options *options)
 {
     const struct snapshot *snapshot = &self->trained.snapshot;
     struct policy_actor_options actor = {
@@ -87,8 +89,8 @@ static void bind_all(struct policy_behaviour *self, const struct env_spec *spec,
     policy_actor_bind(&self->policy, &self->arena, &actor);
 }
 
-static bool check_trials(const struct trained_policy *trained, size_t trials,
-                         struct failure *failure)
+static bool policy_behaviour_check_trials(const struct trained_policy *trained, size_t trials,
+                                          struct failure *failure)
 {
     return trials <= trained->snapshot.shape.trial_max ||
            failure_set(failure, EXIT_CODE_CONFIG,
@@ -97,18 +99,19 @@ static bool check_trials(const struct trained_policy *trained, size_t trials,
                        trials, (size_t)trained->snapshot.shape.trial_max, trained->path);
 }
 
-/* "policy runs/x/ckpt/step-9, wanted 17.6, noise 0.5, 0.2" */
-static void describe(struct behaviour *behaviour, const struct policy_behaviour *self,
-                     const struct policy_behaviour_options *options)
+/* "policy runs/x/ckpt/step-9, target 17.6, noise 0.5, 0.2" */
+static void policy_behaviour_describe(struct behaviour *behaviour,
+                                      const struct policy_behaviour *self,
+                                      const struct policy_behaviour_options *options)
 {
     char *text = behaviour->source;
-    size_t room = sizeof behaviour->source;
-    int used =
-        snprintf(text, room, "policy %.120s, wanted %g, noise", self->trained.path, self->target);
+    size_t capacity = sizeof behaviour->source;
+    int used = snprintf(text, capacity, "policy %.120s, target %g, noise", self->trained.path,
+                        self->target);
     snprintf(behaviour->name, sizeof behaviour->name, "policy");
     for (size_t trial = 0; trial < options->trials; trial++) {
-        if (used > 0 && (size_t)used < room && (trial == 0 || options->explore[trial] > 0.0)) {
-            used += snprintf(text + used, room - (size_t)used, "%s %g", trial > 0 ? "," : "",
+        if (used > 0 && (size_t)used < capacity && (trial == 0 || options->explore[trial] > 0.0)) {
+            used += snprintf(text + used, capacity - (size_t)used, "%s %g", trial > 0 ? "," : "",
                              options->explore[trial]);
         }
     }
@@ -121,13 +124,13 @@ void policy_behaviour_open(struct behaviour *behaviour, const struct env_spec *s
     struct failure failure = {0};
     trained_policy_find(&self->trained, options->run, options->checkpoint);
     if (trained_policy_check(&self->trained, spec, &failure)) {
-        check_trials(&self->trained, options->trials, &failure);
+        policy_behaviour_check_trials(&self->trained, options->trials, &failure);
     }
     self->workers = workers_open(1, &failure);
     comm_agree(&failure);
-    bind_all(self, spec, options);
+    policy_behaviour_bind(self, spec, options);
     arena_open(&self->arena, self->arena.peak);
-    bind_all(self, spec, options);
+    policy_behaviour_bind(self, spec, options);
     trained_policy_load(&self->parameters, &self->trained);
     self->actor = policy_actor_of(&self->policy);
     self->action = memory_take(spec->action_dim, sizeof *self->action);
@@ -135,10 +138,10 @@ void policy_behaviour_open(struct behaviour *behaviour, const struct env_spec *s
     self->target = options->target_scale * (options->target != 0.0 ? options->target : best);
     *behaviour = (struct behaviour){
         .self = self,
-        .ladder = BEHAVIOUR_TRIALS,
-        .begin = begin,
-        .act = act,
-        .close = close_policy,
+        .curriculum = BEHAVIOUR_TRIALS,
+        .begin = policy_behaviour_begin,
+        .act = policy_behaviour_act,
+        .close = policy_behaviour_close,
     };
-    describe(behaviour, self, options);
+    policy_behaviour_describe(behaviour, self, options);
 }

@@ -15,7 +15,7 @@ struct policy_behaviour_options {
     const char *run;        /* its folder */
     const char *checkpoint; /* a folder RUN/ckpt/step-N; "": the run's newest whole one */
     size_t trials;          /* episodes of a group */
-    double target;          /* wanted return; 0: the training data's best */
+    double target;          /* target return; 0: the training data's best */
     double target_scale;    /* multiplies it */
     const double *explore;  /* (trials): deviation of the action noise in each */
     enum attention_choice kernel;

@@ -8,12 +8,13 @@
 
 /* --- Rows ------------------------------------------------------------------------------------- */
 
-static void recording_open(struct recording *recording, const struct env_spec *spec, size_t room)
+static void recording_open(struct recording *recording, const struct env_spec *spec,
+                           size_t capacity)
 {
     *recording = (struct recording){
-        .room = room,
+        .capacity = capacity,
         .physics_dim = spec->physics_dim,
-        .physics = memory_take(room * spec->physics_dim, sizeof *recording->physics),
+        .physics = memory_take(capacity * spec->physics_dim, sizeof *recording->physics),
         .observation = memory_take(spec->observation_dim, sizeof *recording->observation),
         .hidden = memory_take(spec->hidden_dim, sizeof *recording->hidden),
     };
@@ -28,52 +29,53 @@ void recording_close(struct recording *recording)
     *recording = (struct recording){0};
 }
 
-/* --- Looking on ------------------------------------------------------------------------------- */
+/* --- Observing -------------------------------------------------------------------------------- */
 
-static void begin_trial(struct recording *recording, const struct actor_row *row)
+static void recording_begin_trial(struct recording *recording, const struct actor_row *row)
 {
     const struct env_spec *spec = env_spec(row->env);
     if (!recording->physics) {
         recording_open(recording, spec, spec->steps_max + 1);
     }
     recording->rows = 0;
-    recording->total = 0.0;
+    recording->episode_return = 0.0;
     memcpy(recording->observation, row->observation,
            spec->observation_dim * sizeof *recording->observation);
     env_get_hidden(row->env, recording->hidden);
 }
 
-static void see(void *self, const struct actor_row *row)
+static void recording_on_step(void *self, const struct actor_row *row)
 {
     struct recording *recording = self;
     if (row->time == 0) {
-        begin_trial(recording, row);
+        recording_begin_trial(recording, row);
     } else {
-        recording->total += (double)row->before.reward;
+        recording->episode_return += (double)row->previous.reward;
     }
-    invariant(recording->rows == row->time && recording->rows < recording->room);
+    invariant(recording->rows == row->time && recording->rows < recording->capacity);
     env_get_physics(row->env, recording->physics + recording->rows * recording->physics_dim);
     recording->rows++;
 }
 
-struct rollout_onlooker recording_onlooker(struct recording *recording)
+struct rollout_observer recording_observer(struct recording *recording)
 {
-    return (struct rollout_onlooker){.self = recording, .see = see};
+    return (struct rollout_observer){.self = recording, .on_step = recording_on_step};
 }
 
 /* --- Playing ---------------------------------------------------------------------------------- */
 
-static bool play(struct recording *recording, const struct env_task *task, struct actor actor,
-                 size_t trials, uint64_t seed, struct failure *failure)
+static bool recording_play_actor(struct recording *recording, const struct env_task *task,
+                                 struct actor actor, size_t trials, uint64_t seed,
+                                 struct failure *failure)
 {
     struct workers *workers = workers_open(1, failure);
     if (!workers) {
         return false;
     }
     struct rollout *rollout = rollout_open(task, 1, workers);
-    const struct rollout_onlooker onlooker = recording_onlooker(recording);
+    const struct rollout_observer observer = recording_observer(recording);
     const struct rollout_options options = {
-        .onlooker = &onlooker, .contexts = 1, .stride = 1, .trials = trials, .seed = seed};
+        .observer = &observer, .contexts = 1, .stride = 1, .trials = trials, .seed = seed};
     double *returns = memory_take(trials, sizeof *returns);
     struct progress progress = progress_begin("play", 0, trials * env_task_spec(task)->steps_max);
     rollout_run(returns, rollout, &options, &actor, &progress);
@@ -95,20 +97,21 @@ bool recording_play(struct recording *recording, const char *task, enum recordin
     bool is_played =
         is_script && !spec->has_script
             ? failure_set(failure, EXIT_CODE_CONFIG,
-                          "task %s: found no script, expected one to act by; let chance act "
-                          "(random)",
+                          "task %s: found no script, expected one to act by; choose the policy "
+                          "random",
                           task)
-            : play(recording, opened,
-                   is_script ? actor_of_script(spec->action_dim)
-                             : actor_of_chance(spec->action_dim),
-                   trials, seed, failure);
+            : recording_play_actor(recording, opened,
+                                   is_script ? script_actor(spec->action_dim)
+                                             : random_actor(spec->action_dim),
+                                   trials, seed, failure);
     env_task_close(opened);
     return is_played;
 }
 
 /* --- Stores ----------------------------------------------------------------------------------- */
 
-static bool check_episode(const struct store *store, size_t episode, struct failure *failure)
+static bool recording_check_episode(const struct store *store, size_t episode,
+                                    struct failure *failure)
 {
     size_t count = store_episode_count(store);
     if (store_spec(store)->physics_dim == 0) {
@@ -122,8 +125,8 @@ static bool check_episode(const struct store *store, size_t episode, struct fail
                        store_path(store), episode, count - 1);
 }
 
-static bool check_sizes(const struct store *store, const struct env_spec *spec,
-                        struct failure *failure)
+static bool recording_check_sizes(const struct store *store, const struct env_spec *spec,
+                                  struct failure *failure)
 {
     const struct store_spec *found = store_spec(store);
     return (found->physics_dim == spec->physics_dim &&
@@ -138,11 +141,11 @@ static bool check_sizes(const struct store *store, const struct env_spec *spec,
                        spec->hidden_dim, spec->task);
 }
 
-static bool read_rows(struct recording *recording, const struct store *store, size_t task,
-                      size_t episode, struct failure *failure)
+static bool recording_read_rows(struct recording *recording, const struct store *store, size_t task,
+                                size_t episode, struct failure *failure)
 {
-    recording->rows = recording->room;
-    recording->total = store_return(store, task, episode);
+    recording->rows = recording->capacity;
+    recording->episode_return = store_return(store, task, episode);
     return store_read_physics(store, episode, 0, recording->rows, recording->physics, failure) &&
            store_read(store, task, episode, 0, 1, recording->observation, NULL, NULL, failure) &&
            store_read_hidden(store, episode, recording->hidden, failure);
@@ -152,7 +155,7 @@ static bool read_episode(struct recording *recording, const struct store *store,
                          const char *name, struct failure *failure)
 {
     size_t index = 0;
-    if (!check_episode(store, episode, failure) ||
+    if (!recording_check_episode(store, episode, failure) ||
         (name[0] && !store_find_task(&index, store, name, failure))) {
         return false;
     }
@@ -161,10 +164,10 @@ static bool read_episode(struct recording *recording, const struct store *store,
         return false;
     }
     const struct env_spec *spec = env_task_spec(task);
-    bool is_read = check_sizes(store, spec, failure);
+    bool is_read = recording_check_sizes(store, spec, failure);
     if (is_read) {
         recording_open(recording, spec, store_length(store, episode) + 1);
-        is_read = read_rows(recording, store, index, episode, failure);
+        is_read = recording_read_rows(recording, store, index, episode, failure);
     }
     env_task_close(task);
     return is_read;

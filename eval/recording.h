@@ -1,6 +1,6 @@
 /* One episode as it can be seen again: the simulator's states, row by row.
  *
- * Comes from someone who looks on while an actor plays, or from a trajectory store. Does not know
+ * Comes from an observer while an actor plays, or from a trajectory store. Does not know
  * how it is shown. */
 #ifndef CHAINRING_EVAL_RECORDING_H
 #define CHAINRING_EVAL_RECORDING_H
@@ -17,25 +17,26 @@
 /* T steps have T + 1 rows. */
 struct recording {
     char task[STORE_NAME_MAX];
-    size_t rows, room;
+    size_t rows, capacity;
     size_t physics_dim;
-    double *physics;    /* (room, physics_dim) */
-    float *observation; /* (observation_dim), of the first row */
-    double *hidden;     /* (hidden_dim) */
-    double total;       /* the episode's return */
+    double *physics;       /* (capacity, physics_dim) */
+    float *observation;    /* (observation_dim), of the first row */
+    double *hidden;        /* (hidden_dim) */
+    double episode_return; /* the episode's return */
 };
 
 /* Let go of what any of the functions below has written. */
 void recording_close(struct recording *recording);
 
-/* Who writes down the trials that it sees, the last one of them for good. `recording` begins empty
+/* Records the trials that it observes, the last one of them for good. `recording` begins empty
  * ({0}) and is borrowed. Local, like all of this file. */
-struct rollout_onlooker recording_onlooker(struct recording *recording);
+struct rollout_observer recording_observer(struct recording *recording);
 
 enum recording_actor { RECORDING_RANDOM, RECORDING_SCRIPT };
 
-/* Play `trials` trials of a task, in one context, by chance or by its script, and record the last.
- * False and a failure (EXIT_CODE_CONFIG) for a task that does not exist or has no script. */
+/* Play `trials` trials of a task, in one context, with random actions or by its script, and record
+ * the last. False and a failure (EXIT_CODE_CONFIG) for a task that does not exist or has no script.
+ */
 bool recording_play(struct recording *recording, const char *task, enum recording_actor actor,
                     size_t trials, uint64_t seed, struct failure *failure);
 

@@ -15,12 +15,12 @@ struct rollout {
     float *action;          /* (batch x action_dim) */
     float *reward;          /* (batch) */
     enum env_end *end;      /* (batch) */
-    double *earned;         /* (batch): the rewards in each environment's trial */
-    bool *plays;            /* (batch): whose environment is some row's */
-    bool *begins;           /* (batch): whose environment is about to be reset */
+    double *return_so_far;  /* (batch): the rewards in each environment's trial */
+    bool *is_active;        /* (batch): its context goes on */
+    bool *needs_reset;      /* (batch): a trial is about to begin */
     struct actor_row *rows; /* (batch): those in use come first */
-    size_t *places;         /* (batch): which of the batch's environments each row uses */
-    size_t *kept;           /* (batch) */
+    size_t *env_index;      /* (batch): which of the batch's environments each row uses */
+    size_t *selected;       /* (batch) */
 };
 
 /* One call of rollout_run. */
@@ -45,12 +45,12 @@ struct rollout *rollout_open(const struct env_task *task, size_t batch, struct w
         .action = memory_take(batch * spec->action_dim, sizeof(float)),
         .reward = memory_take(batch, sizeof *rollout->reward),
         .end = memory_take(batch, sizeof *rollout->end),
-        .earned = memory_take(batch, sizeof *rollout->earned),
-        .plays = memory_take(batch, sizeof *rollout->plays),
-        .begins = memory_take(batch, sizeof *rollout->begins),
+        .return_so_far = memory_take(batch, sizeof *rollout->return_so_far),
+        .is_active = memory_take(batch, sizeof *rollout->is_active),
+        .needs_reset = memory_take(batch, sizeof *rollout->needs_reset),
         .rows = memory_take(batch, sizeof *rollout->rows),
-        .places = memory_take(batch, sizeof *rollout->places),
-        .kept = memory_take(batch, sizeof *rollout->kept),
+        .env_index = memory_take(batch, sizeof *rollout->env_index),
+        .selected = memory_take(batch, sizeof *rollout->selected),
     };
     return rollout;
 }
@@ -62,12 +62,12 @@ void rollout_close(struct rollout *rollout)
     memory_free(rollout->action);
     memory_free(rollout->reward);
     memory_free(rollout->end);
-    memory_free(rollout->earned);
-    memory_free(rollout->plays);
-    memory_free(rollout->begins);
+    memory_free(rollout->return_so_far);
+    memory_free(rollout->is_active);
+    memory_free(rollout->needs_reset);
     memory_free(rollout->rows);
-    memory_free(rollout->places);
-    memory_free(rollout->kept);
+    memory_free(rollout->env_index);
+    memory_free(rollout->selected);
     memory_free(rollout);
 }
 
@@ -92,8 +92,8 @@ static void begin_context(const struct play *play, size_t i, uint64_t context)
         .redraws_hidden = options->hidden == ROLLOUT_HIDDEN_OF_TRIAL,
     };
     env_batch_assign(rollout->envs, i, &series);
-    rollout->places[i] = i;
-    rollout->plays[i] = rollout->begins[i] = true;
+    rollout->env_index[i] = i;
+    rollout->is_active[i] = rollout->needs_reset[i] = true;
     rollout->rows[i] = (struct actor_row){
         .env = env_batch_at(rollout->envs, i),
         .context = context,
@@ -112,11 +112,11 @@ static void begin_contexts(const struct play *play, size_t played, size_t count)
     }
 }
 
-static void show(const struct play *play, const struct actor_row *row)
+static void rollout_notify(const struct play *play, const struct actor_row *row)
 {
-    const struct rollout_onlooker *onlooker = play->options->onlooker;
-    if (onlooker) {
-        onlooker->see(onlooker->self, row);
+    const struct rollout_observer *observer = play->options->observer;
+    if (observer) {
+        observer->on_step(observer->self, row);
     }
 }
 
@@ -124,24 +124,24 @@ static void show(const struct play *play, const struct actor_row *row)
 static void begin_trials(const struct play *play, size_t count)
 {
     struct rollout *rollout = play->rollout;
-    env_batch_reset(rollout->envs, rollout->begins, rollout->observation);
+    env_batch_reset(rollout->envs, rollout->needs_reset, rollout->observation);
     for (size_t i = 0; i < count; i++) {
         struct actor_row *row = &rollout->rows[i];
-        size_t place = rollout->places[i];
-        if (rollout->begins[place]) {
-            rollout->begins[place] = false;
-            rollout->earned[place] = 0.0;
+        size_t env = rollout->env_index[i];
+        if (rollout->needs_reset[env]) {
+            rollout->needs_reset[env] = false;
+            rollout->return_so_far[env] = 0.0;
             row->random =
                 random_stream(play->options->seed, RANDOM_EXPLORE, row->context, row->trial);
             row->time = 0;
             play->actor->begin_trial(play->actor, row);
-            show(play, row);
+            rollout_notify(play, row);
         }
     }
 }
 
 /* Let the actor choose, and execute its actions. */
-static void step(const struct play *play, size_t count)
+static void rollout_step(const struct play *play, size_t count)
 {
     struct rollout *rollout = play->rollout;
     const struct env_batch_arrays arrays = {
@@ -151,62 +151,64 @@ static void step(const struct play *play, size_t count)
         .end = rollout->end,
     };
     for (size_t i = 0; i < count; i++) {
-        rollout->rows[i].wanted = play->options->target - rollout->earned[rollout->places[i]];
+        rollout->rows[i].return_to_go =
+            play->options->target - rollout->return_so_far[rollout->env_index[i]];
     }
     play->actor->act(play->actor, rollout->rows, count);
-    env_batch_step(rollout->envs, rollout->plays, &arrays);
+    env_batch_step(rollout->envs, rollout->is_active, &arrays);
 }
 
 static void end_trial(struct play *play, size_t i, enum env_end end)
 {
     struct rollout *rollout = play->rollout;
     struct actor_row *row = &rollout->rows[i];
-    size_t place = rollout->places[i];
-    double earned = rollout->earned[place];
+    size_t env = rollout->env_index[i];
+    double return_so_far = rollout->return_so_far[env];
     bool has_failed = end == ENV_FAILED;
     play->returns[row->context * play->options->trials + row->trial] =
-        has_failed ? (double)NAN : earned;
-    row->before.is_done = !has_failed && earned >= play->options->target;
+        has_failed ? (double)NAN : return_so_far;
+    row->previous.is_done = !has_failed && return_so_far >= play->options->target;
     play->steps += rollout->spec->steps_max - row->time;
     row->trial++;
-    rollout->plays[place] = rollout->begins[place] = row->trial < play->options->trials;
+    rollout->is_active[env] = rollout->needs_reset[env] = row->trial < play->options->trials;
 }
 
 /* Write down what a row's step has brought, and end the trial where it is over. */
-static void note(struct play *play, size_t i)
+static void rollout_record(struct play *play, size_t i)
 {
     struct rollout *rollout = play->rollout;
     struct actor_row *row = &rollout->rows[i];
-    size_t place = rollout->places[i];
+    size_t env = rollout->env_index[i];
     invariant(row->time < rollout->spec->steps_max);
-    float reward = rollout->reward[place];
-    rollout->earned[place] += (double)reward;
-    row->before = (struct actor_before){.trial = row->trial, .time = row->time, .reward = reward};
+    float reward = rollout->reward[env];
+    rollout->return_so_far[env] += (double)reward;
+    row->previous =
+        (struct actor_previous){.trial = row->trial, .time = row->time, .reward = reward};
     row->time++;
     play->steps++;
-    if (rollout->end[place] != ENV_FAILED) {
-        show(play, row);
+    if (rollout->end[env] != ENV_FAILED) {
+        rollout_notify(play, row);
     }
-    if (rollout->end[place] != ENV_RUNNING) {
-        end_trial(play, i, rollout->end[place]);
+    if (rollout->end[env] != ENV_RUNNING) {
+        end_trial(play, i, rollout->end[env]);
     }
 }
 
 /* Let go of the rows whose contexts have had all their trials; returns how many are left. */
-static size_t keep_unfinished(const struct play *play, size_t count)
+static size_t select_unfinished(const struct play *play, size_t count)
 {
     struct rollout *rollout = play->rollout;
     size_t left = 0;
     for (size_t i = 0; i < count; i++) {
-        if (rollout->plays[rollout->places[i]]) {
-            rollout->kept[left] = i;
+        if (rollout->is_active[rollout->env_index[i]]) {
+            rollout->selected[left] = i;
             rollout->rows[left] = rollout->rows[i];
-            rollout->places[left] = rollout->places[i];
+            rollout->env_index[left] = rollout->env_index[i];
             left++;
         }
     }
     if (left < count) {
-        play->actor->keep(play->actor, rollout->kept, left);
+        play->actor->select(play->actor, rollout->selected, left);
     }
     return left;
 }
@@ -221,11 +223,11 @@ void rollout_run(double *returns, struct rollout *rollout, const struct rollout_
         begin_contexts(&play, played, count);
         while (count > 0) {
             begin_trials(&play, count);
-            step(&play, count);
+            rollout_step(&play, count);
             for (size_t i = 0; i < count; i++) {
-                note(&play, i);
+                rollout_record(&play, i);
             }
-            count = keep_unfinished(&play, count);
+            count = select_unfinished(&play, count);
             progress_show(progress, play.steps, "steps");
         }
     }

@@ -1,7 +1,7 @@
 /* Trials in contexts: an actor and the environment, step after step, many contexts at once.
  *
- * In each trial of a context the environment is reset and the whole target is wanted again; each
- * reward lowers what is still wanted. What happens in a context depends on the seed and the
+ * In each trial of a context the environment is reset and the return-to-go is the target again;
+ * each reward lowers it. What happens in a context depends on the seed and the
  * context's number, never on the rank that plays it nor on the contexts beside it, but for the
  * rounding of matrix products of other sizes, and not on the number of threads. Does not know MPI,
  * models or scores. */
@@ -23,21 +23,21 @@ enum rollout_hidden {
     ROLLOUT_HIDDEN_OF_TRIAL,   /* redrawn for every trial: earlier trials tell nothing */
 };
 
-/* Who looks on, and changes nothing: at each trial's first state and after each of its steps, but
- * for one in which the simulation failed. row->time: the trial's steps so far; row->before: of the
- * last of them. */
-struct rollout_onlooker {
+/* Observes and changes nothing: at each trial's first state and after each of its steps, but
+ * for one in which the simulation failed. row->time: the trial's steps so far; row->previous: of
+ * the last of them. */
+struct rollout_observer {
     void *self; /* borrowed */
-    void (*see)(void *self, const struct actor_row *row);
+    void (*on_step)(void *self, const struct actor_row *row);
 };
 
 struct rollout_options {
-    const struct rollout_onlooker *onlooker; /* NULL: nobody */
+    const struct rollout_observer *observer; /* NULL: none */
     enum rollout_hidden hidden;
     size_t contexts;      /* of the whole job */
     size_t first, stride; /* play the contexts first, first + stride, ... */
     size_t trials;        /* in each context */
-    double target;        /* the return wanted of each trial */
+    double target;        /* target return of each trial */
     uint64_t seed;
 };
 

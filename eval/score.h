@@ -28,7 +28,7 @@ struct score_mean score_of_trial(const struct score *score, size_t trial);
 /* Of each context's mean over its trials. */
 struct score_mean score_of_all(const struct score *score);
 
-/* Of each context's largest return: with more trials it grows by chance alone. */
+/* Of each context's largest return: with more trials it grows by luck alone. */
 struct score_mean score_of_best(const struct score *score);
 
 /* How many trials failed. */

@@ -9,7 +9,7 @@
 #include "comm/comm.h"
 
 /* path = the folder of the newest whole checkpoint of a run. */
-static bool find_newest(char *path, const char *run, struct failure *failure)
+static bool find_newest_checkpoint(char *path, const char *run, struct failure *failure)
 {
     uint64_t step;
     switch (checkpoint_find_newest(path, &step, run, failure)) {
@@ -26,7 +26,7 @@ static bool find_newest(char *path, const char *run, struct failure *failure)
                        run, run);
 }
 
-static bool find_named(char *path, const char *checkpoint, struct failure *failure)
+static bool find_named_checkpoint(char *path, const char *checkpoint, struct failure *failure)
 {
     int length = snprintf(path, FILE_PATH_MAX, "%s", checkpoint);
     if (length < 0 || length >= FILE_PATH_MAX) {
@@ -54,8 +54,8 @@ void trained_policy_find(struct trained_policy *trained, const char *run, const 
     struct failure failure = {0};
     if (comm_rank() == 0) {
         *trained = (struct trained_policy){0};
-        bool is_found = checkpoint[0] ? find_named(trained->path, checkpoint, &failure)
-                                      : find_newest(trained->path, run, &failure);
+        bool is_found = checkpoint[0] ? find_named_checkpoint(trained->path, checkpoint, &failure)
+                                      : find_newest_checkpoint(trained->path, run, &failure);
         if (is_found) {
             read_state(trained, &failure);
         }
@@ -70,11 +70,11 @@ void trained_policy_load(struct parameters *parameters, const struct trained_pol
     if (comm_rank() == 0) {
         const struct model_shape *shape = &trained->snapshot.shape;
         struct tensor *tensors = snapshot_tensors(parameters->flat, "", shape);
-        struct checkpoint_tensors wanted = {
+        struct checkpoint_tensors expected = {
             .model = tensors,
             .model_count = parameters_entries(NULL, shape),
         };
-        checkpoint_load_tensors(&wanted, trained->path, &failure);
+        checkpoint_load_tensors(&expected, trained->path, &failure);
         memory_free(tensors);
     }
     comm_agree(&failure);

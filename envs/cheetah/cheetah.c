@@ -4,7 +4,6 @@
 #include <math.h>
 
 #include "envs/domain.h"
-#include "envs/joints.h"
 #include "envs/tolerance.h"
 
 extern const char cheetah_xml[]; /* cheetah.xml, embedded by the build */
@@ -14,21 +13,22 @@ enum { JOINTS = 9, MOTORS = 6, OBSERVED = JOINTS - 1 + JOINTS };
 /* Where the legs' joints begin; before them, the torso's own. */
 enum { TORSO_JOINTS = 3 };
 
-enum { SPEED, MOMENTUM, PROBES };
+enum { SPEED, MOMENTUM, SENSORS };
 
-static const struct simulation_probe probes[PROBES] = {
-    [SPEED] = {SIMULATION_SENSOR, "torso_subtreelinvel"},
+static const struct simulation_sensor sensors[SENSORS] = {
+    [SPEED] = {SIMULATION_MODEL_SENSOR, "torso_subtreelinvel"},
     [MOMENTUM] = {SIMULATION_BODY_MOMENTUM, "torso"},
 };
 
 /* Legs in any pose, and then two seconds to come to rest on the ground. The engine keeps count of
  * what goes wrong in these until the next reset, so that the episode's first step tells. */
-static void reset(struct simulation *simulation, const double *hidden, struct random *random)
+static void cheetah_reset(struct simulation *simulation, const double *hidden,
+                          struct random *random)
 {
     static const double no_control[MOTORS];
     double *position, *velocity;
     (void)hidden;
-    simulation_place(simulation, &position, &velocity);
+    simulation_state(simulation, &position, &velocity);
     for (size_t i = TORSO_JOINTS; i < JOINTS; i++) {
         struct simulation_joint joint = simulation_joint(simulation, i);
         position[joint.position] = random_between(random, joint.low, joint.high);
@@ -37,7 +37,7 @@ static void reset(struct simulation *simulation, const double *hidden, struct ra
 }
 
 /* Where the cheetah is along its way, its first joint, is not observed. */
-static void observe(float *observation, const struct simulation_view *view)
+static void cheetah_observe(float *observation, const struct simulation_view *view)
 {
     float *at = observation;
     for (size_t i = 1; i < JOINTS; i++) {
@@ -54,7 +54,7 @@ static void observe(float *observation, const struct simulation_view *view)
 static const double running = 10.0, walking = 2.0; /* metres per second */
 
 /* `speed` along the wanted direction. */
-static double reward_speed(double speed, double wanted)
+static double cheetah_reward_speed(double speed, double wanted)
 {
     const struct tolerance fast = {
         .lower = wanted, .upper = (double)INFINITY, .margin = wanted, .value_at_margin = 0.0};
@@ -62,47 +62,47 @@ static double reward_speed(double speed, double wanted)
 }
 
 /* `momentum` about the wanted direction, kg m2/s. */
-static double reward_turning(double momentum)
+static double cheetah_reward_turning(double momentum)
 {
     static const struct tolerance turning = {
         .lower = 5.0, .upper = (double)INFINITY, .margin = 5.0, .value_at_margin = 0.0};
     return tolerance_linear(momentum, &turning);
 }
 
-static double reward_run(const struct simulation_view *view, const double *hidden)
+static double cheetah_reward_run(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_speed(view->probe[SPEED][0], running);
+    return cheetah_reward_speed(view->sensor[SPEED][0], running);
 }
 
-static double reward_run_backward(const struct simulation_view *view, const double *hidden)
+static double cheetah_reward_run_backward(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_speed(-view->probe[SPEED][0], running);
+    return cheetah_reward_speed(-view->sensor[SPEED][0], running);
 }
 
-static double reward_walk(const struct simulation_view *view, const double *hidden)
+static double cheetah_reward_walk(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_speed(view->probe[SPEED][0], walking);
+    return cheetah_reward_speed(view->sensor[SPEED][0], walking);
 }
 
-static double reward_walk_backward(const struct simulation_view *view, const double *hidden)
+static double cheetah_reward_walk_backward(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_speed(-view->probe[SPEED][0], walking);
+    return cheetah_reward_speed(-view->sensor[SPEED][0], walking);
 }
 
-static double reward_flip(const struct simulation_view *view, const double *hidden)
+static double cheetah_reward_flip(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_turning(view->probe[MOMENTUM][1]);
+    return cheetah_reward_turning(view->sensor[MOMENTUM][1]);
 }
 
-static double reward_flip_backward(const struct simulation_view *view, const double *hidden)
+static double cheetah_reward_flip_backward(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_turning(-view->probe[MOMENTUM][1]);
+    return cheetah_reward_turning(-view->sensor[MOMENTUM][1]);
 }
 
 /* --- The table -------------------------------------------------------------------------------- */
@@ -112,49 +112,49 @@ static const struct domain_task tasks[] = {
      .observation_dim = OBSERVED,
      .substeps = 1,
      .steps_max = 1000,
-     .reset = reset,
-     .observe = observe,
-     .reward = reward_run},
+     .reset = cheetah_reset,
+     .observe = cheetah_observe,
+     .reward = cheetah_reward_run},
     {.name = "cheetah_run_backward",
      .observation_dim = OBSERVED,
      .substeps = 1,
      .steps_max = 1000,
-     .reset = reset,
-     .observe = observe,
-     .reward = reward_run_backward},
+     .reset = cheetah_reset,
+     .observe = cheetah_observe,
+     .reward = cheetah_reward_run_backward},
     {.name = "cheetah_flip",
      .observation_dim = OBSERVED,
      .substeps = 1,
      .steps_max = 1000,
-     .reset = reset,
-     .observe = observe,
-     .reward = reward_flip},
+     .reset = cheetah_reset,
+     .observe = cheetah_observe,
+     .reward = cheetah_reward_flip},
     {.name = "cheetah_flip_backward",
      .observation_dim = OBSERVED,
      .substeps = 1,
      .steps_max = 1000,
-     .reset = reset,
-     .observe = observe,
-     .reward = reward_flip_backward},
+     .reset = cheetah_reset,
+     .observe = cheetah_observe,
+     .reward = cheetah_reward_flip_backward},
     {.name = "cheetah_walk",
      .observation_dim = OBSERVED,
      .substeps = 1,
      .steps_max = 1000,
-     .reset = reset,
-     .observe = observe,
-     .reward = reward_walk},
+     .reset = cheetah_reset,
+     .observe = cheetah_observe,
+     .reward = cheetah_reward_walk},
     {.name = "cheetah_walk_backward",
      .observation_dim = OBSERVED,
      .substeps = 1,
      .steps_max = 1000,
-     .reset = reset,
-     .observe = observe,
-     .reward = reward_walk_backward},
+     .reset = cheetah_reset,
+     .observe = cheetah_observe,
+     .reward = cheetah_reward_walk_backward},
 };
 
 extern const struct domain cheetah_domain;
 const struct domain cheetah_domain = {
-    .source = {.name = "cheetah", .xml = cheetah_xml, .probes = probes, .probe_count = PROBES},
+    .source = {.name = "cheetah", .xml = cheetah_xml, .sensors = sensors, .sensor_count = SENSORS},
     .tasks = tasks,
     .task_count = sizeof tasks / sizeof tasks[0],
 };

@@ -15,26 +15,26 @@ extern const char jaco_xml[]; /* jaco.xml, embedded by the build */
 /* Joints are the arm's six and then one for each finger. */
 enum { AXES = 3, ARM_JOINTS = 6, FINGERS = 3, JOINTS = ARM_JOINTS + FINGERS, OBSERVED = 42 };
 enum { TASK_SUBSTEPS = 20, TASK_STEPS = 250, POSE_ATTEMPTS = 10 };
-enum place { TOP_LEFT, TOP_RIGHT, BOTTOM_LEFT, BOTTOM_RIGHT, PLACES };
+enum goal { TOP_LEFT, TOP_RIGHT, BOTTOM_LEFT, BOTTOM_RIGHT, GOALS };
 
-static const struct goal goals[PLACES] = {
-    [TOP_LEFT] = {.place = {-0.09, 0.09, 0.001}, .radius = 0.05},
-    [TOP_RIGHT] = {.place = {0.09, 0.09, 0.001}, .radius = 0.05},
-    [BOTTOM_LEFT] = {.place = {-0.09, -0.09, 0.001}, .radius = 0.05},
-    [BOTTOM_RIGHT] = {.place = {0.09, -0.09, 0.001}, .radius = 0.05},
+static const struct env_goal goals[GOALS] = {
+    [TOP_LEFT] = {.position = {-0.09, 0.09, 0.001}, .radius = 0.05},
+    [TOP_RIGHT] = {.position = {0.09, 0.09, 0.001}, .radius = 0.05},
+    [BOTTOM_LEFT] = {.position = {-0.09, -0.09, 0.001}, .radius = 0.05},
+    [BOTTOM_RIGHT] = {.position = {0.09, -0.09, 0.001}, .radius = 0.05},
 };
 
-enum { PINCH, PINCH_ROTATION, TORQUES, PROBES = TORQUES + ARM_JOINTS };
+enum { PINCH, PINCH_ROTATION, TORQUES, SENSORS = TORQUES + ARM_JOINTS };
 
-static const struct simulation_probe probes[PROBES] = {
+static const struct simulation_sensor sensors[SENSORS] = {
     [PINCH] = {SIMULATION_SITE_POSITION, "jaco_arm/jaco_hand/pinchsite"},
     [PINCH_ROTATION] = {SIMULATION_SITE_ROTATION, "jaco_arm/jaco_hand/pinchsite"},
-    [TORQUES] = {SIMULATION_SENSOR, "jaco_arm/joint_1_torque"},
-    {SIMULATION_SENSOR, "jaco_arm/joint_2_torque"},
-    {SIMULATION_SENSOR, "jaco_arm/joint_3_torque"},
-    {SIMULATION_SENSOR, "jaco_arm/joint_4_torque"},
-    {SIMULATION_SENSOR, "jaco_arm/joint_5_torque"},
-    {SIMULATION_SENSOR, "jaco_arm/joint_6_torque"},
+    [TORQUES] = {SIMULATION_MODEL_SENSOR, "jaco_arm/joint_1_torque"},
+    {SIMULATION_MODEL_SENSOR, "jaco_arm/joint_2_torque"},
+    {SIMULATION_MODEL_SENSOR, "jaco_arm/joint_3_torque"},
+    {SIMULATION_MODEL_SENSOR, "jaco_arm/joint_4_torque"},
+    {SIMULATION_MODEL_SENSOR, "jaco_arm/joint_5_torque"},
+    {SIMULATION_MODEL_SENSOR, "jaco_arm/joint_6_torque"},
 };
 
 /* --- Initial states --------------------------------------------------------------------------- */
@@ -44,26 +44,27 @@ struct angles {
 };
 
 /* Where the arm's joint `index` begins an episode: within its limits, or one full turn. */
-static struct angles arm_angles(const struct simulation *simulation, size_t index)
+static struct angles jaco_arm_angles(const struct simulation *simulation, size_t index)
 {
     struct simulation_joint joint = simulation_joint(simulation, index);
     return joint.is_limited ? (struct angles){joint.low, joint.high}
                             : (struct angles){0.0, 2.0 * M_PI};
 }
 
-static void draw_arm(const struct simulation *simulation, double *position, struct random *random)
+static void jaco_draw_arm(const struct simulation *simulation, double *position,
+                          struct random *random)
 {
     for (size_t i = 0; i < ARM_JOINTS; i++) {
-        struct angles angles = arm_angles(simulation, i);
+        struct angles angles = jaco_arm_angles(simulation, i);
         position[i] = random_between(random, angles.low, angles.high);
     }
 }
 
 /* By full turns into the angles where an episode may begin; false where no number of turns does. */
-static bool unwind_arm(const struct simulation *simulation, double *position)
+static bool jaco_unwind_arm(const struct simulation *simulation, double *position)
 {
     for (size_t i = 0; i < ARM_JOINTS; i++) {
-        struct angles angles = arm_angles(simulation, i);
+        struct angles angles = jaco_arm_angles(simulation, i);
         while (position[i] >= angles.high) {
             position[i] -= 2.0 * M_PI;
         }
@@ -77,19 +78,19 @@ static bool unwind_arm(const struct simulation *simulation, double *position)
     return true;
 }
 
-static bool is_of_hand(const char *geom)
+static bool jaco_is_of_hand(const char *geom)
 {
     static const char prefix[] = "jaco_arm/jaco_hand/";
     return strncmp(geom, prefix, sizeof prefix - 1) == 0;
 }
 
 /* Fingers may touch each other and the palm; nothing else may touch. */
-static bool is_free(const struct simulation *simulation)
+static bool jaco_is_free(const struct simulation *simulation)
 {
     for (size_t i = 0; i < simulation_contact_count(simulation); i++) {
         struct simulation_contact contact = simulation_contact(simulation, i);
         if (contact.distance <= 0.0 &&
-            !(is_of_hand(contact.geoms[0]) && is_of_hand(contact.geoms[1]))) {
+            !(jaco_is_of_hand(contact.geoms[0]) && jaco_is_of_hand(contact.geoms[1]))) {
             return false;
         }
     }
@@ -97,22 +98,22 @@ static bool is_free(const struct simulation *simulation)
 }
 
 /* From where the arm is, then from angles drawn anew. */
-static bool pose_arm(struct simulation *simulation, double *position,
-                     const struct inverse_kinematics_target *target, struct random *random)
+static bool jaco_pose_arm(struct simulation *simulation, double *position,
+                          const struct inverse_kinematics_target *target, struct random *random)
 {
     for (size_t attempt = 0; attempt < POSE_ATTEMPTS; attempt++) {
         if (inverse_kinematics_reach(simulation, target, ARM_JOINTS) &&
-            unwind_arm(simulation, position)) {
-            simulation_refresh(simulation);
-            return is_free(simulation);
+            jaco_unwind_arm(simulation, position)) {
+            simulation_forward(simulation);
+            return jaco_is_free(simulation);
         }
-        draw_arm(simulation, position, random);
+        jaco_draw_arm(simulation, position, random);
     }
     return false;
 }
 
 /* In the box above the floor where episodes begin, fingers down. */
-static struct inverse_kinematics_target draw_target(struct random *random)
+static struct inverse_kinematics_target jaco_draw_target(struct random *random)
 {
     struct inverse_kinematics_target target = {
         .site = PINCH, .orientation = {0.0, 0.70710678118, 0.70710678118, 0.0}};
@@ -123,20 +124,20 @@ static struct inverse_kinematics_target draw_target(struct random *random)
 }
 
 /* The hand anywhere in the box, its fingers closed by the same angle. */
-static void reset(struct simulation *simulation, const double *hidden, struct random *random)
+static void jaco_reset(struct simulation *simulation, const double *hidden, struct random *random)
 {
     struct inverse_kinematics_target target;
     double *position, *velocity, pose[JOINTS];
     (void)hidden;
-    simulation_place(simulation, &position, &velocity);
+    simulation_state(simulation, &position, &velocity);
     double grasp = random_between(random, 0.15, 1.35);
     for (size_t i = ARM_JOINTS; i < JOINTS; i++) {
         position[i] = grasp;
     }
     do {
         memset(position, 0, ARM_JOINTS * sizeof *position);
-        target = draw_target(random);
-    } while (!pose_arm(simulation, position, &target, random));
+        target = jaco_draw_target(random);
+    } while (!jaco_pose_arm(simulation, position, &target, random));
     memcpy(pose, position, sizeof pose);
     simulation_reset(simulation); /* so that no trace of the search stays in the solver */
     memcpy(position, pose, sizeof pose);
@@ -145,7 +146,7 @@ static void reset(struct simulation *simulation, const double *hidden, struct ra
 /* --- Observation ------------------------------------------------------------------------------ */
 
 /* All return where the next numbers go. */
-static float *append(float *observation, const double *values, size_t count)
+static float *jaco_append(float *observation, const double *values, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         observation[i] = (float)values[i];
@@ -153,7 +154,7 @@ static float *append(float *observation, const double *values, size_t count)
     return observation + count;
 }
 
-static float *append_angles(float *observation, const double *angles, size_t count)
+static float *jaco_append_angles(float *observation, const double *angles, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         observation[2 * i] = (float)sin(angles[i]);
@@ -163,143 +164,144 @@ static float *append_angles(float *observation, const double *angles, size_t cou
 }
 
 /* About the joints' own axes; torques span orders of magnitude. */
-static float *append_torques(float *observation, const struct simulation_view *view)
+static float *jaco_append_torques(float *observation, const struct simulation_view *view)
 {
     for (size_t i = 0; i < ARM_JOINTS; i++) {
-        double torque = view->probe[TORQUES + i][2];
+        double torque = view->sensor[TORQUES + i][2];
         observation[i] = (float)copysign(log1p(fabs(torque)), torque);
     }
     return observation + ARM_JOINTS;
 }
 
-static void observe(float *observation, const struct simulation_view *view)
+static void jaco_observe(float *observation, const struct simulation_view *view)
 {
     float *at = observation;
-    at = append_angles(at, view->position, ARM_JOINTS);
-    at = append_torques(at, view);
-    at = append(at, view->velocity, ARM_JOINTS);
-    at = append(at, view->position + ARM_JOINTS, FINGERS);
-    at = append(at, view->velocity + ARM_JOINTS, FINGERS);
-    at = append(at, view->probe[PINCH], AXES);
-    at = append(at, view->probe[PINCH_ROTATION], (size_t)AXES * AXES);
+    at = jaco_append_angles(at, view->position, ARM_JOINTS);
+    at = jaco_append_torques(at, view);
+    at = jaco_append(at, view->velocity, ARM_JOINTS);
+    at = jaco_append(at, view->position + ARM_JOINTS, FINGERS);
+    at = jaco_append(at, view->velocity + ARM_JOINTS, FINGERS);
+    at = jaco_append(at, view->sensor[PINCH], AXES);
+    at = jaco_append(at, view->sensor[PINCH_ROTATION], (size_t)AXES * AXES);
     invariant(at == observation + OBSERVED);
 }
 
 /* --- Reward ----------------------------------------------------------------------------------- */
 
-/* For the distance of the place between the fingers' tips. */
-static double reward_place(enum place place, const struct simulation_view *view)
+/* For the distance of the point between the fingers' tips. */
+static double jaco_reward_goal(enum goal goal, const struct simulation_view *view)
 {
     static const struct tolerance near_goal = {
         .upper = 0.05, .margin = 0.05, .value_at_margin = 0.1};
     double squares = 0.0;
     for (size_t i = 0; i < AXES; i++) {
-        double away = view->probe[PINCH][i] - goals[place].place[i];
+        double away = view->sensor[PINCH][i] - goals[goal].position[i];
         squares += away * away;
     }
     return tolerance_gaussian(sqrt(squares), &near_goal);
 }
 
-static double reward_top_left(const struct simulation_view *view, const double *hidden)
+static double jaco_reward_top_left(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_place(TOP_LEFT, view);
+    return jaco_reward_goal(TOP_LEFT, view);
 }
 
-static double reward_top_right(const struct simulation_view *view, const double *hidden)
+static double jaco_reward_top_right(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_place(TOP_RIGHT, view);
+    return jaco_reward_goal(TOP_RIGHT, view);
 }
 
-static double reward_bottom_left(const struct simulation_view *view, const double *hidden)
+static double jaco_reward_bottom_left(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_place(BOTTOM_LEFT, view);
+    return jaco_reward_goal(BOTTOM_LEFT, view);
 }
 
-static double reward_bottom_right(const struct simulation_view *view, const double *hidden)
+static double jaco_reward_bottom_right(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_place(BOTTOM_RIGHT, view);
+    return jaco_reward_goal(BOTTOM_RIGHT, view);
 }
 
 /* --- The goal is hidden ----------------------------------------------------------------------- */
 
 /* The goal's number, 0 to 3 in the order of the tasks. */
-static void draw_goal(double *hidden, struct random *random)
+static void jaco_draw_goal(double *hidden, struct random *random)
 {
-    hidden[0] = (double)random_below(random, PLACES);
+    hidden[0] = (double)random_below(random, GOALS);
 }
 
-static enum place place_of(const double *hidden)
+static enum goal jaco_goal_of(const double *hidden)
 {
-    invariant(hidden[0] >= 0.0 && hidden[0] < PLACES);
-    return (enum place)hidden[0];
+    invariant(hidden[0] >= 0.0 && hidden[0] < GOALS);
+    return (enum goal)hidden[0];
 }
 
-static double reward_hidden(const struct simulation_view *view, const double *hidden)
+static double jaco_reward_hidden(const struct simulation_view *view, const double *hidden)
 {
-    return reward_place(place_of(hidden), view);
+    return jaco_reward_goal(jaco_goal_of(hidden), view);
 }
 
-static void find_hidden(struct goal *goal, const struct simulation_view *view, const double *hidden)
+static void jaco_find_hidden(struct env_goal *goal, const struct simulation_view *view,
+                             const double *hidden)
 {
     (void)view;
-    *goal = goals[place_of(hidden)];
+    *goal = goals[jaco_goal_of(hidden)];
 }
 
 /* --- The table -------------------------------------------------------------------------------- */
 
-static const struct domain_hidden hidden_goal = {.dim = 1, .count = PLACES, .draw = draw_goal};
+static const struct domain_hidden hidden_goal = {.dim = 1, .count = GOALS, .draw = jaco_draw_goal};
 
 static const struct domain_task tasks[] = {
     {.name = "jaco_reach_top_left",
      .observation_dim = OBSERVED,
      .substeps = TASK_SUBSTEPS,
      .steps_max = TASK_STEPS,
-     .reset = reset,
-     .observe = observe,
-     .reward = reward_top_left,
+     .reset = jaco_reset,
+     .observe = jaco_observe,
+     .reward = jaco_reward_top_left,
      .goal = &goals[TOP_LEFT]},
     {.name = "jaco_reach_top_right",
      .observation_dim = OBSERVED,
      .substeps = TASK_SUBSTEPS,
      .steps_max = TASK_STEPS,
-     .reset = reset,
-     .observe = observe,
-     .reward = reward_top_right,
+     .reset = jaco_reset,
+     .observe = jaco_observe,
+     .reward = jaco_reward_top_right,
      .goal = &goals[TOP_RIGHT]},
     {.name = "jaco_reach_bottom_left",
      .observation_dim = OBSERVED,
      .substeps = TASK_SUBSTEPS,
      .steps_max = TASK_STEPS,
-     .reset = reset,
-     .observe = observe,
-     .reward = reward_bottom_left,
+     .reset = jaco_reset,
+     .observe = jaco_observe,
+     .reward = jaco_reward_bottom_left,
      .goal = &goals[BOTTOM_LEFT]},
     {.name = "jaco_reach_bottom_right",
      .observation_dim = OBSERVED,
      .substeps = TASK_SUBSTEPS,
      .steps_max = TASK_STEPS,
-     .reset = reset,
-     .observe = observe,
-     .reward = reward_bottom_right,
+     .reset = jaco_reset,
+     .observe = jaco_observe,
+     .reward = jaco_reward_bottom_right,
      .goal = &goals[BOTTOM_RIGHT]},
     {.name = "jaco_hidden",
      .observation_dim = OBSERVED,
      .substeps = TASK_SUBSTEPS,
      .steps_max = TASK_STEPS,
-     .reset = reset,
-     .observe = observe,
-     .reward = reward_hidden,
-     .find_goal = find_hidden,
+     .reset = jaco_reset,
+     .observe = jaco_observe,
+     .reward = jaco_reward_hidden,
+     .find_goal = jaco_find_hidden,
      .hidden = &hidden_goal},
 };
 
 extern const struct domain jaco_domain;
 const struct domain jaco_domain = {
-    .source = {.name = "jaco", .xml = jaco_xml, .probes = probes, .probe_count = PROBES},
+    .source = {.name = "jaco", .xml = jaco_xml, .sensors = sensors, .sensor_count = SENSORS},
     .tasks = tasks,
     .task_count = sizeof tasks / sizeof tasks[0],
 };

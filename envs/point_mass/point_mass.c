@@ -13,32 +13,33 @@ static const double target_radius = 0.015, height = 0.01;      /* metres */
 static const double goal_nearest = 0.12, goal_farthest = 0.22; /* metres from the centre */
 
 /* Ball and targets lie at the same height, so two coordinates tell their distance. */
-static double distance_to(const double *goal, const struct simulation_view *view)
+static double point_mass_distance_to(const double *goal, const struct simulation_view *view)
 {
     double x = view->position[X] - goal[X], y = view->position[Y] - goal[Y];
     return sqrt(x * x + y * y);
 }
 
-static struct goal goal_at(const double *place)
+static struct env_goal point_mass_goal_at(const double *position)
 {
-    return (struct goal){.place = {place[X], place[Y], height}, .radius = target_radius};
+    return (struct env_goal){.position = {position[X], position[Y], height},
+                             .radius = target_radius};
 }
 
 /* --- The goal is the centre ------------------------------------------------------------------- */
 
-static void reset_anywhere(struct simulation *simulation, const double *hidden,
-                           struct random *random)
+static void point_mass_reset_anywhere(struct simulation *simulation, const double *hidden,
+                                      struct random *random)
 {
     double *position, *velocity;
     (void)hidden;
-    simulation_place(simulation, &position, &velocity);
+    simulation_state(simulation, &position, &velocity);
     for (size_t i = 0; i < AXES; i++) {
         const double *range = simulation_view(simulation)->joint_range + 2 * i;
         position[i] = random_between(random, range[0], range[1]);
     }
 }
 
-static void observe_plainly(float *observation, const struct simulation_view *view)
+static void point_mass_observe_plainly(float *observation, const struct simulation_view *view)
 {
     for (size_t i = 0; i < AXES; i++) {
         observation[i] = (float)view->position[i];
@@ -48,14 +49,15 @@ static void observe_plainly(float *observation, const struct simulation_view *vi
 
 static const double centre[AXES] = {0.0, 0.0};
 
-static void find_centre(struct goal *goal, const struct simulation_view *view, const double *hidden)
+static void point_mass_find_centre(struct env_goal *goal, const struct simulation_view *view,
+                                   const double *hidden)
 {
     (void)view;
     (void)hidden;
-    *goal = goal_at(centre);
+    *goal = point_mass_goal_at(centre);
 }
 
-static double reward_centre(const struct simulation_view *view, const double *hidden)
+static double point_mass_reward_centre(const struct simulation_view *view, const double *hidden)
 {
     static const struct tolerance no_control = {.margin = 1.0, .value_at_margin = 0.0};
     const struct tolerance near_target = {
@@ -64,13 +66,14 @@ static double reward_centre(const struct simulation_view *view, const double *hi
     double sparing = (tolerance_quadratic(view->control[X], &no_control) +
                       tolerance_quadratic(view->control[Y], &no_control)) /
                      AXES;
-    return tolerance_gaussian(distance_to(centre, view), &near_target) * (sparing + 4.0) / 5.0;
+    return tolerance_gaussian(point_mass_distance_to(centre, view), &near_target) *
+           (sparing + 4.0) / 5.0;
 }
 
 /* --- The goal is hidden ----------------------------------------------------------------------- */
 
 /* Not uniform over the area: radius and angle are. */
-static void draw_goal(double *goal, struct random *random)
+static void point_mass_draw_goal(double *goal, struct random *random)
 {
     double radius = random_between(random, goal_nearest, goal_farthest);
     double angle = random_between(random, 0.0, 2.0 * M_PI);
@@ -78,18 +81,19 @@ static void draw_goal(double *goal, struct random *random)
     goal[Y] = radius * sin(angle);
 }
 
-static void reset_centre(struct simulation *simulation, const double *hidden, struct random *random)
+static void point_mass_reset_centre(struct simulation *simulation, const double *hidden,
+                                    struct random *random)
 {
     double *position, *velocity;
     (void)hidden;
-    simulation_place(simulation, &position, &velocity);
+    simulation_state(simulation, &position, &velocity);
     for (size_t i = 0; i < AXES; i++) {
         position[i] = random_between(random, -0.02, 0.02);
     }
 }
 
 /* Scaled to be of the order of one. */
-static void observe_scaled(float *observation, const struct simulation_view *view)
+static void point_mass_observe_scaled(float *observation, const struct simulation_view *view)
 {
     for (size_t i = 0; i < AXES; i++) {
         observation[i] = (float)(5.0 * view->position[i]);
@@ -97,31 +101,34 @@ static void observe_scaled(float *observation, const struct simulation_view *vie
     }
 }
 
-static void find_hidden(struct goal *goal, const struct simulation_view *view, const double *hidden)
+static void point_mass_find_hidden(struct env_goal *goal, const struct simulation_view *view,
+                                   const double *hidden)
 {
     (void)view;
-    *goal = goal_at(hidden);
+    *goal = point_mass_goal_at(hidden);
 }
 
-static double reward_goal(const struct simulation_view *view, const double *hidden)
+static double point_mass_reward_goal(const struct simulation_view *view, const double *hidden)
 {
     const struct tolerance near_goal = {
         .upper = target_radius, .margin = 0.2, .value_at_margin = 0.1};
-    return tolerance_gaussian(distance_to(hidden, view), &near_goal);
+    return tolerance_gaussian(point_mass_distance_to(hidden, view), &near_goal);
 }
 
 /* --- Scripted: drive to a point between the goal and a guess ---------------------------------- */
 
-static void draw_script(double *script, const double *hidden, double skill, struct random *random)
+static void point_mass_script_draw(double *script, const double *hidden, double expertise,
+                                   struct random *random)
 {
     double guess[AXES];
-    draw_goal(guess, random);
+    point_mass_draw_goal(guess, random);
     for (size_t i = 0; i < AXES; i++) {
-        script[i] = skill * hidden[i] + (1.0 - skill) * guess[i];
+        script[i] = expertise * hidden[i] + (1.0 - expertise) * guess[i];
     }
 }
 
-static void act_by_script(float *action, const double *script, const struct simulation_view *view)
+static void point_mass_script_act(float *action, const double *script,
+                                  const struct simulation_view *view)
 {
     static const double stiffness = 15.0, damping = 8.0; /* per metre, per metre and second */
     for (size_t i = 0; i < AXES; i++) {
@@ -132,26 +139,27 @@ static void act_by_script(float *action, const double *script, const struct simu
 
 /* --- The table -------------------------------------------------------------------------------- */
 
-static const struct domain_hidden hidden_goal = {.dim = AXES, .draw = draw_goal};
-static const struct domain_script drive = {.draw = draw_script, .act = act_by_script};
+static const struct domain_hidden hidden_goal = {.dim = AXES, .draw = point_mass_draw_goal};
+static const struct domain_script drive = {.draw = point_mass_script_draw,
+                                           .act = point_mass_script_act};
 
 static const struct domain_task tasks[] = {
     {.name = "point_mass_easy",
      .observation_dim = 4,
      .substeps = 1,
      .steps_max = 1000,
-     .reset = reset_anywhere,
-     .observe = observe_plainly,
-     .reward = reward_centre,
-     .find_goal = find_centre},
+     .reset = point_mass_reset_anywhere,
+     .observe = point_mass_observe_plainly,
+     .reward = point_mass_reward_centre,
+     .find_goal = point_mass_find_centre},
     {.name = "point_mass_hidden",
      .observation_dim = 4,
      .substeps = 10,
      .steps_max = 20,
-     .reset = reset_centre,
-     .observe = observe_scaled,
-     .reward = reward_goal,
-     .find_goal = find_hidden,
+     .reset = point_mass_reset_centre,
+     .observe = point_mass_observe_scaled,
+     .reward = point_mass_reward_goal,
+     .find_goal = point_mass_find_hidden,
      .hidden = &hidden_goal,
      .script = &drive},
 };

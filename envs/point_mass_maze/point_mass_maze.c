@@ -12,26 +12,26 @@ extern const char point_mass_maze_xml[]; /* point_mass_maze.xml, embedded by the
 enum { X, Y, AXES };
 enum room { TOP_LEFT, TOP_RIGHT, BOTTOM_LEFT, BOTTOM_RIGHT, ROOMS };
 
-static const struct goal goals[ROOMS] = {
-    [TOP_LEFT] = {.place = {-0.15, 0.15, 0.01}, .radius = 0.015},
-    [TOP_RIGHT] = {.place = {0.15, 0.15, 0.01}, .radius = 0.015},
-    [BOTTOM_LEFT] = {.place = {-0.15, -0.15, 0.01}, .radius = 0.015},
-    [BOTTOM_RIGHT] = {.place = {0.15, -0.15, 0.01}, .radius = 0.015},
+static const struct env_goal goals[ROOMS] = {
+    [TOP_LEFT] = {.position = {-0.15, 0.15, 0.01}, .radius = 0.015},
+    [TOP_RIGHT] = {.position = {0.15, 0.15, 0.01}, .radius = 0.015},
+    [BOTTOM_LEFT] = {.position = {-0.15, -0.15, 0.01}, .radius = 0.015},
+    [BOTTOM_RIGHT] = {.position = {0.15, -0.15, 0.01}, .radius = 0.015},
 };
 
 /* --- Initial state and observation ------------------------------------------------------------ */
 
-static void reset_top_left(struct simulation *simulation, const double *hidden,
-                           struct random *random)
+static void maze_reset_top_left(struct simulation *simulation, const double *hidden,
+                                struct random *random)
 {
     double *position, *velocity;
     (void)hidden;
-    simulation_place(simulation, &position, &velocity);
+    simulation_state(simulation, &position, &velocity);
     position[X] = random_between(random, -0.29, -0.15);
     position[Y] = random_between(random, 0.15, 0.29);
 }
 
-static void observe(float *observation, const struct simulation_view *view)
+static void maze_observe(float *observation, const struct simulation_view *view)
 {
     for (size_t i = 0; i < AXES; i++) {
         observation[i] = (float)view->position[i];
@@ -42,14 +42,14 @@ static void observe(float *observation, const struct simulation_view *view)
 /* --- Reward ----------------------------------------------------------------------------------- */
 
 /* Ball and goals lie at the same height, so two coordinates tell their distance. */
-static double distance_to(enum room room, const struct simulation_view *view)
+static double maze_distance_to(enum room room, const struct simulation_view *view)
 {
-    const double *goal = goals[room].place;
+    const double *goal = goals[room].position;
     double x = view->position[X] - goal[X], y = view->position[Y] - goal[Y];
     return sqrt(x * x + y * y);
 }
 
-static double reward_room(enum room room, const struct simulation_view *view)
+static double maze_reward_room(enum room room, const struct simulation_view *view)
 {
     static const struct tolerance no_control = {.margin = 1.0, .value_at_margin = 0.0};
     static const struct tolerance near_goal = {
@@ -57,103 +57,104 @@ static double reward_room(enum room room, const struct simulation_view *view)
     double sparing = (tolerance_quadratic(view->control[X], &no_control) +
                       tolerance_quadratic(view->control[Y], &no_control)) /
                      AXES;
-    return tolerance_gaussian(distance_to(room, view), &near_goal) * (sparing + 4.0) / 5.0;
+    return tolerance_gaussian(maze_distance_to(room, view), &near_goal) * (sparing + 4.0) / 5.0;
 }
 
-static double reward_top_left(const struct simulation_view *view, const double *hidden)
+static double maze_reward_top_left(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_room(TOP_LEFT, view);
+    return maze_reward_room(TOP_LEFT, view);
 }
 
-static double reward_top_right(const struct simulation_view *view, const double *hidden)
+static double maze_reward_top_right(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_room(TOP_RIGHT, view);
+    return maze_reward_room(TOP_RIGHT, view);
 }
 
-static double reward_bottom_left(const struct simulation_view *view, const double *hidden)
+static double maze_reward_bottom_left(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_room(BOTTOM_LEFT, view);
+    return maze_reward_room(BOTTOM_LEFT, view);
 }
 
-static double reward_bottom_right(const struct simulation_view *view, const double *hidden)
+static double maze_reward_bottom_right(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_room(BOTTOM_RIGHT, view);
+    return maze_reward_room(BOTTOM_RIGHT, view);
 }
 
 /* --- The room of the goal is hidden ----------------------------------------------------------- */
 
 /* The room's number, 0 to 3 in the order of the tasks. */
-static void draw_room(double *hidden, struct random *random)
+static void maze_draw_room(double *hidden, struct random *random)
 {
     hidden[0] = (double)random_below(random, ROOMS);
 }
 
-static enum room room_of(const double *hidden)
+static enum room maze_room_of(const double *hidden)
 {
     invariant(hidden[0] >= 0.0 && hidden[0] < ROOMS);
     return (enum room)hidden[0];
 }
 
-static double reward_hidden(const struct simulation_view *view, const double *hidden)
+static double maze_reward_hidden(const struct simulation_view *view, const double *hidden)
 {
-    return reward_room(room_of(hidden), view);
+    return maze_reward_room(maze_room_of(hidden), view);
 }
 
-static void find_hidden(struct goal *goal, const struct simulation_view *view, const double *hidden)
+static void maze_find_hidden(struct env_goal *goal, const struct simulation_view *view,
+                             const double *hidden)
 {
     (void)view;
-    *goal = goals[room_of(hidden)];
+    *goal = goals[maze_room_of(hidden)];
 }
 
 /* --- The table -------------------------------------------------------------------------------- */
 
-static const struct domain_hidden hidden_room = {.dim = 1, .count = ROOMS, .draw = draw_room};
+static const struct domain_hidden hidden_room = {.dim = 1, .count = ROOMS, .draw = maze_draw_room};
 
 static const struct domain_task tasks[] = {
     {.name = "point_mass_maze_reach_top_left",
      .observation_dim = 4,
      .substeps = 1,
      .steps_max = 1000,
-     .reset = reset_top_left,
-     .observe = observe,
-     .reward = reward_top_left,
+     .reset = maze_reset_top_left,
+     .observe = maze_observe,
+     .reward = maze_reward_top_left,
      .goal = &goals[TOP_LEFT]},
     {.name = "point_mass_maze_reach_top_right",
      .observation_dim = 4,
      .substeps = 1,
      .steps_max = 1000,
-     .reset = reset_top_left,
-     .observe = observe,
-     .reward = reward_top_right,
+     .reset = maze_reset_top_left,
+     .observe = maze_observe,
+     .reward = maze_reward_top_right,
      .goal = &goals[TOP_RIGHT]},
     {.name = "point_mass_maze_reach_bottom_left",
      .observation_dim = 4,
      .substeps = 1,
      .steps_max = 1000,
-     .reset = reset_top_left,
-     .observe = observe,
-     .reward = reward_bottom_left,
+     .reset = maze_reset_top_left,
+     .observe = maze_observe,
+     .reward = maze_reward_bottom_left,
      .goal = &goals[BOTTOM_LEFT]},
     {.name = "point_mass_maze_reach_bottom_right",
      .observation_dim = 4,
      .substeps = 1,
      .steps_max = 1000,
-     .reset = reset_top_left,
-     .observe = observe,
-     .reward = reward_bottom_right,
+     .reset = maze_reset_top_left,
+     .observe = maze_observe,
+     .reward = maze_reward_bottom_right,
      .goal = &goals[BOTTOM_RIGHT]},
     {.name = "point_mass_maze_hidden",
      .observation_dim = 4,
      .substeps = 1,
      .steps_max = 1000,
-     .reset = reset_top_left,
-     .observe = observe,
-     .reward = reward_hidden,
-     .find_goal = find_hidden,
+     .reset = maze_reset_top_left,
+     .observe = maze_observe,
+     .reward = maze_reward_hidden,
+     .find_goal = maze_find_hidden,
      .hidden = &hidden_room},
 };
 

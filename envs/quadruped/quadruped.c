@@ -24,35 +24,35 @@ enum {
     CENTRE_OF_MASS,
     FORCES,
     TORQUES = FORCES + LEGS,
-    PROBES = TORQUES + LEGS
+    SENSORS = TORQUES + LEGS
 };
 
-static const struct simulation_probe probes[PROBES] = {
+static const struct simulation_sensor sensors[SENSORS] = {
     [TORSO] = {SIMULATION_BODY_ROTATION, "torso"},
-    [ACCELEROMETER] = {SIMULATION_SENSOR, "imu_accel"},
-    [GYROSCOPE] = {SIMULATION_SENSOR, "imu_gyro"},
-    [VELOCIMETER] = {SIMULATION_SENSOR, "velocimeter"},
-    [CENTRE_OF_MASS] = {SIMULATION_SENSOR, "center_of_mass"},
-    [FORCES] = {SIMULATION_SENSOR, "force_toe_front_left"},
-    {SIMULATION_SENSOR, "force_toe_front_right"},
-    {SIMULATION_SENSOR, "force_toe_back_right"},
-    {SIMULATION_SENSOR, "force_toe_back_left"},
-    [TORQUES] = {SIMULATION_SENSOR, "torque_toe_front_left"},
-    {SIMULATION_SENSOR, "torque_toe_front_right"},
-    {SIMULATION_SENSOR, "torque_toe_back_right"},
-    {SIMULATION_SENSOR, "torque_toe_back_left"},
+    [ACCELEROMETER] = {SIMULATION_MODEL_SENSOR, "imu_accel"},
+    [GYROSCOPE] = {SIMULATION_MODEL_SENSOR, "imu_gyro"},
+    [VELOCIMETER] = {SIMULATION_MODEL_SENSOR, "velocimeter"},
+    [CENTRE_OF_MASS] = {SIMULATION_MODEL_SENSOR, "center_of_mass"},
+    [FORCES] = {SIMULATION_MODEL_SENSOR, "force_toe_front_left"},
+    {SIMULATION_MODEL_SENSOR, "force_toe_front_right"},
+    {SIMULATION_MODEL_SENSOR, "force_toe_back_right"},
+    {SIMULATION_MODEL_SENSOR, "force_toe_back_left"},
+    [TORQUES] = {SIMULATION_MODEL_SENSOR, "torque_toe_front_left"},
+    {SIMULATION_MODEL_SENSOR, "torque_toe_front_right"},
+    {SIMULATION_MODEL_SENSOR, "torque_toe_back_right"},
+    {SIMULATION_MODEL_SENSOR, "torque_toe_back_left"},
 };
 
 /* Of the torso's upward axis with the vertical. */
-static double torso_cosine(const struct simulation_view *view)
+static double quadruped_torso_cosine(const struct simulation_view *view)
 {
-    return view->probe[TORSO][8];
+    return view->sensor[TORSO][8];
 }
 
 /* --- Initial states --------------------------------------------------------------------------- */
 
 /* Uniform over all orientations: a normalised normal vector is uniform on the sphere. */
-static void draw_orientation(double *quaternion, struct random *random)
+static void quadruped_draw_orientation(double *quaternion, struct random *random)
 {
     double squares = 0.0;
     for (size_t i = 0; i < QUATERNION; i++) {
@@ -66,25 +66,26 @@ static void draw_orientation(double *quaternion, struct random *random)
 
 /* The first height, in steps of a centimetre from 0 on, where nothing touches. With straight
  * hinges the quadruped does not touch itself, so it is found above its longest reach at last. */
-static double find_height(struct simulation *simulation, double *position)
+static double quadruped_find_height(struct simulation *simulation, double *position)
 {
     position[HEIGHT] = 0.0;
-    simulation_refresh(simulation);
+    simulation_forward(simulation);
     while (simulation_contact_count(simulation) > 0) {
         position[HEIGHT] += 0.01;
-        simulation_refresh(simulation);
+        simulation_forward(simulation);
     }
     return position[HEIGHT];
 }
 
-static void reset(struct simulation *simulation, const double *hidden, struct random *random)
+static void quadruped_reset(struct simulation *simulation, const double *hidden,
+                            struct random *random)
 {
     double *position, *velocity, orientation[QUATERNION];
     (void)hidden;
-    simulation_place(simulation, &position, &velocity);
-    draw_orientation(orientation, random);
+    simulation_state(simulation, &position, &velocity);
+    quadruped_draw_orientation(orientation, random);
     memcpy(position + ORIENTATION, orientation, sizeof orientation);
-    double height = find_height(simulation, position);
+    double height = quadruped_find_height(simulation, position);
     simulation_reset(simulation); /* so that no trace of the search stays in the solver */
     position[HEIGHT] = height;
     memcpy(position + ORIENTATION, orientation, sizeof orientation);
@@ -93,7 +94,7 @@ static void reset(struct simulation *simulation, const double *hidden, struct ra
 /* --- Observation ------------------------------------------------------------------------------ */
 
 /* Both return where the next numbers go. */
-static float *append(float *observation, const double *values, size_t count)
+static float *quadruped_append(float *observation, const double *values, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         observation[i] = (float)values[i];
@@ -102,7 +103,7 @@ static float *append(float *observation, const double *values, size_t count)
 }
 
 /* Forces span orders of magnitude; the inverse hyperbolic sine grows like a logarithm. */
-static float *append_squashed(float *observation, const double *values, size_t count)
+static float *quadruped_append_squashed(float *observation, const double *values, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         observation[i] = (float)asinh(values[i]);
@@ -111,81 +112,83 @@ static float *append_squashed(float *observation, const double *values, size_t c
 }
 
 /* The torso's place in the world is not observed, nor is its heading. */
-static void observe(float *observation, const struct simulation_view *view)
+static void quadruped_observe(float *observation, const struct simulation_view *view)
 {
     float *at = observation;
-    double upright = torso_cosine(view);
-    at = append(at, view->position + HINGE_POSITIONS, HINGES);
-    at = append(at, view->velocity + HINGE_VELOCITIES, HINGES);
-    at = append(at, view->activation, SERVOS);
-    at = append(at, view->probe[VELOCIMETER], AXES);
-    at = append(at, &upright, 1);
-    at = append(at, view->probe[ACCELEROMETER], AXES);
-    at = append(at, view->probe[GYROSCOPE], AXES);
-    for (size_t i = FORCES; i < PROBES; i++) {
-        at = append_squashed(at, view->probe[i], AXES);
+    double upright = quadruped_torso_cosine(view);
+    at = quadruped_append(at, view->position + HINGE_POSITIONS, HINGES);
+    at = quadruped_append(at, view->velocity + HINGE_VELOCITIES, HINGES);
+    at = quadruped_append(at, view->activation, SERVOS);
+    at = quadruped_append(at, view->sensor[VELOCIMETER], AXES);
+    at = quadruped_append(at, &upright, 1);
+    at = quadruped_append(at, view->sensor[ACCELEROMETER], AXES);
+    at = quadruped_append(at, view->sensor[GYROSCOPE], AXES);
+    for (size_t i = FORCES; i < SENSORS; i++) {
+        at = quadruped_append_squashed(at, view->sensor[i], AXES);
     }
     invariant(at == observation + OBSERVED);
 }
 
 /* --- Rewards ---------------------------------------------------------------------------------- */
 
-static double reward_stand(const struct simulation_view *view, const double *hidden)
+static double quadruped_reward_stand(const struct simulation_view *view, const double *hidden)
 {
     static const struct tolerance upright = {
         .lower = 1.0, .upper = (double)INFINITY, .margin = 2.0, .value_at_margin = 0.0};
     (void)hidden;
-    return tolerance_linear(torso_cosine(view), &upright);
+    return tolerance_linear(quadruped_torso_cosine(view), &upright);
 }
 
 /* Upright, `found` being `wanted` metres per second or more. */
-static double reward_moving(const struct simulation_view *view, double found, double wanted)
+static double quadruped_reward_moving(const struct simulation_view *view, double found,
+                                      double wanted)
 {
     const struct tolerance fast = {
         .lower = wanted, .upper = (double)INFINITY, .margin = wanted, .value_at_margin = 0.5};
-    return reward_stand(view, NULL) * tolerance_linear(found, &fast);
+    return quadruped_reward_stand(view, NULL) * tolerance_linear(found, &fast);
 }
 
-static double speed_forward(const struct simulation_view *view)
+static double quadruped_speed_forward(const struct simulation_view *view)
 {
-    return view->probe[VELOCIMETER][0];
+    return view->sensor[VELOCIMETER][0];
 }
 
-static double speed_anywhere(const struct simulation_view *view)
+static double quadruped_speed_anywhere(const struct simulation_view *view)
 {
-    const double *velocity = view->probe[VELOCIMETER];
+    const double *velocity = view->sensor[VELOCIMETER];
     return sqrt(velocity[0] * velocity[0] + velocity[1] * velocity[1] + velocity[2] * velocity[2]);
 }
 
-static double reward_walk(const struct simulation_view *view, const double *hidden)
+static double quadruped_reward_walk(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_moving(view, speed_forward(view), 0.5);
+    return quadruped_reward_moving(view, quadruped_speed_forward(view), 0.5);
 }
 
-static double reward_run(const struct simulation_view *view, const double *hidden)
+static double quadruped_reward_run(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_moving(view, speed_forward(view), 5.0);
+    return quadruped_reward_moving(view, quadruped_speed_forward(view), 5.0);
 }
 
-static double reward_jump(const struct simulation_view *view, const double *hidden)
+static double quadruped_reward_jump(const struct simulation_view *view, const double *hidden)
 {
     static const struct tolerance high = {
         .lower = 1.0, .upper = (double)INFINITY, .margin = 1.0, .value_at_margin = 0.5};
-    return reward_stand(view, hidden) * tolerance_linear(view->probe[CENTRE_OF_MASS][2], &high);
+    return quadruped_reward_stand(view, hidden) *
+           tolerance_linear(view->sensor[CENTRE_OF_MASS][2], &high);
 }
 
-static double reward_roll(const struct simulation_view *view, const double *hidden)
+static double quadruped_reward_roll(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_moving(view, speed_anywhere(view), 0.5);
+    return quadruped_reward_moving(view, quadruped_speed_anywhere(view), 0.5);
 }
 
-static double reward_roll_fast(const struct simulation_view *view, const double *hidden)
+static double quadruped_reward_roll_fast(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_moving(view, speed_anywhere(view), 5.0);
+    return quadruped_reward_moving(view, quadruped_speed_anywhere(view), 5.0);
 }
 
 /* --- The table -------------------------------------------------------------------------------- */
@@ -195,49 +198,52 @@ static const struct domain_task tasks[] = {
      .observation_dim = OBSERVED,
      .substeps = 4,
      .steps_max = 1000,
-     .reset = reset,
-     .observe = observe,
-     .reward = reward_stand},
+     .reset = quadruped_reset,
+     .observe = quadruped_observe,
+     .reward = quadruped_reward_stand},
     {.name = "quadruped_walk",
      .observation_dim = OBSERVED,
      .substeps = 4,
      .steps_max = 1000,
-     .reset = reset,
-     .observe = observe,
-     .reward = reward_walk},
+     .reset = quadruped_reset,
+     .observe = quadruped_observe,
+     .reward = quadruped_reward_walk},
     {.name = "quadruped_run",
      .observation_dim = OBSERVED,
      .substeps = 4,
      .steps_max = 1000,
-     .reset = reset,
-     .observe = observe,
-     .reward = reward_run},
+     .reset = quadruped_reset,
+     .observe = quadruped_observe,
+     .reward = quadruped_reward_run},
     {.name = "quadruped_jump",
      .observation_dim = OBSERVED,
      .substeps = 4,
      .steps_max = 1000,
-     .reset = reset,
-     .observe = observe,
-     .reward = reward_jump},
+     .reset = quadruped_reset,
+     .observe = quadruped_observe,
+     .reward = quadruped_reward_jump},
     {.name = "quadruped_roll",
      .observation_dim = OBSERVED,
      .substeps = 4,
      .steps_max = 1000,
-     .reset = reset,
-     .observe = observe,
-     .reward = reward_roll},
+     .reset = quadruped_reset,
+     .observe = quadruped_observe,
+     .reward = quadruped_reward_roll},
     {.name = "quadruped_roll_fast",
      .observation_dim = OBSERVED,
      .substeps = 4,
      .steps_max = 1000,
-     .reset = reset,
-     .observe = observe,
-     .reward = reward_roll_fast},
+     .reset = quadruped_reset,
+     .observe = quadruped_observe,
+     .reward = quadruped_reward_roll_fast},
 };
 
 extern const struct domain quadruped_domain;
 const struct domain quadruped_domain = {
-    .source = {.name = "quadruped", .xml = quadruped_xml, .probes = probes, .probe_count = PROBES},
+    .source = {.name = "quadruped",
+               .xml = quadruped_xml,
+               .sensors = sensors,
+               .sensor_count = SENSORS},
     .tasks = tasks,
     .task_count = sizeof tasks / sizeof tasks[0],
 };

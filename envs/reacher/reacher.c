@@ -4,16 +4,15 @@
 #include <math.h>
 
 #include "envs/domain.h"
-#include "envs/joints.h"
 #include "envs/tolerance.h"
 
 extern const char reacher_xml[]; /* reacher.xml, embedded by the build */
 
 enum { X, Y, AXES };
 enum { SHOULDER, WRIST, JOINTS };
-enum { FINGER, TARGET, PROBES };
+enum { FINGER, TARGET, SENSORS };
 
-static const struct simulation_probe probes[PROBES] = {
+static const struct simulation_sensor sensors[SENSORS] = {
     [FINGER] = {SIMULATION_GEOM_POSITION, "finger"},
     [TARGET] = {SIMULATION_GEOM_POSITION, "target"},
 };
@@ -24,7 +23,7 @@ static const double finger_radius = 0.01;
 static const double target_easy = 0.05, target_hard = 0.015; /* radius of the target, metres */
 
 /* Uniform in angle and radius, not over the area. */
-static void draw_target(double *target, struct random *random)
+static void reacher_draw_target(double *target, struct random *random)
 {
     double angle = random_between(random, 0.0, 2.0 * M_PI);
     double radius = random_between(random, target_nearest, target_farthest);
@@ -32,82 +31,84 @@ static void draw_target(double *target, struct random *random)
     target[Y] = radius * cos(angle);
 }
 
-static double distance_to(const double *target, const struct simulation_view *view)
+static double reacher_distance_to(const double *target, const struct simulation_view *view)
 {
-    double x = target[X] - view->probe[FINGER][X], y = target[Y] - view->probe[FINGER][Y];
+    double x = target[X] - view->sensor[FINGER][X], y = target[Y] - view->sensor[FINGER][Y];
     return sqrt(x * x + y * y);
 }
 
 /* --- The target is seen ----------------------------------------------------------------------- */
 
-static void move_target(struct simulation *simulation, double x, double y)
+static void reacher_move_target(struct simulation *simulation, double x, double y)
 {
-    const double place[3] = {x, y, table_height};
-    simulation_move_geom(simulation, TARGET, place);
+    const double position[3] = {x, y, table_height};
+    simulation_move_geom(simulation, TARGET, position);
 }
 
-static void reset_arm_and_target(struct simulation *simulation, const double *hidden,
-                                 struct random *random)
+static void reacher_reset_arm_and_target(struct simulation *simulation, const double *hidden,
+                                         struct random *random)
 {
     double target[AXES];
     (void)hidden;
-    joints_randomise(simulation, random);
-    draw_target(target, random);
-    move_target(simulation, target[X], target[Y]);
+    domain_randomise_joints(simulation, random);
+    reacher_draw_target(target, random);
+    reacher_move_target(simulation, target[X], target[Y]);
 }
 
-static void observe(float *observation, const struct simulation_view *view)
+static void reacher_observe(float *observation, const struct simulation_view *view)
 {
     for (size_t i = 0; i < JOINTS; i++) {
         observation[i] = (float)view->position[i];
         observation[JOINTS + AXES + i] = (float)view->velocity[i];
     }
     for (size_t i = 0; i < AXES; i++) {
-        observation[JOINTS + i] = (float)(view->probe[TARGET][i] - view->probe[FINGER][i]);
+        observation[JOINTS + i] = (float)(view->sensor[TARGET][i] - view->sensor[FINGER][i]);
     }
 }
 
-static void recall_target(struct simulation *simulation, const float *observation)
+static void reacher_restore_target(struct simulation *simulation, const float *observation)
 {
-    const double *finger = simulation_view(simulation)->probe[FINGER];
-    move_target(simulation, finger[X] + (double)observation[JOINTS + X],
-                finger[Y] + (double)observation[JOINTS + Y]);
+    const double *finger = simulation_view(simulation)->sensor[FINGER];
+    reacher_move_target(simulation, finger[X] + (double)observation[JOINTS + X],
+                        finger[Y] + (double)observation[JOINTS + Y]);
 }
 
 /* 1 while finger and target overlap. */
-static double reward_overlap(const struct simulation_view *view, double target_radius)
+static double reacher_reward_overlap(const struct simulation_view *view, double target_radius)
 {
     const struct tolerance near_target = {.upper = target_radius + finger_radius};
-    return tolerance_indicator(distance_to(view->probe[TARGET], view), &near_target);
+    return tolerance_indicator(reacher_distance_to(view->sensor[TARGET], view), &near_target);
 }
 
-static struct goal goal_at(const double *target, double radius)
+static struct env_goal reacher_goal_at(const double *target, double radius)
 {
-    return (struct goal){.place = {target[X], target[Y], table_height}, .radius = radius};
+    return (struct env_goal){.position = {target[X], target[Y], table_height}, .radius = radius};
 }
 
-static void find_easy(struct goal *goal, const struct simulation_view *view, const double *hidden)
-{
-    (void)hidden;
-    *goal = goal_at(view->probe[TARGET], target_easy);
-}
-
-static void find_hard(struct goal *goal, const struct simulation_view *view, const double *hidden)
+static void reacher_find_easy(struct env_goal *goal, const struct simulation_view *view,
+                              const double *hidden)
 {
     (void)hidden;
-    *goal = goal_at(view->probe[TARGET], target_hard);
+    *goal = reacher_goal_at(view->sensor[TARGET], target_easy);
 }
 
-static double reward_easy(const struct simulation_view *view, const double *hidden)
+static void reacher_find_hard(struct env_goal *goal, const struct simulation_view *view,
+                              const double *hidden)
 {
     (void)hidden;
-    return reward_overlap(view, target_easy);
+    *goal = reacher_goal_at(view->sensor[TARGET], target_hard);
 }
 
-static double reward_hard(const struct simulation_view *view, const double *hidden)
+static double reacher_reward_easy(const struct simulation_view *view, const double *hidden)
 {
     (void)hidden;
-    return reward_overlap(view, target_hard);
+    return reacher_reward_overlap(view, target_easy);
+}
+
+static double reacher_reward_hard(const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    return reacher_reward_overlap(view, target_hard);
 }
 
 /* --- The target is hidden --------------------------------------------------------------------- */
@@ -117,11 +118,12 @@ static const double folded = 2.6;        /* angle of the wrist, radians */
 static const double link_length = 0.12;  /* of both, metres */
 static const double wrist_largest = 2.7; /* that the script asks for; the limit is 2.79 */
 
-static void reset_folded(struct simulation *simulation, const double *hidden, struct random *random)
+static void reacher_reset_folded(struct simulation *simulation, const double *hidden,
+                                 struct random *random)
 {
     double *position, *velocity;
     (void)hidden;
-    simulation_place(simulation, &position, &velocity);
+    simulation_state(simulation, &position, &velocity);
     position[SHOULDER] = random_between(random, -0.1, 0.1);
     position[WRIST] = folded + random_between(random, -0.1, 0.1);
 }
@@ -129,48 +131,51 @@ static void reset_folded(struct simulation *simulation, const double *hidden, st
 /* Scaled to be of the order of one; the target is not among it. */
 enum { OBSERVED_HIDDEN = 7 };
 
-static void observe_hidden(float *observation, const struct simulation_view *view)
+static void reacher_observe_hidden(float *observation, const struct simulation_view *view)
 {
     observation[0] = (float)cos(view->position[SHOULDER]);
     observation[1] = (float)sin(view->position[SHOULDER]);
     observation[2] = (float)view->position[WRIST];
     for (size_t i = 0; i < AXES; i++) {
-        observation[3 + i] = (float)(5.0 * view->probe[FINGER][i]);
+        observation[3 + i] = (float)(5.0 * view->sensor[FINGER][i]);
     }
     for (size_t i = 0; i < JOINTS; i++) {
         observation[3 + AXES + i] = (float)(0.2 * view->velocity[i]);
     }
 }
 
-static double reward_hidden(const struct simulation_view *view, const double *hidden)
+static double reacher_reward_hidden(const struct simulation_view *view, const double *hidden)
 {
     const struct tolerance near_target = {
         .upper = target_hard + finger_radius, .margin = 0.12, .value_at_margin = 0.1};
-    return tolerance_gaussian(distance_to(hidden, view), &near_target);
+    return tolerance_gaussian(reacher_distance_to(hidden, view), &near_target);
 }
 
-static void find_hidden(struct goal *goal, const struct simulation_view *view, const double *hidden)
+static void reacher_find_hidden(struct env_goal *goal, const struct simulation_view *view,
+                                const double *hidden)
 {
     (void)view;
-    *goal = goal_at(hidden, target_hard);
+    *goal = reacher_goal_at(hidden, target_hard);
 }
 
 /* --- Scripted: drive to a point between the target and a guess -------------------------------- */
 
 /* The script keeps the angles that bring the finger to the point, the wrist bent to the left. */
-static void draw_script(double *script, const double *hidden, double skill, struct random *random)
+static void reacher_script_draw(double *script, const double *hidden, double expertise,
+                                struct random *random)
 {
     double guess[AXES], point[AXES];
-    draw_target(guess, random);
+    reacher_draw_target(guess, random);
     for (size_t i = 0; i < AXES; i++) {
-        point[i] = skill * hidden[i] + (1.0 - skill) * guess[i];
+        point[i] = expertise * hidden[i] + (1.0 - expertise) * guess[i];
     }
     double reach = hypot(point[X], point[Y]) / (2.0 * link_length);
     script[WRIST] = fmin(2.0 * acos(fmin(reach, 1.0)), wrist_largest);
     script[SHOULDER] = atan2(point[Y], point[X]) - script[WRIST] / 2.0;
 }
 
-static void act_by_script(float *action, const double *script, const struct simulation_view *view)
+static void reacher_script_act(float *action, const double *script,
+                               const struct simulation_view *view)
 {
     static const double stiffness[JOINTS] = {2.0, 1.5}; /* per radian */
     static const double damping[JOINTS] = {0.25, 0.1};  /* per radian and second */
@@ -186,43 +191,43 @@ static void act_by_script(float *action, const double *script, const struct simu
 
 /* --- The table -------------------------------------------------------------------------------- */
 
-static const struct domain_hidden hidden_target = {.dim = AXES, .draw = draw_target};
-static const struct domain_script drive = {.draw = draw_script, .act = act_by_script};
+static const struct domain_hidden hidden_target = {.dim = AXES, .draw = reacher_draw_target};
+static const struct domain_script drive = {.draw = reacher_script_draw, .act = reacher_script_act};
 
 static const struct domain_task tasks[] = {
     {.name = "reacher_easy",
      .observation_dim = 2 * JOINTS + AXES,
      .substeps = 1,
      .steps_max = 1000,
-     .reset = reset_arm_and_target,
-     .observe = observe,
-     .recall = recall_target,
-     .reward = reward_easy,
-     .find_goal = find_easy},
+     .reset = reacher_reset_arm_and_target,
+     .observe = reacher_observe,
+     .restore = reacher_restore_target,
+     .reward = reacher_reward_easy,
+     .find_goal = reacher_find_easy},
     {.name = "reacher_hard",
      .observation_dim = 2 * JOINTS + AXES,
      .substeps = 1,
      .steps_max = 1000,
-     .reset = reset_arm_and_target,
-     .observe = observe,
-     .recall = recall_target,
-     .reward = reward_hard,
-     .find_goal = find_hard},
+     .reset = reacher_reset_arm_and_target,
+     .observe = reacher_observe,
+     .restore = reacher_restore_target,
+     .reward = reacher_reward_hard,
+     .find_goal = reacher_find_hard},
     {.name = "reacher_hidden",
      .observation_dim = OBSERVED_HIDDEN,
      .substeps = 5,
      .steps_max = 20,
-     .reset = reset_folded,
-     .observe = observe_hidden,
-     .reward = reward_hidden,
-     .find_goal = find_hidden,
+     .reset = reacher_reset_folded,
+     .observe = reacher_observe_hidden,
+     .reward = reacher_reward_hidden,
+     .find_goal = reacher_find_hidden,
      .hidden = &hidden_target,
      .script = &drive},
 };
 
 extern const struct domain reacher_domain;
 const struct domain reacher_domain = {
-    .source = {.name = "reacher", .xml = reacher_xml, .probes = probes, .probe_count = PROBES},
+    .source = {.name = "reacher", .xml = reacher_xml, .sensors = sensors, .sensor_count = SENSORS},
     .tasks = tasks,
     .task_count = sizeof tasks / sizeof tasks[0],
 };

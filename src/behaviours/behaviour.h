@@ -1,4 +1,4 @@
-/* Who acts while episodes are collected: chance, noise, a script, a planner, a policy.
+/* Who acts while episodes are collected: random, noise, a script, a planner, a policy.
  *
  * A behaviour plays one episode at a time, from its first step to its last, and sees it through a
  * struct behaviour_episode. What it does follows from that episode and its random stream, never
@@ -15,9 +15,9 @@
 #include "envs/env.h"
 
 /* What sets the episodes of a group apart. */
-enum behaviour_ladder {
-    BEHAVIOUR_ALIKE,  /* nothing */
-    BEHAVIOUR_SKILL,  /* the skill, rising from 0 to 1 */
+enum behaviour_curriculum {
+    BEHAVIOUR_NO_CURRICULUM, /* nothing */
+    BEHAVIOUR_EXPERTISE,     /* the expertise, rising from 0 to 1 */
     BEHAVIOUR_TRIALS, /* they follow one another in one context, which the behaviour remembers */
 };
 
@@ -26,7 +26,7 @@ struct behaviour_episode {
     struct env *env;          /* for scripts and planners, which look into it; not to be stepped */
     struct random *random;    /* the episode's */
     size_t trial;             /* number of the episode in its group */
-    double skill;             /* in [0, 1] */
+    double expertise;         /* in [0, 1] */
     size_t time;              /* steps that are done */
     const float *observation; /* (observation_dim) of the state that holds */
     float reward;             /* of the step before; where the trials of a group share a context,
@@ -37,7 +37,7 @@ struct behaviour {
     void *self;       /* what the functions below need; close gives it back */
     char name[32];    /* "script" */
     char source[200]; /* with all that makes it what it is: "script, noise 0.3" */
-    enum behaviour_ladder ladder;
+    enum behaviour_curriculum curriculum;
     /* The environment has been reset. With BEHAVIOUR_TRIALS, trial 0 begins a new context. */
     void (*begin)(const struct behaviour *behaviour, struct behaviour_episode *episode);
     /* Choose an action (action_dim), each number in [-1, 1]; NaN where none can be found. */

@@ -5,16 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arithmetic.h"
 #include "base/memory.h"
 #include "base/workers.h"
-#include "behaviours/chance.h"
+#include "behaviours/random_actions.h"
 
-/* How a rung of the ladder plans. */
+/* How the planner of an expertise plans. */
 struct budget {
     size_t samples;
     size_t steps;      /* of the horizon */
     double knot_steps; /* from one knot to the next */
-    double share;      /* of the plan in what is executed */
+    double weight;     /* of the plan in what is executed */
 };
 
 struct planner {
@@ -22,27 +23,27 @@ struct planner {
     const struct env_spec *spec;
     struct spline spline;
     struct workers *workers;
-    size_t lanes;          /* the samples are dealt out to */
-    struct env **copies;   /* (lanes) */
-    float *lane_action;    /* (lanes, action_dim) */
-    float *plan, *later;   /* (points, action_dim): followed from step `planned` on; scratch */
+    size_t copy_count;     /* that the samples are dealt out to */
+    struct env **copies;   /* (copy_count) */
+    float *copy_action;    /* (copy_count, action_dim) */
+    float *plan, *shifted; /* (points, action_dim): followed from step `planned` on; scratch */
     float *candidates;     /* (samples, points, action_dim) */
     double *returns;       /* (samples) */
-    float *chance;         /* (action_dim) */
+    float *random_action;  /* (action_dim) */
     double *physics;       /* (physics_dim), where the roll-outs begin */
     double *hidden;        /* (hidden_dim) */
     const float *observed; /* borrowed while roll-outs run */
 
     /* The episode at hand. */
     struct budget budget;
-    uint64_t key; /* names its random streams */
+    uint64_t key; /* of its random streams */
     size_t planned;
 };
 
 /* --- One planning step ------------------------------------------------------------------------ */
 
 /* Candidate 0 is the plan itself, the others are noisy variations of it. */
-static void vary(struct planner *planner, size_t sample, size_t time)
+static void perturb(struct planner *planner, size_t sample, size_t time)
 {
     size_t count = planner->spline.points * planner->spline.width;
     float *candidate = planner->candidates + sample * count;
@@ -50,24 +51,24 @@ static void vary(struct planner *planner, size_t sample, size_t time)
     if (sample == 0) {
         return;
     }
-    double part = (double)sample / (double)(planner->budget.samples - 1);
+    double fraction = (double)sample / (double)(planner->budget.samples - 1);
     struct random random = random_stream(planner->key, RANDOM_PLAN, time, sample);
     for (size_t i = 0; i < count; i++) {
-        double noise = planner->options.deviation * part * random_normal(&random);
+        double noise = planner->options.deviation * fraction * random_normal(&random);
         candidate[i] = (float)fmin(fmax((double)candidate[i] + noise, -1.0), 1.0);
     }
 }
 
 /* The return of a candidate from the state that holds; a simulation that fails is the worst. */
-static double roll_out(const struct planner *planner, struct env *copy, float *action,
+static double roll_out(const struct planner *planner, struct env *env, float *action,
                        const float *candidate)
 {
     double sum = 0.0;
-    env_set_hidden(copy, planner->hidden);
-    env_set_record(copy, planner->physics, planner->observed);
+    env_set_hidden(env, planner->hidden);
+    env_set_record(env, planner->physics, planner->observed);
     for (size_t step = 0; step < planner->budget.steps; step++) {
         spline_at(action, &planner->spline, candidate, (double)step / planner->budget.knot_steps);
-        struct env_outcome outcome = env_step(copy, action);
+        struct env_outcome outcome = env_step(env, action);
         if (outcome.end == ENV_FAILED) {
             return -(double)INFINITY;
         }
@@ -79,20 +80,20 @@ static double roll_out(const struct planner *planner, struct env *copy, float *a
     return sum;
 }
 
-/* Every lanes-th sample, from the lane's number on. */
-static void roll_out_lane(void *self, size_t lane, size_t thread)
+/* Every copy_count-th sample, from the number of the copy on. */
+static void roll_out_in_copy(void *self, size_t copy, size_t thread)
 {
-    (void)thread; /* each lane has its own environment */
+    (void)thread; /* each copy is used by one thread at a time */
     struct planner *planner = self;
     size_t count = planner->spline.points * planner->spline.width;
-    float *action = planner->lane_action + lane * planner->spline.width;
-    for (size_t i = lane; i < planner->budget.samples; i += planner->lanes) {
+    float *action = planner->copy_action + copy * planner->spline.width;
+    for (size_t i = copy; i < planner->budget.samples; i += planner->copy_count) {
         planner->returns[i] =
-            roll_out(planner, planner->copies[lane], action, planner->candidates + i * count);
+            roll_out(planner, planner->copies[copy], action, planner->candidates + i * count);
     }
 }
 
-static size_t best_of(const double *returns, size_t count)
+static size_t argmax(const double *returns, size_t count)
 {
     size_t best = 0;
     for (size_t i = 1; i < count; i++) {
@@ -101,12 +102,12 @@ static size_t best_of(const double *returns, size_t count)
     return best;
 }
 
-static void plan_anew(struct planner *planner, const struct behaviour_episode *episode)
+static void replan(struct planner *planner, const struct behaviour_episode *episode)
 {
     size_t count = planner->spline.points * planner->spline.width;
     double passed = (double)(episode->time - planner->planned) / planner->budget.knot_steps;
-    spline_shift(planner->later, &planner->spline, planner->plan, passed);
-    memcpy(planner->plan, planner->later, count * sizeof *planner->plan);
+    spline_shift(planner->shifted, &planner->spline, planner->plan, passed);
+    memcpy(planner->plan, planner->shifted, count * sizeof *planner->plan);
     planner->planned = episode->time;
     if (planner->budget.samples == 1) {
         return; /* nothing to compare with */
@@ -114,35 +115,35 @@ static void plan_anew(struct planner *planner, const struct behaviour_episode *e
     env_get_physics(episode->env, planner->physics);
     planner->observed = episode->observation;
     for (size_t i = 0; i < planner->budget.samples; i++) {
-        vary(planner, i, episode->time);
+        perturb(planner, i, episode->time);
     }
-    workers_run(planner->workers, planner->lanes, roll_out_lane, planner);
-    size_t best = best_of(planner->returns, planner->budget.samples);
+    workers_run(planner->workers, planner->copy_count, roll_out_in_copy, planner);
+    size_t best = argmax(planner->returns, planner->budget.samples);
     memcpy(planner->plan, planner->candidates + best * count, count * sizeof *planner->plan);
 }
 
 /* --- The behaviour ---------------------------------------------------------------------------- */
 
-static struct budget budget_of(const struct planner *planner, double skill)
+static struct budget budget_of(const struct planner *planner, double expertise)
 {
     const struct planner_options *options = &planner->options;
-    double seconds = options->horizon * (1.0 + 3.0 * skill) / 4.0;
+    double seconds = options->horizon * (1.0 + 3.0 * expertise) / 4.0;
     double steps = fmax(round(seconds / planner->spec->control_timestep), 1.0);
     struct budget budget = {
-        .samples = (size_t)fmax(round(pow((double)options->samples, skill)), 1.0),
+        .samples = (size_t)fmax(round(pow((double)options->samples, expertise)), 1.0),
         .steps = (size_t)fmin(steps, (double)planner->spec->steps_max),
-        .share = skill,
+        .weight = expertise,
     };
-    /* A knot that holds has a stretch of its own; the others are the ends of stretches. */
-    size_t stretches = options->order == SPLINE_ZERO ? options->points : options->points - 1;
-    budget.knot_steps = (double)budget.steps / (double)(stretches > 0 ? stretches : 1);
+    /* A knot that holds has a segment of its own; the others are the ends of segments. */
+    size_t segments = options->order == SPLINE_ZERO ? options->points : options->points - 1;
+    budget.knot_steps = (double)budget.steps / (double)(segments > 0 ? segments : 1);
     return budget;
 }
 
-static void begin(const struct behaviour *behaviour, struct behaviour_episode *episode)
+static void planner_begin(const struct behaviour *behaviour, struct behaviour_episode *episode)
 {
     struct planner *planner = behaviour->self;
-    planner->budget = budget_of(planner, episode->skill);
+    planner->budget = budget_of(planner, episode->expertise);
     planner->key = (uint64_t)random_word(episode->random) << 32;
     planner->key |= random_word(episode->random);
     planner->planned = 0;
@@ -151,42 +152,43 @@ static void begin(const struct behaviour *behaviour, struct behaviour_episode *e
     env_get_hidden(episode->env, planner->hidden);
 }
 
-static void act(const struct behaviour *behaviour, struct behaviour_episode *episode, float *action)
+static void planner_act(const struct behaviour *behaviour, struct behaviour_episode *episode,
+                        float *action)
 {
     struct planner *planner = behaviour->self;
     if (episode->time % planner->options.every == 0) {
-        plan_anew(planner, episode);
+        replan(planner, episode);
     }
     size_t since = episode->time - planner->planned;
     spline_at(action, &planner->spline, planner->plan, (double)since / planner->budget.knot_steps);
-    chance_draw(planner->chance, planner->spline.width, episode->random);
-    float share = (float)planner->budget.share;
+    random_action(planner->random_action, planner->spline.width, episode->random);
+    float weight = (float)planner->budget.weight;
     for (size_t i = 0; i < planner->spline.width; i++) {
         float planned = fminf(fmaxf(action[i], -1.0f), 1.0f); /* cubic splines overshoot */
-        action[i] = share * planned + (1.0f - share) * planner->chance[i];
+        action[i] = weight * planned + (1.0f - weight) * planner->random_action[i];
     }
 }
 
-static void close_planner(const struct behaviour *behaviour)
+static void planner_close(const struct behaviour *behaviour)
 {
     struct planner *planner = behaviour->self;
     workers_close(planner->workers);
-    for (size_t lane = 0; lane < planner->lanes; lane++) {
-        env_close(planner->copies[lane]);
+    for (size_t copy = 0; copy < planner->copy_count; copy++) {
+        env_close(planner->copies[copy]);
     }
     memory_free(planner->copies);
-    memory_free(planner->lane_action);
+    memory_free(planner->copy_action);
     memory_free(planner->plan);
-    memory_free(planner->later);
+    memory_free(planner->shifted);
     memory_free(planner->candidates);
     memory_free(planner->returns);
-    memory_free(planner->chance);
+    memory_free(planner->random_action);
     memory_free(planner->physics);
     memory_free(planner->hidden);
     memory_free(planner);
 }
 
-static bool check(const struct planner_options *options, struct failure *failure)
+static bool planner_check(const struct planner_options *options, struct failure *failure)
 {
     if (options->samples == 0 || options->points == 0 || options->every == 0 ||
         options->threads == 0) {
@@ -203,7 +205,8 @@ static bool check(const struct planner_options *options, struct failure *failure
                        options->horizon, options->deviation);
 }
 
-static struct planner *take(const struct env_task *task, const struct planner_options *options)
+static struct planner *planner_take(const struct env_task *task,
+                                    const struct planner_options *options)
 {
     struct planner *planner = memory_take(1, sizeof *planner);
     const struct env_spec *spec = env_task_spec(task);
@@ -212,32 +215,32 @@ static struct planner *take(const struct env_task *task, const struct planner_op
     planner->spec = spec;
     planner->spline = (struct spline){
         .order = options->order, .points = options->points, .width = spec->action_dim};
-    planner->lanes = options->threads < options->samples ? options->threads : options->samples;
-    planner->copies = memory_take(planner->lanes, sizeof(struct env *));
-    for (size_t lane = 0; lane < planner->lanes; lane++) {
-        planner->copies[lane] = env_open(task);
+    planner->copy_count = size_min(options->threads, options->samples);
+    planner->copies = memory_take(planner->copy_count, sizeof(struct env *));
+    for (size_t copy = 0; copy < planner->copy_count; copy++) {
+        planner->copies[copy] = env_open(task);
     }
-    planner->lane_action = memory_take(planner->lanes * spec->action_dim, sizeof(float));
+    planner->copy_action = memory_take(planner->copy_count * spec->action_dim, sizeof(float));
     planner->plan = memory_take(knots, sizeof(float));
-    planner->later = memory_take(knots, sizeof(float));
+    planner->shifted = memory_take(knots, sizeof(float));
     planner->candidates = memory_take(options->samples * knots, sizeof(float));
     planner->returns = memory_take(options->samples, sizeof(double));
-    planner->chance = memory_take(spec->action_dim, sizeof(float));
+    planner->random_action = memory_take(spec->action_dim, sizeof(float));
     planner->physics = memory_take(spec->physics_dim, sizeof(double));
     planner->hidden = memory_take(spec->hidden_dim, sizeof(double));
     return planner;
 }
 
-void planner_suit(struct planner_options *options, const struct env_spec *spec)
+void planner_set_defaults(struct planner_options *options, const struct env_spec *spec)
 {
-    static const struct suited {
+    static const struct planner_defaults {
         const char *domain;
         double horizon, deviation;
         size_t points;
-    } usual = {"", 0.5, 1.0, 4}, suited[] = {{"cartpole", 1.0, 0.5, 5}};
-    const struct suited *found = &usual;
-    for (size_t i = 0; i < sizeof suited / sizeof *suited; i++) {
-        found = strcmp(suited[i].domain, spec->domain) == 0 ? &suited[i] : found;
+    } usual = {"", 0.5, 1.0, 4}, special[] = {{"cartpole", 1.0, 0.5, 5}};
+    const struct planner_defaults *found = &usual;
+    for (size_t i = 0; i < sizeof special / sizeof *special; i++) {
+        found = strcmp(special[i].domain, spec->domain) == 0 ? &special[i] : found;
     }
     options->horizon = options->horizon > 0.0 ? options->horizon : found->horizon;
     options->deviation = options->deviation > 0.0 ? options->deviation : found->deviation;
@@ -248,25 +251,25 @@ bool planner_open(struct behaviour *behaviour, const struct env_task *task,
                   const struct planner_options *options, struct failure *failure)
 {
     static const char *const orders[] = {"zero-order", "linear", "cubic"};
-    if (!check(options, failure)) {
+    if (!planner_check(options, failure)) {
         return false;
     }
-    struct planner *planner = take(task, options);
+    struct planner *planner = planner_take(task, options);
     *behaviour = (struct behaviour){
         .self = planner,
         .name = "planner",
-        .ladder = BEHAVIOUR_SKILL,
-        .begin = begin,
-        .act = act,
-        .close = close_planner,
+        .curriculum = BEHAVIOUR_EXPERTISE,
+        .begin = planner_begin,
+        .act = planner_act,
+        .close = planner_close,
     };
     snprintf(behaviour->source, sizeof behaviour->source,
              "planner, %zu samples of %g s, %s spline of %zu points, noise %g, every %zu steps",
              options->samples, options->horizon, orders[options->order], options->points,
              options->deviation, options->every);
-    planner->workers = workers_open(planner->lanes, failure);
+    planner->workers = workers_open(planner->copy_count, failure);
     if (!planner->workers) {
-        close_planner(behaviour);
+        planner_close(behaviour);
         return false;
     }
     return true;

@@ -14,8 +14,9 @@
 #include "behaviours/behaviour.h"
 #include "behaviours/spline.h"
 
-/* The expert's: at skill s it tries samples^s plans over (1 + 3 s) / 4 of the horizon, and executes
- * s of the plan's action and 1 - s of a uniform random one. So skill 0 is chance, exactly. */
+/* The expert's: at expertise s it tries samples^s plans over (1 + 3 s) / 4 of the horizon, and
+ * executes s of the plan's action and 1 - s of a uniform random one. So expertise 0 acts at random,
+ * exactly. */
 struct planner_options {
     size_t samples;          /* plans tried, the shifted one included; at least 1 */
     double horizon;          /* seconds, above 0; no longer than an episode */
@@ -29,7 +30,7 @@ struct planner_options {
 
 /* Set horizon, points and deviation, where they are 0, to what suits the task's domain: found by
  * trying (datasets/README.md). Local. */
-void planner_suit(struct planner_options *options, const struct env_spec *spec);
+void planner_set_defaults(struct planner_options *options, const struct env_spec *spec);
 
 /* False and a failure: EXIT_CODE_CONFIG for options out of their ranges, EXIT_CODE_SYSTEM where the
  * system refuses a thread. `task` is borrowed; the caller closes the behaviour. Local.

@@ -4,19 +4,20 @@
 
 #include "base/memory.h"
 
-static void begin(const struct behaviour *behaviour, struct behaviour_episode *episode)
+static void script_begin(const struct behaviour *behaviour, struct behaviour_episode *episode)
 {
-    env_script_draw(episode->env, episode->skill, episode->random);
+    env_script_draw(episode->env, episode->expertise, episode->random);
     noise_begin(behaviour->self, episode->random);
 }
 
-static void act(const struct behaviour *behaviour, struct behaviour_episode *episode, float *action)
+static void script_act(const struct behaviour *behaviour, struct behaviour_episode *episode,
+                       float *action)
 {
     env_script_act(episode->env, action);
     noise_add(behaviour->self, action, episode->random);
 }
 
-static void close_script(const struct behaviour *behaviour)
+static void script_close(const struct behaviour *behaviour)
 {
     noise_close(behaviour->self);
     memory_free(behaviour->self);
@@ -39,10 +40,10 @@ bool script_open(struct behaviour *behaviour, const struct env_spec *spec,
     *behaviour = (struct behaviour){
         .self = noise,
         .name = "script",
-        .ladder = BEHAVIOUR_SKILL,
-        .begin = begin,
-        .act = act,
-        .close = close_script,
+        .curriculum = BEHAVIOUR_EXPERTISE,
+        .begin = script_begin,
+        .act = script_act,
+        .close = script_close,
     };
     snprintf(behaviour->source, sizeof behaviour->source, "script, noise %g, coefficient %g",
              options->deviation, options->coefficient);

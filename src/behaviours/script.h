@@ -1,4 +1,5 @@
-/* The task's own script, from guessing at skill 0 to its expert at skill 1, with noise on it. */
+/* The task's own script, from guessing at expertise 0 to its expert at expertise 1, with noise on
+ * it. */
 #ifndef CHAINRING_BEHAVIOURS_SCRIPT_H
 #define CHAINRING_BEHAVIOURS_SCRIPT_H
 

@@ -13,9 +13,9 @@ static float slope(const struct spline *spline, const float *knots, size_t knot,
            (float)(after - before);
 }
 
-/* Between `knot` and the one behind it, at `part` in [0, 1) of the way. */
-static float between(const struct spline *spline, const float *knots, size_t knot, size_t i,
-                     float part)
+/* Between `knot` and the one behind it, at `fraction` in [0, 1) of the way. */
+static float interpolate(const struct spline *spline, const float *knots, size_t knot, size_t i,
+                         float fraction)
 {
     float from = knots[knot * spline->width + i];
     float to = knots[(knot + 1) * spline->width + i];
@@ -23,12 +23,12 @@ static float between(const struct spline *spline, const float *knots, size_t kno
         return from;
     }
     if (spline->order == SPLINE_LINEAR) {
-        return from + part * (to - from);
+        return from + fraction * (to - from);
     }
-    float square = part * part;
-    float cube = square * part;
+    float square = fraction * fraction;
+    float cube = square * fraction;
     return (2.0f * cube - 3.0f * square + 1.0f) * from +
-           (cube - 2.0f * square + part) * slope(spline, knots, knot, i) +
+           (cube - 2.0f * square + fraction) * slope(spline, knots, knot, i) +
            (3.0f * square - 2.0f * cube) * to + (cube - square) * slope(spline, knots, knot + 1, i);
 }
 
@@ -41,9 +41,9 @@ void spline_at(float *value, const struct spline *spline, const float *knots, do
         return;
     }
     size_t knot = (size_t)time;
-    float part = (float)(time - (double)knot);
+    float fraction = (float)(time - (double)knot);
     for (size_t i = 0; i < spline->width; i++) {
-        value[i] = between(spline, knots, knot, i, part);
+        value[i] = interpolate(spline, knots, knot, i, fraction);
     }
 }
 

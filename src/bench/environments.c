@@ -208,7 +208,7 @@ static void synchronise(const struct subject *subject)
 {
     for (size_t i = 0; i < subject->count; i++) {
         env_get_physics(env_batch_at(subject->alone.batch, i), subject->physics);
-        simulation_put_physics(subject->bare[i], subject->physics);
+        simulation_set_physics(subject->bare[i], subject->physics);
     }
 }
 

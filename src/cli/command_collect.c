@@ -6,9 +6,9 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/workers.h"
-#include "behaviours/chance.h"
-#include "behaviours/drift.h"
+#include "behaviours/ornstein_uhlenbeck.h"
 #include "behaviours/planner.h"
+#include "behaviours/random_actions.h"
 #include "behaviours/script.h"
 #include "comm/comm.h"
 #include "datasets/collector.h"
@@ -26,7 +26,7 @@ static bool open_planner(struct behaviour *behaviour, const struct env_task *tas
         .every = collect->every,
         .threads = comm_threads(collect->threads),
     };
-    planner_suit(&options, env_task_spec(task));
+    planner_set_defaults(&options, env_task_spec(task));
     return planner_open(behaviour, task, &options, failure);
 }
 
@@ -64,10 +64,10 @@ static bool open_behaviour(struct behaviour *behaviour, const struct env_task *t
     case CONFIG_POLICY_SCRIPT:
         return script_open(behaviour, spec, &noise, failure);
     case CONFIG_POLICY_RANDOM:
-        *behaviour = chance_open(spec);
+        *behaviour = random_actions_open(spec);
         return true;
     case CONFIG_POLICY_ORNSTEIN_UHLENBECK:
-        return drift_open(behaviour, spec, &noise, failure);
+        return ornstein_uhlenbeck_open(behaviour, spec, &noise, failure);
     case CONFIG_POLICY_PLANNER:
         return open_planner(behaviour, task, collect, failure);
     case CONFIG_POLICY_CHECKPOINT:

@@ -47,7 +47,7 @@ static const struct command_entry entries[COMMANDS] = {
                                    CONFIG_READS(mesh) | CONFIG_READS(attention) |
                                    CONFIG_READS(bench)},
     [COMMAND_RENDER] = {.name = "render",
-                        .help = "show an episode: a film, a strip, single frames",
+                        .help = "show an episode: a video, a strip, single frames",
                         .positional = "[RUN]",
                         .argument = COMMAND_ARGUMENT_OPTIONAL_RUN,
                         .sections = CONFIG_READS(render)},

@@ -6,12 +6,13 @@
 #include "comm/comm.h"
 #include "envs/camera.h"
 #include "eval/evaluation.h"
-#include "eval/film.h"
 #include "eval/recording.h"
+#include "eval/video.h"
 
 /* --- What to show ----------------------------------------------------------------------------- */
 
-static bool check_subject(const struct config *config, const char *run, struct failure *failure)
+static bool render_check_subject(const struct config *config, const char *run,
+                                 struct failure *failure)
 {
     const char *store = config->render.store;
     if (run[0] && store[0]) {
@@ -24,11 +25,11 @@ static bool check_subject(const struct config *config, const char *run, struct f
                        "inspect --tasks lists the tasks");
 }
 
-/* The policy of a run, in one context, with the wanted return and the exploration of eval. */
+/* The policy of a run, in one context, with the target return and the exploration of eval. */
 static void record_policy(struct recording *recording, const struct config *config, const char *run)
 {
     struct failure failure = {0};
-    const struct rollout_onlooker onlooker = recording_onlooker(recording);
+    const struct rollout_observer observer = recording_observer(recording);
     struct evaluation_result *result = memory_take(1, sizeof *result);
     struct evaluation_options *options = memory_take(1, sizeof *options);
     *options = (struct evaluation_options){
@@ -42,7 +43,7 @@ static void record_policy(struct recording *recording, const struct config *conf
         .target_scale = config->eval.target_scale,
         .kernel = (enum attention_choice)config->attention.kernel,
         .seed = config->render.seed,
-        .onlooker = &onlooker,
+        .observer = &observer,
     };
     config_explore(options->explore, EVALUATION_TRIALS_MAX, "eval.explore", config->eval.explore,
                    &failure);
@@ -69,7 +70,7 @@ static bool record_other(struct recording *recording, const struct config *confi
 
 /* --- Showing it ------------------------------------------------------------------------------- */
 
-static void print_file(const struct film_file *file, const char *kind, double seconds)
+static void print_file(const struct video_file *file, const char *kind, double seconds)
 {
     if (file->path[0] == '\0') {
         return;
@@ -82,39 +83,41 @@ static void print_file(const struct film_file *file, const char *kind, double se
     printf("%.1f kB\n", (double)file->bytes / 1000.0);
 }
 
-static void print_film(const struct recording *recording, const struct film *film)
+static void print_video(const struct recording *recording, const struct video *video)
 {
-    printf("%s: %zu steps, return %.2f\n", recording->task, recording->rows - 1, recording->total);
-    print_file(&film->film, "film", film->seconds_a_frame * (double)film->film.frames);
-    print_file(&film->strip, "strip", 0.0);
-    print_file(&film->frames, "folder", 0.0);
+    printf("%s: %zu steps, return %.2f\n", recording->task, recording->rows - 1,
+           recording->episode_return);
+    print_file(&video->animation, "video",
+               video->seconds_a_frame * (double)video->animation.frames);
+    print_file(&video->strip, "strip", 0.0);
+    print_file(&video->frames, "folder", 0.0);
 }
 
-static void show(const struct config *config, const struct recording *recording,
-                 struct failure *failure)
+static void render_recording(const struct config *config, const struct recording *recording,
+                             struct failure *failure)
 {
-    struct film_options options = {
+    struct video_options options = {
         .folder = config->render.output,
         .steps = config->render.steps,
         .every = config->render.every,
         .fps = config->render.fps,
         .quality = config->render.quality,
         .strip = config->render.strip,
-        .frames = config->render.frames == CONFIG_YES ? FILM_WITH_FRAMES : FILM_WITHOUT_FRAMES,
+        .frames = config->render.frames == CONFIG_YES ? VIDEO_WITH_FRAMES : VIDEO_WITHOUT_FRAMES,
     };
-    struct film *film = memory_take(1, sizeof *film);
+    struct video *video = memory_take(1, sizeof *video);
     if (config_size(&options.width, &options.height, config->render.size, failure) &&
-        film_make(film, recording, &options, failure)) {
-        print_film(recording, film);
+        video_write(video, recording, &options, failure)) {
+        print_video(recording, video);
     }
-    memory_free(film);
+    memory_free(video);
 }
 
 enum exit_code command_render(const struct config *config, const char *subject)
 {
     struct failure failure = {0};
     struct recording recording = {0};
-    if (comm_rank() == 0 && check_subject(config, subject, &failure)) {
+    if (comm_rank() == 0 && render_check_subject(config, subject, &failure)) {
         camera_check(&failure); /* before an episode is played for nothing */
     }
     comm_agree(&failure);
@@ -125,7 +128,7 @@ enum exit_code command_render(const struct config *config, const char *subject)
     }
     comm_agree(&failure);
     if (comm_rank() == 0) {
-        show(config, &recording, &failure);
+        render_recording(config, &recording, &failure);
     }
     comm_agree(&failure);
     recording_close(&recording);

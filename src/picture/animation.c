@@ -54,7 +54,7 @@ static int time_of(const struct animation *animation, size_t frame)
     return (int)lround(1000.0 * animation->options.seconds_a_frame * (double)frame);
 }
 
-static bool refuse(const struct animation *animation, struct failure *failure)
+static bool animation_refuse(const struct animation *animation, struct failure *failure)
 {
     return failure_set(failure, EXIT_CODE_SYSTEM,
                        "libwebp: found \"%s\" in frame %zu, expected one that it can encode",
@@ -72,14 +72,14 @@ bool animation_add(struct animation *animation, const struct picture *picture,
         frame.use_argb = 1;
         frame.width = (int)picture->width;
         frame.height = (int)picture->height;
-        int row = (int)(picture->width * PICTURE_COLOURS);
-        is_added = WebPPictureImportRGB(&frame, picture->colours, row) &&
+        int row = (int)(picture->width * PICTURE_CHANNELS);
+        is_added = WebPPictureImportRGB(&frame, picture->pixels, row) &&
                    WebPAnimEncoderAdd(animation->encoder, &frame,
                                       time_of(animation, animation->count), &animation->config);
         WebPPictureFree(&frame);
     }
     if (!is_added) {
-        return refuse(animation, failure);
+        return animation_refuse(animation, failure);
     }
     animation->count++;
     return true;
@@ -94,8 +94,8 @@ bool animation_write(struct animation *animation, const char *path, size_t *size
     bool is_encoded =
         WebPAnimEncoderAdd(animation->encoder, NULL, time_of(animation, animation->count), NULL) &&
         WebPAnimEncoderAssemble(animation->encoder, &data);
-    bool is_written =
-        is_encoded ? file_write(path, data.bytes, data.size, failure) : refuse(animation, failure);
+    bool is_written = is_encoded ? file_write(path, data.bytes, data.size, failure)
+                                 : animation_refuse(animation, failure);
     if (is_written && size) {
         *size = data.size;
     }

@@ -1,6 +1,6 @@
 /* Pictures one after the other as an animated WebP file; the only door to libwebp.
  *
- * Each picture is encoded when it comes, so that a film takes no more memory than its file. */
+ * Each picture is encoded when it comes, so that a video takes no more memory than its file. */
 #ifndef CHAINRING_PICTURE_ANIMATION_H
 #define CHAINRING_PICTURE_ANIMATION_H
 

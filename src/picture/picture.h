@@ -1,4 +1,4 @@
-/* A picture: rows of colours in memory, and how pictures stand side by side.
+/* A picture: rows of pixels in memory, and how pictures stand side by side.
  *
  * Does not know files (png.h, animation.h) or what is seen. */
 #ifndef CHAINRING_PICTURE_PICTURE_H
@@ -6,11 +6,11 @@
 
 #include <stddef.h>
 
-enum { PICTURE_COLOURS = 3 };
+enum { PICTURE_CHANNELS = 3 };
 
 struct picture {
-    size_t width, height;   /* pixels */
-    unsigned char *colours; /* (height, width, 3): red, green, blue; the top row first */
+    size_t width, height;  /* pixels */
+    unsigned char *pixels; /* (height, width, 3): red, green, blue; the top row first */
 };
 
 /* A black picture; the caller closes it. Local, like all of this file. */

@@ -5,13 +5,6 @@
 #include "base/file.h"
 #include "base/memory.h"
 
-static bool refuse(const char *path, const png_image *image, struct failure *failure)
-{
-    return failure_set(failure, EXIT_CODE_IO,
-                       "%s: found \"%s\" of libpng, expected a picture that it can write", path,
-                       image->message);
-}
-
 bool png_write(const char *path, const struct picture *picture, size_t *size,
                struct failure *failure)
 {
@@ -24,9 +17,12 @@ bool png_write(const char *path, const struct picture *picture, size_t *size,
     png_alloc_size_t bytes = PNG_IMAGE_PNG_SIZE_MAX(image); /* whatever the colours */
     void *encoded = memory_take(bytes, 1);
     bool is_encoded =
-        png_image_write_to_memory(&image, encoded, &bytes, 0, picture->colours, 0, NULL) != 0;
+        png_image_write_to_memory(&image, encoded, &bytes, 0, picture->pixels, 0, NULL) != 0;
     bool is_written =
-        is_encoded ? file_write(path, encoded, bytes, failure) : refuse(path, &image, failure);
+        is_encoded ? file_write(path, encoded, bytes, failure)
+                   : failure_set(failure, EXIT_CODE_IO,
+                                 "%s: found \"%s\" of libpng, expected a picture that it can write",
+                                 path, image.message);
     memory_free(encoded);
     if (is_written && size) {
         *size = bytes;

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "behaviours/drift.h"
 #include "behaviours/noise.h"
+#include "behaviours/ornstein_uhlenbeck.h"
 
 enum { STEPS = 20000, WIDTH = 2 };
 
@@ -23,17 +23,17 @@ static void play(float *actions, const struct noise_options *options)
     struct env_spec spec = {.action_dim = WIDTH};
     struct random random = random_stream(5, RANDOM_TEST, 0, 0);
     struct behaviour_episode episode = {.random = &random};
-    struct behaviour drift;
+    struct behaviour behaviour;
     struct failure failure = {0};
-    assert_true(drift_open(&drift, &spec, options, &failure));
-    drift.begin(&drift, &episode);
+    assert_true(ornstein_uhlenbeck_open(&behaviour, &spec, options, &failure));
+    behaviour.begin(&behaviour, &episode);
     for (size_t t = 0; t < STEPS; t++) {
-        drift.act(&drift, &episode, actions + t * WIDTH);
+        behaviour.act(&behaviour, &episode, actions + t * WIDTH);
     }
-    drift.close(&drift);
+    behaviour.close(&behaviour);
 }
 
-static void test_drift_has_its_deviation_and_its_coefficient(void **state)
+static void test_ornstein_uhlenbeck_has_its_deviation_and_its_coefficient(void **state)
 {
     (void)state;
     static float actions[STEPS * WIDTH];
@@ -45,7 +45,7 @@ static void test_drift_has_its_deviation_and_its_coefficient(void **state)
     support_expect_near(covariance(actions, 3) / variance, 0.512, 0.05);
 }
 
-static void test_drift_stays_within_bounds(void **state)
+static void test_ornstein_uhlenbeck_stays_within_bounds(void **state)
 {
     (void)state;
     static float actions[STEPS * WIDTH];
@@ -83,8 +83,8 @@ static void test_noise_refuses_options_that_make_no_sense(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_drift_has_its_deviation_and_its_coefficient),
-        cmocka_unit_test(test_drift_stays_within_bounds),
+        cmocka_unit_test(test_ornstein_uhlenbeck_has_its_deviation_and_its_coefficient),
+        cmocka_unit_test(test_ornstein_uhlenbeck_stays_within_bounds),
         cmocka_unit_test(test_noise_refuses_options_that_make_no_sense),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,12 +47,12 @@ static void close_scene(struct scene *scene)
 }
 
 static void play(struct record *record, const struct scene *scene,
-                 const struct behaviour *behaviour, double skill, size_t number, size_t steps)
+                 const struct behaviour *behaviour, double expertise, size_t number, size_t steps)
 {
     struct random random = random_stream(1, RANDOM_TEST, number, 0);
     float observation[128];
     struct behaviour_episode episode = {
-        .env = scene->env, .random = &random, .skill = skill, .observation = observation};
+        .env = scene->env, .random = &random, .expertise = expertise, .observation = observation};
     *record = (struct record){0};
     env_draw_hidden(scene->env, &random);
     env_reset(scene->env, &random);
@@ -81,19 +81,19 @@ static struct behaviour open_planner(const struct scene *scene,
 
 /* Mean return over some episodes. */
 static double mean_return(const struct scene *scene, const struct behaviour *behaviour,
-                          double skill, size_t episodes)
+                          double expertise, size_t episodes)
 {
     struct record record;
     double sum = 0.0;
     for (size_t number = 0; number < episodes; number++) {
-        play(&record, scene, behaviour, skill, number, SIZE_MAX);
+        play(&record, scene, behaviour, expertise, number, SIZE_MAX);
         sum += record.sum / (double)episodes;
     }
     return sum;
 }
 
 /* It is told what is hidden: the goal of the point mass, 17.0 for the script that knows it. */
-static void test_planner_climbs_from_chance_to_an_expert(void **state)
+static void test_planner_rises_from_random_to_expert(void **state)
 {
     (void)state;
     struct scene scene = open_scene("point_mass_hidden");
@@ -108,7 +108,7 @@ static void test_planner_climbs_from_chance_to_an_expert(void **state)
     close_scene(&scene);
 }
 
-static void test_planner_at_skill_0_is_chance(void **state)
+static void test_planner_at_expertise_0_acts_at_random(void **state)
 {
     (void)state;
     struct scene scene = open_scene("point_mass_hidden");
@@ -230,12 +230,12 @@ static void test_planner_suits_what_nobody_has_said_to_the_domain(void **state)
     (void)state;
     struct env_spec spec = {.domain = "cartpole"};
     struct planner_options options = {.horizon = 0.25};
-    planner_suit(&options, &spec);
+    planner_set_defaults(&options, &spec);
     assert_true(options.horizon == 0.25 && options.deviation == 0.5);
     assert_int_equal(options.points, 5);
     options = (struct planner_options){0};
     spec.domain = "walker";
-    planner_suit(&options, &spec);
+    planner_set_defaults(&options, &spec);
     assert_true(options.horizon == 0.5 && options.deviation == 1.0);
     assert_int_equal(options.points, 4);
 }
@@ -243,8 +243,8 @@ static void test_planner_suits_what_nobody_has_said_to_the_domain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_planner_climbs_from_chance_to_an_expert),
-        cmocka_unit_test(test_planner_at_skill_0_is_chance),
+        cmocka_unit_test(test_planner_rises_from_random_to_expert),
+        cmocka_unit_test(test_planner_at_expertise_0_acts_at_random),
         cmocka_unit_test(test_planner_finds_a_target_outside_the_physics),
         cmocka_unit_test(test_planner_gives_the_same_bits_for_any_number_of_threads),
         cmocka_unit_test(test_planner_forgets_the_episode_before),

@@ -1,6 +1,6 @@
 #include "tests/datasets/collection.h"
 
-#include "behaviours/chance.h"
+#include "behaviours/random_actions.h"
 #include "behaviours/script.h"
 
 static bool open_behaviour(struct behaviour *behaviour, const struct collection *collection,
@@ -10,7 +10,7 @@ static bool open_behaviour(struct behaviour *behaviour, const struct collection 
     if (collection->policy == COLLECTION_SCRIPT) {
         return script_open(behaviour, spec, &noise, failure);
     }
-    *behaviour = chance_open(spec);
+    *behaviour = random_actions_open(spec);
     return true;
 }
 

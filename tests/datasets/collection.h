@@ -1,4 +1,4 @@
-/* A small collection of episodes, by a script or by chance, in one call. Include
+/* A small collection of episodes, of a script or of random actions, in one call. Include
  * tests/support/support.h first. */
 #ifndef CHAINRING_TESTS_COLLECTION_H
 #define CHAINRING_TESTS_COLLECTION_H

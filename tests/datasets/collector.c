@@ -100,9 +100,9 @@ static void test_collector_store_says_what_it_holds(void **state)
     assert_string_equal(spec->tasks[0], "point_mass_hidden");
     assert_string_equal(spec->reward_source[0], "simulated");
     assert_int_equal(spec->source_count, 4);
-    assert_string_equal(spec->sources[0], "script, skill 0.000");
-    assert_string_equal(spec->sources[1], "script, skill 0.333");
-    assert_string_equal(spec->sources[3], "script, skill 1.000");
+    assert_string_equal(spec->sources[0], "script, expertise 0.000");
+    assert_string_equal(spec->sources[1], "script, expertise 0.333");
+    assert_string_equal(spec->sources[3], "script, expertise 1.000");
     assert_true(spec->hidden_dim > 0 && spec->physics_dim > 0);
     assert_int_equal(store_episode_count(store), 12);
     assert_int_equal(store_step_count(store), summary.steps);
@@ -282,9 +282,9 @@ static void test_collector_episodes_replay_in_the_hidden_task_of_their_group(voi
 
 /* The script's own action number 0 at each step of an episode, and what was added to it. */
 static void find_noise(double *noise, double *bare, struct replay *replay,
-                       const struct record *record, double skill)
+                       const struct record *record, double expertise)
 {
-    env_script_draw(replay->env, skill, &replay->random);
+    env_script_draw(replay->env, expertise, &replay->random);
     for (size_t step = 0; step < record->length; step++) {
         const float *action = &record->action[step * replay->spec->action_dim];
         float script[WIDTH_MAX];

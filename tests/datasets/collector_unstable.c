@@ -8,7 +8,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "behaviours/chance.h"
+#include "behaviours/random_actions.h"
 #include "datasets/collector.h"
 #include "datasets/store.h"
 #include "envs/env.h"
@@ -102,10 +102,10 @@ void env_get_physics(const struct env *env, double *physics)
     (void)physics;
 }
 
-void env_script_draw(struct env *env, double skill, struct random *random)
+void env_script_draw(struct env *env, double expertise, struct random *random)
 {
     (void)env;
-    (void)skill;
+    (void)expertise;
     (void)random;
 }
 
@@ -132,11 +132,11 @@ static int set_up(void **state)
 
 static struct collector_options options_for(const struct fixture *fixture)
 {
-    static struct behaviour chance;
+    static struct behaviour random;
     only_task.spec = made_up;
-    chance = chance_open(&made_up);
+    random = random_actions_open(&made_up);
     return (struct collector_options){.task = &only_task,
-                                      .behaviour = &chance,
+                                      .behaviour = &random,
                                       .groups = 1,
                                       .episodes = 4,
                                       .path = fixture->path};

@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "envs/camera.h"
 
-enum { WIDTH = 120, HEIGHT = 90, PIXELS = WIDTH * HEIGHT, COLOURS = 3, STEPS = 5 };
+enum { WIDTH = 120, HEIGHT = 90, PIXELS = WIDTH * HEIGHT, CHANNELS = 3, STEPS = 5 };
 
 /* --- What the tests share --------------------------------------------------------------------- */
 
@@ -16,7 +16,7 @@ struct scene {
     struct env *env;
     struct camera *camera;
     struct random random;
-    unsigned char colours[PIXELS * COLOURS];
+    unsigned char pixels[PIXELS * CHANNELS];
 };
 
 static void need_drawing(void)
@@ -50,7 +50,7 @@ static void scene_close(struct scene *scene)
 
 static void shoot(struct scene *scene)
 {
-    camera_shoot(scene->colours, scene->camera, scene->env);
+    camera_render(scene->pixels, scene->camera, scene->env);
 }
 
 static void step(struct env *env, struct random *random)
@@ -75,7 +75,7 @@ static size_t find_red(const struct scene *scene, double *column, double *row)
     size_t count = 0;
     *column = *row = 0.0;
     for (size_t i = 0; i < PIXELS; i++) {
-        if (is_red(scene->colours + i * COLOURS)) {
+        if (is_red(scene->pixels + i * CHANNELS)) {
             count++;
             *column += (double)(i % WIDTH);
             *row += (double)(i / WIDTH);
@@ -95,7 +95,7 @@ static void expect_a_picture(const struct scene *scene, const char *task)
     size_t kinds = 0;
     memset(seen, 0, sizeof seen);
     for (size_t i = 0; i < PIXELS; i++) {
-        const unsigned char *pixel = scene->colours + i * COLOURS;
+        const unsigned char *pixel = scene->pixels + i * CHANNELS;
         size_t kind = (size_t)(pixel[0] >> 3 << 10 | pixel[1] >> 3 << 5 | pixel[2] >> 3);
         kinds += seen[kind] ? 0 : 1;
         seen[kind] = true;
@@ -107,7 +107,7 @@ static void expect_a_picture(const struct scene *scene, const char *task)
 
 static void expect_task_shown(struct scene *scene, const char *task)
 {
-    struct goal goal;
+    struct env_goal goal;
     double column, row;
     scene_open(scene, task);
     shoot(scene);
@@ -166,15 +166,15 @@ static void test_one_state_has_one_picture(void **state)
     (void)state;
     need_drawing();
     struct scene *scene = memory_take(1, sizeof *scene);
-    unsigned char *first = memory_take(1, sizeof scene->colours);
+    unsigned char *first = memory_take(1, sizeof scene->pixels);
     scene_open(scene, "walker_walk");
     shoot(scene);
-    memcpy(first, scene->colours, sizeof scene->colours);
+    memcpy(first, scene->pixels, sizeof scene->pixels);
     shoot(scene);
-    assert_memory_equal(first, scene->colours, sizeof scene->colours);
+    assert_memory_equal(first, scene->pixels, sizeof scene->pixels);
     step(scene->env, &scene->random);
     shoot(scene);
-    assert_memory_not_equal(first, scene->colours, sizeof scene->colours);
+    assert_memory_not_equal(first, scene->pixels, sizeof scene->pixels);
     scene_close(scene);
     memory_free(first);
     memory_free(scene);

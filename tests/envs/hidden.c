@@ -89,8 +89,8 @@ static void test_goal_decides_the_reward_but_is_not_observed(void **state)
     assert_memory_equal(observation[0], wanted, sizeof wanted);
 }
 
-/* Mean return over the same goals and starts for every skill. */
-static double mean_return(struct env *env, double skill)
+/* Mean return over the same goals and starts for every expertise. */
+static double mean_return(struct env *env, double expertise)
 {
     double sum = 0.0;
     for (size_t i = 0; i < GOALS; i++) {
@@ -98,7 +98,7 @@ static double mean_return(struct env *env, double skill)
         struct env_outcome outcome;
         env_draw_hidden(env, &random);
         env_reset(env, &random);
-        env_script_draw(env, skill, &random);
+        env_script_draw(env, expertise, &random);
         do {
             float action[2];
             env_script_act(env, action);
@@ -111,7 +111,7 @@ static double mean_return(struct env *env, double skill)
     return sum / GOALS;
 }
 
-static void test_script_is_better_the_more_skill_it_has(void **state)
+static void test_script_is_better_the_more_expert_it_is(void **state)
 {
     struct env *env = env_of(state);
     double guessing = mean_return(env, 0.0), half = mean_return(env, 0.5);
@@ -168,7 +168,7 @@ int main(void)
         cmocka_unit_test(test_goals_lie_on_the_ring),
         cmocka_unit_test(test_hidden_goal_stays_over_resets),
         cmocka_unit_test(test_goal_decides_the_reward_but_is_not_observed),
-        cmocka_unit_test(test_script_is_better_the_more_skill_it_has),
+        cmocka_unit_test(test_script_is_better_the_more_expert_it_is),
         cmocka_unit_test(test_script_keeps_its_point_within_an_episode),
         cmocka_unit_test(test_what_was_not_drawn_cannot_be_used),
     };

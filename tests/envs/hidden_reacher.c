@@ -93,8 +93,8 @@ static void test_target_decides_the_reward_but_is_not_observed(void **state)
     assert_true(support_error_float(observation[0], wanted, OBSERVED) < 1e-6);
 }
 
-/* Mean return over the same targets and starts for every skill. */
-static double mean_return(struct env *env, double skill)
+/* Mean return over the same targets and starts for every expertise. */
+static double mean_return(struct env *env, double expertise)
 {
     double sum = 0.0;
     for (size_t i = 0; i < TARGETS; i++) {
@@ -102,7 +102,7 @@ static double mean_return(struct env *env, double skill)
         struct env_outcome outcome;
         env_draw_hidden(env, &random);
         env_reset(env, &random);
-        env_script_draw(env, skill, &random);
+        env_script_draw(env, expertise, &random);
         do {
             float action[2];
             env_script_act(env, action);
@@ -115,7 +115,7 @@ static double mean_return(struct env *env, double skill)
     return sum / TARGETS;
 }
 
-static void test_script_is_better_the_more_skill_it_has(void **state)
+static void test_script_is_better_the_more_expert_it_is(void **state)
 {
     struct env *env = env_of(state);
     double guessing = mean_return(env, 0.0), half = mean_return(env, 0.5);
@@ -152,7 +152,7 @@ int main(void)
         cmocka_unit_test(test_targets_lie_around_the_shoulder),
         cmocka_unit_test(test_episodes_begin_folded_and_keep_their_target),
         cmocka_unit_test(test_target_decides_the_reward_but_is_not_observed),
-        cmocka_unit_test(test_script_is_better_the_more_skill_it_has),
+        cmocka_unit_test(test_script_is_better_the_more_expert_it_is),
         cmocka_unit_test(test_expert_reaches_every_target),
     };
     return cmocka_run_group_tests(tests, open_fixture, close_fixture);

@@ -83,7 +83,7 @@ static void test_inertials_of_both_rules_equal_the_originals(void **state)
                 const struct golden_inertial *golden = &golden_inertials[i];
                 if ((int)golden->rule == rule &&
                     strcmp(golden->domain, domains[d]->source.name) == 0) {
-                    expect_inertial(simulation_model_engine(model), golden);
+                    expect_inertial(simulation_model_mj_model(model), golden);
                     compared++;
                 }
             }
@@ -102,7 +102,7 @@ static void test_a_legacy_capsule_weighs_as_a_longer_cylinder(void **state)
         .xml = "<mujoco><worldbody><body><freejoint/><geom name='a &quot;&amp;&lt;' "
                "type='capsule' size='.05 .2'></geom></body></worldbody></mujoco>"};
     struct simulation_model *model = compile(&source, INERTIA_LEGACY);
-    const mjModel *engine = simulation_model_engine(model);
+    const mjModel *engine = simulation_model_mj_model(model);
     double radius = 0.05, length = 2.0 * 0.2 + radius;
     double mass = 1000.0 * M_PI * radius * radius * length;
     double across = mass * (3.0 * radius * radius + length * length) / 12.0;
@@ -152,7 +152,7 @@ static void test_the_legacy_rule_changes_nothing_but_inertials(void **state)
     for (size_t d = 0; d < count; d++) {
         struct simulation_model *exact = compile(&domains[d]->source, INERTIA_EXACT);
         struct simulation_model *legacy = compile(&domains[d]->source, INERTIA_LEGACY);
-        expect_same_geoms(simulation_model_engine(exact), simulation_model_engine(legacy));
+        expect_same_geoms(simulation_model_mj_model(exact), simulation_model_mj_model(legacy));
         simulation_model_close(exact);
         simulation_model_close(legacy);
     }

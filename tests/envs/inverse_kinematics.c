@@ -13,12 +13,13 @@ static const char arm_xml[] =
     "<body pos='0 0 1'><joint axis='0 1 0'/><geom size='0.1' pos='0 0 0.5'/>"
     "<site name='tip' pos='0 0 0.5'/></body></body></body></worldbody></mujoco>";
 
-enum { TIP, PROBES, JOINTS = 3 };
+enum { TIP, SENSORS, JOINTS = 3 };
 
-static const struct simulation_probe probes[PROBES] = {[TIP] = {SIMULATION_SITE_POSITION, "tip"}};
+static const struct simulation_sensor sensors[SENSORS] = {
+    [TIP] = {SIMULATION_SITE_POSITION, "tip"}};
 
 static const struct simulation_source source = {
-    .name = "arm", .xml = arm_xml, .probes = probes, .probe_count = PROBES};
+    .name = "arm", .xml = arm_xml, .sensors = sensors, .sensor_count = SENSORS};
 
 struct fixture {
     struct simulation_model *model;
@@ -48,7 +49,7 @@ static void put_angles(struct simulation *simulation, const double angles[JOINTS
 {
     double *position, *velocity;
     simulation_reset(simulation);
-    simulation_place(simulation, &position, &velocity);
+    simulation_state(simulation, &position, &velocity);
     memcpy(position, angles, JOINTS * sizeof *angles);
 }
 
@@ -75,7 +76,7 @@ static void test_the_tip_arrives(void **state)
         put_angles(simulation, beginnings[i]);
         assert_true(inverse_kinematics_reach(simulation, &target, JOINTS));
         const struct simulation_view *view = simulation_view(simulation);
-        assert_true(support_error_double(view->probe[TIP], target.position, 3) <= 1e-14);
+        assert_true(support_error_double(view->sensor[TIP], target.position, 3) <= 1e-14);
         assert_true(support_error_double(view->position, wanted, JOINTS) <= 1e-12);
     }
 }

@@ -111,7 +111,7 @@ static void test_episodes_begin_with_the_hand_anywhere_in_its_box(void **state)
         float observation[OBSERVED];
         simulation_reset(simulation);
         entry.task->reset(simulation, NULL, &random);
-        simulation_refresh(simulation);
+        simulation_forward(simulation);
         entry.task->observe(observation, view);
         check_joints(view);
         check_hand(observation);
@@ -133,9 +133,9 @@ static double reward_at(const struct registry_entry *entry, const double place[A
                         const double *hidden)
 {
     struct simulation_view view = {0};
-    for (size_t i = 0; i < entry->domain->source.probe_count; i++) {
-        if (entry->domain->source.probes[i].quantity == SIMULATION_SITE_POSITION) {
-            view.probe[i] = place;
+    for (size_t i = 0; i < entry->domain->source.sensor_count; i++) {
+        if (entry->domain->source.sensors[i].quantity == SIMULATION_SITE_POSITION) {
+            view.sensor[i] = place;
         }
     }
     return entry->task->reward(&view, hidden);

@@ -114,7 +114,7 @@ static void test_compiled_models_equal_the_originals(void **state)
         const struct golden_domain *golden = golden_domains[d];
         struct simulation_model *model = compile_domain(golden->name);
         for (size_t i = 0; i < golden->array_count; i++) {
-            compare_field(golden->name, simulation_model_engine(model), &golden->arrays[i]);
+            compare_field(golden->name, simulation_model_mj_model(model), &golden->arrays[i]);
         }
         simulation_model_close(model);
     }
@@ -148,11 +148,11 @@ static void test_parts_have_the_originals_names_and_order(void **state)
         for (size_t i = 0; i < golden->names_count; i++) {
             int object = object_of(golden->names[i].kind), id = 0;
             for (const char *const *name = golden->names[i].names; *name; name++, id++) {
-                const char *found = mj_id2name(simulation_model_engine(model), object, id);
+                const char *found = mj_id2name(simulation_model_mj_model(model), object, id);
                 assert_non_null(found);
                 assert_string_equal(found, *name);
             }
-            assert_null(mj_id2name(simulation_model_engine(model), object, id));
+            assert_null(mj_id2name(simulation_model_mj_model(model), object, id));
         }
         simulation_model_close(model);
     }

@@ -180,7 +180,7 @@ static void settle_cheetah(struct simulation *simulation, const double joints[6]
 {
     static const double no_control[6];
     double *position, *velocity;
-    simulation_place(simulation, &position, &velocity);
+    simulation_state(simulation, &position, &velocity);
     memcpy(position + 3, joints, 6 * sizeof *joints);
     assert_true(simulation_step(simulation, no_control, 200));
 }
@@ -240,23 +240,23 @@ static void test_cheetah_settles_as_the_original(void **state)
 static void draw_ball(struct simulation *simulation, struct random *random)
 {
     double *position, *velocity;
-    simulation_place(simulation, &position, &velocity);
+    simulation_state(simulation, &position, &velocity);
     do {
         position[2] = random_between(random, -0.2, 0.2);
         position[3] = random_between(random, 0.2, 0.5);
-        simulation_refresh(simulation);
+        simulation_forward(simulation);
     } while (simulation_contact_count(simulation) > 0);
 }
 
 static void draw_finger(struct simulation *simulation, struct random *random)
 {
     double *position, *velocity;
-    simulation_place(simulation, &position, &velocity);
+    simulation_state(simulation, &position, &velocity);
     do {
         position[0] = random_between(random, -110.0, 110.0) * degree;
         position[1] = random_between(random, -110.0, 110.0) * degree;
         position[2] = random_between(random, -180.0, 180.0) * degree;
-        simulation_refresh(simulation);
+        simulation_forward(simulation);
     } while (simulation_contact_count(simulation) > 0);
 }
 
@@ -279,8 +279,8 @@ static void check_apart(const char *name, const double *low, const double *high)
         double physics[DIM_MAX];
         env_reset(env, &random);
         env_get_physics(env, physics);
-        simulation_put_physics(simulation, physics);
-        simulation_refresh(simulation);
+        simulation_set_physics(simulation, physics);
+        simulation_forward(simulation);
         assert_int_equal(simulation_contact_count(simulation), 0);
         for (size_t i = 0; i < env_task_spec(task)->physics_dim; i++) {
             assert_true(physics[i] >= low[i] && physics[i] <= high[i]);

@@ -7,18 +7,18 @@
 
 #include "envs/registry.h"
 
-enum { NUMBERS = 24, PUTS = 6, PROBE_NUMBERS = 9 };
+enum { NUMBERS = 24, PUTS = 6, SENSOR_NUMBERS = 9 };
 
 /* --- What a view is made of ------------------------------------------------------------------- */
 
-enum place { NOWHERE, IN_POSITION, IN_VELOCITY, IN_CONTROL, IN_HIDDEN, IN_PROBE };
+enum where { NOWHERE, IN_POSITION, IN_VELOCITY, IN_CONTROL, IN_HIDDEN, IN_SENSOR };
 
 /* One number of a view; all others are 0. */
 struct put {
-    enum place place;
+    enum where where;
     size_t index;
     double value;
-    enum simulation_quantity quantity; /* IN_PROBE */
+    enum simulation_quantity quantity; /* IN_SENSOR */
     const char *name;
 };
 
@@ -29,19 +29,19 @@ struct reward_case {
 };
 
 /* clang-format off */
-#define POSITION(number, amount) {.place = IN_POSITION, .index = number, .value = amount}
-#define VELOCITY(number, amount) {.place = IN_VELOCITY, .index = number, .value = amount}
-#define CONTROL(number, amount) {.place = IN_CONTROL, .index = number, .value = amount}
-#define HIDDEN(number, amount) {.place = IN_HIDDEN, .index = number, .value = amount}
-#define PROBE(kind, of, number, amount)                                                            \
-    {.place = IN_PROBE, .quantity = SIMULATION_##kind, .name = of, .index = number, .value = amount}
+#define POSITION(number, amount) {.where = IN_POSITION, .index = number, .value = amount}
+#define VELOCITY(number, amount) {.where = IN_VELOCITY, .index = number, .value = amount}
+#define CONTROL(number, amount) {.where = IN_CONTROL, .index = number, .value = amount}
+#define HIDDEN(number, amount) {.where = IN_HIDDEN, .index = number, .value = amount}
+#define SENSOR(kind, of, number, amount)                                                            \
+    {.where = IN_SENSOR, .quantity = SIMULATION_##kind, .name = of, .index = number, .value = amount}
 
 /* Of an upward axis with the vertical. */
-#define COSINE(body, amount) PROBE(BODY_ROTATION, body, 8, amount)
-#define SPEED(amount) PROBE(SENSOR, "torso_subtreelinvel", 0, amount)
+#define COSINE(body, amount) SENSOR(BODY_ROTATION, body, 8, amount)
+#define SPEED(amount) SENSOR(MODEL_SENSOR, "torso_subtreelinvel", 0, amount)
 #define PINCH(number, amount)                                                                      \
-    PROBE(SITE_POSITION, "jaco_arm/jaco_hand/pinchsite", number, amount)
-#define MOMENTUM(amount) PROBE(BODY_MOMENTUM, "torso", 1, amount)
+    SENSOR(SITE_POSITION, "jaco_arm/jaco_hand/pinchsite", number, amount)
+#define MOMENTUM(amount) SENSOR(BODY_MOMENTUM, "torso", 1, amount)
 
 static const struct reward_case cases[] = {
     /* (cosine + 1) / 2, then factors of at least 4/5, 1/2 and 1/2 for control, swing and place */
@@ -80,67 +80,67 @@ static const struct reward_case cases[] = {
     {"cheetah_flip_backward", 0.0, {MOMENTUM(5.0)}},
 
     /* three parts height, one part upright; then (5 moving + 1) / 6 */
-    {"walker_stand", 1.0, {PROBE(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0)}},
-    {"walker_stand", 0.325, {PROBE(BODY_POSITION, "torso", 2, 0.6), COSINE("torso", 1.0)}},
-    {"walker_stand", 0.75, {PROBE(BODY_POSITION, "torso", 2, 1.3), COSINE("torso", -1.0)}},
+    {"walker_stand", 1.0, {SENSOR(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0)}},
+    {"walker_stand", 0.325, {SENSOR(BODY_POSITION, "torso", 2, 0.6), COSINE("torso", 1.0)}},
+    {"walker_stand", 0.75, {SENSOR(BODY_POSITION, "torso", 2, 1.3), COSINE("torso", -1.0)}},
     {"walker_walk", 1.0,
-     {PROBE(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0), SPEED(1.0)}},
+     {SENSOR(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0), SPEED(1.0)}},
     {"walker_walk", 3.5 / 6.0,
-     {PROBE(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0), SPEED(0.5)}},
+     {SENSOR(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0), SPEED(0.5)}},
     {"walker_walk", 1.0 / 6.0,
-     {PROBE(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0), SPEED(0.0)}},
+     {SENSOR(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0), SPEED(0.0)}},
     {"walker_run", 1.0,
-     {PROBE(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0), SPEED(8.0)}},
+     {SENSOR(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0), SPEED(8.0)}},
     {"walker_run", 3.5 / 6.0,
-     {PROBE(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0), SPEED(4.0)}},
+     {SENSOR(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0), SPEED(4.0)}},
     {"walker_run", 1.0 / 6.0,
-     {PROBE(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0), SPEED(-8.0)}},
+     {SENSOR(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0), SPEED(-8.0)}},
     {"walker_flip", 1.0,
-     {PROBE(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0), MOMENTUM(5.0)}},
+     {SENSOR(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0), MOMENTUM(5.0)}},
     {"walker_flip", 3.5 / 6.0,
-     {PROBE(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0), MOMENTUM(2.5)}},
+     {SENSOR(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0), MOMENTUM(2.5)}},
     {"walker_flip", 1.0 / 6.0,
-     {PROBE(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0), MOMENTUM(-1.0)}},
+     {SENSOR(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0), MOMENTUM(-1.0)}},
 
     /* standing is all or nothing: torso 0.6 to 2 m above the foot */
-    {"hopper_stand", 1.0, {PROBE(BODY_INERTIA_POSITION, "torso", 2, 0.6)}},
-    {"hopper_stand", 0.0, {PROBE(BODY_INERTIA_POSITION, "torso", 2, 0.5999999)}},
-    {"hopper_stand", 0.95, {PROBE(BODY_INERTIA_POSITION, "torso", 2, 2.0), CONTROL(3, 1.0)}},
-    {"hopper_stand", 0.0, {PROBE(BODY_INERTIA_POSITION, "torso", 2, 2.0000001)}},
-    {"hopper_stand", 1.0, {PROBE(BODY_INERTIA_POSITION, "torso", 2, 5.0),
-     PROBE(BODY_INERTIA_POSITION, "foot", 2, 4.0)}},
-    {"hopper_hop", 1.0, {PROBE(BODY_INERTIA_POSITION, "torso", 2, 1.0), SPEED(2.0)}},
-    {"hopper_hop", 0.5, {PROBE(BODY_INERTIA_POSITION, "torso", 2, 1.0), SPEED(1.0)}},
-    {"hopper_hop", 0.0, {PROBE(BODY_INERTIA_POSITION, "torso", 2, 1.0), SPEED(0.0)}},
-    {"hopper_hop", 0.0, {PROBE(BODY_INERTIA_POSITION, "torso", 2, 0.5), SPEED(2.0)}},
-    {"hopper_hop_backward", 1.0, {PROBE(BODY_INERTIA_POSITION, "torso", 2, 1.0), SPEED(-2.0)}},
-    {"hopper_hop_backward", 0.5, {PROBE(BODY_INERTIA_POSITION, "torso", 2, 1.0), SPEED(-1.0)}},
-    {"hopper_hop_backward", 0.0, {PROBE(BODY_INERTIA_POSITION, "torso", 2, 1.0), SPEED(2.0)}},
-    {"hopper_flip", 1.0, {PROBE(BODY_INERTIA_POSITION, "torso", 2, 1.0), MOMENTUM(5.0)}},
-    {"hopper_flip", 0.5, {PROBE(BODY_INERTIA_POSITION, "torso", 2, 1.0), MOMENTUM(2.5)}},
-    {"hopper_flip", 0.0, {PROBE(BODY_INERTIA_POSITION, "torso", 2, 0.5), MOMENTUM(5.0)}},
-    {"hopper_flip_backward", 1.0, {PROBE(BODY_INERTIA_POSITION, "torso", 2, 1.0), MOMENTUM(-5.0)}},
-    {"hopper_flip_backward", 0.0, {PROBE(BODY_INERTIA_POSITION, "torso", 2, 1.0), MOMENTUM(5.0)}},
+    {"hopper_stand", 1.0, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 0.6)}},
+    {"hopper_stand", 0.0, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 0.5999999)}},
+    {"hopper_stand", 0.95, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 2.0), CONTROL(3, 1.0)}},
+    {"hopper_stand", 0.0, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 2.0000001)}},
+    {"hopper_stand", 1.0, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 5.0),
+     SENSOR(BODY_INERTIA_POSITION, "foot", 2, 4.0)}},
+    {"hopper_hop", 1.0, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 1.0), SPEED(2.0)}},
+    {"hopper_hop", 0.5, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 1.0), SPEED(1.0)}},
+    {"hopper_hop", 0.0, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 1.0), SPEED(0.0)}},
+    {"hopper_hop", 0.0, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 0.5), SPEED(2.0)}},
+    {"hopper_hop_backward", 1.0, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 1.0), SPEED(-2.0)}},
+    {"hopper_hop_backward", 0.5, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 1.0), SPEED(-1.0)}},
+    {"hopper_hop_backward", 0.0, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 1.0), SPEED(2.0)}},
+    {"hopper_flip", 1.0, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 1.0), MOMENTUM(5.0)}},
+    {"hopper_flip", 0.5, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 1.0), MOMENTUM(2.5)}},
+    {"hopper_flip", 0.0, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 0.5), MOMENTUM(5.0)}},
+    {"hopper_flip_backward", 1.0, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 1.0), MOMENTUM(-5.0)}},
+    {"hopper_flip_backward", 0.0, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 1.0), MOMENTUM(5.0)}},
 
     /* upright, times a speed's share of at least a half for standing still */
     {"quadruped_stand", 1.0, {COSINE("torso", 1.0)}},
     {"quadruped_stand", 0.5, {COSINE("torso", 0.0)}},
     {"quadruped_stand", 0.0, {COSINE("torso", -1.0)}},
-    {"quadruped_walk", 1.0, {COSINE("torso", 1.0), PROBE(SENSOR, "velocimeter", 0, 0.5)}},
-    {"quadruped_walk", 0.5, {COSINE("torso", 1.0), PROBE(SENSOR, "velocimeter", 1, 0.5)}},
-    {"quadruped_walk", 0.0, {COSINE("torso", 1.0), PROBE(SENSOR, "velocimeter", 0, -0.5)}},
-    {"quadruped_run", 1.0, {COSINE("torso", 1.0), PROBE(SENSOR, "velocimeter", 0, 5.0)}},
+    {"quadruped_walk", 1.0, {COSINE("torso", 1.0), SENSOR(MODEL_SENSOR, "velocimeter", 0, 0.5)}},
+    {"quadruped_walk", 0.5, {COSINE("torso", 1.0), SENSOR(MODEL_SENSOR, "velocimeter", 1, 0.5)}},
+    {"quadruped_walk", 0.0, {COSINE("torso", 1.0), SENSOR(MODEL_SENSOR, "velocimeter", 0, -0.5)}},
+    {"quadruped_run", 1.0, {COSINE("torso", 1.0), SENSOR(MODEL_SENSOR, "velocimeter", 0, 5.0)}},
     {"quadruped_run", 0.25, {COSINE("torso", 0.0)}},
-    {"quadruped_run", 0.0, {COSINE("torso", 1.0), PROBE(SENSOR, "velocimeter", 0, -5.0)}},
-    {"quadruped_jump", 1.0, {COSINE("torso", 1.0), PROBE(SENSOR, "center_of_mass", 2, 1.0)}},
+    {"quadruped_run", 0.0, {COSINE("torso", 1.0), SENSOR(MODEL_SENSOR, "velocimeter", 0, -5.0)}},
+    {"quadruped_jump", 1.0, {COSINE("torso", 1.0), SENSOR(MODEL_SENSOR, "center_of_mass", 2, 1.0)}},
     {"quadruped_jump", 0.5, {COSINE("torso", 1.0)}},
-    {"quadruped_roll", 1.0, {COSINE("torso", 1.0), PROBE(SENSOR, "velocimeter", 0, -0.3),
-     PROBE(SENSOR, "velocimeter", 2, 0.4)}},
-    {"quadruped_roll", 0.75, {COSINE("torso", 1.0), PROBE(SENSOR, "velocimeter", 1, -0.25)}},
+    {"quadruped_roll", 1.0, {COSINE("torso", 1.0), SENSOR(MODEL_SENSOR, "velocimeter", 0, -0.3),
+     SENSOR(MODEL_SENSOR, "velocimeter", 2, 0.4)}},
+    {"quadruped_roll", 0.75, {COSINE("torso", 1.0), SENSOR(MODEL_SENSOR, "velocimeter", 1, -0.25)}},
     {"quadruped_roll", 0.25, {COSINE("torso", 0.0)}},
-    {"quadruped_roll_fast", 1.0, {COSINE("torso", 1.0), PROBE(SENSOR, "velocimeter", 1, 3.0),
-     PROBE(SENSOR, "velocimeter", 2, -4.0)}},
-    {"quadruped_roll_fast", 0.75, {COSINE("torso", 1.0), PROBE(SENSOR, "velocimeter", 0, -2.5)}},
+    {"quadruped_roll_fast", 1.0, {COSINE("torso", 1.0), SENSOR(MODEL_SENSOR, "velocimeter", 1, 3.0),
+     SENSOR(MODEL_SENSOR, "velocimeter", 2, -4.0)}},
+    {"quadruped_roll_fast", 0.75, {COSINE("torso", 1.0), SENSOR(MODEL_SENSOR, "velocimeter", 0, -2.5)}},
     {"quadruped_roll_fast", 0.5, {COSINE("torso", 1.0)}},
 
     /* a distance; where the suite's, times a factor of at least 4/5 for the control */
@@ -174,25 +174,25 @@ static const struct reward_case cases[] = {
     {"jaco_hidden", 1.0, {HIDDEN(0, 2.0), PINCH(0, -0.09), PINCH(1, -0.09), PINCH(2, 0.001)}},
     {"jaco_hidden", 0.1, {HIDDEN(0, 3.0), PINCH(0, 0.19), PINCH(1, -0.09), PINCH(2, 0.001)}},
 
-    {"reacher_easy", 1.0, {PROBE(GEOM_POSITION, "target", 0, 0.0599999)}},
-    {"reacher_easy", 0.0, {PROBE(GEOM_POSITION, "target", 1, -0.0600001)}},
-    {"reacher_hard", 1.0, {PROBE(GEOM_POSITION, "finger", 1, 0.0249999)}},
-    {"reacher_hard", 0.0, {PROBE(GEOM_POSITION, "finger", 0, 0.0250001)}},
-    {"reacher_hidden", 1.0, {HIDDEN(0, 0.1), PROBE(GEOM_POSITION, "finger", 0, 0.1249999)}},
-    {"reacher_hidden", 0.1, {HIDDEN(1, 0.145), PROBE(GEOM_POSITION, "target", 1, 0.145)}},
+    {"reacher_easy", 1.0, {SENSOR(GEOM_POSITION, "target", 0, 0.0599999)}},
+    {"reacher_easy", 0.0, {SENSOR(GEOM_POSITION, "target", 1, -0.0600001)}},
+    {"reacher_hard", 1.0, {SENSOR(GEOM_POSITION, "finger", 1, 0.0249999)}},
+    {"reacher_hard", 0.0, {SENSOR(GEOM_POSITION, "finger", 0, 0.0250001)}},
+    {"reacher_hidden", 1.0, {HIDDEN(0, 0.1), SENSOR(GEOM_POSITION, "finger", 0, 0.1249999)}},
+    {"reacher_hidden", 0.1, {HIDDEN(1, 0.145), SENSOR(GEOM_POSITION, "target", 1, 0.145)}},
 
-    {"ball_in_cup_catch", 1.0, {PROBE(BODY_POSITION, "ball", 0, 0.0249999)}},
-    {"ball_in_cup_catch", 0.0, {PROBE(BODY_POSITION, "ball", 0, 0.0250001)}},
-    {"ball_in_cup_catch", 1.0, {PROBE(SITE_POSITION, "target", 2, 0.0249999)}},
-    {"ball_in_cup_catch", 0.0, {PROBE(SITE_POSITION, "target", 2, -0.0250001)}},
+    {"ball_in_cup_catch", 1.0, {SENSOR(BODY_POSITION, "ball", 0, 0.0249999)}},
+    {"ball_in_cup_catch", 0.0, {SENSOR(BODY_POSITION, "ball", 0, 0.0250001)}},
+    {"ball_in_cup_catch", 1.0, {SENSOR(SITE_POSITION, "target", 2, 0.0249999)}},
+    {"ball_in_cup_catch", 0.0, {SENSOR(SITE_POSITION, "target", 2, -0.0250001)}},
 
     {"finger_spin", 1.0, {VELOCITY(2, -15.0)}},
     {"finger_spin", 0.0, {VELOCITY(2, -14.999999)}},
     {"finger_spin", 0.0, {VELOCITY(2, 15.0)}},
-    {"finger_turn_easy", 1.0, {PROBE(SENSOR, "tip", 2, 0.0699999)}},
-    {"finger_turn_easy", 0.0, {PROBE(SENSOR, "tip", 0, -0.0700001)}},
-    {"finger_turn_hard", 1.0, {PROBE(SITE_POSITION, "target", 0, 0.0299999)}},
-    {"finger_turn_hard", 0.0, {PROBE(SITE_POSITION, "target", 2, 0.0300001)}},
+    {"finger_turn_easy", 1.0, {SENSOR(MODEL_SENSOR, "tip", 2, 0.0699999)}},
+    {"finger_turn_easy", 0.0, {SENSOR(MODEL_SENSOR, "tip", 0, -0.0700001)}},
+    {"finger_turn_hard", 1.0, {SENSOR(SITE_POSITION, "target", 0, 0.0299999)}},
+    {"finger_turn_hard", 0.0, {SENSOR(SITE_POSITION, "target", 2, 0.0300001)}},
 };
 /* clang-format on */
 
@@ -202,15 +202,15 @@ enum { CASES = sizeof cases / sizeof cases[0] };
 
 struct made {
     double position[NUMBERS], velocity[NUMBERS], control[NUMBERS], hidden[NUMBERS];
-    double probe[SIMULATION_PROBES_MAX][PROBE_NUMBERS];
+    double sensor[SIMULATION_SENSORS_MAX][SENSOR_NUMBERS];
     struct simulation_view view;
 };
 
-static size_t probe_of(const struct domain *domain, const struct put *put)
+static size_t sensor_of(const struct domain *domain, const struct put *put)
 {
-    for (size_t i = 0; i < domain->source.probe_count; i++) {
-        const struct simulation_probe *probe = &domain->source.probes[i];
-        if (probe->quantity == put->quantity && strcmp(probe->name, put->name) == 0) {
+    for (size_t i = 0; i < domain->source.sensor_count; i++) {
+        const struct simulation_sensor *sensor = &domain->source.sensors[i];
+        if (sensor->quantity == put->quantity && strcmp(sensor->name, put->name) == 0) {
             return i;
         }
     }
@@ -220,7 +220,7 @@ static size_t probe_of(const struct domain *domain, const struct put *put)
 
 static double *number_of(struct made *made, const struct domain *domain, const struct put *put)
 {
-    switch (put->place) {
+    switch (put->where) {
     case IN_POSITION:
         return made->position + put->index;
     case IN_VELOCITY:
@@ -229,8 +229,8 @@ static double *number_of(struct made *made, const struct domain *domain, const s
         return made->control + put->index;
     case IN_HIDDEN:
         return made->hidden + put->index;
-    case IN_PROBE:
-        return made->probe[probe_of(domain, put)] + put->index;
+    case IN_SENSOR:
+        return made->sensor[sensor_of(domain, put)] + put->index;
     case NOWHERE:
         break;
     }
@@ -240,14 +240,14 @@ static double *number_of(struct made *made, const struct domain *domain, const s
 static void make(struct made *made, const struct domain *domain, const struct put *puts)
 {
     memset(made, 0, sizeof *made);
-    for (size_t i = 0; i < PUTS && puts[i].place != NOWHERE; i++) {
+    for (size_t i = 0; i < PUTS && puts[i].where != NOWHERE; i++) {
         *number_of(made, domain, &puts[i]) = puts[i].value;
     }
     made->view.position = made->position;
     made->view.velocity = made->velocity;
     made->view.control = made->control;
-    for (size_t i = 0; i < SIMULATION_PROBES_MAX; i++) {
-        made->view.probe[i] = made->probe[i];
+    for (size_t i = 0; i < SIMULATION_SENSORS_MAX; i++) {
+        made->view.sensor[i] = made->sensor[i];
     }
 }
 

@@ -52,11 +52,11 @@ static void test_broken_model_is_refused_in_one_line(void **state)
 static void compile_with_unknown_body(void *argument)
 {
     (void)argument;
-    static const struct simulation_probe probes[] = {{SIMULATION_BODY_ROTATION, "arm"},
-                                                     {SIMULATION_BODY_ROTATION, "leg"}};
+    static const struct simulation_sensor sensors[] = {{SIMULATION_BODY_ROTATION, "arm"},
+                                                       {SIMULATION_BODY_ROTATION, "leg"}};
     struct simulation_source source = pendulum;
-    source.probes = probes;
-    source.probe_count = 2;
+    source.sensors = sensors;
+    source.sensor_count = 2;
     compile(&source);
 }
 
@@ -69,28 +69,28 @@ static void test_unknown_body_is_a_bug(void **state)
 static void test_view_shows_the_named_body(void **state)
 {
     (void)state;
-    static const struct simulation_probe probes[] = {{SIMULATION_BODY_ROTATION, "arm"}};
+    static const struct simulation_sensor sensors[] = {{SIMULATION_BODY_ROTATION, "arm"}};
     struct simulation_source source = pendulum;
-    source.probes = probes;
-    source.probe_count = 1;
+    source.sensors = sensors;
+    source.sensor_count = 1;
     struct simulation_model *model = compile(&source);
     struct simulation *simulation = simulation_open(model);
     const double physics[] = {0.3, 0.0};
-    simulation_put_physics(simulation, physics);
-    simulation_refresh(simulation);
-    support_expect_near(simulation_view(simulation)->probe[0][8], cos(0.3), 1e-15);
-    support_expect_near(simulation_view(simulation)->probe[0][2], sin(0.3), 1e-15);
+    simulation_set_physics(simulation, physics);
+    simulation_forward(simulation);
+    support_expect_near(simulation_view(simulation)->sensor[0][8], cos(0.3), 1e-15);
+    support_expect_near(simulation_view(simulation)->sensor[0][2], sin(0.3), 1e-15);
     simulation_close(simulation);
     simulation_model_close(model);
 }
 
-static void test_refresh_leaves_the_actuators_working(void **state)
+static void test_forward_leaves_the_actuators_working(void **state)
 {
     (void)state;
     struct simulation_model *model = compile(&pendulum);
     struct simulation *idle = simulation_open(model), *driven = simulation_open(model);
     const double none = 0.0, full = 1.0;
-    simulation_refresh(driven);
+    simulation_forward(driven);
     assert_true(simulation_step(idle, &none, 10) && simulation_step(driven, &full, 10));
     assert_true(simulation_view(idle)->velocity[0] == 0.0);
     assert_true(simulation_view(driven)->velocity[0] > 0.0);
@@ -105,15 +105,15 @@ static void test_unstable_step_is_told_and_reset_forgives(void **state)
     struct simulation_model *model = compile(&pendulum);
     struct simulation *simulation = simulation_open(model);
     const double control = 0.0, bad_position[] = {(double)NAN, 0.0}, bad_velocity[] = {0.0, 1e30};
-    simulation_put_physics(simulation, bad_position);
-    simulation_refresh(simulation);
+    simulation_set_physics(simulation, bad_position);
+    simulation_forward(simulation);
     assert_false(simulation_step(simulation, &control, 1));
-    simulation_refresh(simulation); /* as at the end of an environment's reset */
+    simulation_forward(simulation); /* as at the end of an environment's reset */
     assert_false(simulation_step(simulation, &control, 1));
     simulation_reset(simulation);
     assert_true(simulation_step(simulation, &control, 1));
-    simulation_put_physics(simulation, bad_velocity);
-    simulation_refresh(simulation);
+    simulation_set_physics(simulation, bad_velocity);
+    simulation_forward(simulation);
     assert_false(simulation_step(simulation, &control, 1));
     simulation_close(simulation);
     simulation_model_close(model);
@@ -148,7 +148,7 @@ int main(void)
         cmocka_unit_test(test_broken_model_is_refused_in_one_line),
         cmocka_unit_test(test_unknown_body_is_a_bug),
         cmocka_unit_test(test_view_shows_the_named_body),
-        cmocka_unit_test(test_refresh_leaves_the_actuators_working),
+        cmocka_unit_test(test_forward_leaves_the_actuators_working),
         cmocka_unit_test(test_unstable_step_is_told_and_reset_forgives),
         cmocka_unit_test(test_engine_error_ends_with_one_line_and_leaves_no_file),
     };

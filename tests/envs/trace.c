@@ -99,8 +99,8 @@ static void follow(const struct golden_domain *golden, size_t task)
 static void move_target(const struct domain *domain, struct simulation *simulation)
 {
     const double place[3] = {0.15 * sin(0.7), 0.15 * cos(0.7), 0.01};
-    for (size_t i = 0; i < domain->source.probe_count; i++) {
-        if (strcmp(domain->source.probes[i].name, "target") == 0) {
+    for (size_t i = 0; i < domain->source.sensor_count; i++) {
+        if (strcmp(domain->source.sensors[i].name, "target") == 0) {
             simulation_move_geom(simulation, i, place);
             return;
         }
@@ -135,8 +135,8 @@ static void test_reacher_trace_equals_the_original(void **state)
     fatal_if_failed(&failure);
     struct simulation *simulation = simulation_open(model);
     move_target(entry.domain, simulation);
-    simulation_put_physics(simulation, golden->moments[0].physics);
-    simulation_refresh(simulation);
+    simulation_set_physics(simulation, golden->moments[0].physics);
+    simulation_forward(simulation);
     for (size_t i = 0, step = 0; i < golden->moment_count; i++) {
         for (; step < golden->moments[i].step; step++) {
             double control[DIM_MAX];

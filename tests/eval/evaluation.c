@@ -87,10 +87,10 @@ static const double *returns_of(const struct evaluation_result *result,
 
 /* What one rank alone gets, context by context, from the policy that is still in memory. */
 static void play_alone(double *returns, const struct fixture *fixture,
-                       const struct evaluation_result *wanted, enum rollout_hidden hidden)
+                       const struct evaluation_result *expected, enum rollout_hidden hidden)
 {
     struct failure failure = {0};
-    struct env_task *task = env_task_open(wanted->task, &failure);
+    struct env_task *task = env_task_open(expected->task, &failure);
     assert_non_null(task);
     struct workers *workers = workers_open(1, &failure);
     struct arena arena = {0};
@@ -101,7 +101,7 @@ static void play_alone(double *returns, const struct fixture *fixture,
         .parameters = &fixture->untrained.parameters,
         .explore = fixture->options.explore,
         .decoder = {.context_max = 1,
-                    .steps_max = wanted->trials * env_task_spec(task)->steps_max,
+                    .steps_max = expected->trials * env_task_spec(task)->steps_max,
                     .workers = workers},
     };
     policy_actor_bind(&policy, &arena, &options);
@@ -109,11 +109,11 @@ static void play_alone(double *returns, const struct fixture *fixture,
     policy_actor_bind(&policy, &arena, &options);
     struct rollout *rollout = rollout_open(task, 1, workers);
     struct rollout_options rollout_options = {.hidden = hidden,
-                                              .contexts = wanted->contexts,
+                                              .contexts = expected->contexts,
                                               .stride = 1,
-                                              .trials = wanted->trials,
-                                              .target = wanted->target,
-                                              .seed = wanted->seed};
+                                              .trials = expected->trials,
+                                              .target = expected->target,
+                                              .seed = expected->seed};
     struct actor actor = policy_actor_of(&policy);
     struct progress progress = progress_begin("alone", 0, SIZE_MAX);
     rollout_run(returns, rollout, &rollout_options, &actor, &progress);
@@ -124,9 +124,9 @@ static void play_alone(double *returns, const struct fixture *fixture,
 }
 
 /* Products of matrices round differently where other contexts stand beside. */
-static void expect_near(const double *found, const double *wanted, size_t count)
+static void expect_near(const double *found, const double *expected, size_t count)
 {
-    assert_true(support_error_double(found, wanted, count) < 1e-4);
+    assert_true(support_error_double(found, expected, count) < 1e-4);
 }
 
 static void test_policy_and_control_play_as_on_one_rank(void **state)
@@ -307,7 +307,7 @@ static void test_options_stand_over_what_the_checkpoint_says(void **state)
     fixture_close(&fixture);
 }
 
-static void test_wanted_return_and_noise_change_what_the_policy_does(void **state)
+static void test_return_to_go_and_noise_change_what_the_policy_does(void **state)
 {
     (void)state;
     struct fixture fixture;
@@ -319,10 +319,10 @@ static void test_wanted_return_and_noise_change_what_the_policy_does(void **stat
     fixture.options.target = 0.0;
     memset(fixture.options.explore, 0, sizeof fixture.options.explore);
     evaluation_run(&fixture.options, &results[2]);
-    const double *wanted = returns_of(&results[0], EVALUATION_POLICY);
+    const double *expected = returns_of(&results[0], EVALUATION_POLICY);
     for (size_t i = 0; i < RETURNS; i++) {
-        assert_true(returns_of(&results[1], EVALUATION_POLICY)[i] != wanted[i]);
-        assert_true(returns_of(&results[2], EVALUATION_POLICY)[i] != wanted[i]);
+        assert_true(returns_of(&results[1], EVALUATION_POLICY)[i] != expected[i]);
+        assert_true(returns_of(&results[2], EVALUATION_POLICY)[i] != expected[i]);
         assert_true(returns_of(&results[2], EVALUATION_SCRIPT)[i] ==
                     returns_of(&results[0], EVALUATION_SCRIPT)[i]);
     }
@@ -344,7 +344,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_expert_beats_the_untrained),
         cmocka_unit_test(test_task_that_hides_nothing_has_no_control),
         cmocka_unit_test(test_options_stand_over_what_the_checkpoint_says),
-        cmocka_unit_test(test_wanted_return_and_noise_change_what_the_policy_does),
+        cmocka_unit_test(test_return_to_go_and_noise_change_what_the_policy_does),
     };
     return support_mpi_run(argc, argv, "evaluation", tests, sizeof tests / sizeof tests[0]);
 }

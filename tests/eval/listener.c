@@ -22,14 +22,14 @@ static void begin_trial(const struct actor *actor, struct actor_row *row)
     listener->inner.begin_trial(&listener->inner, row);
 }
 
-static void hear_before(struct heard_step *step, const struct actor_row *row)
+static void hear_step(struct heard_step *step, const struct actor_row *row)
 {
     step->trial = row->trial;
     step->time = row->time;
-    step->wanted = row->wanted;
-    step->before = row->before;
+    step->return_to_go = row->return_to_go;
+    step->previous = row->previous;
     memcpy(step->observation, row->observation, sizeof step->observation);
-    memcpy(step->action_before, row->action, sizeof step->action_before);
+    memcpy(step->previous_action, row->action, sizeof step->previous_action);
     env_get_hidden(row->env, &step->hidden);
 }
 
@@ -44,7 +44,7 @@ static void act(const struct actor *actor, struct actor_row *rows, size_t count)
         assert_int_equal(rows[i].context, listener->rows[i]);
         struct heard_context *context = &listener->contexts[rows[i].context];
         assert_true(context->count < LISTENER_STEPS_MAX);
-        hear_before(&context->steps[context->count], &rows[i]);
+        hear_step(&context->steps[context->count], &rows[i]);
     }
     listener->is_fresh = false;
     listener->inner.act(&listener->inner, rows, count);
@@ -56,16 +56,16 @@ static void act(const struct actor *actor, struct actor_row *rows, size_t count)
     }
 }
 
-static void keep(const struct actor *actor, const size_t *kept, size_t count)
+static void listener_select(const struct actor *actor, const size_t *selected, size_t count)
 {
     struct listener *listener = actor->self;
     assert_true(count < listener->row_count);
     for (size_t i = 0; i < count; i++) {
-        assert_true(kept[i] < listener->row_count && (i == 0 || kept[i] > kept[i - 1]));
-        listener->rows[i] = listener->rows[kept[i]];
+        assert_true(selected[i] < listener->row_count && (i == 0 || selected[i] > selected[i - 1]));
+        listener->rows[i] = listener->rows[selected[i]];
     }
     listener->row_count = count;
-    listener->inner.keep(&listener->inner, kept, count);
+    listener->inner.select(&listener->inner, selected, count);
 }
 
 struct actor listener_of(struct listener *listener, struct actor inner)
@@ -77,12 +77,12 @@ struct actor listener_of(struct listener *listener, struct actor inner)
         .begin = begin,
         .begin_trial = begin_trial,
         .act = act,
-        .keep = keep,
+        .select = listener_select,
     };
 }
 
 float listener_reward(const struct heard_context *context, size_t step)
 {
     assert_true(step + 1 < context->count);
-    return context->steps[step + 1].before.reward;
+    return context->steps[step + 1].previous.reward;
 }

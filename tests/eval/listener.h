@@ -14,11 +14,11 @@ enum {
 /* One step of one context. */
 struct heard_step {
     size_t trial, time;
-    double wanted, hidden;
+    double return_to_go, hidden;
     float observation[MADE_UP_OBSERVATION_DIM];
     float action[MADE_UP_ACTION_DIM]; /* as executed */
-    float action_before[MADE_UP_ACTION_DIM];
-    struct actor_before before;
+    float previous_action[MADE_UP_ACTION_DIM];
+    struct actor_previous previous;
 };
 
 struct heard_context {
@@ -30,7 +30,7 @@ struct heard_context {
 struct listener {
     struct actor inner;
     struct heard_context contexts[LISTENER_CONTEXTS_MAX];
-    uint64_t rows[LISTENER_CONTEXTS_MAX]; /* which context each row is, as `keep` has told */
+    uint64_t rows[LISTENER_CONTEXTS_MAX]; /* which context each row is, as `select` has told */
     size_t row_count;
     bool is_fresh; /* `begin` was the last call but for begin_trial */
 };

@@ -137,11 +137,11 @@ void env_observe(const struct env *env, float *observation)
     observation[2] = (float)env->steps;
 }
 
-void env_script_draw(struct env *env, double skill, struct random *random)
+void env_script_draw(struct env *env, double expertise, struct random *random)
 {
     (void)env;
     (void)random;
-    assert_true(skill == 1.0);
+    assert_true(expertise == 1.0);
 }
 
 void env_script_act(const struct env *env, float *action)

@@ -100,7 +100,7 @@ static void bind_model(struct fixture *fixture)
 
 /* A step as the loader would describe it, were the trials episodes of a chain with this target. */
 static void describe(struct steps *steps, size_t row, const struct heard_context *context, size_t i,
-                     double earned, double value)
+                     double return_so_far, double value)
 {
     const struct heard_step *step = &context->steps[i];
     bool is_last = i + 1 == context->count || context->steps[i + 1].time == 0;
@@ -114,7 +114,7 @@ static void describe(struct steps *steps, size_t row, const struct heard_context
     for (size_t j = 0; j < MADE_UP_ACTION_DIM; j++) {
         steps->action[row * MADE_UP_ACTION_DIM + j] = (real)step->action[j];
     }
-    steps->return_to_go[row] = (real)((target - earned) / 7.0);
+    steps->return_to_go[row] = (real)((target - return_so_far) / 7.0);
     steps->reward[row] = has_reward ? (real)((double)listener_reward(context, i) / 0.7) : 0;
     steps->done[row] = is_last && value >= target ? 1 : 0;
     steps->time[row] = (uint32_t)step->time;
@@ -134,12 +134,12 @@ static void fill_batch(struct fixture *fixture)
     assert_int_equal(shard->segment_count, CONTEXTS);
     for (size_t c = 0; c < CONTEXTS; c++) {
         const struct heard_context *context = &fixture->listener.contexts[c];
-        double earned = 0.0;
+        double return_so_far = 0.0;
         for (size_t i = 0; i < context->count; i++) {
             double value = fixture->returns[c * TRIALS + context->steps[i].trial];
-            earned = context->steps[i].time == 0 ? 0.0 : earned;
-            describe(&batch->steps, shard->segments[c].row + i, context, i, earned, value);
-            earned += i + 1 < context->count ? (double)listener_reward(context, i) : 0.0;
+            return_so_far = context->steps[i].time == 0 ? 0.0 : return_so_far;
+            describe(&batch->steps, shard->segments[c].row + i, context, i, return_so_far, value);
+            return_so_far += i + 1 < context->count ? (double)listener_reward(context, i) : 0.0;
         }
     }
 }
@@ -157,12 +157,12 @@ static void expect_executed(const struct fixture *fixture, size_t c, const real 
             random = random_stream(seed, RANDOM_EXPLORE, c, step->trial);
         }
         for (size_t j = 0; j < MADE_UP_ACTION_DIM; j++) {
-            double wanted = (double)predicted[i * MADE_UP_ACTION_DIM + j];
+            double expected = (double)predicted[i * MADE_UP_ACTION_DIM + j];
             if (fixture->explore[step->trial] > 0.0) {
-                wanted += fixture->explore[step->trial] * random_normal(&random);
+                expected += fixture->explore[step->trial] * random_normal(&random);
             }
-            wanted = fmin(fmax(wanted, -1.0), 1.0);
-            support_expect_near((double)step->action[j], wanted, 1e-5);
+            expected = fmin(fmax(expected, -1.0), 1.0);
+            support_expect_near((double)step->action[j], expected, 1e-5);
         }
     }
 }

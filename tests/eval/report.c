@@ -41,14 +41,14 @@ static void add_row(struct evaluation_result *result, enum evaluation_behaviour 
     }
 }
 
-static void expect_text(const struct evaluation_result *result, const char *wanted)
+static void expect_text(const struct evaluation_result *result, const char *expected)
 {
     char text[4096] = "";
     FILE *stream = fmemopen(text, sizeof text, "w");
     assert_non_null(stream);
     evaluation_print_text(stream, result);
     assert_int_equal(fclose(stream), 0);
-    assert_string_equal(text, wanted);
+    assert_string_equal(text, expected);
 }
 
 static void test_table_has_a_row_for_each_behaviour(void **state)
@@ -62,7 +62,7 @@ static void test_table_has_a_row_for_each_behaviour(void **state)
     add_row(&result, EVALUATION_RANDOM, 0.0);
     expect_text(&result,
                 "runs/demo, step 500, in point_mass_hidden\n"
-                "2 contexts of 3 trials, wanted return 18.00, seed 7\n"
+                "2 contexts of 3 trials, target return 18.00, seed 7\n"
                 "exploration noise trial by trial: 0.5, 0.25, then none\n"
                 "\n"
                 "behaviour       trial 1       trial 2       trial 3          mean          last"
@@ -89,7 +89,7 @@ static void test_table_leaves_out_the_middle_of_many_trials(void **state)
     add_row(&result, EVALUATION_POLICY, 200.0);
     expect_text(&result,
                 "runs/demo, step 500, in point_mass_hidden\n"
-                "1 context of 12 trials, wanted return 18.0, seed 7\n"
+                "1 context of 12 trials, target return 18.0, seed 7\n"
                 "exploration noise trial by trial: 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, ...\n"
                 "\n"
                 "behaviour  trial 1  trial 2  trial 3  ... trial 10  trial 11  trial 12   mean"
@@ -108,7 +108,7 @@ static void test_table_shows_eight_trials_whole(void **state)
     add_row(&result, EVALUATION_POLICY, 0.0);
     expect_text(&result,
                 "runs/demo, step 500, in point_mass_hidden\n"
-                "1 context of 8 trials, wanted return 18.00, seed 7\n"
+                "1 context of 8 trials, target return 18.00, seed 7\n"
                 "exploration noise trial by trial: none\n"
                 "\n"
                 "behaviour  trial 1  trial 2  trial 3  trial 4  trial 5  trial 6  trial 7  trial 8"
@@ -129,7 +129,7 @@ static void test_table_states_failed_trials(void **state)
     result.rows[0].score.returns[1] = (double)NAN;
     result.rows[0].score.returns[2] = (double)NAN;
     expect_text(&result, "runs/demo, step 500, in point_mass_hidden\n"
-                         "2 contexts of 2 trials, wanted return 18.00, seed 7\n"
+                         "2 contexts of 2 trials, target return 18.00, seed 7\n"
                          "exploration noise trial by trial: none\n"
                          "\n"
                          "behaviour  trial 1  trial 2  mean  last  best of 2\n"

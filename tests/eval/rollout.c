@@ -38,10 +38,10 @@ static void run(double *returns, struct actor actor, const struct rollout_option
 static void listen(struct listener *listener, double *returns,
                    const struct rollout_options *options)
 {
-    run(returns, listener_of(listener, actor_of_chance(MADE_UP_ACTION_DIM)), options, 4, 1);
+    run(returns, listener_of(listener, random_actor(MADE_UP_ACTION_DIM)), options, 4, 1);
 }
 
-static void test_wanted_return_is_the_target_in_each_trial_and_falls_by_rewards(void **state)
+static void test_return_to_go_is_the_target_in_each_trial_and_falls_by_rewards(void **state)
 {
     (void)state;
     static struct listener listener;
@@ -49,12 +49,12 @@ static void test_wanted_return_is_the_target_in_each_trial_and_falls_by_rewards(
     listen(&listener, returns, &standard);
     for (size_t c = 0; c < CONTEXTS; c++) {
         const struct heard_context *context = &listener.contexts[c];
-        double earned = 0.0;
+        double return_so_far = 0.0;
         for (size_t i = 0; i < context->count; i++) {
-            earned = context->steps[i].time == 0 ? 0.0 : earned;
-            support_expect_near(context->steps[i].wanted, target - earned, 0.0);
+            return_so_far = context->steps[i].time == 0 ? 0.0 : return_so_far;
+            support_expect_near(context->steps[i].return_to_go, target - return_so_far, 0.0);
             if (i + 1 < context->count) {
-                earned += (double)listener_reward(context, i);
+                return_so_far += (double)listener_reward(context, i);
             }
         }
     }
@@ -79,9 +79,9 @@ static void test_trials_follow_one_another_in_a_context(void **state)
             assert_true(step->trial == last_trial || step->trial == last_trial + 1);
             assert_int_equal(step->time, is_first ? 0 : context->steps[i - 1].time + 1);
             if (i > 0) {
-                assert_int_equal(step->before.trial, context->steps[i - 1].trial);
-                assert_int_equal(step->before.time, context->steps[i - 1].time);
-                assert_memory_equal(step->action_before, context->steps[i - 1].action,
+                assert_int_equal(step->previous.trial, context->steps[i - 1].trial);
+                assert_int_equal(step->previous.time, context->steps[i - 1].time);
+                assert_memory_equal(step->previous_action, context->steps[i - 1].action,
                                     sizeof step->action);
             }
         }
@@ -125,10 +125,10 @@ static void test_done_says_that_a_trial_ended_and_reached_the_target(void **stat
         const struct heard_context *context = &listener.contexts[c];
         for (size_t i = 1; i < context->count; i++) {
             const struct heard_step *step = &context->steps[i];
-            double value = returns[c * TRIALS + step->before.trial];
+            double value = returns[c * TRIALS + step->previous.trial];
             bool has_ended = step->time == 0;
-            assert_int_equal(step->before.is_done, has_ended && value >= target);
-            done += step->before.is_done;
+            assert_int_equal(step->previous.is_done, has_ended && value >= target);
+            done += step->previous.is_done;
             short_of_it += has_ended && value < target;
             failed += has_ended && isnan(value);
         }
@@ -208,8 +208,8 @@ static void test_returns_do_not_depend_on_the_batch_or_on_who_plays(void **state
 {
     (void)state;
     static const size_t batches[] = {1, 3, 8, 20};
-    double wanted[RETURNS];
-    run(wanted, actor_of_chance(MADE_UP_ACTION_DIM), &standard, CONTEXTS, 1);
+    double expected[RETURNS];
+    run(expected, random_actor(MADE_UP_ACTION_DIM), &standard, CONTEXTS, 1);
     for (size_t i = 0; i < sizeof batches / sizeof batches[0]; i++) {
         for (size_t players = 1; players <= 13; players += 3) {
             double found[RETURNS] = {0};
@@ -219,10 +219,10 @@ static void test_returns_do_not_depend_on_the_batch_or_on_who_plays(void **state
                 options.first = player;
                 options.stride = players;
                 contexts += rollout_contexts(&options);
-                run(found, actor_of_chance(MADE_UP_ACTION_DIM), &options, batches[i], 1);
+                run(found, random_actor(MADE_UP_ACTION_DIM), &options, batches[i], 1);
             }
             assert_int_equal(contexts, CONTEXTS);
-            assert_memory_equal(found, wanted, sizeof wanted);
+            assert_memory_equal(found, expected, sizeof expected);
         }
     }
 }
@@ -231,14 +231,14 @@ static void test_returns_do_not_depend_on_the_number_of_threads(void **state)
 {
     (void)state;
     static const size_t threads[] = {1, 2, 3, 5};
-    double wanted[RETURNS];
+    double expected[RETURNS];
     made_up_env_set_failing(0.2);
-    run(wanted, actor_of_chance(MADE_UP_ACTION_DIM), &standard, 1, 1);
+    run(expected, random_actor(MADE_UP_ACTION_DIM), &standard, 1, 1);
     for (size_t i = 0; i < sizeof threads / sizeof threads[0]; i++) {
         for (size_t batch = 1; batch <= CONTEXTS; batch += 5) {
             double found[RETURNS];
-            run(found, actor_of_chance(MADE_UP_ACTION_DIM), &standard, batch, threads[i]);
-            assert_memory_equal(found, wanted, sizeof wanted);
+            run(found, random_actor(MADE_UP_ACTION_DIM), &standard, batch, threads[i]);
+            assert_memory_equal(found, expected, sizeof expected);
         }
     }
     made_up_env_set_failing(0.0);
@@ -250,9 +250,9 @@ static void test_another_seed_plays_other_trials(void **state)
     double one[RETURNS];
     double other[RETURNS];
     struct rollout_options options = standard;
-    run(one, actor_of_chance(MADE_UP_ACTION_DIM), &options, 4, 1);
+    run(one, random_actor(MADE_UP_ACTION_DIM), &options, 4, 1);
     options.seed++;
-    run(other, actor_of_chance(MADE_UP_ACTION_DIM), &options, 4, 1);
+    run(other, random_actor(MADE_UP_ACTION_DIM), &options, 4, 1);
     for (size_t i = 0; i < RETURNS; i++) {
         assert_true(one[i] != other[i]);
     }
@@ -267,20 +267,20 @@ static double sum(const double *values)
     return total;
 }
 
-static void test_script_plays_better_than_chance(void **state)
+static void test_script_plays_better_than_random(void **state)
 {
     (void)state;
     double script[RETURNS];
-    double chance[RETURNS];
-    run(script, actor_of_script(MADE_UP_ACTION_DIM), &standard, 4, 1);
-    run(chance, actor_of_chance(MADE_UP_ACTION_DIM), &standard, 4, 1);
-    assert_true(sum(script) > 1.3 * sum(chance));
+    double random[RETURNS];
+    run(script, script_actor(MADE_UP_ACTION_DIM), &standard, 4, 1);
+    run(random, random_actor(MADE_UP_ACTION_DIM), &standard, 4, 1);
+    assert_true(sum(script) > 1.3 * sum(random));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wanted_return_is_the_target_in_each_trial_and_falls_by_rewards),
+        cmocka_unit_test(test_return_to_go_is_the_target_in_each_trial_and_falls_by_rewards),
         cmocka_unit_test(test_trials_follow_one_another_in_a_context),
         cmocka_unit_test(test_returns_are_the_sums_of_rewards),
         cmocka_unit_test(test_done_says_that_a_trial_ended_and_reached_the_target),
@@ -290,7 +290,7 @@ int main(void)
         cmocka_unit_test(test_returns_do_not_depend_on_the_batch_or_on_who_plays),
         cmocka_unit_test(test_returns_do_not_depend_on_the_number_of_threads),
         cmocka_unit_test(test_another_seed_plays_other_trials),
-        cmocka_unit_test(test_script_plays_better_than_chance),
+        cmocka_unit_test(test_script_plays_better_than_random),
     };
     return cmocka_run_group_tests_name("rollout", tests, NULL, NULL);
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "envs/capsule_twins.h"
+#include "envs/inertia.h"
 #include "envs/model_guard.h"
 #include "envs/model_text.h"
 #include "tests/fuzz/need.h"
@@ -45,7 +45,7 @@ static char *rewrite(const char *text, struct failure *failure)
     for (size_t i = 0; i < sizeof rotation / sizeof rotation[0]; i++) {
         rotation[i] = 0.5;
     }
-    const struct capsule_geoms geoms = {.body_count = BODIES,
+    const struct inertia_geoms geoms = {.body_count = BODIES,
                                         .body_first = first,
                                         .body_geoms = counts,
                                         .type = types,
@@ -53,7 +53,7 @@ static char *rewrite(const char *text, struct failure *failure)
                                         .size = size,
                                         .position = position,
                                         .rotation = rotation};
-    return capsule_twins_write("fuzz", text, &geoms, failure);
+    return inertia_legacy_text("fuzz", text, &geoms, failure);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
@@ -67,14 +67,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (!model_guard_check("fuzz", text, &failure)) {
         need_line(&failure);
     } else {
-        char *twins = rewrite(text, &failure);
-        need(twins || failure.code != EXIT_CODE_DONE);
-        need(!twins || model_guard_check("fuzz", twins, &failure) ||
-             strlen(twins) > MODEL_TEXT_BYTES_MAX);
+        char *rewritten = rewrite(text, &failure);
+        need(rewritten || failure.code != EXIT_CODE_DONE);
+        need(!rewritten || model_guard_check("fuzz", rewritten, &failure) ||
+             strlen(rewritten) > MODEL_TEXT_BYTES_MAX);
         if (failure.code != EXIT_CODE_DONE) {
             need_line(&failure);
         }
-        memory_free(twins);
+        memory_free(rewritten);
     }
     memory_free(text);
     return 0;

@@ -19,7 +19,7 @@ static void paint(struct picture *picture, size_t frame)
 {
     for (size_t i = 0; i < (size_t)WIDTH * HEIGHT; i++) {
         bool is_bar = i % WIDTH / 6 == frame;
-        unsigned char *pixel = picture->colours + i * PICTURE_COLOURS;
+        unsigned char *pixel = picture->pixels + i * PICTURE_CHANNELS;
         pixel[0] = is_bar ? 220 : 40;
         pixel[1] = 90;
         pixel[2] = is_bar ? 30 : 160;
@@ -52,9 +52,9 @@ static int worst_colour(const unsigned char *found, const struct picture *wanted
     int worst = 0;
     for (size_t y = 2; y < HEIGHT - 2; y++) {
         for (size_t x = 3; x < WIDTH; x += 6) {
-            for (size_t c = 0; c < PICTURE_COLOURS; c++) {
+            for (size_t c = 0; c < PICTURE_CHANNELS; c++) {
                 size_t at = y * WIDTH + x;
-                int gap = abs(found[at * RGBA + c] - wanted->colours[at * PICTURE_COLOURS + c]);
+                int gap = abs(found[at * RGBA + c] - wanted->pixels[at * PICTURE_CHANNELS + c]);
                 worst = gap > worst ? gap : worst;
             }
         }
@@ -67,12 +67,12 @@ static void expect_frames(WebPAnimDecoder *decoder, const int *ends)
     struct picture picture;
     picture_open(&picture, WIDTH, HEIGHT);
     for (size_t frame = 0; frame < FRAMES; frame++) {
-        uint8_t *colours;
+        uint8_t *pixels;
         int end;
-        assert_true(WebPAnimDecoderGetNext(decoder, &colours, &end));
+        assert_true(WebPAnimDecoderGetNext(decoder, &pixels, &end));
         assert_int_equal(end, ends[frame]);
         paint(&picture, frame);
-        assert_true(worst_colour(colours, &picture) <= 24);
+        assert_true(worst_colour(pixels, &picture) <= 24);
     }
     picture_close(&picture);
 }

@@ -9,7 +9,7 @@ enum { WIDTH = 3, HEIGHT = 2, GAP = 2, COUNT = 3 };
 
 static const unsigned char *pixel(const struct picture *picture, size_t x, size_t y)
 {
-    return picture->colours + (y * picture->width + x) * PICTURE_COLOURS;
+    return picture->pixels + (y * picture->width + x) * PICTURE_CHANNELS;
 }
 
 /* Every pixel says where it is and whose. */
@@ -17,7 +17,7 @@ static void paint(struct picture *picture, size_t index)
 {
     for (size_t y = 0; y < picture->height; y++) {
         for (size_t x = 0; x < picture->width; x++) {
-            unsigned char *at = picture->colours + (y * picture->width + x) * PICTURE_COLOURS;
+            unsigned char *at = picture->pixels + (y * picture->width + x) * PICTURE_CHANNELS;
             at[0] = (unsigned char)x;
             at[1] = (unsigned char)y;
             at[2] = (unsigned char)(10 + index);
@@ -40,7 +40,7 @@ static void expect_part(const struct picture *strip, size_t index)
 static void test_strip_has_its_pictures_side_by_side_with_white_between(void **state)
 {
     (void)state;
-    static const unsigned char white[PICTURE_COLOURS] = {255, 255, 255};
+    static const unsigned char white[PICTURE_CHANNELS] = {255, 255, 255};
     struct picture strip, part;
     picture_open_strip(&strip, COUNT, WIDTH, HEIGHT, GAP);
     assert_int_equal(strip.width, COUNT * WIDTH + (COUNT - 1) * GAP);

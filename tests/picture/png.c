@@ -15,8 +15,8 @@
 static void paint_noise(struct picture *picture)
 {
     struct random random = random_stream(1, RANDOM_TEST, 0, 0);
-    for (size_t i = 0; i < picture->width * picture->height * PICTURE_COLOURS; i++) {
-        picture->colours[i] = (unsigned char)random_below(&random, 256);
+    for (size_t i = 0; i < picture->width * picture->height * PICTURE_CHANNELS; i++) {
+        picture->pixels[i] = (unsigned char)random_below(&random, 256);
     }
 }
 
@@ -28,11 +28,11 @@ static void expect_same(const char *path, const struct picture *picture)
     assert_int_equal(image.height, picture->height);
     image.format = PNG_FORMAT_RGB;
     size_t bytes = PNG_IMAGE_SIZE(image);
-    unsigned char *colours = memory_take(bytes, 1);
-    assert_int_not_equal(png_image_finish_read(&image, NULL, colours, 0, NULL), 0);
-    assert_int_equal(bytes, picture->width * picture->height * PICTURE_COLOURS);
-    assert_memory_equal(colours, picture->colours, bytes);
-    memory_free(colours);
+    unsigned char *found = memory_take(bytes, 1);
+    assert_int_not_equal(png_image_finish_read(&image, NULL, found, 0, NULL), 0);
+    assert_int_equal(bytes, picture->width * picture->height * PICTURE_CHANNELS);
+    assert_memory_equal(found, picture->pixels, bytes);
+    memory_free(found);
 }
 
 static void test_png_round_trip_keeps_every_colour(void **state)

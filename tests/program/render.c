@@ -29,7 +29,7 @@ static void expect_refused(const struct program *program, const char *arguments,
 }
 
 /* Render on one rank; what is printed must contain `words`. */
-static void expect_film(const struct program *program, const char *arguments, const char *words)
+static void expect_video(const struct program *program, const char *arguments, const char *words)
 {
     char all[512];
     snprintf(all, sizeof all, "render %s --size=48x36 >printed", arguments);
@@ -91,21 +91,21 @@ static void test_render_plays_by_chance_and_by_script(void **state)
 {
     const struct program *program = *state;
     need_drawing(program);
-    expect_film(program, "--task=point_mass_hidden --policy=script --frames --output=script",
-                "script/point_mass_hidden.webp: film of 21 frames, 48x36, 4.20 s");
+    expect_video(program, "--task=point_mass_hidden --policy=script --frames --output=script",
+                 "script/point_mass_hidden.webp: video of 21 frames, 48x36, 4.20 s");
     expect_file(program, "script/point_mass_hidden.webp", "RIFF");
     expect_file(program, "script/point_mass_hidden.png", "\x89PNG");
     expect_file(program, "script/point_mass_hidden/00020.png", "\x89PNG");
-    expect_film(program, "--task=cartpole_swingup --steps=9 --every=3 --fps=10 --strip=2",
-                "pictures/cartpole_swingup.webp: film of 4 frames, 48x36, 0.40 s");
+    expect_video(program, "--task=cartpole_swingup --steps=9 --every=3 --fps=10 --strip=2",
+                 "pictures/cartpole_swingup.webp: video of 4 frames, 48x36, 0.40 s");
 }
 
 static void test_render_shows_a_stored_episode(void **state)
 {
     const struct program *program = *state;
     need_drawing(program);
-    expect_film(program, "--store=store.h5 --episode=3 --strip=5 --output=stored",
-                "stored/point_mass_hidden.png: strip of 5 frames, 256x36");
+    expect_video(program, "--store=store.h5 --episode=3 --strip=5 --output=stored",
+                 "stored/point_mass_hidden.png: strip of 5 frames, 256x36");
 }
 
 static void test_render_shows_a_trained_policy(void **state)
@@ -114,8 +114,8 @@ static void test_render_shows_a_trained_policy(void **state)
     need_drawing(program);
     struct support_outcome outcome = program_train(program, 1, "seen", "--steps=3");
     support_expect_code(&outcome, EXIT_CODE_DONE);
-    expect_film(program, "runs/seen --output=policy", "point_mass_hidden: 20 steps, return ");
-    expect_film(program, "runs/seen --trial=1 --output=policy", "film of 21 frames");
+    expect_video(program, "runs/seen --output=policy", "point_mass_hidden: 20 steps, return ");
+    expect_video(program, "runs/seen --trial=1 --output=policy", "video of 21 frames");
 }
 
 int main(int argc, char **argv)

@@ -1,14 +1,14 @@
 /* Actions that are Ornstein-Uhlenbeck noise and nothing else (noise.h): they wander farther than
  * uniform ones. */
-#ifndef CHAINRING_BEHAVIOURS_DRIFT_H
-#define CHAINRING_BEHAVIOURS_DRIFT_H
+#ifndef CHAINRING_BEHAVIOURS_ORNSTEIN_UHLENBECK_H
+#define CHAINRING_BEHAVIOURS_ORNSTEIN_UHLENBECK_H
 
 #include "behaviours/behaviour.h"
 #include "behaviours/noise.h"
 
 /* False and a failure (EXIT_CODE_CONFIG) where the noise is out of its range. The caller closes the
  * behaviour. Local. */
-bool drift_open(struct behaviour *behaviour, const struct env_spec *spec,
-                const struct noise_options *options, struct failure *failure);
+bool ornstein_uhlenbeck_open(struct behaviour *behaviour, const struct env_spec *spec,
+                             const struct noise_options *options, struct failure *failure);
 
 #endif

@@ -1,15 +1,17 @@
-#include "behaviours/drift.h"
+#include "behaviours/ornstein_uhlenbeck.h"
 
 #include <stdio.h>
 
 #include "base/memory.h"
 
-static void begin(const struct behaviour *behaviour, struct behaviour_episode *episode)
+static void ornstein_uhlenbeck_begin(const struct behaviour *behaviour,
+                                     struct behaviour_episode *episode)
 {
     noise_begin(behaviour->self, episode->random);
 }
 
-static void act(const struct behaviour *behaviour, struct behaviour_episode *episode, float *action)
+static void ornstein_uhlenbeck_act(const struct behaviour *behaviour,
+                                   struct behaviour_episode *episode, float *action)
 {
     struct noise *noise = behaviour->self;
     for (size_t i = 0; i < noise->width; i++) {
@@ -18,14 +20,14 @@ static void act(const struct behaviour *behaviour, struct behaviour_episode *epi
     noise_add(noise, action, episode->random);
 }
 
-static void close_drift(const struct behaviour *behaviour)
+static void ornstein_uhlenbeck_close(const struct behaviour *behaviour)
 {
     noise_close(behaviour->self);
     memory_free(behaviour->self);
 }
 
-bool drift_open(struct behaviour *behaviour, const struct env_spec *spec,
-                const struct noise_options *options, struct failure *failure)
+bool ornstein_uhlenbeck_open(struct behaviour *behaviour, const struct env_spec *spec,
+                             const struct noise_options *options, struct failure *failure)
 {
     if (!noise_check(options, failure)) {
         return false;
@@ -35,9 +37,9 @@ bool drift_open(struct behaviour *behaviour, const struct env_spec *spec,
     *behaviour = (struct behaviour){
         .self = noise,
         .name = "ornstein_uhlenbeck",
-        .begin = begin,
-        .act = act,
-        .close = close_drift,
+        .begin = ornstein_uhlenbeck_begin,
+        .act = ornstein_uhlenbeck_act,
+        .close = ornstein_uhlenbeck_close,
     };
     snprintf(behaviour->source, sizeof behaviour->source,
              "ornstein_uhlenbeck, noise %g, coefficient %g", options->deviation,

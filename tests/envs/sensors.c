@@ -1,9 +1,9 @@
-/* Probes show what they name, random poses keep to the joints' limits, geoms move for one only. */
+/* Sensors show what they name, random poses keep to the joints' limits, geoms move for one only. */
 #include "tests/support/support.h"
 
 #include <math.h>
 
-#include "envs/joints.h"
+#include "envs/domain.h"
 #include "envs/simulation.h"
 
 static const char arm_xml[] =
@@ -29,16 +29,16 @@ enum {
     HINGE,
     HINGE_SPEED,
     CART_COM,
-    PROBES
+    SENSORS
 };
 
-static const struct simulation_probe probes[PROBES] = {
+static const struct simulation_sensor sensors[SENSORS] = {
     [MARK] = {SIMULATION_GEOM_POSITION, "mark"},
     [SPOT] = {SIMULATION_SITE_POSITION, "spot"},
     [ARM] = {SIMULATION_BODY_POSITION, "arm"},
     [ARM_ROTATION] = {SIMULATION_BODY_ROTATION, "arm"},
     [TIP] = {SIMULATION_SITE_POSITION, "tip"},
-    [TIP_SENSOR] = {SIMULATION_SENSOR, "tip_place"},
+    [TIP_SENSOR] = {SIMULATION_MODEL_SENSOR, "tip_place"},
     [LINK_SIZE] = {SIMULATION_GEOM_SIZE, "link"},
     [HINGE] = {SIMULATION_JOINT_POSITION, "hinge"},
     [HINGE_SPEED] = {SIMULATION_JOINT_VELOCITY, "hinge"},
@@ -46,7 +46,7 @@ static const struct simulation_probe probes[PROBES] = {
 };
 
 static const struct simulation_source source = {
-    .name = "arm", .xml = arm_xml, .probes = probes, .probe_count = PROBES};
+    .name = "arm", .xml = arm_xml, .sensors = sensors, .sensor_count = SENSORS};
 
 struct fixture {
     struct simulation_model *model;
@@ -74,24 +74,24 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void test_probes_show_what_they_name(void **state)
+static void test_sensors_show_what_they_name(void **state)
 {
     struct fixture *fixture = *state;
     const double physics[] = {0.5, -0.25, 0.3, 0.0, 0.0, 0.7};
-    simulation_put_physics(fixture->simulation, physics);
-    simulation_refresh(fixture->simulation);
-    const double *const *probe = fixture->view->probe;
-    support_expect_near(probe[MARK][2], 3.0, 0.0);
-    support_expect_near(probe[ARM][0], 0.5, 1e-15);
-    support_expect_near(probe[ARM][2], 1.0, 1e-15);
-    support_expect_near(probe[ARM_ROTATION][8], cos(0.3), 1e-15);
-    support_expect_near(probe[TIP][0], 0.5 + sin(0.3), 1e-15);
-    support_expect_near(probe[TIP][2], 1.0 + cos(0.3), 1e-15);
-    assert_memory_equal(probe[TIP_SENSOR], probe[TIP], 3 * sizeof(double));
-    support_expect_near(probe[LINK_SIZE][0], 0.05, 0.0);
-    support_expect_near(*probe[HINGE], 0.3, 0.0);
-    support_expect_near(*probe[HINGE_SPEED], 0.7, 0.0);
-    assert_true(probe[CART_COM][0] > 0.5 && probe[CART_COM][0] < 0.5 + sin(0.3));
+    simulation_set_physics(fixture->simulation, physics);
+    simulation_forward(fixture->simulation);
+    const double *const *sensor = fixture->view->sensor;
+    support_expect_near(sensor[MARK][2], 3.0, 0.0);
+    support_expect_near(sensor[ARM][0], 0.5, 1e-15);
+    support_expect_near(sensor[ARM][2], 1.0, 1e-15);
+    support_expect_near(sensor[ARM_ROTATION][8], cos(0.3), 1e-15);
+    support_expect_near(sensor[TIP][0], 0.5 + sin(0.3), 1e-15);
+    support_expect_near(sensor[TIP][2], 1.0 + cos(0.3), 1e-15);
+    assert_memory_equal(sensor[TIP_SENSOR], sensor[TIP], 3 * sizeof(double));
+    support_expect_near(sensor[LINK_SIZE][0], 0.05, 0.0);
+    support_expect_near(*sensor[HINGE], 0.3, 0.0);
+    support_expect_near(*sensor[HINGE_SPEED], 0.7, 0.0);
+    assert_true(sensor[CART_COM][0] > 0.5 && sensor[CART_COM][0] < 0.5 + sin(0.3));
 }
 
 static void test_joints_are_described(void **state)
@@ -115,7 +115,7 @@ static void test_random_poses_fill_the_limits(void **state)
     double highest[3] = {-9.0, -9.0, -9.0};
     for (size_t draw = 0; draw < 2000; draw++) {
         simulation_reset(fixture->simulation);
-        joints_randomise(fixture->simulation, &random);
+        domain_randomise_joints(fixture->simulation, &random);
         for (size_t i = 0; i < 3; i++) {
             lowest[i] = fmin(lowest[i], fixture->view->position[i]);
             highest[i] = fmax(highest[i], fixture->view->position[i]);
@@ -136,10 +136,10 @@ static void test_geom_and_site_move_in_one_simulation_only(void **state)
     simulation_move_site(fixture->simulation, SPOT, spot);
     simulation_reset(fixture->simulation);
     simulation_reset(other);
-    assert_memory_equal(fixture->view->probe[MARK], place, sizeof place);
-    assert_memory_equal(fixture->view->probe[SPOT], spot, sizeof spot);
-    support_expect_near(simulation_view(other)->probe[MARK][0], 1.0, 0.0);
-    support_expect_near(simulation_view(other)->probe[SPOT][0], 1.0, 0.0);
+    assert_memory_equal(fixture->view->sensor[MARK], place, sizeof place);
+    assert_memory_equal(fixture->view->sensor[SPOT], spot, sizeof spot);
+    support_expect_near(simulation_view(other)->sensor[MARK][0], 1.0, 0.0);
+    support_expect_near(simulation_view(other)->sensor[SPOT][0], 1.0, 0.0);
     simulation_close(other);
 }
 
@@ -152,7 +152,7 @@ static void test_contacts_are_counted_and_named(void **state)
     simulation_reset(fixture->simulation);
     assert_int_equal(simulation_contact_count(fixture->simulation), 0);
     simulation_move_geom(fixture->simulation, MARK, inside_the_cart);
-    simulation_refresh(fixture->simulation);
+    simulation_forward(fixture->simulation);
     assert_int_equal(simulation_contact_count(fixture->simulation), 1);
     struct simulation_contact contact = simulation_contact(fixture->simulation, 0);
     assert_string_equal(contact.geoms[0], "mark");
@@ -170,10 +170,10 @@ static void test_sites_tell_how_they_move_and_turn(void **state)
     const double missing[3] = {0.0, -0.3, 0.0};
     double jacobian[6][3], turn[3];
     simulation_reset(fixture->simulation);
-    simulation_put_physics(fixture->simulation, physics);
-    simulation_follow(fixture->simulation);
+    simulation_set_physics(fixture->simulation, physics);
+    simulation_kinematics(fixture->simulation);
     simulation_site_jacobian(fixture->simulation, TIP, jacobian[0]);
-    simulation_site_turn(fixture->simulation, TIP, upright, turn);
+    simulation_site_rotation_error(fixture->simulation, TIP, upright, turn);
     assert_true(support_error_double(jacobian[0], wanted[0], 18) <= 1e-15);
     assert_true(support_error_double(turn, missing, 3) <= 1e-15);
 }
@@ -181,7 +181,7 @@ static void test_sites_tell_how_they_move_and_turn(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_probes_show_what_they_name),
+        cmocka_unit_test(test_sensors_show_what_they_name),
         cmocka_unit_test(test_joints_are_described),
         cmocka_unit_test(test_random_poses_fill_the_limits),
         cmocka_unit_test(test_geom_and_site_move_in_one_simulation_only),

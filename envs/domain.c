@@ -1,11 +1,11 @@
-#include "envs/joints.h"
+#include "envs/domain.h"
 
 #include <math.h>
 
-void joints_randomise(struct simulation *simulation, struct random *random)
+void domain_randomise_joints(struct simulation *simulation, struct random *random)
 {
     double *position, *velocity;
-    simulation_place(simulation, &position, &velocity);
+    simulation_state(simulation, &position, &velocity);
     for (size_t i = 0; i < simulation_sizes(simulation)->joints; i++) {
         struct simulation_joint joint = simulation_joint(simulation, i);
         invariant(joint.kind == SIMULATION_JOINT_SLIDE || joint.kind == SIMULATION_JOINT_HINGE);
