@@ -19,11 +19,11 @@ struct report {
     /* Since the last line of metrics: */
     double begun;
     double loss_sum, tokens, flops;
-    struct ledger ledger;
+    struct step_timer timer;
     size_t steps;
     /* Since the report was opened: */
     double opened;
-    struct ledger ledger_sum;
+    struct step_timer timer_sum;
 };
 
 /* Go on after step `done` of `total`; the metrics of later steps are dropped. Local, like all of
