@@ -13,7 +13,7 @@
 #include "math/gemm.h"
 #include "math/peak.h"
 #include "model/ring_overlap.h"
-#include "train/keeper.h"
+#include "train/checkpointer.h"
 #include "train/report.h"
 #include "train/stop.h"
 
@@ -29,11 +29,11 @@ struct trainer {
     struct snapshot snapshot;
     struct loader *loader;
     struct learner learner;
-    struct keeper_place place;
+    struct train_state state;
     double peak; /* floating-point operations per second of all ranks */
     /* Only on rank 0: */
     struct run_folder folder;
-    struct keeper keeper;
+    struct checkpointer checkpointer;
     struct report report;
 };
 
@@ -200,9 +200,9 @@ static void restore(struct trainer *trainer, struct failure *failure)
 {
     const struct trainer_options *options = trainer->options;
     char path[FILE_PATH_MAX];
-    keeper_open(&trainer->keeper, options->run, &trainer->snapshot, options->learner.seed,
-                options->keep, &trainer->learner);
-    if (keeper_restore(&trainer->keeper, &trainer->place, failure) &&
+    checkpointer_open(&trainer->checkpointer, options->run, &trainer->snapshot,
+                      options->learner.seed, options->keep, &trainer->learner);
+    if (checkpointer_restore(&trainer->checkpointer, &trainer->state, failure) &&
         file_join(path, options->run, "config.yaml", failure)) {
         file_write_text(path, options->configuration, failure);
     }
@@ -232,10 +232,10 @@ static void resume(struct trainer *trainer)
         restore(trainer, &failure);
     }
     comm_agree(&failure);
-    comm_broadcast(&trainer->place, sizeof trainer->place);
-    if (trainer->place.step > 0) {
+    comm_broadcast(&trainer->state, sizeof trainer->state);
+    if (trainer->state.step > 0) {
         learner_broadcast(&trainer->learner);
-        log_line("resume: from step %llu of %s", (unsigned long long)trainer->place.step,
+        log_line("resume: from step %llu of %s", (unsigned long long)trainer->state.step,
                  trainer->options->run);
     }
 }
@@ -245,7 +245,7 @@ static void open_report(struct trainer *trainer)
     struct failure failure = {0};
     char path[FILE_PATH_MAX];
     if (comm_rank() == 0 && file_join(path, trainer->options->run, "metrics.jsonl", &failure)) {
-        report_open(&trainer->report, path, trainer->place.step, trainer->options->steps,
+        report_open(&trainer->report, path, trainer->state.step, trainer->options->steps,
                     trainer->options->log_every, trainer->peak);
     }
     comm_agree(&failure);
@@ -255,7 +255,7 @@ static void write_status(struct trainer *trainer, enum run_state state, double l
 {
     if (comm_rank() == 0) {
         struct run_status status = {.state = state,
-                                    .step = trainer->place.step,
+                                    .step = trainer->state.step,
                                     .steps = trainer->options->steps,
                                     .loss = loss};
         run_folder_write_status(&trainer->folder, &status);
@@ -272,7 +272,8 @@ static void write_checkpoint(struct trainer *trainer, enum urgency urgency)
     struct failure failure = {0};
     if (comm_rank() == 0) {
         metrics_sync(&trainer->report.metrics);
-        if (!keeper_write(&trainer->keeper, &trainer->place, &failure) && urgency == MAY_FAIL) {
+        if (!checkpointer_write(&trainer->checkpointer, &trainer->state, &failure) &&
+            urgency == MAY_FAIL) {
             log_warning("%s; the older checkpoint is kept", failure.text);
             failure = (struct failure){0};
         }
@@ -286,13 +287,13 @@ static void write_checkpoint(struct trainer *trainer, enum urgency urgency)
 static enum exit_code take_steps(struct trainer *trainer)
 {
     const struct trainer_options *options = trainer->options;
-    while (trainer->place.step < options->steps) {
-        uint64_t number = trainer->place.step + 1;
+    while (trainer->state.step < options->steps) {
+        uint64_t number = trainer->state.step + 1;
         struct learner_step step = learner_step(&trainer->learner, number);
-        trainer->place.step = number;
-        trainer->place.tokens_seen += step.tokens;
+        trainer->state.step = number;
+        trainer->state.tokens_seen += step.tokens;
         if (comm_rank() == 0) {
-            report_step(&trainer->report, number, &step, trainer->place.tokens_seen);
+            report_step(&trainer->report, number, &step, trainer->state.tokens_seen);
         }
         if (number == options->steps) {
             write_checkpoint(trainer, MUST_SUCCEED);
@@ -313,9 +314,9 @@ static enum exit_code take_steps(struct trainer *trainer)
 
 static enum exit_code train(struct trainer *trainer)
 {
-    if (trainer->place.step >= trainer->options->steps) {
+    if (trainer->state.step >= trainer->options->steps) {
         log_line("%s is complete: %llu steps are done", trainer->options->run,
-                 (unsigned long long)trainer->place.step);
+                 (unsigned long long)trainer->state.step);
         return EXIT_CODE_DONE;
     }
     say_what_learns(trainer);
@@ -326,7 +327,7 @@ static enum exit_code train(struct trainer *trainer)
     write_status(trainer, RUN_STATE_RUNNING, (double)NAN);
     enum exit_code code = take_steps(trainer);
     if (comm_rank() == 0) {
-        report_summary(&trainer->report, trainer->place.step);
+        report_summary(&trainer->report, trainer->state.step);
         report_close(&trainer->report);
     }
     return code;
@@ -335,7 +336,7 @@ static enum exit_code train(struct trainer *trainer)
 static void close_all(struct trainer *trainer)
 {
     if (comm_rank() == 0) {
-        keeper_close(&trainer->keeper);
+        checkpointer_close(&trainer->checkpointer);
         log_close_file();
         run_folder_close(&trainer->folder);
     }
