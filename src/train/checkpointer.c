@@ -5,13 +5,13 @@
 #include "base/memory.h"
 
 void checkpointer_open(struct checkpointer *checkpointer, const char *run,
-                       const struct snapshot *snapshot, uint64_t seed, size_t keep,
+                       const struct policy_config *policy, uint64_t seed, size_t keep,
                        struct learner *learner)
 {
-    const struct model_shape *shape = &snapshot->shape;
+    const struct model_shape *shape = &policy->shape;
     size_t count = parameters_entries(NULL, shape);
-    struct tensor *first = snapshot_tensors(learner->adamw.first, "first.", shape);
-    struct tensor *second = snapshot_tensors(learner->adamw.second, "second.", shape);
+    struct tensor *first = policy_config_tensors(learner->adamw.first, "first.", shape);
+    struct tensor *second = policy_config_tensors(learner->adamw.second, "second.", shape);
     struct tensor *optimizer = memory_take(2 * count, sizeof *optimizer);
     memcpy(optimizer, first, count * sizeof *first);
     memcpy(optimizer + count, second, count * sizeof *second);
@@ -19,10 +19,10 @@ void checkpointer_open(struct checkpointer *checkpointer, const char *run,
     memory_free(second);
     *checkpointer = (struct checkpointer){
         .run = run,
-        .snapshot = snapshot,
+        .policy = policy,
         .seed = seed,
         .keep = keep,
-        .model = snapshot_tensors(learner->weights.flat, "", shape),
+        .model = policy_config_tensors(learner->weights.flat, "", shape),
         .optimizer = optimizer,
         .tensor_count = count,
     };
@@ -54,7 +54,7 @@ bool checkpointer_write(const struct checkpointer *checkpointer,
     state.step = train_state->step;
     state.seed = checkpointer->seed;
     state.tokens_seen = train_state->tokens_seen;
-    snapshot_put(&state, checkpointer->snapshot);
+    policy_config_put(&state, checkpointer->policy);
     bool is_written =
         checkpoint_write(checkpointer->run, &tensors, &state, checkpointer->keep, failure);
     checkpoint_state_close(&state);
@@ -65,9 +65,9 @@ static bool check_state(const struct checkpointer *checkpointer,
                         const struct checkpoint_state *state, const char *path,
                         struct failure *failure)
 {
-    struct snapshot *saved = memory_take(1, sizeof *saved);
-    bool agrees = snapshot_get(saved, state, failure) &&
-                  snapshot_agrees(saved, checkpointer->snapshot, path, failure);
+    struct policy_config *saved = memory_take(1, sizeof *saved);
+    bool agrees = policy_config_get(saved, state, failure) &&
+                  policy_config_agrees(saved, checkpointer->policy, path, failure);
     memory_free(saved);
     if (agrees && state->seed != checkpointer->seed) {
         return failure_set(failure, EXIT_CODE_DATA,

@@ -9,12 +9,12 @@
 #include <stdint.h>
 
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/snapshot.h"
+#include "checkpoint/policy_config.h"
 #include "train/learner.h"
 
 struct checkpointer {
-    const char *run;                 /* borrowed: the run's folder */
-    const struct snapshot *snapshot; /* borrowed */
+    const char *run;                    /* borrowed: the run's folder */
+    const struct policy_config *policy; /* borrowed */
     uint64_t seed;
     size_t keep; /* checkpoints */
     struct tensor *model;
@@ -31,7 +31,7 @@ struct train_state {
 /* The learner and what else is borrowed must outlive the checkpointer; the caller closes it. Local,
  * like all of this file. */
 void checkpointer_open(struct checkpointer *checkpointer, const char *run,
-                       const struct snapshot *snapshot, uint64_t seed, size_t keep,
+                       const struct policy_config *policy, uint64_t seed, size_t keep,
                        struct learner *learner);
 void checkpointer_close(struct checkpointer *checkpointer);
 

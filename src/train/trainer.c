@@ -26,7 +26,7 @@ struct trainer {
     struct workers *workers;
     struct store *store;
     size_t task;
-    struct snapshot snapshot;
+    struct policy_config policy;
     struct loader *loader;
     struct learner learner;
     struct train_state state;
@@ -103,26 +103,26 @@ static void describe_policy(struct trainer *trainer)
     check_dims(trainer->store, &failure);
     comm_agree(&failure);
     const struct store_spec *spec = store_spec(trainer->store);
-    struct snapshot *snapshot = &trainer->snapshot;
+    struct policy_config *policy = &trainer->policy;
     struct chain_catalog catalog;
-    snapshot->shape = trainer->options->learner.shape;
-    snapshot->shape.observation_dim = spec->observation_dim;
-    snapshot->shape.action_dim = spec->action_dim;
-    snapshot->shape.time_max = store_length_max(trainer->store);
-    snapshot->shape.trial_max = trainer->options->loader.chain.trials;
-    choose_scaling(&snapshot->scaling, trainer);
-    snprintf(snapshot->domain, sizeof snapshot->domain, "%s", spec->domain);
-    snprintf(snapshot->task, sizeof snapshot->task, "%s", spec->tasks[trainer->task]);
+    policy->shape = trainer->options->learner.shape;
+    policy->shape.observation_dim = spec->observation_dim;
+    policy->shape.action_dim = spec->action_dim;
+    policy->shape.time_max = store_length_max(trainer->store);
+    policy->shape.trial_max = trainer->options->loader.chain.trials;
+    choose_scaling(&policy->scaling, trainer);
+    snprintf(policy->domain, sizeof policy->domain, "%s", spec->domain);
+    snprintf(policy->task, sizeof policy->task, "%s", spec->tasks[trainer->task]);
     chain_catalog_open(&catalog, trainer->store);
-    snapshot->target = chain_catalog_best(&catalog, trainer->task);
+    policy->target = chain_catalog_best(&catalog, trainer->task);
     chain_catalog_close(&catalog);
 }
 
 static void open_loader(struct trainer *trainer)
 {
     struct failure failure = {0};
-    model_shape_check(&trainer->snapshot.shape, &failure);
-    trainer->loader = loader_open(trainer->store, trainer->task, &trainer->snapshot.scaling,
+    model_shape_check(&trainer->policy.shape, &failure);
+    trainer->loader = loader_open(trainer->store, trainer->task, &trainer->policy.scaling,
                                   &trainer->options->loader, &failure);
     comm_agree(&failure);
 }
@@ -148,7 +148,7 @@ static void check_memory(size_t bytes)
 static void open_learner(struct trainer *trainer)
 {
     struct learner_options options = trainer->options->learner;
-    options.shape = trainer->snapshot.shape;
+    options.shape = trainer->policy.shape;
     size_t bytes = learner_measure(&options, trainer->loader, trainer->ring, trainer->workers);
     check_memory(bytes);
     learner_open(&trainer->learner, &options, trainer->loader, trainer->ring, trainer->workers);
@@ -156,7 +156,7 @@ static void open_learner(struct trainer *trainer)
 
 static void say_what_learns(const struct trainer *trainer)
 {
-    const struct model_shape *shape = &trainer->snapshot.shape;
+    const struct model_shape *shape = &trainer->policy.shape;
     size_t groups = ring_group_count(trainer->ring);
     const struct arena *arena = &trainer->learner.arena;
     double largest = (double)(arena->capacity + arena->elsewhere);
@@ -200,8 +200,8 @@ static void restore(struct trainer *trainer, struct failure *failure)
 {
     const struct trainer_options *options = trainer->options;
     char path[FILE_PATH_MAX];
-    checkpointer_open(&trainer->checkpointer, options->run, &trainer->snapshot,
-                      options->learner.seed, options->keep, &trainer->learner);
+    checkpointer_open(&trainer->checkpointer, options->run, &trainer->policy, options->learner.seed,
+                      options->keep, &trainer->learner);
     if (checkpointer_restore(&trainer->checkpointer, &trainer->state, failure) &&
         file_join(path, options->run, "config.yaml", failure)) {
         file_write_text(path, options->configuration, failure);

@@ -1,4 +1,4 @@
-#include "checkpoint/snapshot.h"
+#include "checkpoint/policy_config.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -52,10 +52,10 @@ static void list_shape(double numbers[SHAPE_NUMBERS], const struct model_shape *
     numbers[SHAPE_TRIAL_MAX] = (double)shape->trial_max;
 }
 
-void snapshot_put(struct checkpoint_state *state, const struct snapshot *snapshot)
+void policy_config_put(struct checkpoint_state *state, const struct policy_config *policy)
 {
-    const struct model_shape *shape = &snapshot->shape;
-    const struct scaling *scaling = &snapshot->scaling;
+    const struct model_shape *shape = &policy->shape;
+    const struct scaling *scaling = &policy->scaling;
     double numbers[SHAPE_NUMBERS];
     list_shape(numbers, shape);
     for (size_t i = 0; i < SHAPE_NUMBERS; i++) {
@@ -68,9 +68,9 @@ void snapshot_put(struct checkpoint_state *state, const struct snapshot *snapsho
                                  scaling->observation_dim);
     put_number(state, "return_scale", scaling->return_scale);
     put_number(state, "reward_scale", scaling->reward_scale);
-    put_number(state, "target", snapshot->target);
-    checkpoint_state_put_text(state, "domain", snapshot->domain);
-    checkpoint_state_put_text(state, "task", snapshot->task);
+    put_number(state, "target", policy->target);
+    checkpoint_state_put_text(state, "domain", policy->domain);
+    checkpoint_state_put_text(state, "task", policy->task);
 }
 
 static bool refuse(const struct checkpoint_state *state, const char *what, struct failure *failure)
@@ -179,25 +179,25 @@ static bool get_name(char *name, const struct checkpoint_state *state, const cha
     if (!text) {
         return false;
     }
-    if (strlen(text) >= SNAPSHOT_NAME_MAX) {
+    if (strlen(text) >= POLICY_CONFIG_NAME_MAX) {
         return refuse(state, "a name that is too long", failure);
     }
     memcpy(name, text, strlen(text) + 1);
     return true;
 }
 
-bool snapshot_get(struct snapshot *snapshot, const struct checkpoint_state *state,
-                  struct failure *failure)
+bool policy_config_get(struct policy_config *policy, const struct checkpoint_state *state,
+                       struct failure *failure)
 {
-    *snapshot = (struct snapshot){0};
-    if (!get_shape(&snapshot->shape, state, failure)) {
+    *policy = (struct policy_config){0};
+    if (!get_shape(&policy->shape, state, failure)) {
         return false;
     }
-    snapshot->scaling.observation_dim = snapshot->shape.observation_dim;
-    return get_scaling(&snapshot->scaling, state, failure) &&
-           checkpoint_state_get_numbers(&snapshot->target, state, "target", 1, failure) &&
-           get_name(snapshot->domain, state, "domain", failure) &&
-           get_name(snapshot->task, state, "task", failure);
+    policy->scaling.observation_dim = policy->shape.observation_dim;
+    return get_scaling(&policy->scaling, state, failure) &&
+           checkpoint_state_get_numbers(&policy->target, state, "target", 1, failure) &&
+           get_name(policy->domain, state, "domain", failure) &&
+           get_name(policy->task, state, "task", failure);
 }
 
 static bool differ(const char *what, const char *path, struct failure *failure)
@@ -208,8 +208,8 @@ static bool differ(const char *what, const char *path, struct failure *failure)
                        path, what);
 }
 
-bool snapshot_agrees(const struct snapshot *saved, const struct snapshot *wanted, const char *path,
-                     struct failure *failure)
+bool policy_config_agrees(const struct policy_config *saved, const struct policy_config *wanted,
+                          const char *path, struct failure *failure)
 {
     double found[SHAPE_NUMBERS];
     double expected[SHAPE_NUMBERS];
@@ -242,7 +242,8 @@ bool snapshot_agrees(const struct snapshot *saved, const struct snapshot *wanted
     return true;
 }
 
-struct tensor *snapshot_tensors(real *flat, const char *prefix, const struct model_shape *shape)
+struct tensor *policy_config_tensors(real *flat, const char *prefix,
+                                     const struct model_shape *shape)
 {
     size_t count = parameters_entries(NULL, shape);
     struct parameter_entry *entries = memory_take(count, sizeof *entries);
