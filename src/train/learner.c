@@ -10,7 +10,7 @@
 #include "train/stop.h"
 
 /* Called twice with the same arguments: on a measuring arena and on a real one. */
-static void bind_all(struct learner *learner)
+static void bind_learner(struct learner *learner)
 {
     const struct learner_options *options = &learner->options;
     const struct model_shape *shape = &options->shape;
@@ -36,13 +36,13 @@ static void bind_all(struct learner *learner)
 }
 
 /* An arena that has only measured. */
-static struct arena measure(const struct learner_options *options, struct loader *loader,
-                            struct ring *ring, struct workers *workers)
+static struct arena measured_arena(const struct learner_options *options, struct loader *loader,
+                                   struct ring *ring, struct workers *workers)
 {
     struct learner *learner = memory_take(1, sizeof *learner);
     *learner =
         (struct learner){.options = *options, .ring = ring, .loader = loader, .workers = workers};
-    bind_all(learner);
+    bind_learner(learner);
     struct arena measured = learner->arena;
     memory_free(learner);
     return measured;
@@ -51,18 +51,18 @@ static struct arena measure(const struct learner_options *options, struct loader
 size_t learner_measure(const struct learner_options *options, struct loader *loader,
                        struct ring *ring, struct workers *workers)
 {
-    struct arena measured = measure(options, loader, ring, workers);
+    struct arena measured = measured_arena(options, loader, ring, workers);
     return measured.peak + measured.elsewhere;
 }
 
 void learner_open(struct learner *learner, const struct learner_options *options,
                   struct loader *loader, struct ring *ring, struct workers *workers)
 {
-    size_t bytes = measure(options, loader, ring, workers).peak;
+    size_t bytes = measured_arena(options, loader, ring, workers).peak;
     *learner =
         (struct learner){.options = *options, .ring = ring, .loader = loader, .workers = workers};
     arena_open(&learner->arena, bytes);
-    bind_all(learner);
+    bind_learner(learner);
     parameters_initialise(&learner->weights, &options->shape, options->seed);
 }
 
@@ -99,14 +99,15 @@ static void count_work(double totals[TOTALS], const struct learner *learner,
     }
 }
 
-/* Forward, loss and backward of the contexts of one pass. */
-static void learn_pass(struct learner *learner, double totals[TOTALS], struct step_timer *timer,
-                       uint64_t number, size_t pass, enum gradients_state state)
+/* Forward, loss and backward of the contexts of one micro-batch. */
+static void accumulate_micro_batch(struct learner *learner, double totals[TOTALS],
+                                   struct step_timer *timer, uint64_t number, size_t micro_batch,
+                                   enum gradients_state state)
 {
     struct failure failure = {0};
     struct transformer *transformer = &learner->transformer;
     const struct ring_journey *journey = &transformer->attention.journey;
-    const struct batch *batch = prefetch_take(&learner->prefetch, number, pass, &failure);
+    const struct batch *batch = prefetch_take(&learner->prefetch, number, micro_batch, &failure);
     step_timer_lap(timer, STEP_TIMER_DATA);
     comm_agree(&failure);
     step_timer_lap(timer, STEP_TIMER_RANKS);
@@ -146,8 +147,8 @@ static void check_finite(const struct learner_step *step, uint64_t number)
 
 /* The rest of the sum of gradients, and totals over all ranks; what the timer says becomes the
  * mean over them. */
-static void reduce(struct learner *learner, double totals[TOTALS], double *memory,
-                   struct step_timer *timer)
+static void reduce_over_ranks(struct learner *learner, double totals[TOTALS], double *memory,
+                              struct step_timer *timer)
 {
     struct reduction *reduction = ring_reduction(learner->ring);
     reduction_meet(reduction);
@@ -172,14 +173,14 @@ struct learner_step learner_step(struct learner *learner, uint64_t number)
     step_timer_start(&timer);
     memset(gradients->flat, 0, gradients->count * sizeof *gradients->flat);
     reduction_begin(ring_reduction(learner->ring), gradients->flat, gradients->count);
-    size_t passes = loader_pass_count(learner->loader, ring_group_count(learner->ring));
-    for (size_t pass = 0; pass < passes; pass++) {
-        bool is_last = pass + 1 == passes;
-        learn_pass(learner, totals, &timer, number, pass,
-                   is_last ? GRADIENTS_COMPLETE : GRADIENTS_GROW);
+    size_t micro_batches = loader_pass_count(learner->loader, ring_group_count(learner->ring));
+    for (size_t micro_batch = 0; micro_batch < micro_batches; micro_batch++) {
+        bool is_last = micro_batch + 1 == micro_batches;
+        accumulate_micro_batch(learner, totals, &timer, number, micro_batch,
+                               is_last ? GRADIENTS_COMPLETE : GRADIENTS_GROW);
     }
     totals[TOTAL_STOPPING] = stop_wanted() ? 1.0 : 0.0;
-    reduce(learner, totals, &memory, &timer);
+    reduce_over_ranks(learner, totals, &memory, &timer);
 
     double mean = 1.0 / totals[TOTAL_PREDICTED];
     struct learner_step step = {

@@ -37,7 +37,7 @@ struct trainer {
     struct report report;
 };
 
-static void open_workers(struct trainer *trainer)
+static void trainer_open_workers(struct trainer *trainer)
 {
     struct failure failure = {0};
     trainer->workers = workers_open(trainer->options->threads, &failure);
@@ -46,7 +46,7 @@ static void open_workers(struct trainer *trainer)
 
 /* --- Data ------------------------------------------------------------------------------------- */
 
-static void open_store(struct trainer *trainer)
+static void trainer_open_store(struct trainer *trainer)
 {
     const struct trainer_options *options = trainer->options;
     struct failure failure = {0};
@@ -118,7 +118,7 @@ static void describe_policy(struct trainer *trainer)
     chain_catalog_close(&catalog);
 }
 
-static void open_loader(struct trainer *trainer)
+static void trainer_open_loader(struct trainer *trainer)
 {
     struct failure failure = {0};
     model_shape_check(&trainer->policy.shape, &failure);
@@ -145,7 +145,7 @@ static void check_memory(size_t bytes)
     comm_agree(&failure);
 }
 
-static void open_learner(struct trainer *trainer)
+static void trainer_open_learner(struct trainer *trainer)
 {
     struct learner_options options = trainer->options->learner;
     options.shape = trainer->policy.shape;
@@ -208,7 +208,7 @@ static void restore(struct trainer *trainer, struct failure *failure)
     }
 }
 
-static void open_log(struct trainer *trainer, struct failure *failure)
+static void trainer_open_log(struct trainer *trainer, struct failure *failure)
 {
     char path[FILE_PATH_MAX];
     if (file_join(path, trainer->options->run, "log.txt", failure)) {
@@ -216,11 +216,11 @@ static void open_log(struct trainer *trainer, struct failure *failure)
     }
 }
 
-static void open_folder(struct trainer *trainer)
+static void trainer_open_folder(struct trainer *trainer)
 {
     struct failure failure = {0};
     if (comm_rank() == 0 && run_folder_open(&trainer->folder, trainer->options->run, &failure)) {
-        open_log(trainer, &failure);
+        trainer_open_log(trainer, &failure);
     }
     comm_agree(&failure);
 }
@@ -240,7 +240,7 @@ static void resume(struct trainer *trainer)
     }
 }
 
-static void open_report(struct trainer *trainer)
+static void trainer_open_report(struct trainer *trainer)
 {
     struct failure failure = {0};
     char path[FILE_PATH_MAX];
@@ -322,7 +322,7 @@ static enum exit_code train(struct trainer *trainer)
     say_what_learns(trainer);
     measure_peak(trainer);
     predict_overlap(trainer);
-    open_report(trainer);
+    trainer_open_report(trainer);
     stop_listen();
     write_status(trainer, RUN_STATE_RUNNING, (double)NAN);
     enum exit_code code = take_steps(trainer);
@@ -352,12 +352,12 @@ enum exit_code trainer_run(const struct trainer_options *options)
     struct trainer *trainer = memory_take(1, sizeof *trainer);
     trainer->options = options;
     trainer->ring = ring_open(options->ring > 0 ? options->ring : comm_size(), options->neighbours);
-    open_workers(trainer);
-    open_store(trainer);
+    trainer_open_workers(trainer);
+    trainer_open_store(trainer);
     describe_policy(trainer);
-    open_loader(trainer);
-    open_folder(trainer);
-    open_learner(trainer);
+    trainer_open_loader(trainer);
+    trainer_open_folder(trainer);
+    trainer_open_learner(trainer);
     resume(trainer);
     enum exit_code code = train(trainer);
     close_all(trainer);
