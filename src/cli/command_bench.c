@@ -10,7 +10,7 @@
 #include "bench/peak.h"
 #include "bench/ring.h"
 #include "bench/step.h"
-#include "cli/config_learner.h"
+#include "cli/config_map.h"
 #include "comm/comm.h"
 
 static struct bench_attention_options attention_options(const struct config *config)

@@ -10,6 +10,7 @@
 #include "behaviours/drift.h"
 #include "behaviours/planner.h"
 #include "behaviours/script.h"
+#include "cli/config_map.h"
 #include "comm/comm.h"
 #include "datasets/collector.h"
 #include "eval/policy_behaviour.h"

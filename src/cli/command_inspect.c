@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "cli/config_chain.h"
+#include "cli/config_map.h"
 #include "cli/task_list.h"
 #include "comm/comm.h"
 #include "context/layout.h"

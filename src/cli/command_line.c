@@ -4,7 +4,6 @@
 
 #include "base/nearest.h"
 #include "cli/config_option.h"
-#include "cli/config_place.h"
 #include "cli/config_value.h"
 
 static const struct command_entry entries[COMMANDS] = {
@@ -261,7 +260,7 @@ static bool gather(struct command_line *line, char **arguments, struct failure *
 static bool read_options(struct command_line *line, struct config *config, char **arguments,
                          struct failure *failure)
 {
-    struct config_place place = {.source = CONFIG_COMMAND_LINE};
+    struct config_location location = {.source = CONFIG_COMMAND_LINE};
     struct walk walk = {.entry = command_line_entry(line->command), .next = arguments};
     for (;;) {
         struct item item = next_item(&walk, failure);
@@ -269,7 +268,7 @@ static bool read_options(struct command_line *line, struct config *config, char 
             return true;
         }
         if (item.kind == ITEM_OPTION &&
-            !config_assign(config, &line->origins, item.option, item.text, &place, failure)) {
+            !config_assign(config, &line->origins, item.option, item.text, &location, failure)) {
             return false;
         }
     }
@@ -312,9 +311,9 @@ static bool name_run(struct command_line *line, struct config *config, struct fa
     if (dot && dot != name) {
         *dot = '\0';
     }
-    struct config_place place = {.source = CONFIG_DEFAULT};
+    struct config_location location = {.source = CONFIG_DEFAULT};
     return config_assign(config, &line->origins, config_option_at(CONFIG_OPTION_run_name), name,
-                         &place, failure);
+                         &location, failure);
 }
 
 /* inspect is about a file or about the tasks. */

@@ -7,8 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "cli/command_line.h"
-#include "cli/config_chain.h"
-#include "cli/config_learner.h"
+#include "cli/config_map.h"
 #include "comm/comm.h"
 #include "train/trainer.h"
 

@@ -7,7 +7,6 @@
 
 #include "base/memory.h"
 #include "cli/config_option.h"
-#include "cli/config_place.h"
 #include "cli/config_value.h"
 
 static const size_t file_size_max = (size_t)1 << 20;
@@ -120,23 +119,23 @@ static bool refuse_unknown(struct reader *reader, const struct config_section *s
 static bool take_value(struct reader *reader, const struct config_option *option)
 {
     const yaml_event_t *event = &reader->event;
-    struct config_place place = {
+    struct config_location location = {
         .source = CONFIG_FILE, .file = reader->path, .line = line_of(reader)};
     if (event->type != YAML_SCALAR_EVENT) {
-        return config_refuse(option, "nested keys", &place, reader->failure);
+        return config_refuse(option, "nested keys", &location, reader->failure);
     }
     const char *text = (const char *)event->data.scalar.value;
     bool is_numeric = option->type == CONFIG_TYPE_COUNT || option->type == CONFIG_TYPE_NUMBER;
     if (is_nothing(event)) {
-        return config_refuse(option, "nothing", &place, reader->failure);
+        return config_refuse(option, "nothing", &location, reader->failure);
     }
     if (is_numeric && event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE) {
-        return config_refuse(option, "text in quotes", &place, reader->failure);
+        return config_refuse(option, "text in quotes", &location, reader->failure);
     }
     if (strlen(text) != event->data.scalar.length) {
-        return config_refuse(option, "text with a zero byte", &place, reader->failure);
+        return config_refuse(option, "text with a zero byte", &location, reader->failure);
     }
-    return config_assign(reader->config, reader->origins, option, text, &place, reader->failure);
+    return config_assign(reader->config, reader->origins, option, text, &location, reader->failure);
 }
 
 /* From the key at hand to its value. */

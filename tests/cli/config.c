@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/config.h"
+#include "cli/config_map.h"
 #include "cli/config_option.h"
 #include "cli/config_value.h"
 
