@@ -21,9 +21,9 @@ size_t memory_taken(void);
 /* A block grown to count items, its first old_count items kept and the rest zeroed. */
 void *memory_grow(void *block, size_t old_count, size_t count, size_t item_size);
 
-/* A block that has room for `bytes`: `block` where its *room suffices, else another in its place,
- * whose contents are zero. For a buffer that is used again and again. */
-void *memory_reserve(void *block, size_t *room, size_t bytes);
+/* A block of at least `bytes`: `block` itself where its *capacity suffices, else a new one in its
+ * place, zeroed. For a buffer that is used again and again. */
+void *memory_reserve(void *block, size_t *capacity, size_t bytes);
 
 /* Ask for large pages under memory that has not been touched yet: they spare address translation. A
  * system that refuses is only slower. Local. */
