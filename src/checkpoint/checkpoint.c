@@ -10,7 +10,6 @@
 #include "base/memory.h"
 #include "checkpoint/manifest.h"
 #include "checkpoint/safetensors.h"
-#include "checkpoint/state_file.h"
 
 enum checkpoint_part { PART_MODEL, PART_OPTIMIZER, PART_STATE, PART_COUNT };
 
@@ -48,7 +47,7 @@ static bool write_parts(const char *folder, const struct checkpoint_tensors *ten
                              tensors->model_count, failure) &&
            safetensors_write(&written[PART_OPTIMIZER].digest, paths[PART_OPTIMIZER],
                              tensors->optimizer, tensors->optimizer_count, failure) &&
-           state_file_write(&written[PART_STATE].digest, paths[PART_STATE], state, failure) &&
+           checkpoint_state_write(&written[PART_STATE].digest, paths[PART_STATE], state, failure) &&
            manifest_write(folder, state->step, written, PART_COUNT, failure) &&
            manifest_verify(folder, state->step, parts, PART_COUNT, failure);
 }
@@ -179,7 +178,7 @@ bool checkpoint_load_state(struct checkpoint_state *state, const char *path,
     char file[FILE_PATH_MAX];
     checkpoint_state_open(state);
     return file_join(file, path, parts[PART_STATE].name, failure) &&
-           state_file_read(state, file, failure);
+           checkpoint_state_read(state, file, failure);
 }
 
 bool checkpoint_load_tensors(const struct checkpoint_tensors *tensors, const char *path,

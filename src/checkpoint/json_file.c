@@ -37,8 +37,8 @@ json_t *json_file_parse(const char *text, size_t size, const char *path, struct 
     return object;
 }
 
-static bool check_format(const json_t *object, const char *path, const char *format,
-                         json_int_t version, struct failure *failure)
+static bool check_json_format(const json_t *object, const char *path, const char *format,
+                              json_int_t version, struct failure *failure)
 {
     const char *found = json_string_value(json_object_get(object, "format"));
     if (!found || strcmp(found, format) != 0) {
@@ -74,7 +74,7 @@ json_t *json_file_read(const char *path, size_t size_max, const char *format, js
         object = json_file_parse(text, size, path, failure);
     }
     memory_free(text);
-    if (object && !check_format(object, path, format, version, failure)) {
+    if (object && !check_json_format(object, path, format, version, failure)) {
         json_decref(object);
         return NULL;
     }

@@ -36,7 +36,7 @@ bool manifest_write(const char *folder, uint64_t step, const struct manifest_fil
 }
 
 /* What the manifest states about a file, or NULL. */
-static const json_t *find_file(const json_t *list, const char *name)
+static const json_t *find_manifest_entry(const json_t *list, const char *name)
 {
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *entry = json_array_get(list, i);
@@ -51,7 +51,7 @@ static const json_t *find_file(const json_t *list, const char *name)
 static bool verify_file(const char *folder, const char *path, const json_t *list, const char *name,
                         struct failure *failure)
 {
-    const json_t *entry = find_file(list, name);
+    const json_t *entry = find_manifest_entry(list, name);
     uint64_t size;
     if (!entry) {
         return failure_set(failure, EXIT_CODE_DATA, "%s: found no entry for %s, expected one", path,

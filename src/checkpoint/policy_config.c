@@ -73,7 +73,8 @@ void policy_config_put(struct checkpoint_state *state, const struct policy_confi
     checkpoint_state_put_text(state, "task", policy->task);
 }
 
-static bool refuse(const struct checkpoint_state *state, const char *what, struct failure *failure)
+static bool refuse_state(const struct checkpoint_state *state, const char *what,
+                         struct failure *failure)
 {
     return failure_set(failure, EXIT_CODE_DATA,
                        "%s: found %s, expected what this program writes; take another checkpoint",
@@ -87,7 +88,7 @@ static bool get_size(size_t *size, double value, const struct checkpoint_state *
     if (!(value >= 1.0 && value <= 0x1p31 && value == floor(value))) {
         char what[128];
         snprintf(what, sizeof what, "%s = %g", name, value);
-        return refuse(state, what, failure);
+        return refuse_state(state, what, failure);
     }
     *size = (size_t)value;
     return true;
@@ -119,13 +120,13 @@ static bool get_shape(struct model_shape *shape, const struct checkpoint_state *
     }
     bool is_relu = numbers[SHAPE_ACTIVATION] == (double)ACTIVATION_RELU;
     if (!is_relu && numbers[SHAPE_ACTIVATION] != (double)ACTIVATION_GELU) {
-        return refuse(state, "an unknown model.activation", failure);
+        return refuse_state(state, "an unknown model.activation", failure);
     }
     if (!(numbers[SHAPE_DROPOUT] >= 0.0 && numbers[SHAPE_DROPOUT] < 1.0)) {
-        return refuse(state, "a model.dropout outside [0, 1)", failure);
+        return refuse_state(state, "a model.dropout outside [0, 1)", failure);
     }
     if (shape->observation_dim > OBSERVATION_DIM_MAX || shape->action_dim > ACTION_DIM_MAX) {
-        return refuse(state, "more observations or actions than there may be", failure);
+        return refuse_state(state, "more observations or actions than there may be", failure);
     }
     shape->activation = is_relu ? ACTIVATION_RELU : ACTIVATION_GELU;
     shape->dropout = numbers[SHAPE_DROPOUT];
@@ -142,7 +143,7 @@ static bool check_divisors(const double *divisors, size_t count, const char *nam
         if (!(divisors[i] > 0.0 && isfinite(divisors[i]))) {
             char what[128];
             snprintf(what, sizeof what, "%s = %g", name, divisors[i]);
-            return refuse(state, what, failure);
+            return refuse_state(state, what, failure);
         }
     }
     return true;
@@ -180,7 +181,7 @@ static bool get_name(char *name, const struct checkpoint_state *state, const cha
         return false;
     }
     if (strlen(text) >= POLICY_CONFIG_NAME_MAX) {
-        return refuse(state, "a name that is too long", failure);
+        return refuse_state(state, "a name that is too long", failure);
     }
     memcpy(name, text, strlen(text) + 1);
     return true;

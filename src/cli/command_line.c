@@ -225,7 +225,7 @@ static bool refuse_nothing(const struct command_entry *entry, struct failure *fa
 }
 
 /* First pass: everything but the values of options, which are for later. */
-static bool gather(struct command_line *line, char **arguments, struct failure *failure)
+static bool gather_arguments(struct command_line *line, char **arguments, struct failure *failure)
 {
     const struct command_entry *entry = command_line_entry(line->command);
     struct walk walk = {.entry = entry, .next = arguments};
@@ -257,8 +257,8 @@ static bool gather(struct command_line *line, char **arguments, struct failure *
 }
 
 /* Second pass: the values of options. */
-static bool read_options(struct command_line *line, struct config *config, char **arguments,
-                         struct failure *failure)
+static bool read_option_values(struct command_line *line, struct config *config, char **arguments,
+                               struct failure *failure)
 {
     struct config_location location = {.source = CONFIG_COMMAND_LINE};
     struct walk walk = {.entry = command_line_entry(line->command), .next = arguments};
@@ -274,7 +274,8 @@ static bool read_options(struct command_line *line, struct config *config, char 
     }
 }
 
-static bool read_file(struct command_line *line, struct config *config, struct failure *failure)
+static bool read_config_file(struct command_line *line, struct config *config,
+                             struct failure *failure)
 {
     char path[CONFIG_TEXT_SIZE + 16];
     switch (command_line_entry(line->command)->argument) {
@@ -317,8 +318,8 @@ static bool name_run(struct command_line *line, struct config *config, struct fa
 }
 
 /* inspect is about a file or about the tasks. */
-static bool check_subject(const struct command_line *line, const struct config *config,
-                          struct failure *failure)
+static bool check_inspect_subject(const struct command_line *line, const struct config *config,
+                                  struct failure *failure)
 {
     const struct command_entry *entry = command_line_entry(line->command);
     bool has_file = line->positional[0] != '\0';
@@ -340,13 +341,15 @@ static bool resolve(struct command_line *line, struct config *config, char **arg
     /* The options say whether inspect's FILE is a configuration; then they are put over it. */
     if (entry->argument == COMMAND_ARGUMENT_FILE &&
         !(config_read_environment(config, &line->origins, sections, failure) &&
-          read_options(line, config, arguments, failure) && check_subject(line, config, failure))) {
+          read_option_values(line, config, arguments, failure) &&
+          check_inspect_subject(line, config, failure))) {
         return false;
     }
-    return read_file(line, config, failure) &&
+    return read_config_file(line, config, failure) &&
            config_read_environment(config, &line->origins, sections, failure) &&
-           read_options(line, config, arguments, failure) && name_run(line, config, failure) &&
-           check_subject(line, config, failure) && config_check(config, &line->origins, failure);
+           read_option_values(line, config, arguments, failure) &&
+           name_run(line, config, failure) && check_inspect_subject(line, config, failure) &&
+           config_check(config, &line->origins, failure);
 }
 
 static bool find_command(enum command *command, const char *name, struct failure *failure)
@@ -383,6 +386,7 @@ bool command_line_parse(struct command_line *line, struct config *config, int ar
         return argc <= 2 || find_command(&line->command, argv[2], failure);
     }
     line->action = COMMAND_ACTION_RUN;
-    return find_command(&line->command, first, failure) && gather(line, argv + 2, failure) &&
+    return find_command(&line->command, first, failure) &&
+           gather_arguments(line, argv + 2, failure) &&
            (line->action != COMMAND_ACTION_RUN || resolve(line, config, argv + 2, failure));
 }

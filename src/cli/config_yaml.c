@@ -24,12 +24,12 @@ struct reader {
     size_t option_lines[CONFIG_OPTIONS];
 };
 
-static size_t line_of(const struct reader *reader)
+static size_t event_line(const struct reader *reader)
 {
     return reader->event.start_mark.line + 1;
 }
 
-static bool refuse(struct reader *reader, size_t line, const char *what)
+static bool refuse_line(struct reader *reader, size_t line, const char *what)
 {
     return failure_set(reader->failure, EXIT_CODE_CONFIG, "%s:%zu: %s", reader->path, line, what);
 }
@@ -79,7 +79,7 @@ static bool next_event(struct reader *reader)
         return refuse_syntax(reader);
     }
     const char *what = unwanted(&reader->event);
-    return !what || refuse(reader, line_of(reader), what);
+    return !what || refuse_line(reader, event_line(reader), what);
 }
 
 /* Is the event a value that was left out: nothing, ~ or null? */
@@ -96,7 +96,7 @@ static bool is_nothing(const yaml_event_t *event)
 static bool take_key(struct reader *reader, char *key)
 {
     if (reader->event.type != YAML_SCALAR_EVENT) {
-        return refuse(reader, line_of(reader), "found a nested key, expected a name");
+        return refuse_line(reader, event_line(reader), "found a nested key, expected a name");
     }
     config_value_printable(key, CONFIG_NAME_SIZE, (const char *)reader->event.data.scalar.value,
                            reader->event.data.scalar.length);
@@ -112,7 +112,7 @@ static bool refuse_unknown(struct reader *reader, const struct config_section *s
     const struct config_option *nearest = config_option_nearest(section->name, key, all);
     return failure_set(reader->failure, EXIT_CODE_CONFIG,
                        "%s:%zu: unknown key %s.%s; the nearest is %s", reader->path,
-                       line_of(reader), section->name, key, nearest->name);
+                       event_line(reader), section->name, key, nearest->name);
 }
 
 /* The value at hand, as its type wants it. */
@@ -120,7 +120,7 @@ static bool take_value(struct reader *reader, const struct config_option *option
 {
     const yaml_event_t *event = &reader->event;
     struct config_location location = {
-        .source = CONFIG_FILE, .file = reader->path, .line = line_of(reader)};
+        .source = CONFIG_FILE, .file = reader->path, .line = event_line(reader)};
     if (event->type != YAML_SCALAR_EVENT) {
         return config_refuse(option, "nested keys", &location, reader->failure);
     }
@@ -153,9 +153,9 @@ static bool read_option(struct reader *reader, const struct config_section *sect
     if (*line) {
         return failure_set(reader->failure, EXIT_CODE_CONFIG,
                            "%s:%zu: %s was already given on line %zu; keep one of them",
-                           reader->path, line_of(reader), option->name, *line);
+                           reader->path, event_line(reader), option->name, *line);
     }
-    *line = line_of(reader);
+    *line = event_line(reader);
     return next_event(reader) && take_value(reader, option);
 }
 
@@ -168,17 +168,18 @@ static bool refuse_section(struct reader *reader, const char *name)
     for (size_t i = 0; i < CONFIG_OPTIONS; i++) {
         const struct config_option *option = config_option_at(i);
         if (strcmp(option->key, name) == 0 || strcmp(option->name, name) == 0) {
-            return failure_set(reader->failure, EXIT_CODE_CONFIG,
-                               "%s:%zu: unknown section %s; write %s: in a line below %s:",
-                               reader->path, line_of(reader), name, option->key, option->section);
+            return failure_set(
+                reader->failure, EXIT_CODE_CONFIG,
+                "%s:%zu: unknown section %s; write %s: in a line below %s:", reader->path,
+                event_line(reader), name, option->key, option->section);
         }
     }
     return failure_set(reader->failure, EXIT_CODE_CONFIG,
                        "%s:%zu: unknown section %s; the nearest is %s", reader->path,
-                       line_of(reader), name, nearest);
+                       event_line(reader), name, nearest);
 }
 
-static bool read_options(struct reader *reader, const struct config_section *section)
+static bool read_keys(struct reader *reader, const struct config_section *section)
 {
     if (is_nothing(&reader->event)) {
         return true;
@@ -186,7 +187,7 @@ static bool read_options(struct reader *reader, const struct config_section *sec
     if (reader->event.type != YAML_MAPPING_START_EVENT) {
         return failure_set(reader->failure, EXIT_CODE_CONFIG,
                            "%s:%zu: %s: found a value, expected lines of key: value below it",
-                           reader->path, line_of(reader), section->name);
+                           reader->path, event_line(reader), section->name);
     }
     while (next_event(reader)) {
         if (reader->event.type == YAML_MAPPING_END_EVENT) {
@@ -214,10 +215,10 @@ static bool read_section(struct reader *reader)
     if (*line) {
         return failure_set(reader->failure, EXIT_CODE_CONFIG,
                            "%s:%zu: section %s was already given on line %zu; join them",
-                           reader->path, line_of(reader), section->name, *line);
+                           reader->path, event_line(reader), section->name, *line);
     }
-    *line = line_of(reader);
-    return next_event(reader) && read_options(reader, section);
+    *line = event_line(reader);
+    return next_event(reader) && read_keys(reader, section);
 }
 
 static bool read_sections(struct reader *reader)
@@ -226,7 +227,7 @@ static bool read_sections(struct reader *reader)
         return true;
     }
     if (reader->event.type != YAML_MAPPING_START_EVENT) {
-        return refuse(reader, line_of(reader), "found a value, expected sections of keys");
+        return refuse_line(reader, event_line(reader), "found a value, expected sections of keys");
     }
     while (next_event(reader)) {
         if (reader->event.type == YAML_MAPPING_END_EVENT) {
@@ -253,7 +254,7 @@ static bool read_stream(struct reader *reader)
         return false;
     }
     return reader->event.type == YAML_STREAM_END_EVENT ||
-           refuse(reader, line_of(reader), "found a second document, expected one");
+           refuse_line(reader, event_line(reader), "found a second document, expected one");
 }
 
 /* --- The file --------------------------------------------------------------------------------- */
@@ -298,7 +299,7 @@ static bool read_bytes(char *bytes, size_t *size, const char *path, const char *
                        file_size_max);
 }
 
-static bool parse(struct reader *reader, size_t size)
+static bool parse_yaml(struct reader *reader, size_t size)
 {
     if (!yaml_parser_initialize(&reader->parser)) {
         fatal(EXIT_CODE_SYSTEM, "out of memory: no room for a YAML parser");
@@ -321,7 +322,8 @@ bool config_read_file(struct config *config, struct config_origins *origins, con
                             .path = origins->file,
                             .bytes = bytes};
     size_t size;
-    bool is_read = read_bytes(bytes, &size, path, origins->file, failure) && parse(&reader, size);
+    bool is_read =
+        read_bytes(bytes, &size, path, origins->file, failure) && parse_yaml(&reader, size);
     memory_free(bytes);
     return is_read;
 }
