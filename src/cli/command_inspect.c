@@ -48,7 +48,7 @@ static void inspect_configuration(const struct config *config, struct failure *f
         .seed = config->run.seed,
         .contexts = config->train.contexts,
         .samples = config->inspect.samples,
-        .rule = (enum partition_rule)config->mesh.shard,
+        .rule = (enum partition_rule)config->mesh.split,
         .places = config->mesh.ring > 0 ? config->mesh.ring : comm_size(),
     };
     struct store *store = store_open(config->data.store, failure);

@@ -85,8 +85,11 @@ static enum item_kind refuse_option(const struct command_entry *entry, const cha
                     "%s does not read --%s.%s; chainring %s --help lists what it reads",
                     entry->name, section, key, entry->name);
     } else {
-        failure_set(failure, EXIT_CODE_USAGE, "unknown option --%s; the nearest is --%s", printable,
-                    config_option_nearest(section, key, entry->sections)->name);
+        const char *why;
+        const struct config_option *meant =
+            config_option_suggest(&why, section, key, entry->sections);
+        failure_set(failure, EXIT_CODE_USAGE, "unknown option --%s; %s --%s", printable, why,
+                    meant->name);
     }
     return ITEM_REFUSED;
 }
@@ -111,7 +114,7 @@ static enum item_kind find_option(const struct config_option **option,
     if (*option && entry->sections & (1u << (*option)->section_id)) {
         return ITEM_OPTION;
     }
-    return refuse_option(entry, name, section, key, failure);
+    return refuse_option(entry, name, dot ? section : "", key, failure);
 }
 
 static bool is_answer(const char *text)

@@ -118,12 +118,13 @@ static bool read_variable(struct config *config, struct config_origins *origins,
         struct config_location location = {.source = CONFIG_ENVIRONMENT};
         return config_assign(config, origins, option, equals + 1, &location, failure);
     }
-    char nearest[CONFIG_NAME_SIZE + 16];
-    config_option_environment(nearest, sizeof nearest,
-                              config_option_nearest(section->name, key, sections));
-    return failure_set(failure, EXIT_CODE_CONFIG,
-                       "environment: unknown variable %.*s; the nearest is %s",
-                       (int)(equals - variable < 80 ? equals - variable : 80), variable, nearest);
+    char meant[CONFIG_NAME_SIZE + 16];
+    const char *why;
+    config_option_environment(meant, sizeof meant,
+                              config_option_suggest(&why, section->name, key, sections));
+    return failure_set(failure, EXIT_CODE_CONFIG, "environment: unknown variable %.*s; %s %s",
+                       (int)(equals - variable < 80 ? equals - variable : 80), variable, why,
+                       meant);
 }
 
 bool config_read_environment(struct config *config, struct config_origins *origins,

@@ -28,8 +28,8 @@ struct learner_options config_learner_options(const struct config *config)
 {
     return (struct learner_options){
         .shape = shape_of(config),
-        .rule = (enum partition_rule)config->mesh.shard,
-        .wire = (enum ring_wire)config->mesh.wire,
+        .rule = (enum partition_rule)config->mesh.split,
+        .wire = (enum ring_wire)config->mesh.comm_dtype,
         .kernel = (enum attention_choice)config->attention.kernel,
         .query_block = config->attention.query_block,
         .key_block = config->attention.key_block,

@@ -109,10 +109,10 @@ static bool refuse_unknown(struct reader *reader, const struct config_section *s
                            const char *key)
 {
     unsigned all = (1u << CONFIG_SECTIONS) - 1;
-    const struct config_option *nearest = config_option_nearest(section->name, key, all);
-    return failure_set(reader->failure, EXIT_CODE_CONFIG,
-                       "%s:%zu: unknown key %s.%s; the nearest is %s", reader->path,
-                       event_line(reader), section->name, key, nearest->name);
+    const char *why;
+    const struct config_option *meant = config_option_suggest(&why, section->name, key, all);
+    return failure_set(reader->failure, EXIT_CODE_CONFIG, "%s:%zu: unknown key %s.%s; %s %s",
+                       reader->path, event_line(reader), section->name, key, why, meant->name);
 }
 
 /* The value at hand, as its type wants it. */

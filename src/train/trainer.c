@@ -139,7 +139,7 @@ static void check_memory(size_t bytes)
         failure_set(&failure, EXIT_CODE_CONFIG,
                     "found a run of %.0f MiB on each of this node's %zu ranks, expected at most "
                     "the node's %.0f MiB; use more nodes, a smaller model, or fewer contexts at "
-                    "once (train.pass)",
+                    "once (train.micro_batch)",
                     (double)bytes / mebibyte, comm_ranks_on_this_node(), node / mebibyte);
     }
     comm_agree(&failure);
@@ -351,7 +351,7 @@ enum exit_code trainer_run(const struct trainer_options *options)
 {
     struct trainer *trainer = memory_take(1, sizeof *trainer);
     trainer->options = options;
-    trainer->ring = ring_open(options->ring > 0 ? options->ring : comm_size(), options->neighbours);
+    trainer->ring = ring_open(options->ring > 0 ? options->ring : comm_size(), options->node_ranks);
     trainer_open_workers(trainer);
     trainer_open_store(trainer);
     describe_policy(trainer);
