@@ -120,19 +120,27 @@ enum checkpoint_found checkpoint_find_newest(char *path, uint64_t *step, const c
         !file_list_numbered(&steps, &count, folder, step_prefix, failure)) {
         return CHECKPOINT_REFUSED;
     }
+    struct failure version = {0}; /* of the newest checkpoint of another version */
     enum checkpoint_found found = count > 0 ? CHECKPOINT_REFUSED : CHECKPOINT_NONE;
     for (size_t i = count; i > 0 && found != CHECKPOINT_FOUND; i--) {
         struct failure problem = {0};
         *step = steps[i - 1];
         if (step_path(path, folder, "", *step, &problem) &&
-            manifest_verify(path, *step, parts, PART_COUNT, &problem)) {
+            !manifest_check_version(path, &version)) {
+            continue;
+        }
+        if (manifest_verify(path, *step, parts, PART_COUNT, &problem)) {
             found = CHECKPOINT_FOUND;
         } else {
             log_warning("%s; this checkpoint is not used", problem.text);
         }
     }
     memory_free(steps);
-    if (found == CHECKPOINT_REFUSED) {
+    if (found == CHECKPOINT_FOUND && version.code != EXIT_CODE_DONE) {
+        log_warning("%s; this checkpoint is not used", version.text);
+    } else if (version.code != EXIT_CODE_DONE) {
+        *failure = version;
+    } else if (found == CHECKPOINT_REFUSED) {
         failure_set(failure, EXIT_CODE_DATA,
                     "%s: found %zu damaged checkpoints and no whole one, expected one; bring one "
                     "back or use a new run name",

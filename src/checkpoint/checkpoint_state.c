@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "checkpoint/json_file.h"
 
-enum { STATE_VERSION = 1, STATE_BYTES_MAX = 64 << 20 };
+enum { STATE_VERSION = 2, STATE_BYTES_MAX = 64 << 20 };
 
 static const char state_format[] = "chainring-state";
 
@@ -269,12 +269,11 @@ bool checkpoint_state_read(struct checkpoint_state *state, const char *path,
                            struct failure *failure)
 {
     checkpoint_state_open(state);
-    json_t *object = json_file_read(path, STATE_BYTES_MAX, state_format, STATE_VERSION, failure);
-    if (!object) {
-        return false;
-    }
+    json_t *object = json_file_read(path, STATE_BYTES_MAX, failure);
     snprintf(state->source, sizeof state->source, "%s", path);
-    bool is_read = parse_state(state, object, failure);
+    bool is_read = object &&
+                   json_file_check_format(object, path, state_format, STATE_VERSION, failure) &&
+                   parse_state(state, object, failure);
     json_decref(object);
     if (!is_read) {
         checkpoint_state_close(state);

@@ -146,14 +146,15 @@ static void test_text_that_is_not_utf8_is_refused(void **state)
 
 static void test_wrong_state_files_are_refused(void **state)
 {
-#define HEAD "{\"format\":\"chainring-state\",\"version\":1,"
+#define HEAD "{\"format\":\"chainring-state\",\"version\":2,"
 #define TAIL "\"tokens_seen\":0.5,\"numbers\":{},\"texts\":{}}\n"
     static const char *const cases[][2] = {
         {"", "found no newline at the end"},
         {"{}\n", "found format \"\""},
         {"[]\n", "found no JSON object"},
-        {"{\"format\":\"chainring-state\",\"version\":2}\n",
-         "found format version 2, expected 1; use the version of chainring that wrote it"},
+        {"{\"format\":\"chainring-state\",\"version\":1}\n",
+         "found format version 1, expected 2; train again under a new run name, or use the release "
+         "that wrote it"},
         {HEAD "\"step\":-1,\"seed\":\"7\"," TAIL, "no \"step\" that is a count"},
         {HEAD "\"step\":1.5,\"seed\":\"7\"," TAIL, "no \"step\" that is a count"},
         {HEAD "\"step\":1,\"seed\":7," TAIL, "no \"seed\" that is"},
