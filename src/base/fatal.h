@@ -39,7 +39,7 @@ bool failure_set(struct failure *failure, enum exit_code code, const char *forma
 _Noreturn void fatal(enum exit_code code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Act on a failure that nobody has chosen to survive; returns when there is none. Local. */
+/* The same for a failure, if there is one. Local. */
 void fatal_if_failed(const struct failure *failure);
 
 /* How a rank ends and what it calls itself; comm sets both. `rank` < 0: not part of a job. */

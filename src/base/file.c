@@ -85,7 +85,7 @@ bool file_writer_open(struct file_writer *writer, const char *path, struct failu
         !concatenate(writer->temporary, path, ".tmp", "", failure)) {
         return false;
     }
-    /* O_EXCL: never write through a link that somebody has put there. */
+    /* O_EXCL: never write through a link. */
     (void)unlink(writer->temporary);
     writer->descriptor =
         open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
@@ -159,7 +159,7 @@ bool file_write_text(const char *path, const char *text, struct failure *failure
 bool file_reader_open(struct file_reader *reader, const char *path, struct failure *failure)
 {
     *reader = (struct file_reader){.path = path};
-    /* O_NONBLOCK: opening a pipe must not wait for somebody who writes into it. */
+    /* O_NONBLOCK: opening a pipe must not wait for a writer. */
     reader->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (reader->descriptor < 0) {
         return failure_set(failure, EXIT_CODE_NO_INPUT, "%s: cannot be opened (%s)", path,
@@ -283,7 +283,7 @@ bool file_make_parent(const char *path, struct failure *failure)
     return file_make_folder(folder, failure);
 }
 
-/* Let two folders change names in steps, for file systems that cannot do it in one. */
+/* Exchange two folders in steps, for file systems that cannot do it in one. */
 static bool exchange_in_steps(const char *from, const char *to, struct failure *failure)
 {
     char aside[FILE_PATH_MAX];

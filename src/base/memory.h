@@ -15,7 +15,8 @@
 void *memory_take(size_t count, size_t item_size);
 void memory_free(void *block);
 
-/* How many blocks and arenas all threads have taken so far, for those who promise to take none. */
+/* How many blocks and arenas all threads have taken so far: code that promises to take none can
+ * check that. */
 size_t memory_taken(void);
 
 /* A block grown to count items, its first old_count items kept and the rest zeroed. */
@@ -51,7 +52,7 @@ void *arena_take(struct arena *arena, size_t count, size_t item_size);
 /* Memory that a binding takes from somewhere else, so that what it needs in all is known. */
 void arena_count_elsewhere(struct arena *arena, size_t count, size_t item_size);
 
-/* Whatever was taken after a mark is given back by releasing to it. */
+/* Release what was taken after the mark. */
 size_t arena_mark(const struct arena *arena);
 void arena_release(struct arena *arena, size_t mark);
 

@@ -52,7 +52,7 @@ static bool write_parts(const char *folder, const struct checkpoint_tensors *ten
            manifest_verify(folder, state->step, parts, PART_COUNT, failure);
 }
 
-/* Take one checkpoint away; its name goes first, so that it is never there in part. */
+/* Renamed before it is removed, so that no part of it is ever left under its name. */
 static bool remove_step(const char *folder, uint64_t step, struct failure *failure)
 {
     char path[FILE_PATH_MAX];
@@ -97,7 +97,7 @@ bool checkpoint_write(const char *run, const struct checkpoint_tensors *tensors,
     bool is_written = file_make_folder(temporary, failure) &&
                       write_parts(temporary, tensors, state, failure) &&
                       file_rename_folder(temporary, path, failure);
-    /* After a success this is what the new checkpoint has replaced, if anything. */
+    /* After a success this is the checkpoint that was replaced, if there was one. */
     struct failure problem = {0};
     if (!file_remove_tree(temporary, &problem)) {
         log_warning("%s; it is no checkpoint and can be removed", problem.text);

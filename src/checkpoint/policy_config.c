@@ -31,13 +31,6 @@ static void put_number(struct checkpoint_state *state, const char *name, double 
     checkpoint_state_put_numbers(state, name, &value, 1);
 }
 
-static void put_tokens(struct checkpoint_state *state, const struct token_layout *layout)
-{
-    char text[TOKEN_LAYOUT_TEXT_SIZE];
-    token_layout_print(layout, text);
-    checkpoint_state_put_text(state, "context.tokens", text);
-}
-
 static void list_shape(double numbers[SHAPE_NUMBERS], const struct model_shape *shape)
 {
     numbers[SHAPE_WIDTH] = (double)shape->width;
@@ -61,7 +54,9 @@ void policy_config_put(struct checkpoint_state *state, const struct policy_confi
     for (size_t i = 0; i < SHAPE_NUMBERS; i++) {
         put_number(state, shape_names[i], numbers[i]);
     }
-    put_tokens(state, &shape->layout);
+    char tokens[TOKEN_LAYOUT_TEXT_SIZE];
+    token_layout_print(&shape->layout, tokens);
+    checkpoint_state_put_text(state, "context.tokens", tokens);
     checkpoint_state_put_numbers(state, "observation_mean", scaling->observation_mean,
                                  scaling->observation_dim);
     checkpoint_state_put_numbers(state, "observation_deviation", scaling->observation_deviation,

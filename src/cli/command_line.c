@@ -227,7 +227,7 @@ static bool refuse_nothing(const struct command_entry *entry, struct failure *fa
                        entry->positional, entry->name, entry->positional);
 }
 
-/* First pass: everything but the values of options, which are for later. */
+/* First pass over the arguments: everything but the values of options. */
 static bool gather_arguments(struct command_line *line, char **arguments, struct failure *failure)
 {
     const struct command_entry *entry = command_line_entry(line->command);
@@ -302,7 +302,7 @@ static bool read_config_file(struct command_line *line, struct config *config,
     return true;
 }
 
-/* A run that nobody has named is called as its configuration file: configs/x.yaml is x. */
+/* The default name of a run is that of its configuration file: x of configs/x.yaml. */
 static bool name_run(struct command_line *line, struct config *config, struct failure *failure)
 {
     if (line->command != COMMAND_TRAIN || config->run.name[0] != '\0') {

@@ -92,8 +92,8 @@ static const struct config_section *section_of_variable(const char *name, unsign
     return NULL;
 }
 
-/* One "NAME=value" of the environment. Names of other programs, and of sections that nobody asks
- * for, are passed over. */
+/* One "NAME=value" of the environment. Names of other programs and of sections that are not asked
+ * for are passed over. */
 static bool read_variable(struct config *config, struct config_origins *origins,
                           const char *variable, unsigned sections, struct failure *failure)
 {

@@ -1,6 +1,6 @@
 /* The option table itself: what options.def says, ready to be looked up by name.
  *
- * Also finds the option that somebody who misspelt a name will have meant. Does not know where
+ * Also finds the option that a misspelt name stands for. Does not know where
  * names and values come from. */
 #ifndef CHAINRING_CLI_CONFIG_OPTION_H
 #define CHAINRING_CLI_CONFIG_OPTION_H

@@ -11,7 +11,7 @@
 
 static const size_t file_size_max = (size_t)1 << 20;
 
-/* One pass over a file's events. The event at hand is `event`. */
+/* Reads a file as a stream of events, one of which is current. */
 struct reader {
     struct config *config;
     struct config_origins *origins;
@@ -51,7 +51,7 @@ static bool refuse_syntax(struct reader *reader)
                        line, parser->problem ? parser->problem : "cannot be read");
 }
 
-/* What YAML has and configurations do without: whatever makes a value depend on another place. */
+/* YAML that configurations do without: whatever makes a value depend on other lines. */
 static const char *unwanted(const yaml_event_t *event)
 {
     switch (event->type) {
@@ -92,7 +92,7 @@ static bool is_nothing(const yaml_event_t *event)
     return text[0] == '\0' || strcmp(text, "~") == 0 || strcmp(text, "null") == 0;
 }
 
-/* Copy the key at hand; one that is cut or has control characters is no option's name. */
+/* Copy the current key; one that is cut or has control characters is no option's name. */
 static bool take_key(struct reader *reader, char *key)
 {
     if (reader->event.type != YAML_SCALAR_EVENT) {
@@ -115,7 +115,7 @@ static bool refuse_unknown(struct reader *reader, const struct config_section *s
                        reader->path, event_line(reader), section->name, key, why, meant->name);
 }
 
-/* The value at hand, as its type wants it. */
+/* Assign the current value, if it suits the type. */
 static bool take_value(struct reader *reader, const struct config_option *option)
 {
     const yaml_event_t *event = &reader->event;
@@ -138,7 +138,7 @@ static bool take_value(struct reader *reader, const struct config_option *option
     return config_assign(reader->config, reader->origins, option, text, &location, reader->failure);
 }
 
-/* From the key at hand to its value. */
+/* From the current key to its value. */
 static bool read_option(struct reader *reader, const struct config_section *section)
 {
     char key[CONFIG_NAME_SIZE];
@@ -200,7 +200,7 @@ static bool read_keys(struct reader *reader, const struct config_section *sectio
     return false;
 }
 
-/* From the section's name at hand to the end of its options. */
+/* From the section's name to the end of its options. */
 static bool read_section(struct reader *reader)
 {
     char name[CONFIG_NAME_SIZE];

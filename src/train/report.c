@@ -29,7 +29,7 @@ void report_close(struct report *report)
     metrics_close(&report->metrics);
 }
 
-/* What the steps' own timers do not hold lies between the steps. */
+/* What the steps' own timers leave out passed between the steps. */
 static struct step_timer complete(const struct step_timer *timer, double seconds)
 {
     struct step_timer whole = *timer;

@@ -1,6 +1,6 @@
-/* What a run says about its steps: the progress line for people, metrics.jsonl for programs.
+/* What a run reports about its steps: the progress line for people, metrics.jsonl for programs.
  *
- * Only the rank that speaks has a report. */
+ * Only the rank that logs has a report. */
 #ifndef CHAINRING_TRAIN_REPORT_H
 #define CHAINRING_TRAIN_REPORT_H
 

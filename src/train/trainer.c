@@ -154,7 +154,7 @@ static void trainer_open_learner(struct trainer *trainer)
     learner_open(&trainer->learner, &options, trainer->loader, trainer->ring, trainer->workers);
 }
 
-static void say_what_learns(const struct trainer *trainer)
+static void log_model(const struct trainer *trainer)
 {
     const struct model_shape *shape = &trainer->policy.shape;
     size_t groups = ring_group_count(trainer->ring);
@@ -319,7 +319,7 @@ static enum exit_code train(struct trainer *trainer)
                  (unsigned long long)trainer->state.step);
         return EXIT_CODE_DONE;
     }
-    say_what_learns(trainer);
+    log_model(trainer);
     measure_peak(trainer);
     predict_overlap(trainer);
     trainer_open_report(trainer);
