@@ -1,6 +1,6 @@
 #include "datasets/store_episode.h"
 
-#include "base/finite.h"
+#include "base/floating_point.h"
 
 const void *store_episode_rows(const struct store_episode *episode,
                                const struct store_array arrays[STORE_ARRAYS], size_t array,

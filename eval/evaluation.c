@@ -44,18 +44,18 @@ static void fill_result(const struct evaluation *evaluation)
 {
     const struct evaluation_options *options = evaluation->options;
     const struct trained_policy *trained = &evaluation->trained;
-    const struct snapshot *snapshot = &trained->snapshot;
+    const struct policy_config *policy = &trained->policy;
     struct evaluation_result *result = evaluation->result;
     *result = (struct evaluation_result){
         .inertia = options->inertia,
         .step = trained->step,
         .contexts = options->contexts,
-        .trials = options->trials > 0 ? options->trials : snapshot->shape.trial_max,
+        .trials = options->trials > 0 ? options->trials : policy->shape.trial_max,
         .target =
-            options->target_scale * (options->target != 0.0 ? options->target : snapshot->target),
+            options->target_scale * (options->target != 0.0 ? options->target : policy->target),
         .seed = options->seed,
     };
-    const char *task = options->task[0] ? options->task : snapshot->task;
+    const char *task = options->task[0] ? options->task : policy->task;
     snprintf(result->run, sizeof result->run, "%s", options->run);
     snprintf(result->checkpoint, sizeof result->checkpoint, "%s", trained->path);
     snprintf(result->task, sizeof result->task, "%s", task);
@@ -64,7 +64,7 @@ static void fill_result(const struct evaluation *evaluation)
 
 static bool evaluation_check_trials(const struct evaluation *evaluation, struct failure *failure)
 {
-    size_t trained_on = evaluation->trained.snapshot.shape.trial_max;
+    size_t trained_on = evaluation->trained.policy.shape.trial_max;
     size_t most = trained_on < EVALUATION_TRIALS_MAX ? trained_on : EVALUATION_TRIALS_MAX;
     return evaluation->result->trials <= most ||
            failure_set(failure, EXIT_CODE_CONFIG,
@@ -94,10 +94,10 @@ static bool evaluation_open_task(struct evaluation *evaluation, struct failure *
 /* Called twice with the same arguments: on a measuring arena and on a real one. */
 static void evaluation_bind(struct evaluation *evaluation, size_t batch)
 {
-    const struct snapshot *snapshot = &evaluation->trained.snapshot;
+    const struct policy_config *policy = &evaluation->trained.policy;
     struct policy_actor_options options = {
-        .shape = &snapshot->shape,
-        .scaling = &snapshot->scaling,
+        .shape = &policy->shape,
+        .scaling = &policy->scaling,
         .parameters = &evaluation->parameters,
         .explore = evaluation->result->explore,
         .decoder = {.context_max = batch,
@@ -105,7 +105,7 @@ static void evaluation_bind(struct evaluation *evaluation, size_t batch)
                     .kernel = evaluation->options->kernel,
                     .workers = evaluation->workers},
     };
-    parameters_bind(&evaluation->parameters, &evaluation->arena, &snapshot->shape);
+    parameters_bind(&evaluation->parameters, &evaluation->arena, &policy->shape);
     policy_actor_bind(&evaluation->policy, &evaluation->arena, &options);
 }
 

@@ -14,7 +14,7 @@
 
 #include "base/fatal.h"
 #include "base/file.h"
-#include "checkpoint/snapshot.h"
+#include "checkpoint/policy_config.h"
 #include "envs/inertia.h"
 #include "eval/rollout.h"
 #include "eval/score.h"
@@ -59,7 +59,7 @@ struct evaluation_row {
 struct evaluation_result {
     char run[FILE_PATH_MAX];
     char checkpoint[FILE_PATH_MAX];
-    char task[SNAPSHOT_NAME_MAX];
+    char task[POLICY_CONFIG_NAME_MAX];
     enum inertia_rule inertia;
     uint64_t step; /* of the checkpoint */
     size_t contexts, trials;

@@ -74,10 +74,10 @@ static void policy_behaviour_close(const struct behaviour *behaviour)
 static void policy_behaviour_bind(struct policy_behaviour *self, const struct env_spec *spec,
                                   const struct policy_behaviour_options *options)
 {
-    const struct snapshot *snapshot = &self->trained.snapshot;
+    const struct policy_config *policy = &self->trained.policy;
     struct policy_actor_options actor = {
-        .shape = &snapshot->shape,
-        .scaling = &snapshot->scaling,
+        .shape = &policy->shape,
+        .scaling = &policy->scaling,
         .parameters = &self->parameters,
         .explore = options->explore,
         .decoder = {.context_max = 1,
@@ -85,18 +85,18 @@ static void policy_behaviour_bind(struct policy_behaviour *self, const struct en
                     .kernel = options->kernel,
                     .workers = self->workers},
     };
-    parameters_bind(&self->parameters, &self->arena, &snapshot->shape);
+    parameters_bind(&self->parameters, &self->arena, &policy->shape);
     policy_actor_bind(&self->policy, &self->arena, &actor);
 }
 
 static bool policy_behaviour_check_trials(const struct trained_policy *trained, size_t trials,
                                           struct failure *failure)
 {
-    return trials <= trained->snapshot.shape.trial_max ||
+    return trials <= trained->policy.shape.trial_max ||
            failure_set(failure, EXIT_CODE_CONFIG,
                        "found %zu episodes in a group, expected at most %zu, the longest contexts "
                        "that the policy in %s was trained on; lower their number",
-                       trials, (size_t)trained->snapshot.shape.trial_max, trained->path);
+                       trials, (size_t)trained->policy.shape.trial_max, trained->path);
 }
 
 /* "policy runs/x/ckpt/step-9, target 17.6, noise 0.5, 0.2" */
@@ -134,7 +134,7 @@ void policy_behaviour_open(struct behaviour *behaviour, const struct env_spec *s
     trained_policy_load(&self->parameters, &self->trained);
     self->actor = policy_actor_of(&self->policy);
     self->action = memory_take(spec->action_dim, sizeof *self->action);
-    double best = self->trained.snapshot.target;
+    double best = self->trained.policy.target;
     self->target = options->target_scale * (options->target != 0.0 ? options->target : best);
     *behaviour = (struct behaviour){
         .self = self,

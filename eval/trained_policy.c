@@ -44,7 +44,7 @@ static bool read_state(struct trained_policy *trained, struct failure *failure)
         return false;
     }
     trained->step = state.step;
-    bool is_read = snapshot_get(&trained->snapshot, &state, failure);
+    bool is_read = policy_config_get(&trained->policy, &state, failure);
     checkpoint_state_close(&state);
     return is_read;
 }
@@ -68,8 +68,8 @@ void trained_policy_load(struct parameters *parameters, const struct trained_pol
 {
     struct failure failure = {0};
     if (comm_rank() == 0) {
-        const struct model_shape *shape = &trained->snapshot.shape;
-        struct tensor *tensors = snapshot_tensors(parameters->flat, "", shape);
+        const struct model_shape *shape = &trained->policy.shape;
+        struct tensor *tensors = policy_config_tensors(parameters->flat, "", shape);
         struct checkpoint_tensors expected = {
             .model = tensors,
             .model_count = parameters_entries(NULL, shape),
@@ -90,13 +90,13 @@ static bool refuse_task(const struct trained_policy *trained, const struct env_s
                        "task %s: found %zu %s, expected %s%zu, which the policy in %s was trained "
                        "on; choose a task like %s",
                        spec->task, found, what, relation, expected, trained->path,
-                       trained->snapshot.task);
+                       trained->policy.task);
 }
 
 bool trained_policy_check(const struct trained_policy *trained, const struct env_spec *spec,
                           struct failure *failure)
 {
-    const struct model_shape *shape = &trained->snapshot.shape;
+    const struct model_shape *shape = &trained->policy.shape;
     if (spec->observation_dim != shape->observation_dim) {
         return refuse_task(trained, spec, "observations", spec->observation_dim, "",
                            shape->observation_dim, failure);
@@ -109,9 +109,9 @@ bool trained_policy_check(const struct trained_policy *trained, const struct env
         return refuse_task(trained, spec, "steps in a trial", spec->steps_max, "at most ",
                            shape->time_max, failure);
     }
-    if (strcmp(spec->domain, trained->snapshot.domain) != 0) {
+    if (strcmp(spec->domain, trained->policy.domain) != 0) {
         log_warning("task %s is of domain %s, but the policy in %s was trained on domain %s",
-                    spec->task, spec->domain, trained->path, trained->snapshot.domain);
+                    spec->task, spec->domain, trained->path, trained->policy.domain);
     }
     return true;
 }

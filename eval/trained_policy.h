@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "base/file.h"
-#include "checkpoint/snapshot.h"
+#include "checkpoint/policy_config.h"
 #include "envs/env.h"
 #include "model/parameters.h"
 
@@ -17,7 +17,7 @@
 struct trained_policy {
     char path[FILE_PATH_MAX]; /* of the checkpoint folder */
     uint64_t step;            /* optimizer steps it was trained for */
-    struct snapshot snapshot;
+    struct policy_config policy;
 };
 
 /* Find the newest whole checkpoint of the run folder `run`, or verify the checkpoint folder

@@ -1,67 +1,67 @@
-/* chainring COMMAND: rank 0 reads what the user wants, all ranks do it. */
+/* chainring COMMAND: rank 0 reads the request, all ranks carry it out. */
 #include <stdio.h>
 
-#include "base/subnormal.h"
+#include "base/floating_point.h"
 #include "cli/command_line.h"
 #include "cli/commands.h"
 #include "comm/comm.h"
 #include "math/gemm.h"
 
-/* What rank 0 has read, for all ranks; plain data. */
-struct wish {
+/* What the user asked for, as rank 0 has read it; plain data. */
+struct request {
     struct command_line line;
     struct config config;
 };
 
-static void read_wish(struct wish *wish, int argc, char **argv)
+static void read_request(struct request *request, int argc, char **argv)
 {
     struct failure failure = {0};
     if (comm_rank() == 0) {
-        command_line_parse(&wish->line, &wish->config, argc, argv, &failure);
+        command_line_parse(&request->line, &request->config, argc, argv, &failure);
     }
     comm_agree(&failure);
-    comm_broadcast(wish, sizeof *wish);
+    comm_broadcast(request, sizeof *request);
 }
 
-static enum exit_code run(const struct wish *wish)
+static enum exit_code run_command(const struct request *request)
 {
-    const char *subject = wish->line.positional;
-    if (wish->line.action != COMMAND_ACTION_RUN) {
+    const char *subject = request->line.positional;
+    if (request->line.action != COMMAND_ACTION_RUN) {
         if (comm_rank() == 0) {
-            command_line_help(stdout, &wish->line);
+            command_line_help(stdout, &request->line);
         }
         return EXIT_CODE_DONE;
     }
-    switch (wish->line.command) {
+    switch (request->line.command) {
     case COMMAND_TRAIN:
-        return command_train(&wish->config, subject);
+        return command_train(&request->config, subject);
     case COMMAND_EVAL:
-        return command_eval(&wish->config, subject);
+        return command_eval(&request->config, subject);
     case COMMAND_COLLECT:
-        return command_collect(&wish->config, subject);
+        return command_collect(&request->config, subject);
     case COMMAND_CONVERT:
-        return command_convert(&wish->config, subject);
+        return command_convert(&request->config, subject);
     case COMMAND_INSPECT:
-        return command_inspect(&wish->config, subject);
+        return command_inspect(&request->config, subject);
     case COMMAND_BENCH:
-        return command_bench(&wish->config, subject);
+        return command_bench(&request->config, subject);
     case COMMAND_RENDER:
-        return command_render(&wish->config, subject);
+        return command_render(&request->config, subject);
     case COMMANDS:
         break;
     }
-    invariant(wish->line.command < COMMANDS);
+    invariant(request->line.command < COMMANDS);
     return EXIT_CODE_BUG;
 }
 
 int main(int argc, char **argv)
 {
-    static struct wish wish;
+    static struct request request;
     gemm_choose_core(argv);
     subnormal_flush();
     comm_start(&argc, &argv);
-    read_wish(&wish, argc, argv);
-    enum exit_code code = run(&wish);
+    read_request(&request, argc, argv);
+    enum exit_code code = run_command(&request);
     comm_stop();
     return (int)code;
 }

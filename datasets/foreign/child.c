@@ -174,7 +174,7 @@ static void forget_handlers(void)
 static void become_child(struct source *source, int socket)
 {
     forget_handlers();
-    fatal_set_hand_over(say_last_words, source);
+    fatal_set_thread_handler(say_last_words, source);
     int silence = open("/dev/null", O_RDWR);
     dup2(silence, STDIN_FILENO);
     dup2(silence, STDOUT_FILENO);
@@ -483,7 +483,7 @@ static _Noreturn void do_work(bool (*work)(void *self, struct failure *failure),
     struct failure failure = {0};
     forget_handlers();
     signal(SIGXFSZ, SIG_IGN); /* a file too large is an error like a full disk */
-    fatal_set_hand_over(write_last_words, NULL);
+    fatal_set_thread_handler(write_last_words, NULL);
     work(self, &failure);
     write_last_words(NULL, &failure);
     _exit(EXIT_CODE_DONE);

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/finite.h"
+#include "base/floating_point.h"
 
 /* --- Numbers that are not --------------------------------------------------------------------- */
 

@@ -14,11 +14,11 @@ static void terminate_process(int code)
 static void (*terminate_hook)(int code) = terminate_process;
 static int own_rank = -1;
 
-/* Where the calling thread's last words go; unset in the thread that speaks for the rank. */
+/* Takes the failures of the calling thread; unset in the thread that speaks for the rank. */
 static _Thread_local struct {
     void (*call)(void *self, const struct failure *failure);
     void *self;
-} hand_over;
+} thread_handler;
 
 void fatal_set_terminate(void (*terminate)(int code))
 {
@@ -30,10 +30,10 @@ void fatal_set_rank(int rank)
     own_rank = rank;
 }
 
-void fatal_set_hand_over(void (*call)(void *self, const struct failure *failure), void *self)
+void fatal_set_thread_handler(void (*call)(void *self, const struct failure *failure), void *self)
 {
-    hand_over.call = call;
-    hand_over.self = self;
+    thread_handler.call = call;
+    thread_handler.self = self;
 }
 
 bool failure_set(struct failure *failure, enum exit_code code, const char *format, ...)
@@ -50,10 +50,10 @@ bool failure_set(struct failure *failure, enum exit_code code, const char *forma
 }
 
 /* One write(2) for the whole line, so that lines of several ranks never mix. */
-static _Noreturn void end_with(const struct failure *failure)
+static _Noreturn void end_rank(const struct failure *failure)
 {
-    if (hand_over.call) {
-        hand_over.call(hand_over.self, failure);
+    if (thread_handler.call) {
+        thread_handler.call(thread_handler.self, failure);
     }
     char line[1200];
     int length = own_rank < 0 ? snprintf(line, sizeof line - 1, "chainring: %s", failure->text)
@@ -80,13 +80,13 @@ void fatal(enum exit_code code, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(failure.text, sizeof failure.text, format, arguments);
     va_end(arguments);
-    end_with(&failure);
+    end_rank(&failure);
 }
 
 void fatal_if_failed(const struct failure *failure)
 {
     if (failure->code != EXIT_CODE_DONE) {
-        end_with(failure);
+        end_rank(failure);
     }
 }
 

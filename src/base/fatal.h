@@ -1,10 +1,10 @@
-/* The last words of a rank.
+/* How a rank ends when something is wrong.
  *
  * fatal() says that the world is wrong (a file, a configuration, a NaN), invariant() that this
  * program is wrong. Both print ONE line with one write and end every rank through the terminate
- * hook; threads that help one (base/workers.h) leave that to it. A struct failure carries such a
- * line upward where a caller may still choose, or where all ranks must first agree (comm_agree).
- * This module does not know MPI. */
+ * hook; a thread of base/workers.h gives its failure to the thread that it works for. A struct
+ * failure carries such a line upward where a caller may still choose, or where all ranks must first
+ * agree (comm_agree). This module does not know MPI. */
 #ifndef CHAINRING_BASE_FATAL_H
 #define CHAINRING_BASE_FATAL_H
 
@@ -39,16 +39,16 @@ bool failure_set(struct failure *failure, enum exit_code code, const char *forma
 _Noreturn void fatal(enum exit_code code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Act on a failure that nobody has chosen to survive; returns when there is none. Local. */
+/* The same for a failure, if there is one. Local. */
 void fatal_if_failed(const struct failure *failure);
 
 /* How a rank ends and what it calls itself; comm sets both. `rank` < 0: not part of a job. */
 void fatal_set_terminate(void (*terminate)(int code));
 void fatal_set_rank(int rank);
 
-/* Let the calling thread hand its last words to whoever waits for it, instead of ending the rank:
- * `call` gets `self` and them, and must not return. For the life of the thread. */
-void fatal_set_hand_over(void (*call)(void *self, const struct failure *failure), void *self);
+/* What is fatal in the calling thread goes to `call` instead of ending the rank. `call` gets `self`
+ * and the failure, and must not return. For the life of the thread. */
+void fatal_set_thread_handler(void (*call)(void *self, const struct failure *failure), void *self);
 
 _Noreturn void fatal_invariant(const char *expression, const char *file, int line);
 

@@ -85,7 +85,7 @@ bool file_writer_open(struct file_writer *writer, const char *path, struct failu
         !concatenate(writer->temporary, path, ".tmp", "", failure)) {
         return false;
     }
-    /* O_EXCL: never write through a link that somebody has put there. */
+    /* O_EXCL: never write through a link. */
     (void)unlink(writer->temporary);
     writer->descriptor =
         open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
@@ -159,7 +159,7 @@ bool file_write_text(const char *path, const char *text, struct failure *failure
 bool file_reader_open(struct file_reader *reader, const char *path, struct failure *failure)
 {
     *reader = (struct file_reader){.path = path};
-    /* O_NONBLOCK: opening a pipe must not wait for somebody who writes into it. */
+    /* O_NONBLOCK: opening a pipe must not wait for a writer. */
     reader->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (reader->descriptor < 0) {
         return failure_set(failure, EXIT_CODE_NO_INPUT, "%s: cannot be opened (%s)", path,
@@ -283,7 +283,7 @@ bool file_make_parent(const char *path, struct failure *failure)
     return file_make_folder(folder, failure);
 }
 
-/* Let two folders change names in steps, for file systems that cannot do it in one. */
+/* Exchange two folders in steps, for file systems that cannot do it in one. */
 static bool exchange_in_steps(const char *from, const char *to, struct failure *failure)
 {
     char aside[FILE_PATH_MAX];
@@ -375,7 +375,7 @@ bool file_remove_beginning(const char *folder, const char *prefix, struct failur
 }
 
 /* Read `text` as a number written in the one usual way: digits only, no zeros in front. */
-static bool parse_number(uint64_t *number, const char *text)
+static bool parse_plain_number(uint64_t *number, const char *text)
 {
     if (text[0] < '0' || text[0] > '9' || (text[0] == '0' && text[1])) {
         return false;
@@ -386,7 +386,7 @@ static bool parse_number(uint64_t *number, const char *text)
     return *end == '\0' && errno == 0;
 }
 
-static int compare_numbers(const void *left, const void *right)
+static int compare_uint64(const void *left, const void *right)
 {
     uint64_t a = *(const uint64_t *)left;
     uint64_t b = *(const uint64_t *)right;
@@ -407,7 +407,7 @@ bool file_list_numbered(uint64_t **numbers, size_t *count, const char *folder, c
     while ((entry = readdir(stream)) != NULL) {
         uint64_t number;
         if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
-            parse_number(&number, entry->d_name + strlen(prefix))) {
+            parse_plain_number(&number, entry->d_name + strlen(prefix))) {
             *numbers = memory_grow(*numbers, *count, *count + 1, sizeof **numbers);
             (*numbers)[(*count)++] = number;
         }
@@ -420,7 +420,7 @@ bool file_list_numbered(uint64_t **numbers, size_t *count, const char *folder, c
         *numbers = NULL;
         *count = 0;
     } else if (*count > 0) {
-        qsort(*numbers, *count, sizeof **numbers, compare_numbers);
+        qsort(*numbers, *count, sizeof **numbers, compare_uint64);
     }
     return is_whole;
 }

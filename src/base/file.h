@@ -77,12 +77,12 @@ bool file_make_parent(const char *path, struct failure *failure);
 bool file_sync_folder(const char *path, struct failure *failure);
 
 /* Give the folder `from` the name `to` and sync the folder above. Where `to` exists the two
- * change names, in one step if the file system can do that: `from` is then the old folder, for the
+ * are exchanged, in one step if the file system can do that: `from` is then the old folder, for the
  * caller to remove. Both must stand in the same folder. */
 bool file_rename_folder(const char *from, const char *to, struct failure *failure);
 
-/* Remove a file, a link (not what it points to) or a folder with all that is in it. One that is not
- * there is fine. */
+/* Remove a file, a link (not what it points to) or a folder with all that is in it. A path
+ * that does not exist is no failure. */
 bool file_remove_tree(const char *path, struct failure *failure);
 
 /* The same for every entry of `folder` whose name begins with `prefix`. */

@@ -58,7 +58,7 @@ static void write_to_file(const char *text)
     fflush(log_file);
 }
 
-static void say(const char *text)
+static void log_text(const char *text)
 {
     if (!speaking) {
         return;
@@ -77,7 +77,7 @@ void log_line(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    say(text);
+    log_text(text);
 }
 
 void log_warning(const char *format, ...)
@@ -88,7 +88,7 @@ void log_warning(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text + start, sizeof text - start, format, arguments);
     va_end(arguments);
-    say(text);
+    log_text(text);
 }
 
 struct progress progress_begin(const char *label, size_t done, size_t total)
@@ -131,5 +131,5 @@ void progress_show(struct progress *progress, size_t done, const char *detail)
         line_open = true;
         return;
     }
-    say(text);
+    log_text(text);
 }

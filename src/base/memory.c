@@ -28,7 +28,7 @@ size_t memory_taken(void)
     return atomic_load_explicit(&taken, memory_order_relaxed);
 }
 
-static void *take(size_t alignment, size_t bytes)
+static void *take_block(size_t alignment, size_t bytes)
 {
     atomic_fetch_add_explicit(&taken, 1, memory_order_relaxed);
     return aligned_alloc(alignment, bytes);
@@ -37,7 +37,7 @@ static void *take(size_t alignment, size_t bytes)
 void *memory_take(size_t count, size_t item_size)
 {
     size_t bytes = round_up(product(count, item_size) + 1, ALIGNMENT);
-    void *block = take(ALIGNMENT, bytes);
+    void *block = take_block(ALIGNMENT, bytes);
     if (!block) {
         fatal(EXIT_CODE_SYSTEM, "out of memory: the system refused %zu bytes", bytes);
     }
@@ -61,13 +61,13 @@ void *memory_grow(void *block, size_t old_count, size_t count, size_t item_size)
     return grown;
 }
 
-void *memory_reserve(void *block, size_t *room, size_t bytes)
+void *memory_reserve(void *block, size_t *capacity, size_t bytes)
 {
-    if (block && bytes <= *room) {
+    if (block && bytes <= *capacity) {
         return block;
     }
     memory_free(block);
-    *room = bytes;
+    *capacity = bytes;
     return memory_take(bytes, 1);
 }
 
@@ -91,7 +91,7 @@ char *memory_copy_text(const char *text)
 void arena_open(struct arena *arena, size_t bytes)
 {
     size_t capacity = round_up(bytes + 1, huge_page);
-    void *base = take(huge_page, capacity);
+    void *base = take_block(huge_page, capacity);
     if (!base) {
         fatal(EXIT_CODE_SYSTEM,
               "out of memory: the system refused %zu MiB; use a smaller model, fewer or shorter "

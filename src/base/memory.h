@@ -15,15 +15,16 @@
 void *memory_take(size_t count, size_t item_size);
 void memory_free(void *block);
 
-/* How many blocks and arenas all threads have taken so far, for those who promise to take none. */
+/* How many blocks and arenas all threads have taken so far: code that promises to take none can
+ * check that. */
 size_t memory_taken(void);
 
 /* A block grown to count items, its first old_count items kept and the rest zeroed. */
 void *memory_grow(void *block, size_t old_count, size_t count, size_t item_size);
 
-/* A block that has room for `bytes`: `block` where its *room suffices, else another in its place,
- * whose contents are zero. For a buffer that is used again and again. */
-void *memory_reserve(void *block, size_t *room, size_t bytes);
+/* A block of at least `bytes`: `block` itself where its *capacity suffices, else a new one in its
+ * place, zeroed. For a buffer that is used again and again. */
+void *memory_reserve(void *block, size_t *capacity, size_t bytes);
 
 /* Ask for large pages under memory that has not been touched yet: they spare address translation. A
  * system that refuses is only slower. Local. */
@@ -51,7 +52,7 @@ void *arena_take(struct arena *arena, size_t count, size_t item_size);
 /* Memory that a binding takes from somewhere else, so that what it needs in all is known. */
 void arena_count_elsewhere(struct arena *arena, size_t count, size_t item_size);
 
-/* Whatever was taken after a mark is given back by releasing to it. */
+/* Release what was taken after the mark. */
 size_t arena_mark(const struct arena *arena);
 void arena_release(struct arena *arena, size_t mark);
 

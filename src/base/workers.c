@@ -1,56 +1,58 @@
 #include "base/workers.h"
 
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/floating_point.h"
 #include "base/memory.h"
-#include "base/subnormal.h"
-#include "base/thread.h"
 
-/* Waking a thread takes tens of microseconds; where work follows work, asking a while for the next
- * spares it, and each time others are let go first. */
-enum { ASK_BEFORE_SLEEP = 64 };
+/* Waking a thread takes tens of microseconds, so one that waits first looks again this many times
+ * and lets others run in between. */
+enum { YIELDS_BEFORE_SLEEP = 64 };
 
-/* A thread and its own share of the items. Work after work it begins with the same ones, whose
- * memory its core still holds; then it helps the others with theirs. */
-struct lane {
+/* A thread and its queue of items. It takes the items of its own queue first, the same ones every
+ * time, whose memory its core still holds; then it takes from the others' queues. */
+struct queue {
     struct workers *workers;
     pthread_t thread;
-    atomic_size_t next; /* of the share, not taken yet */
+    atomic_size_t next; /* item that nobody has taken */
     size_t end;
-    char apart[64]; /* lanes do not disturb one another's cache lines */
+    char padding[64]; /* queues do not share cache lines */
 };
 
 struct workers {
-    size_t count;       /* threads that run, the opening one included */
-    struct lane *lanes; /* (count): the opening thread's first */
+    size_t count;         /* threads that run, the opening one included */
+    struct queue *queues; /* (count): the opening thread's first */
 
-    /* The work at hand; it stays as it is while it is open or any thread is inside. */
+    /* The current work; unchanged while it is open or any thread is inside. */
     workers_call *work;
     void *self;
-    atomic_size_t round;  /* how many works have begun */
+    atomic_size_t round;  /* works begun so far */
     atomic_bool is_open;  /* may be joined: a thread that wakes too late is not waited for */
-    atomic_size_t inside; /* other threads that are at it, or are finding out that it is over */
+    atomic_size_t inside; /* other threads that work on it, or are about to see that it is closed */
 
-    /* Who sleeps says so first and then looks once more; who has news looks for sleepers after
-     * that. So neither misses the other, and where nobody sleeps no lock is taken. */
+    /* A thread counts itself as a sleeper before it looks for work a last time; a thread that
+     * brings work looks for sleepers afterwards. So none sleeps through it, and where none sleeps
+     * no lock is taken. */
     pthread_mutex_t mutex;
-    pthread_cond_t has_work, is_left;
+    pthread_cond_t work_opened, is_left;
     atomic_size_t sleepers; /* of the other threads */
     atomic_bool is_waiting; /* the opening thread sleeps */
     atomic_bool is_closing;
     struct failure failure; /* the first of the other threads', under the mutex */
-    atomic_bool has_failed; /* it is there */
+    atomic_bool has_failed; /* `failure` is set */
 };
 
 static void take_items(struct workers *workers, size_t own)
 {
     for (size_t i = 0; i < workers->count; i++) {
-        struct lane *lane = &workers->lanes[(own + i) % workers->count];
+        struct queue *queue = &workers->queues[(own + i) % workers->count];
         size_t item;
-        while ((item = atomic_fetch_add(&lane->next, 1)) < lane->end) {
+        while ((item = atomic_fetch_add(&queue->next, 1)) < queue->end) {
             workers->work(workers->self, item, own);
         }
     }
@@ -58,8 +60,8 @@ static void take_items(struct workers *workers, size_t own)
 
 /* --- The other threads ------------------------------------------------------------------------ */
 
-/* The opening thread acts on it; this one is at its end. */
-static void hand_over(void *self, const struct failure *failure)
+/* The opening thread acts on the failure; this thread does nothing more. */
+static void report_to_opener(void *self, const struct failure *failure)
 {
     struct workers *workers = self;
     pthread_mutex_lock(&workers->mutex);
@@ -72,31 +74,31 @@ static void hand_over(void *self, const struct failure *failure)
     }
 }
 
-/* Is there something to do for a thread that has seen `round` works? */
-static bool has_news(struct workers *workers, size_t round)
+/* Is there something to do for a thread that took part in work number `round` last? */
+static bool has_work(struct workers *workers, size_t round)
 {
     return atomic_load(&workers->is_closing) ||
            (atomic_load(&workers->is_open) && atomic_load(&workers->round) != round);
 }
 
-static void wait_for_news(struct workers *workers, size_t round)
+static void wait_for_work(struct workers *workers, size_t round)
 {
-    for (size_t i = 0; i < ASK_BEFORE_SLEEP; i++) {
-        if (has_news(workers, round)) {
+    for (size_t i = 0; i < YIELDS_BEFORE_SLEEP; i++) {
+        if (has_work(workers, round)) {
             return;
         }
         sched_yield();
     }
     pthread_mutex_lock(&workers->mutex);
     atomic_fetch_add(&workers->sleepers, 1);
-    while (!has_news(workers, round)) {
-        pthread_cond_wait(&workers->has_work, &workers->mutex);
+    while (!has_work(workers, round)) {
+        pthread_cond_wait(&workers->work_opened, &workers->mutex);
     }
     atomic_fetch_sub(&workers->sleepers, 1);
     pthread_mutex_unlock(&workers->mutex);
 }
 
-static void leave(struct workers *workers)
+static void leave_work(struct workers *workers)
 {
     if (atomic_fetch_sub(&workers->inside, 1) == 1 && atomic_load(&workers->is_waiting)) {
         pthread_mutex_lock(&workers->mutex);
@@ -105,36 +107,48 @@ static void leave(struct workers *workers)
     }
 }
 
-static void *serve(void *self)
+static void *worker_main(void *self)
 {
-    const struct lane *lane = self;
-    struct workers *workers = lane->workers;
+    const struct queue *queue = self;
+    struct workers *workers = queue->workers;
     size_t round = 0;
     subnormal_flush();
-    fatal_set_hand_over(hand_over, workers);
+    fatal_set_thread_handler(report_to_opener, workers);
     for (;;) {
-        wait_for_news(workers, round);
+        wait_for_work(workers, round);
         if (atomic_load(&workers->is_closing)) {
             return NULL;
         }
         atomic_fetch_add(&workers->inside, 1);
         if (atomic_load(&workers->is_open)) {
             round = atomic_load(&workers->round);
-            take_items(workers, (size_t)(lane - workers->lanes));
+            take_items(workers, (size_t)(queue - workers->queues));
         }
-        leave(workers);
+        leave_work(workers);
     }
 }
 
 /* --- The opening thread ----------------------------------------------------------------------- */
 
-static bool start(struct workers *workers, size_t count, struct failure *failure)
+/* All signals are blocked in the new thread: they are for the thread that started the program.
+ * Returns 0 or the system's error number. */
+static int start_thread(struct queue *queue)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&queue->thread, NULL, worker_main, queue);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
+static bool start_threads(struct workers *workers, size_t count, struct failure *failure)
 {
     int error = 0;
     for (workers->count = 1; workers->count < count; workers->count++) {
-        struct lane *lane = &workers->lanes[workers->count];
-        lane->workers = workers;
-        error = thread_start(&lane->thread, serve, lane);
+        struct queue *queue = &workers->queues[workers->count];
+        queue->workers = workers;
+        error = start_thread(queue);
         if (error != 0) {
             break;
         }
@@ -149,11 +163,11 @@ struct workers *workers_open(size_t count, struct failure *failure)
 {
     invariant(count > 0);
     struct workers *workers = memory_take(1, sizeof *workers);
-    workers->lanes = memory_take(count, sizeof *workers->lanes);
+    workers->queues = memory_take(count, sizeof *workers->queues);
     pthread_mutex_init(&workers->mutex, NULL);
-    pthread_cond_init(&workers->has_work, NULL);
+    pthread_cond_init(&workers->work_opened, NULL);
     pthread_cond_init(&workers->is_left, NULL);
-    if (!start(workers, count, failure)) {
+    if (!start_threads(workers, count, failure)) {
         workers_close(workers);
         return NULL;
     }
@@ -167,15 +181,15 @@ void workers_close(struct workers *workers)
     }
     pthread_mutex_lock(&workers->mutex);
     atomic_store(&workers->is_closing, true);
-    pthread_cond_broadcast(&workers->has_work);
+    pthread_cond_broadcast(&workers->work_opened);
     pthread_mutex_unlock(&workers->mutex);
     for (size_t i = 1; i < workers->count; i++) {
-        pthread_join(workers->lanes[i].thread, NULL);
+        pthread_join(workers->queues[i].thread, NULL);
     }
     pthread_cond_destroy(&workers->is_left);
-    pthread_cond_destroy(&workers->has_work);
+    pthread_cond_destroy(&workers->work_opened);
     pthread_mutex_destroy(&workers->mutex);
-    memory_free(workers->lanes);
+    memory_free(workers->queues);
     memory_free(workers);
 }
 
@@ -185,16 +199,16 @@ static void open_work(struct workers *workers)
     atomic_store(&workers->is_open, true);
     if (atomic_load(&workers->sleepers) > 0) {
         pthread_mutex_lock(&workers->mutex);
-        pthread_cond_broadcast(&workers->has_work);
+        pthread_cond_broadcast(&workers->work_opened);
         pthread_mutex_unlock(&workers->mutex);
     }
 }
 
-/* All items are taken: nobody joins any more, and those inside finish what they have. */
-static void end_work(struct workers *workers)
+/* All items are taken: no thread joins any more; wait for those inside. */
+static void close_work(struct workers *workers)
 {
     atomic_store(&workers->is_open, false);
-    for (size_t i = 0; i < ASK_BEFORE_SLEEP; i++) {
+    for (size_t i = 0; i < YIELDS_BEFORE_SLEEP; i++) {
         if (atomic_load(&workers->inside) == 0) {
             return;
         }
@@ -210,8 +224,8 @@ static void end_work(struct workers *workers)
     fatal_if_failed(&workers->failure);
 }
 
-/* The lanes have their shares. */
-static void run(struct workers *workers, bool is_shared, workers_call *work, void *self)
+/* Work on what is in the queues until all of it is done. */
+static void run_queues(struct workers *workers, bool is_shared, workers_call *work, void *self)
 {
     workers->work = work;
     workers->self = self;
@@ -220,7 +234,7 @@ static void run(struct workers *workers, bool is_shared, workers_call *work, voi
     }
     take_items(workers, 0);
     if (is_shared) {
-        end_work(workers);
+        close_work(workers);
     }
 }
 
@@ -229,33 +243,34 @@ static bool is_shared(const struct workers *workers, size_t items)
     return workers->count > 1 && items > 1;
 }
 
-static void give_share(struct lane *lane, size_t first, size_t end)
+static void fill_queue(struct queue *queue, size_t first, size_t end)
 {
-    atomic_store(&lane->next, first);
-    lane->end = end;
+    atomic_store(&queue->next, first);
+    queue->end = end;
 }
 
 void workers_run(struct workers *workers, size_t items, workers_call *work, void *self)
 {
-    size_t sharers = is_shared(workers, items) ? workers->count : 1;
-    for (size_t i = 0; i < sharers; i++) {
-        give_share(&workers->lanes[i], items * i / sharers, items * (i + 1) / sharers);
+    size_t threads = is_shared(workers, items) ? workers->count : 1;
+    for (size_t i = 0; i < threads; i++) {
+        fill_queue(&workers->queues[i], items * i / threads, items * (i + 1) / threads);
     }
-    run(workers, sharers > 1, work, self);
+    run_queues(workers, threads > 1, work, self);
 }
 
 void workers_run_in_order(struct workers *workers, size_t items, workers_call *work, void *self)
 {
-    give_share(&workers->lanes[0], 0, items);
+    fill_queue(&workers->queues[0], 0, items);
     for (size_t i = 1; i < workers->count; i++) {
-        give_share(&workers->lanes[i], 0, 0);
+        fill_queue(&workers->queues[i], 0, 0);
     }
-    run(workers, is_shared(workers, items), work, self);
+    run_queues(workers, is_shared(workers, items), work, self);
 }
 
-void workers_await(struct workers *workers, size_t thread, const atomic_size_t *turn, size_t wanted)
+void workers_await(struct workers *workers, size_t thread, const atomic_size_t *ticket,
+                   size_t wanted)
 {
-    while (atomic_load(turn) != wanted) {
+    while (atomic_load(ticket) != wanted) {
         if (thread == 0 && atomic_load(&workers->has_failed)) {
             fatal_if_failed(&workers->failure);
         }

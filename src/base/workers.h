@@ -1,9 +1,9 @@
-/* Threads of this rank that share the items of one piece of work after another.
+/* A pool of this rank's threads: parallel loops over items.
  *
- * They are started once and sleep in between. The thread that asks for work takes part in it and
- * goes on when all of it is done, so that from outside nothing runs in parallel; which thread does
- * which item is left to chance. What is fatal in a thread becomes the last words of the one that
- * asked: a rank speaks with one voice, and only its first thread meets MPI. */
+ * The threads are started once and sleep between loops. The thread that calls a loop takes part in
+ * it and returns when all of it is done; which thread does which item is not fixed. What is fatal
+ * in another thread is reported by the caller's: only a rank's first thread uses MPI, and a rank
+ * prints one line. */
 #ifndef CHAINRING_BASE_WORKERS_H
 #define CHAINRING_BASE_WORKERS_H
 
@@ -20,7 +20,7 @@ struct workers;
 struct workers *workers_open(size_t count, struct failure *failure);
 void workers_close(struct workers *workers);
 
-/* `thread` is the number of the one that calls, below workers_count; 0: the opening one. */
+/* `thread`: the number of the calling thread, below workers_count; 0: the opening one. */
 typedef void workers_call(void *self, size_t item, size_t thread);
 
 /* Call work(self, item, thread) once for each item below `items`, in any order, in any of the
@@ -32,9 +32,9 @@ void workers_run(struct workers *workers, size_t items, workers_call *work, void
  * for what they do. */
 void workers_run_in_order(struct workers *workers, size_t items, workers_call *work, void *self);
 
-/* Within a call of workers_run_in_order: return when a call for an earlier item has set `turn` to
+/* Within a call of workers_run_in_order: return when a call for an earlier item has set `ticket` to
  * `wanted`, and see what it wrote before. */
-void workers_await(struct workers *workers, size_t thread, const atomic_size_t *turn,
+void workers_await(struct workers *workers, size_t thread, const atomic_size_t *ticket,
                    size_t wanted);
 
 size_t workers_count(const struct workers *workers);

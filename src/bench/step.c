@@ -19,15 +19,15 @@ static void subtract_parts(double parts[TRANSFORMER_PARTS], const struct transfo
     }
 }
 
-/* One step that all ranks begin together; what its ledger does not know is other. */
+/* One step that all ranks begin together; what its timer does not know is other. */
 static double time_step(struct bench_step *result, struct learner *learner, uint64_t number)
 {
     comm_barrier();
     double begun = clock_seconds();
     struct learner_step step = learner_step(learner, number);
     double seconds = clock_seconds() - begun;
-    step.ledger.seconds[LEDGER_OTHER] += seconds - ledger_total(&step.ledger);
-    ledger_add(&result->ledger, &step.ledger);
+    step.timer.seconds[STEP_TIMER_OTHER] += seconds - step_timer_total(&step.timer);
+    step_timer_add(&result->timer, &step.timer);
     result->flops = step.flops;
     return seconds;
 }
@@ -38,7 +38,7 @@ static void time_steps(struct bench_step *result, struct learner *learner, struc
     size_t repeats = result->options.repeats;
     double *seconds = memory_take(repeats, sizeof *seconds);
     time_step(result, learner, 1);
-    result->ledger = (struct ledger){.since = 0.0};
+    result->timer = (struct step_timer){.since = 0.0};
     subtract_parts(result->parts, &learner->transformer);
     for (size_t i = 0; i < repeats; i++) {
         ceiling_raise(ceiling);

@@ -33,7 +33,7 @@ struct bench_step {
     double flops;  /* of the model in a step, nothing counted twice that is computed again */
     double multiply_add, gemm;       /* floating-point operations per second of one rank */
     struct bench_timing timing;      /* of a step */
-    struct ledger ledger;            /* where the time of all repeats went, mean over the ranks */
+    struct step_timer timer;         /* where the time of all repeats went, mean over the ranks */
     double parts[TRANSFORMER_PARTS]; /* seconds of all repeats, mean over the ranks */
     /* Bytes of the rank that needs most. */
     struct footprint footprint;

@@ -38,7 +38,7 @@ static void print_seconds(FILE *stream, const char *what, const struct bench_ste
 {
     double mean = seconds / (double)result->options.repeats;
     fprintf(stream, "%-26s %10.2f %9.1f%%\n", what, 1e3 * mean,
-            100.0 * seconds / ledger_total(&result->ledger));
+            100.0 * seconds / step_timer_total(&result->timer));
 }
 
 static void print_times(FILE *stream, const struct bench_step *result)
@@ -62,8 +62,8 @@ static void print_times(FILE *stream, const struct bench_step *result)
 static void print_shares(FILE *stream, const struct bench_step *result)
 {
     fprintf(stream, "%-26s %10s %10s\n", "where the time goes", "ms", "share");
-    for (enum ledger_part part = 0; part < LEDGER_PARTS; part++) {
-        print_seconds(stream, ledger_words(part), result, result->ledger.seconds[part]);
+    for (enum step_timer_part part = 0; part < STEP_TIMER_PARTS; part++) {
+        print_seconds(stream, step_timer_words(part), result, result->timer.seconds[part]);
     }
     fprintf(stream, "\n%-26s %10s %10s\n", "forward and backward", "ms", "share");
     for (enum transformer_part part = 0; part < TRANSFORMER_PARTS; part++) {
@@ -131,8 +131,8 @@ void bench_step_print_json(FILE *stream, const struct bench_step *result)
             attention_kernel_name(result->options.learner.kernel), result->options.repeats,
             gemm_core_name(), result->flops, result->timing.best, result->timing.median,
             result->multiply_add, result->gemm);
-    for (enum ledger_part part = 0; part < LEDGER_PARTS; part++) {
-        print_json_seconds(stream, ledger_key(part), result, result->ledger.seconds[part]);
+    for (enum step_timer_part part = 0; part < STEP_TIMER_PARTS; part++) {
+        print_json_seconds(stream, step_timer_key(part), result, result->timer.seconds[part]);
     }
     for (enum transformer_part part = 0; part < TRANSFORMER_PARTS; part++) {
         print_json_seconds(stream, parts[part].key, result, result->parts[part]);

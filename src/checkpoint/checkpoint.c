@@ -10,7 +10,6 @@
 #include "base/memory.h"
 #include "checkpoint/manifest.h"
 #include "checkpoint/safetensors.h"
-#include "checkpoint/state_file.h"
 
 enum checkpoint_part { PART_MODEL, PART_OPTIMIZER, PART_STATE, PART_COUNT };
 
@@ -48,12 +47,12 @@ static bool write_parts(const char *folder, const struct checkpoint_tensors *ten
                              tensors->model_count, failure) &&
            safetensors_write(&written[PART_OPTIMIZER].digest, paths[PART_OPTIMIZER],
                              tensors->optimizer, tensors->optimizer_count, failure) &&
-           state_file_write(&written[PART_STATE].digest, paths[PART_STATE], state, failure) &&
+           checkpoint_state_write(&written[PART_STATE].digest, paths[PART_STATE], state, failure) &&
            manifest_write(folder, state->step, written, PART_COUNT, failure) &&
            manifest_verify(folder, state->step, parts, PART_COUNT, failure);
 }
 
-/* Take one checkpoint away; its name goes first, so that it is never there in part. */
+/* Renamed before it is removed, so that no part of it is ever left under its name. */
 static bool remove_step(const char *folder, uint64_t step, struct failure *failure)
 {
     char path[FILE_PATH_MAX];
@@ -98,7 +97,7 @@ bool checkpoint_write(const char *run, const struct checkpoint_tensors *tensors,
     bool is_written = file_make_folder(temporary, failure) &&
                       write_parts(temporary, tensors, state, failure) &&
                       file_rename_folder(temporary, path, failure);
-    /* After a success this is what the new checkpoint has replaced, if anything. */
+    /* After a success this is the checkpoint that was replaced, if there was one. */
     struct failure problem = {0};
     if (!file_remove_tree(temporary, &problem)) {
         log_warning("%s; it is no checkpoint and can be removed", problem.text);
@@ -121,19 +120,27 @@ enum checkpoint_found checkpoint_find_newest(char *path, uint64_t *step, const c
         !file_list_numbered(&steps, &count, folder, step_prefix, failure)) {
         return CHECKPOINT_REFUSED;
     }
+    struct failure version = {0}; /* of the newest checkpoint of another version */
     enum checkpoint_found found = count > 0 ? CHECKPOINT_REFUSED : CHECKPOINT_NONE;
     for (size_t i = count; i > 0 && found != CHECKPOINT_FOUND; i--) {
         struct failure problem = {0};
         *step = steps[i - 1];
         if (step_path(path, folder, "", *step, &problem) &&
-            manifest_verify(path, *step, parts, PART_COUNT, &problem)) {
+            !manifest_check_version(path, &version)) {
+            continue;
+        }
+        if (manifest_verify(path, *step, parts, PART_COUNT, &problem)) {
             found = CHECKPOINT_FOUND;
         } else {
             log_warning("%s; this checkpoint is not used", problem.text);
         }
     }
     memory_free(steps);
-    if (found == CHECKPOINT_REFUSED) {
+    if (found == CHECKPOINT_FOUND && version.code != EXIT_CODE_DONE) {
+        log_warning("%s; this checkpoint is not used", version.text);
+    } else if (version.code != EXIT_CODE_DONE) {
+        *failure = version;
+    } else if (found == CHECKPOINT_REFUSED) {
         failure_set(failure, EXIT_CODE_DATA,
                     "%s: found %zu damaged checkpoints and no whole one, expected one; bring one "
                     "back or use a new run name",
@@ -179,7 +186,7 @@ bool checkpoint_load_state(struct checkpoint_state *state, const char *path,
     char file[FILE_PATH_MAX];
     checkpoint_state_open(state);
     return file_join(file, path, parts[PART_STATE].name, failure) &&
-           state_file_read(state, file, failure);
+           checkpoint_state_read(state, file, failure);
 }
 
 bool checkpoint_load_tensors(const struct checkpoint_tensors *tensors, const char *path,

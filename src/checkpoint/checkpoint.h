@@ -36,7 +36,8 @@ bool checkpoint_write(const char *run, const struct checkpoint_tensors *tensors,
 enum checkpoint_found {
     CHECKPOINT_FOUND,
     CHECKPOINT_NONE,   /* there are no checkpoints: begin at step 0 */
-    CHECKPOINT_REFUSED /* there are some, but none is whole: see the failure (EXIT_CODE_DATA) */
+    CHECKPOINT_REFUSED /* there are some, but none is whole and of this version: see the failure
+                          (EXIT_CODE_DATA) */
 };
 
 /* The newest whole checkpoint of a run: its folder into `path` (FILE_PATH_MAX characters) and its

@@ -1,7 +1,8 @@
 /* What a checkpoint knows besides its tensors: plain numbers and texts under names.
  *
  * The trainer puts in what it needs to go on (scaling of the data, statistics, a digest of its
- * configuration) and gets the same bits back. Stored as state.json, readable by anybody. This
+ * configuration) and gets the same bits back. Stored as state.json: numbers are written so that the
+ * same doubles come back; those that JSON does not have are the texts "nan", "inf" and "-inf". This
  * module does not know what the names mean. Everything is local. */
 #ifndef CHAINRING_CHECKPOINT_CHECKPOINT_STATE_H
 #define CHAINRING_CHECKPOINT_CHECKPOINT_STATE_H
@@ -12,6 +13,7 @@
 
 #include "base/fatal.h"
 #include "base/file.h"
+#include "checkpoint/digest.h"
 
 enum { CHECKPOINT_NAME_MAX = 64 };
 
@@ -58,5 +60,14 @@ size_t checkpoint_state_count_numbers(const struct checkpoint_state *state, cons
 /* The text, owned by the state; NULL and a failure (EXIT_CODE_DATA) where there is none. */
 const char *checkpoint_state_get_text(const struct checkpoint_state *state, const char *name,
                                       struct failure *failure);
+
+/* Write the file; `digest` says what was written. Failures: EXIT_CODE_IO, and EXIT_CODE_DATA for a
+ * text that is not UTF-8. */
+bool checkpoint_state_write(struct digest *digest, const char *path,
+                            const struct checkpoint_state *state, struct failure *failure);
+
+/* Opens the state; after a failure it is closed again. */
+bool checkpoint_state_read(struct checkpoint_state *state, const char *path,
+                           struct failure *failure);
 
 #endif

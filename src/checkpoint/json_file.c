@@ -37,29 +37,7 @@ json_t *json_file_parse(const char *text, size_t size, const char *path, struct 
     return object;
 }
 
-static bool check_format(const json_t *object, const char *path, const char *format,
-                         json_int_t version, struct failure *failure)
-{
-    const char *found = json_string_value(json_object_get(object, "format"));
-    if (!found || strcmp(found, format) != 0) {
-        char name[64];
-        return failure_set(failure, EXIT_CODE_DATA, "%s: found format \"%s\", expected \"%s\"",
-                           path, json_file_printable(name, sizeof name, found ? found : ""),
-                           format);
-    }
-    const json_t *number = json_object_get(object, "version");
-    if (!json_is_integer(number) || json_integer_value(number) != version) {
-        return failure_set(failure, EXIT_CODE_DATA,
-                           "%s: found format version %" JSON_INTEGER_FORMAT
-                           ", expected %" JSON_INTEGER_FORMAT
-                           "; use the version of chainring that wrote it",
-                           path, json_integer_value(number), version);
-    }
-    return true;
-}
-
-json_t *json_file_read(const char *path, size_t size_max, const char *format, json_int_t version,
-                       struct failure *failure)
+json_t *json_file_read(const char *path, size_t size_max, struct failure *failure)
 {
     size_t size;
     char *text = file_read(path, size_max, &size, failure);
@@ -74,11 +52,28 @@ json_t *json_file_read(const char *path, size_t size_max, const char *format, js
         object = json_file_parse(text, size, path, failure);
     }
     memory_free(text);
-    if (object && !check_format(object, path, format, version, failure)) {
-        json_decref(object);
-        return NULL;
-    }
     return object;
+}
+
+bool json_file_check_format(const json_t *object, const char *path, const char *format,
+                            json_int_t version, struct failure *failure)
+{
+    const char *found = json_string_value(json_object_get(object, "format"));
+    if (!found || strcmp(found, format) != 0) {
+        char name[64];
+        return failure_set(failure, EXIT_CODE_DATA, "%s: found format \"%s\", expected \"%s\"",
+                           path, json_file_printable(name, sizeof name, found ? found : ""),
+                           format);
+    }
+    const json_t *number = json_object_get(object, "version");
+    if (!json_is_integer(number) || json_integer_value(number) != version) {
+        return failure_set(failure, EXIT_CODE_DATA,
+                           "%s: found format version %" JSON_INTEGER_FORMAT
+                           ", expected %" JSON_INTEGER_FORMAT
+                           "; train again under a new run name, or use the release that wrote it",
+                           path, json_integer_value(number), version);
+    }
+    return true;
 }
 
 bool json_file_count(uint64_t *count, const json_t *object, const char *key, const char *path,

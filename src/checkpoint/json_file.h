@@ -22,10 +22,12 @@ char *json_file_print(size_t *size, const json_t *object);
  * where they state none. The caller gives it back with json_decref. */
 json_t *json_file_parse(const char *text, size_t size, const char *path, struct failure *failure);
 
-/* A file of at most size_max bytes that begins with "format" and "version" as given and ends with a
- * newline: our own files do. */
-json_t *json_file_read(const char *path, size_t size_max, const char *format, json_int_t version,
-                       struct failure *failure);
+/* A file of at most size_max bytes that ends with a newline, as our own files do. */
+json_t *json_file_read(const char *path, size_t size_max, struct failure *failure);
+
+/* Are "format" and "version" of the object as given? */
+bool json_file_check_format(const json_t *object, const char *path, const char *format,
+                            json_int_t version, struct failure *failure);
 
 /* A number of `object` that is not negative, or refusal. */
 bool json_file_count(uint64_t *count, const json_t *object, const char *key, const char *path,

@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "checkpoint/json_file.h"
 
-enum { MANIFEST_VERSION = 1, MANIFEST_BYTES_MAX = 1 << 20 };
+enum { MANIFEST_VERSION = 2, MANIFEST_BYTES_MAX = 1 << 20 };
 
 static const char manifest_name[] = "MANIFEST.json";
 static const char manifest_format[] = "chainring-checkpoint";
@@ -36,7 +36,7 @@ bool manifest_write(const char *folder, uint64_t step, const struct manifest_fil
 }
 
 /* What the manifest states about a file, or NULL. */
-static const json_t *find_file(const json_t *list, const char *name)
+static const json_t *find_manifest_entry(const json_t *list, const char *name)
 {
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *entry = json_array_get(list, i);
@@ -51,7 +51,7 @@ static const json_t *find_file(const json_t *list, const char *name)
 static bool verify_file(const char *folder, const char *path, const json_t *list, const char *name,
                         struct failure *failure)
 {
-    const json_t *entry = find_file(list, name);
+    const json_t *entry = find_manifest_entry(list, name);
     uint64_t size;
     if (!entry) {
         return failure_set(failure, EXIT_CODE_DATA, "%s: found no entry for %s, expected one", path,
@@ -78,6 +78,21 @@ static bool verify_file(const char *folder, const char *path, const json_t *list
                        file, digest.hash, expected);
 }
 
+bool manifest_check_version(const char *folder, struct failure *failure)
+{
+    char path[FILE_PATH_MAX];
+    struct failure unreadable = {0};
+    json_t *manifest = NULL;
+    if (file_join(path, folder, manifest_name, &unreadable)) {
+        manifest = json_file_read(path, MANIFEST_BYTES_MAX, &unreadable);
+    }
+    bool is_other =
+        manifest && json_is_integer(json_object_get(manifest, "version")) &&
+        !json_file_check_format(manifest, path, manifest_format, MANIFEST_VERSION, failure);
+    json_decref(manifest);
+    return !is_other;
+}
+
 bool manifest_verify(const char *folder, uint64_t step, const struct manifest_file *files,
                      size_t count, struct failure *failure)
 {
@@ -85,14 +100,13 @@ bool manifest_verify(const char *folder, uint64_t step, const struct manifest_fi
     if (!file_join(path, folder, manifest_name, failure)) {
         return false;
     }
-    json_t *manifest =
-        json_file_read(path, MANIFEST_BYTES_MAX, manifest_format, MANIFEST_VERSION, failure);
-    if (!manifest) {
-        return false;
-    }
+    json_t *manifest = json_file_read(path, MANIFEST_BYTES_MAX, failure);
     uint64_t found = 0;
     const json_t *list = json_object_get(manifest, "files");
-    bool is_good = json_file_count(&found, manifest, "step", path, failure);
+    bool is_good =
+        manifest &&
+        json_file_check_format(manifest, path, manifest_format, MANIFEST_VERSION, failure) &&
+        json_file_count(&found, manifest, "step", path, failure);
     if (is_good && found != step) {
         is_good =
             failure_set(failure, EXIT_CODE_DATA,

@@ -16,6 +16,10 @@ struct manifest_file {
 bool manifest_write(const char *folder, uint64_t step, const struct manifest_file *files,
                     size_t count, struct failure *failure);
 
+/* False and a failure that says what to do where the folder's manifest is of another version of
+ * this program; true also where there is none that can be read. */
+bool manifest_check_version(const char *folder, struct failure *failure);
+
 /* Compare a folder with its manifest: it must list exactly `count` files with the given names and
  * be made after `step` steps. Reads every byte of every file. Failures name the file, what was
  * found and what was expected. */

@@ -1,7 +1,7 @@
 /* The numbers of a run over its steps: metrics.jsonl, one JSON object with a "step" on each line.
  *
  * When a run goes on from a checkpoint, lines of later steps are dropped, for these steps will be
- * done and written again; so are lines that a kill has torn. A file that cannot be kept costs one
+ * done and written again; so are lines that a kill has cut. A file that cannot be written costs one
  * warning and never the run, hence there are no failures here. Everything is local. */
 #ifndef CHAINRING_CHECKPOINT_METRICS_H
 #define CHAINRING_CHECKPOINT_METRICS_H
@@ -20,7 +20,7 @@ struct metrics {
 /* Keep the lines of steps up to resume_step (0: a run that begins) and append after them. */
 void metrics_open(struct metrics *metrics, const char *path, uint64_t resume_step);
 
-/* One JSON object without a newline. A line is there whole or not at all, unless a kill tears it.
+/* One JSON object without a newline. A line is there whole or not at all, unless a kill cuts it.
  */
 void metrics_append(struct metrics *metrics, const char *line);
 

@@ -20,7 +20,7 @@ static const char *const state_names[] = {
     [RUN_STATE_FAILED] = "failed",
 };
 
-/* Leave word who holds the lock; nothing depends on it but another's message. */
+/* Say in the file who holds the lock, for the message of a process that is refused. */
 static void sign_lock(int lock)
 {
     char host[64] = "?";
@@ -86,7 +86,7 @@ bool run_folder_open(struct run_folder *run, const char *path, struct failure *f
 
 void run_folder_close(struct run_folder *run)
 {
-    /* The file stays: removing it could take the lock from under one who has just opened it. */
+    /* The file stays: another process may have opened it and be about to lock it. */
     if (run->lock >= 0) {
         close(run->lock);
         run->lock = -1;

@@ -1,9 +1,9 @@
 /* The folder of a run, runs/NAME: made when it is not there, held by one process at a time.
  *
- * Whoever writes into a run holds the lock RUN/lock until it ends, however it ends; readers need
- * none. status.json tells others how the run fares. What else stands in the folder belongs to
- * others: checkpoint.h, metrics.h, base/log.h, and the caller's config.yaml. Everything is local;
- * one rank calls it. */
+ * A process that writes into a run holds the lock RUN/lock until it ends, however it ends; readers
+ * need none. status.json tells other programs the state of the run. The other files of the folder
+ * are written by checkpoint.h, metrics.h, base/log.h and the caller (config.yaml). Everything is
+ * local; one rank calls it. */
 #ifndef CHAINRING_CHECKPOINT_RUN_FOLDER_H
 #define CHAINRING_CHECKPOINT_RUN_FOLDER_H
 

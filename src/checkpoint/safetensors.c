@@ -29,7 +29,7 @@ static size_t tensor_bytes(const struct tensor *tensor)
     return bytes;
 }
 
-static json_t *describe(const struct tensor *tensors, size_t count)
+static json_t *describe_tensors(const struct tensor *tensors, size_t count)
 {
     json_t *header = json_object();
     json_object_set_new(header, metadata_key,
@@ -51,7 +51,7 @@ static json_t *describe(const struct tensor *tensors, size_t count)
 /* The header's length and text, filled with spaces so that the numbers begin aligned. */
 static char *print_header(size_t *size, const struct tensor *tensors, size_t count)
 {
-    json_t *header = describe(tensors, count);
+    json_t *header = describe_tensors(tensors, count);
     size_t length = json_dumpb(header, NULL, 0, JSON_COMPACT);
     *size = round_up(LENGTH_BYTES + length, ALIGNMENT);
     char *bytes = memory_take(*size, 1);
@@ -210,8 +210,8 @@ static bool read_entries(struct contents *contents, const char *path, struct fai
 }
 
 /* The header's JSON; sets where the numbers are. */
-static json_t *read_header(struct contents *contents, const struct file_reader *file,
-                           struct failure *failure)
+static json_t *read_tensor_header(struct contents *contents, const struct file_reader *file,
+                                  struct failure *failure)
 {
     uint64_t length = 0;
     if (file->size < LENGTH_BYTES) {
@@ -311,7 +311,7 @@ bool safetensors_read(const char *path, const struct tensor *tensors, size_t cou
         return false;
     }
     struct contents contents = {0};
-    contents.header = read_header(&contents, &file, failure);
+    contents.header = read_tensor_header(&contents, &file, failure);
     bool is_read = contents.header && read_entries(&contents, path, failure) &&
                    check_wanted(&contents, path, tensors, count, failure) &&
                    read_numbers(&contents, &file, tensors, count, failure);

@@ -10,7 +10,7 @@
 #include "bench/peak.h"
 #include "bench/ring.h"
 #include "bench/step.h"
-#include "cli/config_learner.h"
+#include "cli/config_map.h"
 #include "comm/comm.h"
 
 static struct bench_attention_options attention_options(const struct config *config)
@@ -22,9 +22,9 @@ static struct bench_attention_options attention_options(const struct config *con
         .kernel = (enum attention_choice)config->attention.kernel,
         .query_block = config->attention.query_block,
         .key_block = config->attention.key_block,
-        .rule = (enum partition_rule)config->mesh.shard,
-        .wire = (enum ring_wire)config->mesh.wire,
-        .neighbours = config->mesh.neighbours,
+        .rule = (enum partition_rule)config->mesh.split,
+        .wire = (enum ring_wire)config->mesh.comm_dtype,
+        .neighbours = config->mesh.node_ranks,
         .threads = comm_threads(config->mesh.threads),
         .repeats = config->bench.repeats,
     };
@@ -66,7 +66,7 @@ static void bench_step(const struct config *config, struct failure *failure)
         .length = config->bench.length,
         .learner = config_learner_options(config),
         .ring = config->mesh.ring,
-        .neighbours = config->mesh.neighbours,
+        .neighbours = config->mesh.node_ranks,
         .threads = comm_threads(config->mesh.threads),
         .repeats = config->bench.repeats,
     };
@@ -139,7 +139,7 @@ static void bench_environments(const struct config *config, struct failure *fail
 static void bench_data(const struct config *config, struct failure *failure)
 {
     struct bench_data_options options = {
-        .rule = (enum partition_rule)config->mesh.shard,
+        .rule = (enum partition_rule)config->mesh.split,
         .repeats = config->bench.repeats,
     };
     struct bench_data result;

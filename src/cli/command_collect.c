@@ -10,6 +10,7 @@
 #include "behaviours/planner.h"
 #include "behaviours/random_actions.h"
 #include "behaviours/script.h"
+#include "cli/config_map.h"
 #include "comm/comm.h"
 #include "datasets/collector.h"
 #include "eval/policy_behaviour.h"

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "cli/config_map.h"
 #include "comm/comm.h"
 #include "eval/evaluation.h"
 

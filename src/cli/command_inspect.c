@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "cli/config_chain.h"
+#include "cli/config_map.h"
 #include "cli/task_list.h"
 #include "comm/comm.h"
 #include "context/layout.h"
@@ -48,7 +48,7 @@ static void inspect_configuration(const struct config *config, struct failure *f
         .seed = config->run.seed,
         .contexts = config->train.contexts,
         .samples = config->inspect.samples,
-        .rule = (enum partition_rule)config->mesh.shard,
+        .rule = (enum partition_rule)config->mesh.split,
         .places = config->mesh.ring > 0 ? config->mesh.ring : comm_size(),
     };
     struct store *store = store_open(config->data.store, failure);

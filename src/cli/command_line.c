@@ -4,7 +4,6 @@
 
 #include "base/nearest.h"
 #include "cli/config_option.h"
-#include "cli/config_place.h"
 #include "cli/config_value.h"
 
 static const struct command_entry entries[COMMANDS] = {
@@ -86,8 +85,11 @@ static enum item_kind refuse_option(const struct command_entry *entry, const cha
                     "%s does not read --%s.%s; chainring %s --help lists what it reads",
                     entry->name, section, key, entry->name);
     } else {
-        failure_set(failure, EXIT_CODE_USAGE, "unknown option --%s; the nearest is --%s", printable,
-                    config_option_nearest(section, key, entry->sections)->name);
+        const char *why;
+        const struct config_option *meant =
+            config_option_suggest(&why, section, key, entry->sections);
+        failure_set(failure, EXIT_CODE_USAGE, "unknown option --%s; %s --%s", printable, why,
+                    meant->name);
     }
     return ITEM_REFUSED;
 }
@@ -112,7 +114,7 @@ static enum item_kind find_option(const struct config_option **option,
     if (*option && entry->sections & (1u << (*option)->section_id)) {
         return ITEM_OPTION;
     }
-    return refuse_option(entry, name, section, key, failure);
+    return refuse_option(entry, name, dot ? section : "", key, failure);
 }
 
 static bool is_answer(const char *text)
@@ -225,8 +227,8 @@ static bool refuse_nothing(const struct command_entry *entry, struct failure *fa
                        entry->positional, entry->name, entry->positional);
 }
 
-/* First pass: everything but the values of options, which are for later. */
-static bool gather(struct command_line *line, char **arguments, struct failure *failure)
+/* First pass over the arguments: everything but the values of options. */
+static bool gather_arguments(struct command_line *line, char **arguments, struct failure *failure)
 {
     const struct command_entry *entry = command_line_entry(line->command);
     struct walk walk = {.entry = entry, .next = arguments};
@@ -258,10 +260,10 @@ static bool gather(struct command_line *line, char **arguments, struct failure *
 }
 
 /* Second pass: the values of options. */
-static bool read_options(struct command_line *line, struct config *config, char **arguments,
-                         struct failure *failure)
+static bool read_option_values(struct command_line *line, struct config *config, char **arguments,
+                               struct failure *failure)
 {
-    struct config_place place = {.source = CONFIG_COMMAND_LINE};
+    struct config_location location = {.source = CONFIG_COMMAND_LINE};
     struct walk walk = {.entry = command_line_entry(line->command), .next = arguments};
     for (;;) {
         struct item item = next_item(&walk, failure);
@@ -269,13 +271,14 @@ static bool read_options(struct command_line *line, struct config *config, char 
             return true;
         }
         if (item.kind == ITEM_OPTION &&
-            !config_assign(config, &line->origins, item.option, item.text, &place, failure)) {
+            !config_assign(config, &line->origins, item.option, item.text, &location, failure)) {
             return false;
         }
     }
 }
 
-static bool read_file(struct command_line *line, struct config *config, struct failure *failure)
+static bool read_config_file(struct command_line *line, struct config *config,
+                             struct failure *failure)
 {
     char path[CONFIG_TEXT_SIZE + 16];
     switch (command_line_entry(line->command)->argument) {
@@ -299,7 +302,7 @@ static bool read_file(struct command_line *line, struct config *config, struct f
     return true;
 }
 
-/* A run that nobody has named is called as its configuration file: configs/x.yaml is x. */
+/* The default name of a run is that of its configuration file: x of configs/x.yaml. */
 static bool name_run(struct command_line *line, struct config *config, struct failure *failure)
 {
     if (line->command != COMMAND_TRAIN || config->run.name[0] != '\0') {
@@ -312,14 +315,14 @@ static bool name_run(struct command_line *line, struct config *config, struct fa
     if (dot && dot != name) {
         *dot = '\0';
     }
-    struct config_place place = {.source = CONFIG_DEFAULT};
+    struct config_location location = {.source = CONFIG_DEFAULT};
     return config_assign(config, &line->origins, config_option_at(CONFIG_OPTION_run_name), name,
-                         &place, failure);
+                         &location, failure);
 }
 
 /* inspect is about a file or about the tasks. */
-static bool check_subject(const struct command_line *line, const struct config *config,
-                          struct failure *failure)
+static bool check_inspect_subject(const struct command_line *line, const struct config *config,
+                                  struct failure *failure)
 {
     const struct command_entry *entry = command_line_entry(line->command);
     bool has_file = line->positional[0] != '\0';
@@ -341,13 +344,15 @@ static bool resolve(struct command_line *line, struct config *config, char **arg
     /* The options say whether inspect's FILE is a configuration; then they are put over it. */
     if (entry->argument == COMMAND_ARGUMENT_FILE &&
         !(config_read_environment(config, &line->origins, sections, failure) &&
-          read_options(line, config, arguments, failure) && check_subject(line, config, failure))) {
+          read_option_values(line, config, arguments, failure) &&
+          check_inspect_subject(line, config, failure))) {
         return false;
     }
-    return read_file(line, config, failure) &&
+    return read_config_file(line, config, failure) &&
            config_read_environment(config, &line->origins, sections, failure) &&
-           read_options(line, config, arguments, failure) && name_run(line, config, failure) &&
-           check_subject(line, config, failure) && config_check(config, &line->origins, failure);
+           read_option_values(line, config, arguments, failure) &&
+           name_run(line, config, failure) && check_inspect_subject(line, config, failure) &&
+           config_check(config, &line->origins, failure);
 }
 
 static bool find_command(enum command *command, const char *name, struct failure *failure)
@@ -384,6 +389,7 @@ bool command_line_parse(struct command_line *line, struct config *config, int ar
         return argc <= 2 || find_command(&line->command, argv[2], failure);
     }
     line->action = COMMAND_ACTION_RUN;
-    return find_command(&line->command, first, failure) && gather(line, argv + 2, failure) &&
+    return find_command(&line->command, first, failure) &&
+           gather_arguments(line, argv + 2, failure) &&
            (line->action != COMMAND_ACTION_RUN || resolve(line, config, argv + 2, failure));
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/memory.h"
+#include "cli/config_map.h"
 #include "comm/comm.h"
 #include "envs/camera.h"
 #include "eval/evaluation.h"

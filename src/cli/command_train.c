@@ -7,8 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "cli/command_line.h"
-#include "cli/config_chain.h"
-#include "cli/config_learner.h"
+#include "cli/config_map.h"
 #include "comm/comm.h"
 #include "train/trainer.h"
 
@@ -47,12 +46,12 @@ enum exit_code command_train(const struct config *config, const char *subject)
         .reward_scale = config->data.reward_scale,
         .loader = {.chain = config_chain_law(config),
                    .contexts = config->train.contexts,
-                   .pass = config->train.pass,
+                   .pass = config->train.micro_batch,
                    .loss = (enum loader_loss)config->chain.loss,
                    .seed = config->run.seed},
         .learner = config_learner_options(config),
         .ring = config->mesh.ring,
-        .neighbours = config->mesh.neighbours,
+        .node_ranks = config->mesh.node_ranks,
         .threads = comm_threads(config->mesh.threads),
         .steps = config->train.steps,
         .until = config->train.until,

@@ -1,12 +1,17 @@
 #include "cli/config.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "cli/config_map.h"
 #include "cli/config_option.h"
-#include "cli/config_place.h"
 #include "cli/config_value.h"
+#include "context/layout.h"
+#include "math/attention_block.h"
 
 extern char **environ;
+
+enum { ORIGIN_SIZE = CONFIG_TEXT_SIZE + 32, COMMENT_COLUMN = 29 };
 
 void config_defaults(struct config *config, struct config_origins *origins)
 {
@@ -18,13 +23,13 @@ void config_defaults(struct config *config, struct config_origins *origins)
 }
 
 /* What the reader of a message knows the option by. */
-static void name_place(char *text, size_t size, const struct config_option *option,
-                       const struct config_place *place)
+static void print_location(char *text, size_t size, const struct config_option *option,
+                           const struct config_location *location)
 {
     char variable[CONFIG_NAME_SIZE + 16];
-    switch (place->source) {
+    switch (location->source) {
     case CONFIG_FILE:
-        snprintf(text, size, "%s:%zu: %s", place->file, place->line, option->name);
+        snprintf(text, size, "%s:%zu: %s", location->file, location->line, option->name);
         break;
     case CONFIG_ENVIRONMENT:
         config_option_environment(variable, sizeof variable, option);
@@ -39,35 +44,35 @@ static void name_place(char *text, size_t size, const struct config_option *opti
     }
 }
 
-enum exit_code config_source_code(enum config_source source)
+static enum exit_code code_of_source(enum config_source source)
 {
     return source == CONFIG_COMMAND_LINE ? EXIT_CODE_USAGE : EXIT_CODE_CONFIG;
 }
 
 bool config_refuse(const struct config_option *option, const char *found,
-                   const struct config_place *place, struct failure *failure)
+                   const struct config_location *location, struct failure *failure)
 {
     char expected[CONFIG_TEXT_SIZE];
     char where[CONFIG_TEXT_SIZE + 2 * CONFIG_NAME_SIZE];
     config_value_expected(expected, sizeof expected, option);
-    name_place(where, sizeof where, option, place);
-    return failure_set(failure, config_source_code(place->source), "%s: found %s, expected %s",
+    print_location(where, sizeof where, option, location);
+    return failure_set(failure, code_of_source(location->source), "%s: found %s, expected %s",
                        where, found, expected);
 }
 
 bool config_assign(struct config *config, struct config_origins *origins,
                    const struct config_option *option, const char *text,
-                   const struct config_place *place, struct failure *failure)
+                   const struct config_location *location, struct failure *failure)
 {
     if (!config_value_set(config, option, text)) {
         char found[80];
         char quoted[sizeof found + 2];
         config_value_printable(found, sizeof found, text, strlen(text));
         snprintf(quoted, sizeof quoted, "\"%s\"", found);
-        return config_refuse(option, quoted, place, failure);
+        return config_refuse(option, quoted, location, failure);
     }
-    origins->options[option->id].source = place->source;
-    origins->options[option->id].line = place->line;
+    origins->options[option->id].source = location->source;
+    origins->options[option->id].line = location->line;
     return true;
 }
 
@@ -87,8 +92,8 @@ static const struct config_section *section_of_variable(const char *name, unsign
     return NULL;
 }
 
-/* One "NAME=value" of the environment. Names of other programs, and of sections that nobody asks
- * for, are passed over. */
+/* One "NAME=value" of the environment. Names of other programs and of sections that are not asked
+ * for are passed over. */
 static bool read_variable(struct config *config, struct config_origins *origins,
                           const char *variable, unsigned sections, struct failure *failure)
 {
@@ -110,15 +115,16 @@ static bool read_variable(struct config *config, struct config_origins *origins,
     }
     const struct config_option *option = config_option_find(section->name, key);
     if (option) {
-        struct config_place place = {.source = CONFIG_ENVIRONMENT};
-        return config_assign(config, origins, option, equals + 1, &place, failure);
+        struct config_location location = {.source = CONFIG_ENVIRONMENT};
+        return config_assign(config, origins, option, equals + 1, &location, failure);
     }
-    char nearest[CONFIG_NAME_SIZE + 16];
-    config_option_environment(nearest, sizeof nearest,
-                              config_option_nearest(section->name, key, sections));
-    return failure_set(failure, EXIT_CODE_CONFIG,
-                       "environment: unknown variable %.*s; the nearest is %s",
-                       (int)(equals - variable < 80 ? equals - variable : 80), variable, nearest);
+    char meant[CONFIG_NAME_SIZE + 16];
+    const char *why;
+    config_option_environment(meant, sizeof meant,
+                              config_option_suggest(&why, section->name, key, sections));
+    return failure_set(failure, EXIT_CODE_CONFIG, "environment: unknown variable %.*s; %s %s",
+                       (int)(equals - variable < 80 ? equals - variable : 80), variable, why,
+                       meant);
 }
 
 bool config_read_environment(struct config *config, struct config_origins *origins,
@@ -132,7 +138,8 @@ bool config_read_environment(struct config *config, struct config_origins *origi
     return true;
 }
 
-void config_origin_print(char *text, size_t size, const struct config_origins *origins,
+/* "configs/x.yaml:7", "CHAINRING_TRAIN_STEPS", "command line" or "default". */
+static void print_origin(char *text, size_t size, const struct config_origins *origins,
                          const struct config_option *option)
 {
     switch (origins->options[option->id].source) {
@@ -156,8 +163,127 @@ void config_describe(char *text, size_t size, const struct config *config,
 {
     const struct config_option *option = config_option_at(id);
     char value[CONFIG_TEXT_SIZE];
-    char origin[CONFIG_ORIGIN_SIZE];
+    char origin[ORIGIN_SIZE];
     config_value_print(value, config, option);
-    config_origin_print(origin, sizeof origin, origins, option);
+    print_origin(origin, sizeof origin, origins, option);
     snprintf(text, size, "%s = %s (%s)", option->name, value, origin);
+}
+
+/* --- Options that must fit together ----------------------------------------------------------- */
+
+/* "ORIGIN: WHY", with the code of the origin. */
+static bool refuse_misfit(const struct config_origins *origins, enum config_option_id id,
+                          const char *why, struct failure *failure)
+{
+    char origin[ORIGIN_SIZE];
+    print_origin(origin, sizeof origin, origins, config_option_at(id));
+    enum exit_code code = code_of_source(origins->options[id].source);
+    return failure_set(failure, code, "%s: %s", origin, why);
+}
+
+/* A misfit of two options is blamed on the one that was set last. */
+static bool check_heads(const struct config *config, const struct config_origins *origins,
+                        struct failure *failure)
+{
+    const enum config_option_id heads = CONFIG_OPTION_model_heads;
+    const enum config_option_id width = CONFIG_OPTION_model_width;
+    if (config->model.width % config->model.heads == 0) {
+        return true;
+    }
+    char found[CONFIG_TEXT_SIZE];
+    char wanted[ORIGIN_SIZE + CONFIG_TEXT_SIZE];
+    char why[sizeof found + sizeof wanted + CONFIG_NAME_SIZE];
+    config_describe(found, sizeof found, config, origins, heads);
+    config_describe(wanted, sizeof wanted, config, origins, width);
+    snprintf(why, sizeof why, "found %s, expected a divisor of %s", found, wanted);
+    bool is_heads_last = origins->options[heads].source >= origins->options[width].source;
+    return refuse_misfit(origins, is_heads_last ? heads : width, why, failure);
+}
+
+bool config_check(const struct config *config, const struct config_origins *origins,
+                  struct failure *failure)
+{
+    const char *name = config->run.name;
+    if (strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+        return refuse_misfit(
+            origins, CONFIG_OPTION_run_name,
+            "run.name: expected a folder's name without a slash; use run.folder for the "
+            "folder that it is in",
+            failure);
+    }
+    struct failure reason = {0};
+    struct token_layout layout;
+    if (!token_layout_parse(&layout, config->context.tokens, &reason)) {
+        return refuse_misfit(origins, CONFIG_OPTION_context_tokens, reason.text, failure);
+    }
+    double first_deviation;
+    if (!config_explore(&first_deviation, 1, "eval.explore", config->eval.explore, &reason)) {
+        return refuse_misfit(origins, CONFIG_OPTION_eval_explore, reason.text, failure);
+    }
+    if (!config_explore(&first_deviation, 1, "collect.explore", config->collect.explore, &reason)) {
+        return refuse_misfit(origins, CONFIG_OPTION_collect_explore, reason.text, failure);
+    }
+    if (!attention_runs((enum attention_choice)config->attention.kernel)) {
+        return refuse_misfit(
+            origins, CONFIG_OPTION_attention_kernel,
+            "attention.kernel: found instructions that this processor lacks, expected "
+            "auto, portable or blas",
+            failure);
+    }
+    size_t width, height;
+    if (!config_size(&width, &height, config->render.size, &reason)) {
+        return refuse_misfit(origins, CONFIG_OPTION_render_size, reason.text, failure);
+    }
+    return check_heads(config, origins, failure);
+}
+
+/* --- As a file -------------------------------------------------------------------------------- */
+
+/* In double quotes a text that config_value_set has let through holds nothing else that must be
+ * escaped. `quoted` has room for each byte twice. */
+static void quote(char *quoted, const char *text)
+{
+    *quoted++ = '"';
+    for (const char *letter = text; *letter; letter++) {
+        if (*letter == '"' || *letter == '\\') {
+            *quoted++ = '\\';
+        }
+        *quoted++ = *letter;
+    }
+    *quoted++ = '"';
+    *quoted = '\0';
+}
+
+static void write_option(FILE *stream, const struct config *config,
+                         const struct config_option *option)
+{
+    char value[CONFIG_TEXT_SIZE];
+    char quoted[2 * CONFIG_TEXT_SIZE + 2];
+    char range[CONFIG_TEXT_SIZE];
+    config_value_print(value, config, option);
+    quote(quoted, value);
+    config_value_range(range, sizeof range, option);
+    const char *written = option->type == CONFIG_TYPE_TEXT ? quoted : value;
+    int used = fprintf(stream, "  %s: %s", option->key, written);
+    fprintf(stream, "%*s # %s", used < COMMENT_COLUMN ? COMMENT_COLUMN - used : 0, "",
+            option->help);
+    fprintf(stream, range[0] ? " (%s)\n" : "%s\n", range);
+}
+
+bool config_write(FILE *stream, const struct config *config, unsigned sections)
+{
+    fprintf(stream, "# Chainring %s\n", CHAINRING_VERSION);
+    const struct config_section *section = NULL;
+    for (size_t i = 0; i < CONFIG_OPTIONS; i++) {
+        const struct config_option *option = config_option_at(i);
+        if (!(sections & (1u << option->section_id))) {
+            continue;
+        }
+        if (section != config_section_at(option->section_id)) {
+            section = config_section_at(option->section_id);
+            fprintf(stream, "\n%s: # %s\n", section->name, section->help);
+        }
+        write_option(stream, config, option);
+    }
+    return !ferror(stream);
 }

@@ -86,19 +86,29 @@ bool config_read_environment(struct config *config, struct config_origins *origi
 bool config_check(const struct config *config, const struct config_origins *origins,
                   struct failure *failure);
 
-/* The deviation of action noise in each of `trials` trials, read from eval.explore: 0 where the
- * list is shorter. False and a failure (EXIT_CODE_CONFIG) where it is not a list of numbers. */
-bool config_explore(double *deviations, size_t trials, const char *option, const char *list,
-                    struct failure *failure);
-
-/* Width and height, read from render.size. False and a failure (EXIT_CODE_CONFIG) where it is not
- * two numbers of pixels that a camera can have. */
-bool config_size(size_t *width, size_t *height, const char *size, struct failure *failure);
-
 /* Write all options of some sections (CONFIG_READS) as a configuration file with comments; reading
  * it gives the same bytes. False when the stream has failed. The caller opens, flushes and closes.
  */
 bool config_write(FILE *stream, const struct config *config, unsigned sections);
+
+/* Where a value is read. */
+struct config_location {
+    enum config_source source;
+    const char *file; /* of CONFIG_FILE, fit to print; borrowed */
+    size_t line;
+};
+
+struct config_option;
+
+/* Set an option and its origin, or refuse the text and name its location: EXIT_CODE_USAGE for the
+ * command line, EXIT_CODE_CONFIG else. */
+bool config_assign(struct config *config, struct config_origins *origins,
+                   const struct config_option *option, const char *text,
+                   const struct config_location *location, struct failure *failure);
+
+/* "LOCATION: found FOUND, expected ...", with the code as above. Returns false. */
+bool config_refuse(const struct config_option *option, const char *found,
+                   const struct config_location *location, struct failure *failure);
 
 /* "model.heads = 3 (configs/x.yaml:7)", with a final 0 in `size` bytes. */
 void config_describe(char *text, size_t size, const struct config *config,

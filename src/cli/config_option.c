@@ -49,6 +49,15 @@ static const struct config_section section_table[CONFIG_SECTIONS] = {
 #include "cli/options.def"
 };
 
+/* What earlier versions called an option. */
+static const struct {
+    const char *section, *key;
+    enum config_option_id now;
+} renamed[] = {
+#define RENAMED(section_, key_, now_) {#section_, #key_, CONFIG_OPTION_##now_},
+#include "cli/options.def"
+};
+
 /* The most that a wrong section counts: a key that fits tells more. */
 static const size_t section_distance_max = 2;
 
@@ -98,8 +107,8 @@ const struct config_section *config_section_find(const char *name)
     return NULL;
 }
 
-const struct config_option *config_option_nearest(const char *section, const char *key,
-                                                  unsigned sections)
+static const struct config_option *find_nearest(const char *section, const char *key,
+                                                unsigned sections)
 {
     const struct config_option *nearest = NULL;
     size_t nearest_distance = SIZE_MAX;
@@ -116,6 +125,21 @@ const struct config_option *config_option_nearest(const char *section, const cha
         }
     }
     return nearest;
+}
+
+const struct config_option *config_option_suggest(const char **why, const char *section,
+                                                  const char *key, unsigned sections)
+{
+    for (size_t i = 0; i < sizeof renamed / sizeof renamed[0]; i++) {
+        const struct config_option *now = &options[renamed[i].now];
+        if (sections & (1u << now->section_id) && strcmp(renamed[i].key, key) == 0 &&
+            (section[0] == '\0' || strcmp(renamed[i].section, section) == 0)) {
+            *why = "it is called";
+            return now;
+        }
+    }
+    *why = "the nearest is";
+    return find_nearest(section, key, sections);
 }
 
 const struct config_section *config_section_nearest(const char *name)

@@ -1,6 +1,6 @@
 /* The option table itself: what options.def says, ready to be looked up by name.
  *
- * Also finds the option that somebody who misspelt a name will have meant. Does not know where
+ * Also finds the option that a misspelt name stands for. Does not know where
  * names and values come from. */
 #ifndef CHAINRING_CLI_CONFIG_OPTION_H
 #define CHAINRING_CLI_CONFIG_OPTION_H
@@ -49,10 +49,11 @@ const struct config_section *config_section_find(const char *name);
 /* The option that is the only one in `sections` with this key; NULL where none or several are. */
 const struct config_option *config_option_find_only(unsigned sections, const char *key);
 
-/* The option of one of `sections` whose section and key are spelt most alike; never NULL for a set
- * that is not empty. */
-const struct config_option *config_option_nearest(const char *section, const char *key,
-                                                  unsigned sections);
+/* The option of one of `sections` that is meant by a name that no option has: the one that earlier
+ * versions called so, else the one whose section and key are spelt most alike. A section of "" may
+ * be any. *why is what to say before its name. Never NULL for a set that is not empty. */
+const struct config_option *config_option_suggest(const char **why, const char *section,
+                                                  const char *key, unsigned sections);
 const struct config_section *config_section_nearest(const char *name);
 
 /* name = "CHAINRING_TRAIN_STEPS", in `size` bytes; CONFIG_NAME_SIZE + 16 are enough. */

@@ -22,7 +22,7 @@ static bool is_in_range(double value, const struct config_option *option)
 }
 
 /* Digits only; a leading zero is refused, for it might be meant as octal. */
-static bool read_count(size_t *value, const char *text)
+static bool read_count_value(size_t *value, const char *text)
 {
     size_t length = strspn(text, "0123456789");
     if (length == 0 || text[length] != '\0' || (text[0] == '0' && length > 1)) {
@@ -50,7 +50,7 @@ bool config_value_number(double *value, const char *text)
 }
 
 /* The choice's constant of a name out of "cosine|constant". */
-static bool read_choice(int *value, const char *text, const struct config_option *option)
+static bool read_choice_value(int *value, const char *text, const struct config_option *option)
 {
     size_t length = strlen(text);
     int constant = (int)option->low;
@@ -118,7 +118,7 @@ static bool is_printable_text(const char *text)
 static bool set_count(struct config *config, const struct config_option *option, const char *text)
 {
     size_t value;
-    if (!read_count(&value, text) || !is_in_range((double)value, option)) {
+    if (!read_count_value(&value, text) || !is_in_range((double)value, option)) {
         return false;
     }
     *(size_t *)field_of(config, option) = value;
@@ -149,7 +149,7 @@ static bool set_text(struct config *config, const struct config_option *option, 
 
 static bool set_choice(struct config *config, const struct config_option *option, const char *text)
 {
-    return read_choice(field_of(config, option), text, option);
+    return read_choice_value(field_of(config, option), text, option);
 }
 
 bool config_value_set(struct config *config, const struct config_option *option, const char *text)
@@ -187,7 +187,7 @@ void config_value_initial(struct config *config, const struct config_option *opt
 
 /* The fewest digits that read back as the same bits. "1e-05" becomes "1.0e-05", which is a number
  * to all YAML readers. */
-static void print_number(char *text, size_t size, double value)
+static void print_number_value(char *text, size_t size, double value)
 {
     char digits[40];
     for (int precision = 15; precision <= 17; precision++) {
@@ -205,7 +205,8 @@ static void print_number(char *text, size_t size, double value)
     }
 }
 
-static void print_choice(char *text, size_t size, int value, const struct config_option *option)
+static void print_choice_value(char *text, size_t size, int value,
+                               const struct config_option *option)
 {
     const char *name = option->unit;
     for (int constant = (int)option->low; constant < value; constant++) {
@@ -224,13 +225,13 @@ void config_value_print(char *text, const struct config *config, const struct co
         snprintf(text, CONFIG_TEXT_SIZE, "%zu", *(const size_t *)field);
         break;
     case CONFIG_TYPE_NUMBER:
-        print_number(text, CONFIG_TEXT_SIZE, *(const double *)field);
+        print_number_value(text, CONFIG_TEXT_SIZE, *(const double *)field);
         break;
     case CONFIG_TYPE_TEXT:
         memcpy(text, field, CONFIG_TEXT_SIZE);
         break;
     case CONFIG_TYPE_CHOICE:
-        print_choice(text, CONFIG_TEXT_SIZE, *(const int *)field, option);
+        print_choice_value(text, CONFIG_TEXT_SIZE, *(const int *)field, option);
         break;
     }
 }
@@ -245,8 +246,8 @@ void config_value_range(char *text, size_t size, const struct config_option *opt
                  option->unit[0] ? " " : "", option->unit);
         break;
     case CONFIG_TYPE_NUMBER:
-        print_number(low, sizeof low, option->low);
-        print_number(high, sizeof high, option->high);
+        print_number_value(low, sizeof low, option->low);
+        print_number_value(high, sizeof high, option->high);
         snprintf(text, size, "%s to %s", low, high);
         break;
     case CONFIG_TYPE_TEXT:

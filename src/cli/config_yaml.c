@@ -7,12 +7,11 @@
 
 #include "base/memory.h"
 #include "cli/config_option.h"
-#include "cli/config_place.h"
 #include "cli/config_value.h"
 
 static const size_t file_size_max = (size_t)1 << 20;
 
-/* One pass over a file's events. The event at hand is `event`. */
+/* Reads a file as a stream of events, one of which is current. */
 struct reader {
     struct config *config;
     struct config_origins *origins;
@@ -25,12 +24,12 @@ struct reader {
     size_t option_lines[CONFIG_OPTIONS];
 };
 
-static size_t line_of(const struct reader *reader)
+static size_t event_line(const struct reader *reader)
 {
     return reader->event.start_mark.line + 1;
 }
 
-static bool refuse(struct reader *reader, size_t line, const char *what)
+static bool refuse_line(struct reader *reader, size_t line, const char *what)
 {
     return failure_set(reader->failure, EXIT_CODE_CONFIG, "%s:%zu: %s", reader->path, line, what);
 }
@@ -52,7 +51,7 @@ static bool refuse_syntax(struct reader *reader)
                        line, parser->problem ? parser->problem : "cannot be read");
 }
 
-/* What YAML has and configurations do without: whatever makes a value depend on another place. */
+/* YAML that configurations do without: whatever makes a value depend on other lines. */
 static const char *unwanted(const yaml_event_t *event)
 {
     switch (event->type) {
@@ -80,7 +79,7 @@ static bool next_event(struct reader *reader)
         return refuse_syntax(reader);
     }
     const char *what = unwanted(&reader->event);
-    return !what || refuse(reader, line_of(reader), what);
+    return !what || refuse_line(reader, event_line(reader), what);
 }
 
 /* Is the event a value that was left out: nothing, ~ or null? */
@@ -93,11 +92,11 @@ static bool is_nothing(const yaml_event_t *event)
     return text[0] == '\0' || strcmp(text, "~") == 0 || strcmp(text, "null") == 0;
 }
 
-/* Copy the key at hand; one that is cut or has control characters is no option's name. */
+/* Copy the current key; one that is cut or has control characters is no option's name. */
 static bool take_key(struct reader *reader, char *key)
 {
     if (reader->event.type != YAML_SCALAR_EVENT) {
-        return refuse(reader, line_of(reader), "found a nested key, expected a name");
+        return refuse_line(reader, event_line(reader), "found a nested key, expected a name");
     }
     config_value_printable(key, CONFIG_NAME_SIZE, (const char *)reader->event.data.scalar.value,
                            reader->event.data.scalar.length);
@@ -110,36 +109,36 @@ static bool refuse_unknown(struct reader *reader, const struct config_section *s
                            const char *key)
 {
     unsigned all = (1u << CONFIG_SECTIONS) - 1;
-    const struct config_option *nearest = config_option_nearest(section->name, key, all);
-    return failure_set(reader->failure, EXIT_CODE_CONFIG,
-                       "%s:%zu: unknown key %s.%s; the nearest is %s", reader->path,
-                       line_of(reader), section->name, key, nearest->name);
+    const char *why;
+    const struct config_option *meant = config_option_suggest(&why, section->name, key, all);
+    return failure_set(reader->failure, EXIT_CODE_CONFIG, "%s:%zu: unknown key %s.%s; %s %s",
+                       reader->path, event_line(reader), section->name, key, why, meant->name);
 }
 
-/* The value at hand, as its type wants it. */
+/* Assign the current value, if it suits the type. */
 static bool take_value(struct reader *reader, const struct config_option *option)
 {
     const yaml_event_t *event = &reader->event;
-    struct config_place place = {
-        .source = CONFIG_FILE, .file = reader->path, .line = line_of(reader)};
+    struct config_location location = {
+        .source = CONFIG_FILE, .file = reader->path, .line = event_line(reader)};
     if (event->type != YAML_SCALAR_EVENT) {
-        return config_refuse(option, "nested keys", &place, reader->failure);
+        return config_refuse(option, "nested keys", &location, reader->failure);
     }
     const char *text = (const char *)event->data.scalar.value;
     bool is_numeric = option->type == CONFIG_TYPE_COUNT || option->type == CONFIG_TYPE_NUMBER;
     if (is_nothing(event)) {
-        return config_refuse(option, "nothing", &place, reader->failure);
+        return config_refuse(option, "nothing", &location, reader->failure);
     }
     if (is_numeric && event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE) {
-        return config_refuse(option, "text in quotes", &place, reader->failure);
+        return config_refuse(option, "text in quotes", &location, reader->failure);
     }
     if (strlen(text) != event->data.scalar.length) {
-        return config_refuse(option, "text with a zero byte", &place, reader->failure);
+        return config_refuse(option, "text with a zero byte", &location, reader->failure);
     }
-    return config_assign(reader->config, reader->origins, option, text, &place, reader->failure);
+    return config_assign(reader->config, reader->origins, option, text, &location, reader->failure);
 }
 
-/* From the key at hand to its value. */
+/* From the current key to its value. */
 static bool read_option(struct reader *reader, const struct config_section *section)
 {
     char key[CONFIG_NAME_SIZE];
@@ -154,9 +153,9 @@ static bool read_option(struct reader *reader, const struct config_section *sect
     if (*line) {
         return failure_set(reader->failure, EXIT_CODE_CONFIG,
                            "%s:%zu: %s was already given on line %zu; keep one of them",
-                           reader->path, line_of(reader), option->name, *line);
+                           reader->path, event_line(reader), option->name, *line);
     }
-    *line = line_of(reader);
+    *line = event_line(reader);
     return next_event(reader) && take_value(reader, option);
 }
 
@@ -169,17 +168,18 @@ static bool refuse_section(struct reader *reader, const char *name)
     for (size_t i = 0; i < CONFIG_OPTIONS; i++) {
         const struct config_option *option = config_option_at(i);
         if (strcmp(option->key, name) == 0 || strcmp(option->name, name) == 0) {
-            return failure_set(reader->failure, EXIT_CODE_CONFIG,
-                               "%s:%zu: unknown section %s; write %s: in a line below %s:",
-                               reader->path, line_of(reader), name, option->key, option->section);
+            return failure_set(
+                reader->failure, EXIT_CODE_CONFIG,
+                "%s:%zu: unknown section %s; write %s: in a line below %s:", reader->path,
+                event_line(reader), name, option->key, option->section);
         }
     }
     return failure_set(reader->failure, EXIT_CODE_CONFIG,
                        "%s:%zu: unknown section %s; the nearest is %s", reader->path,
-                       line_of(reader), name, nearest);
+                       event_line(reader), name, nearest);
 }
 
-static bool read_options(struct reader *reader, const struct config_section *section)
+static bool read_keys(struct reader *reader, const struct config_section *section)
 {
     if (is_nothing(&reader->event)) {
         return true;
@@ -187,7 +187,7 @@ static bool read_options(struct reader *reader, const struct config_section *sec
     if (reader->event.type != YAML_MAPPING_START_EVENT) {
         return failure_set(reader->failure, EXIT_CODE_CONFIG,
                            "%s:%zu: %s: found a value, expected lines of key: value below it",
-                           reader->path, line_of(reader), section->name);
+                           reader->path, event_line(reader), section->name);
     }
     while (next_event(reader)) {
         if (reader->event.type == YAML_MAPPING_END_EVENT) {
@@ -200,7 +200,7 @@ static bool read_options(struct reader *reader, const struct config_section *sec
     return false;
 }
 
-/* From the section's name at hand to the end of its options. */
+/* From the section's name to the end of its options. */
 static bool read_section(struct reader *reader)
 {
     char name[CONFIG_NAME_SIZE];
@@ -215,10 +215,10 @@ static bool read_section(struct reader *reader)
     if (*line) {
         return failure_set(reader->failure, EXIT_CODE_CONFIG,
                            "%s:%zu: section %s was already given on line %zu; join them",
-                           reader->path, line_of(reader), section->name, *line);
+                           reader->path, event_line(reader), section->name, *line);
     }
-    *line = line_of(reader);
-    return next_event(reader) && read_options(reader, section);
+    *line = event_line(reader);
+    return next_event(reader) && read_keys(reader, section);
 }
 
 static bool read_sections(struct reader *reader)
@@ -227,7 +227,7 @@ static bool read_sections(struct reader *reader)
         return true;
     }
     if (reader->event.type != YAML_MAPPING_START_EVENT) {
-        return refuse(reader, line_of(reader), "found a value, expected sections of keys");
+        return refuse_line(reader, event_line(reader), "found a value, expected sections of keys");
     }
     while (next_event(reader)) {
         if (reader->event.type == YAML_MAPPING_END_EVENT) {
@@ -254,7 +254,7 @@ static bool read_stream(struct reader *reader)
         return false;
     }
     return reader->event.type == YAML_STREAM_END_EVENT ||
-           refuse(reader, line_of(reader), "found a second document, expected one");
+           refuse_line(reader, event_line(reader), "found a second document, expected one");
 }
 
 /* --- The file --------------------------------------------------------------------------------- */
@@ -299,7 +299,7 @@ static bool read_bytes(char *bytes, size_t *size, const char *path, const char *
                        file_size_max);
 }
 
-static bool parse(struct reader *reader, size_t size)
+static bool parse_yaml(struct reader *reader, size_t size)
 {
     if (!yaml_parser_initialize(&reader->parser)) {
         fatal(EXIT_CODE_SYSTEM, "out of memory: no room for a YAML parser");
@@ -322,7 +322,8 @@ bool config_read_file(struct config *config, struct config_origins *origins, con
                             .path = origins->file,
                             .bytes = bytes};
     size_t size;
-    bool is_read = read_bytes(bytes, &size, path, origins->file, failure) && parse(&reader, size);
+    bool is_read =
+        read_bytes(bytes, &size, path, origins->file, failure) && parse_yaml(&reader, size);
     memory_free(bytes);
     return is_read;
 }

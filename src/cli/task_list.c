@@ -14,7 +14,7 @@ static void print_heading(FILE *out)
             "action", "physics", "hidden", "steps", "step in s", "script");
 }
 
-static void print_spec(FILE *out, const struct env_spec *spec)
+static void print_task_line(FILE *out, const struct env_spec *spec)
 {
     fprintf(out, "%-34s %-16s %11zu %6zu %7zu %6zu %5zu %9g %6s\n", spec->task, spec->domain,
             spec->observation_dim, spec->action_dim, spec->physics_dim, spec->hidden_dim,
@@ -23,27 +23,27 @@ static void print_spec(FILE *out, const struct env_spec *spec)
 
 /* --- JSON ------------------------------------------------------------------------------------- */
 
-static json_t *count_json(size_t count)
+static json_t *task_count_json(size_t count)
 {
     return json_integer((json_int_t)count);
 }
 
-static json_t *spec_json(const struct env_spec *spec)
+static json_t *json_of_task(const struct env_spec *spec)
 {
     json_t *object = json_object();
     json_object_set_new(object, "task", json_string(spec->task));
     json_object_set_new(object, "domain", json_string(spec->domain));
-    json_object_set_new(object, "observation_dim", count_json(spec->observation_dim));
-    json_object_set_new(object, "action_dim", count_json(spec->action_dim));
-    json_object_set_new(object, "physics_dim", count_json(spec->physics_dim));
-    json_object_set_new(object, "hidden_dim", count_json(spec->hidden_dim));
-    json_object_set_new(object, "steps", count_json(spec->steps_max));
+    json_object_set_new(object, "observation_dim", task_count_json(spec->observation_dim));
+    json_object_set_new(object, "action_dim", task_count_json(spec->action_dim));
+    json_object_set_new(object, "physics_dim", task_count_json(spec->physics_dim));
+    json_object_set_new(object, "hidden_dim", task_count_json(spec->hidden_dim));
+    json_object_set_new(object, "steps", task_count_json(spec->steps_max));
     json_object_set_new(object, "control_timestep", json_real(spec->control_timestep));
     json_object_set_new(object, "script", json_boolean(spec->has_script));
     return object;
 }
 
-static void print_json(FILE *out, json_t *tasks)
+static void print_task_json(FILE *out, json_t *tasks)
 {
     json_t *object = json_object();
     json_object_set_new(object, "simulator", json_string(env_simulator()));
@@ -58,7 +58,7 @@ static void print_json(FILE *out, json_t *tasks)
 
 /* --- What is called --------------------------------------------------------------------------- */
 
-static bool finish(FILE *out, struct failure *failure)
+static bool flush_list(FILE *out, struct failure *failure)
 {
     if (fflush(out) == 0 && !ferror(out)) {
         return true;
@@ -77,9 +77,9 @@ static bool print_task(FILE *out, json_t *list, const char *name, struct failure
         return false;
     }
     if (list) {
-        json_array_append_new(list, spec_json(env_task_spec(task)));
+        json_array_append_new(list, json_of_task(env_task_spec(task)));
     } else {
-        print_spec(out, env_task_spec(task));
+        print_task_line(out, env_task_spec(task));
     }
     env_task_close(task);
     return true;
@@ -98,7 +98,7 @@ bool task_list_print(FILE *out, bool is_json, struct failure *failure)
         }
     }
     if (is_json) {
-        print_json(out, list);
+        print_task_json(out, list);
     }
-    return finish(out, failure);
+    return flush_list(out, failure);
 }

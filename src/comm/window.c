@@ -43,7 +43,7 @@ static void window_check_capacity(MPI_Comm node_group, size_t bytes)
         (uint64_t)capacity.f_bavail * capacity.f_frsize < wanted) {
         failure_set(&failure, EXIT_CODE_SYSTEM,
                     "/dev/shm: found %llu MiB free, expected %zu MiB for the keys and values of "
-                    "%d ranks; make it larger, or set mesh.neighbours to 1",
+                    "%d ranks; make it larger, or set mesh.node_ranks to 1",
                     (unsigned long long)((uint64_t)capacity.f_bavail * capacity.f_frsize >> 20),
                     wanted >> 20, size);
     }

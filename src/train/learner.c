@@ -10,7 +10,7 @@
 #include "train/stop.h"
 
 /* Called twice with the same arguments: on a measuring arena and on a real one. */
-static void bind_all(struct learner *learner)
+static void bind_learner(struct learner *learner)
 {
     const struct learner_options *options = &learner->options;
     const struct model_shape *shape = &options->shape;
@@ -36,13 +36,13 @@ static void bind_all(struct learner *learner)
 }
 
 /* An arena that has only measured. */
-static struct arena measure(const struct learner_options *options, struct loader *loader,
-                            struct ring *ring, struct workers *workers)
+static struct arena measured_arena(const struct learner_options *options, struct loader *loader,
+                                   struct ring *ring, struct workers *workers)
 {
     struct learner *learner = memory_take(1, sizeof *learner);
     *learner =
         (struct learner){.options = *options, .ring = ring, .loader = loader, .workers = workers};
-    bind_all(learner);
+    bind_learner(learner);
     struct arena measured = learner->arena;
     memory_free(learner);
     return measured;
@@ -51,18 +51,18 @@ static struct arena measure(const struct learner_options *options, struct loader
 size_t learner_measure(const struct learner_options *options, struct loader *loader,
                        struct ring *ring, struct workers *workers)
 {
-    struct arena measured = measure(options, loader, ring, workers);
+    struct arena measured = measured_arena(options, loader, ring, workers);
     return measured.peak + measured.elsewhere;
 }
 
 void learner_open(struct learner *learner, const struct learner_options *options,
                   struct loader *loader, struct ring *ring, struct workers *workers)
 {
-    size_t bytes = measure(options, loader, ring, workers).peak;
+    size_t bytes = measured_arena(options, loader, ring, workers).peak;
     *learner =
         (struct learner){.options = *options, .ring = ring, .loader = loader, .workers = workers};
     arena_open(&learner->arena, bytes);
-    bind_all(learner);
+    bind_learner(learner);
     parameters_initialise(&learner->weights, &options->shape, options->seed);
 }
 
@@ -99,17 +99,18 @@ static void count_work(double totals[TOTALS], const struct learner *learner,
     }
 }
 
-/* Forward, loss and backward of the contexts of one pass. */
-static void learn_pass(struct learner *learner, double totals[TOTALS], struct ledger *ledger,
-                       uint64_t number, size_t pass, enum gradients_state state)
+/* Forward, loss and backward of the contexts of one micro-batch. */
+static void accumulate_micro_batch(struct learner *learner, double totals[TOTALS],
+                                   struct step_timer *timer, uint64_t number, size_t micro_batch,
+                                   enum gradients_state state)
 {
     struct failure failure = {0};
     struct transformer *transformer = &learner->transformer;
     const struct kv_ring *journey = &transformer->attention.kv_ring;
-    const struct batch *batch = prefetch_take(&learner->prefetch, number, pass, &failure);
-    ledger_charge(ledger, LEDGER_DATA);
+    const struct batch *batch = prefetch_take(&learner->prefetch, number, micro_batch, &failure);
+    step_timer_lap(timer, STEP_TIMER_DATA);
     comm_agree(&failure);
-    ledger_charge(ledger, LEDGER_RANKS);
+    step_timer_lap(timer, STEP_TIMER_RANKS);
     struct token_dropout dropout =
         transformer_dropout(transformer, batch, learner->options.seed, number);
     transformer_forward(transformer, &learner->weights, batch, &dropout);
@@ -118,9 +119,9 @@ static void learn_pass(struct learner *learner, double totals[TOTALS], struct le
     transformer_backward(transformer, &learner->gradients, state, &learner->weights, batch,
                          &dropout);
     count_work(totals, learner, batch);
-    ledger_charge(ledger, LEDGER_COMPUTE);
-    ledger_move(ledger, LEDGER_COMPUTE, LEDGER_MESSAGES, journey->message_wait);
-    ledger_move(ledger, LEDGER_COMPUTE, LEDGER_RANKS, journey->rank_wait);
+    step_timer_lap(timer, STEP_TIMER_COMPUTE);
+    step_timer_move(timer, STEP_TIMER_COMPUTE, STEP_TIMER_MESSAGES, journey->message_wait);
+    step_timer_move(timer, STEP_TIMER_COMPUTE, STEP_TIMER_RANKS, journey->rank_wait);
 }
 
 /* Bytes that this process has taken at most. */
@@ -144,42 +145,42 @@ static void check_finite(const struct learner_step *step, uint64_t number)
     }
 }
 
-/* The rest of the sum of gradients, and totals over all ranks; what the ledger says becomes the
+/* The rest of the sum of gradients, and totals over all ranks; what the timer says becomes the
  * mean over them. */
-static void reduce(struct learner *learner, double totals[TOTALS], double *memory,
-                   struct ledger *ledger)
+static void reduce_over_ranks(struct learner *learner, double totals[TOTALS], double *memory,
+                              struct step_timer *timer)
 {
     struct reduction *reduction = ring_reduction(learner->ring);
     reduction_barrier(reduction);
-    ledger_charge(ledger, LEDGER_RANKS);
+    step_timer_lap(timer, STEP_TIMER_RANKS);
     reduction_finish(reduction);
     comm_sum_double(totals, TOTALS);
     comm_max_double(memory, 1);
-    comm_sum_double(ledger->seconds, LEDGER_PARTS);
-    for (size_t part = 0; part < LEDGER_PARTS; part++) {
-        ledger->seconds[part] /= (double)comm_size();
+    comm_sum_double(timer->seconds, STEP_TIMER_PARTS);
+    for (size_t part = 0; part < STEP_TIMER_PARTS; part++) {
+        timer->seconds[part] /= (double)comm_size();
     }
-    ledger_charge(ledger, LEDGER_MESSAGES);
+    step_timer_lap(timer, STEP_TIMER_MESSAGES);
 }
 
 struct learner_step learner_step(struct learner *learner, uint64_t number)
 {
     double totals[TOTALS] = {0};
     double memory = memory_peak();
-    struct ledger ledger;
+    struct step_timer timer;
     struct parameters *gradients = &learner->gradients;
     size_t taken = memory_taken();
-    ledger_begin(&ledger);
+    step_timer_start(&timer);
     memset(gradients->flat, 0, gradients->count * sizeof *gradients->flat);
     reduction_begin(ring_reduction(learner->ring), gradients->flat, gradients->count);
-    size_t passes = loader_pass_count(learner->loader, ring_group_count(learner->ring));
-    for (size_t pass = 0; pass < passes; pass++) {
-        bool is_last = pass + 1 == passes;
-        learn_pass(learner, totals, &ledger, number, pass,
-                   is_last ? GRADIENTS_COMPLETE : GRADIENTS_GROW);
+    size_t micro_batches = loader_pass_count(learner->loader, ring_group_count(learner->ring));
+    for (size_t micro_batch = 0; micro_batch < micro_batches; micro_batch++) {
+        bool is_last = micro_batch + 1 == micro_batches;
+        accumulate_micro_batch(learner, totals, &timer, number, micro_batch,
+                               is_last ? GRADIENTS_COMPLETE : GRADIENTS_GROW);
     }
     totals[TOTAL_STOPPING] = stop_wanted() ? 1.0 : 0.0;
-    reduce(learner, totals, &memory, &ledger);
+    reduce_over_ranks(learner, totals, &memory, &timer);
 
     double mean = 1.0 / totals[TOTAL_PREDICTED];
     struct learner_step step = {
@@ -196,8 +197,8 @@ struct learner_step learner_step(struct learner *learner, uint64_t number)
     double shrink = clip > 0.0 && step.gradient_norm > clip ? clip / step.gradient_norm : 1.0;
     adamw_step(&learner->weights, &learner->adamw, gradients, mean * shrink, step.rate, number,
                learner->workers);
-    ledger_charge(&ledger, LEDGER_OPTIMIZER);
-    step.ledger = ledger;
+    step_timer_lap(&timer, STEP_TIMER_OPTIMIZER);
+    step.timer = timer;
     invariant(memory_taken() == taken);
     return step;
 }

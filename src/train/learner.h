@@ -17,7 +17,7 @@
 #include "model/transformer.h"
 #include "optim/adamw.h"
 #include "optim/schedule.h"
-#include "train/ledger.h"
+#include "train/step_timer.h"
 
 struct learner_options {
     struct model_shape shape;
@@ -48,11 +48,11 @@ struct learner_step {
     double loss;          /* mean squared error of a predicted action element */
     double gradient_norm; /* before clipping */
     double rate;
-    double tokens;        /* of all contexts */
-    double flops;         /* of the model, nothing counted twice that is computed again */
-    struct ledger ledger; /* where its time went, mean over the ranks */
-    double memory;        /* bytes, the most that a rank has taken so far */
-    bool is_stopping;     /* a rank has been asked to stop */
+    double tokens;           /* of all contexts */
+    double flops;            /* of the model, nothing counted twice that is computed again */
+    struct step_timer timer; /* where its time went, mean over the ranks */
+    double memory;           /* bytes, the most that a rank has taken so far */
+    bool is_stopping;        /* a rank has been asked to stop */
 };
 
 /* The bytes that this rank would take. Collective over the job: too few contexts are fatal. */

@@ -10,7 +10,7 @@ static void begin_interval(struct report *report)
 {
     report->begun = clock_seconds();
     report->loss_sum = report->tokens = report->flops = 0.0;
-    report->ledger = (struct ledger){0};
+    report->timer = (struct step_timer){0};
     report->steps = 0;
 }
 
@@ -29,21 +29,21 @@ void report_close(struct report *report)
     metrics_close(&report->metrics);
 }
 
-/* What the steps' own ledgers do not hold lies between the steps. */
-static struct ledger complete(const struct ledger *ledger, double seconds)
+/* What the steps' own timers leave out passed between the steps. */
+static struct step_timer complete(const struct step_timer *timer, double seconds)
 {
-    struct ledger whole = *ledger;
-    whole.seconds[LEDGER_OTHER] += seconds - ledger_total(ledger);
+    struct step_timer whole = *timer;
+    whole.seconds[STEP_TIMER_OTHER] += seconds - step_timer_total(timer);
     return whole;
 }
 
 /* `, "compute_share": 0.93, ...` */
-static void write_shares(char *text, size_t size, const struct ledger *ledger, double seconds)
+static void write_shares(char *text, size_t size, const struct step_timer *timer, double seconds)
 {
     size_t used = 0;
-    for (enum ledger_part part = 0; part < LEDGER_PARTS && used < size; part++) {
-        used += (size_t)snprintf(text + used, size - used, ", \"%s_share\": %.4g", ledger_key(part),
-                                 ledger->seconds[part] / seconds);
+    for (enum step_timer_part part = 0; part < STEP_TIMER_PARTS && used < size; part++) {
+        used += (size_t)snprintf(text + used, size - used, ", \"%s_share\": %.4g",
+                                 step_timer_key(part), timer->seconds[part] / seconds);
     }
 }
 
@@ -53,8 +53,8 @@ static void write_metrics(struct report *report, uint64_t number, const struct l
 {
     char line[1024];
     char shares[512];
-    struct ledger ledger = complete(&report->ledger, seconds);
-    write_shares(shares, sizeof shares, &ledger, seconds);
+    struct step_timer timer = complete(&report->timer, seconds);
+    write_shares(shares, sizeof shares, &timer, seconds);
     snprintf(line, sizeof line,
              "{\"step\": %llu, \"loss\": %.17g, \"gradient_norm\": %.17g, \"rate\": %.9g, "
              "\"tokens\": %.0f, \"tokens_per_second\": %.6g, \"gemm_share\": %.4g, "
@@ -71,8 +71,8 @@ void report_step(struct report *report, uint64_t number, const struct learner_st
     report->loss_sum += step->loss;
     report->tokens += step->tokens;
     report->flops += step->flops;
-    ledger_add(&report->ledger, &step->ledger);
-    ledger_add(&report->ledger_sum, &step->ledger);
+    step_timer_add(&report->timer, &step->timer);
+    step_timer_add(&report->timer_sum, &step->timer);
     report->steps++;
     double seconds = clock_seconds() - report->begun;
     char detail[256];
@@ -92,13 +92,13 @@ void report_summary(const struct report *report, uint64_t done)
 {
     double seconds = clock_seconds() - report->opened;
     size_t steps = done - report->progress.done_before;
-    struct ledger ledger = complete(&report->ledger_sum, seconds);
+    struct step_timer timer = complete(&report->timer_sum, seconds);
     char text[512];
     size_t used = 0;
-    for (enum ledger_part part = 0; part < LEDGER_PARTS && used < sizeof text; part++) {
+    for (enum step_timer_part part = 0; part < STEP_TIMER_PARTS && used < sizeof text; part++) {
         used +=
             (size_t)snprintf(text + used, sizeof text - used, "%s%s %.1f%%", part > 0 ? ", " : "",
-                             ledger_words(part), 100.0 * ledger.seconds[part] / seconds);
+                             step_timer_words(part), 100.0 * timer.seconds[part] / seconds);
     }
     log_line("%zu steps in %.1f s: %s", steps, seconds, text);
 }

@@ -1,6 +1,6 @@
-/* What a run says about its steps: the progress line for people, metrics.jsonl for programs.
+/* What a run reports about its steps: the progress line for people, metrics.jsonl for programs.
  *
- * Only the rank that speaks has a report. */
+ * Only the rank that logs has a report. */
 #ifndef CHAINRING_TRAIN_REPORT_H
 #define CHAINRING_TRAIN_REPORT_H
 
@@ -19,11 +19,11 @@ struct report {
     /* Since the last line of metrics: */
     double begun;
     double loss_sum, tokens, flops;
-    struct ledger ledger;
+    struct step_timer timer;
     size_t steps;
     /* Since the report was opened: */
     double opened;
-    struct ledger ledger_sum;
+    struct step_timer timer_sum;
 };
 
 /* Go on after step `done` of `total`; the metrics of later steps are dropped. Local, like all of

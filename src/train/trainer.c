@@ -13,7 +13,7 @@
 #include "math/gemm.h"
 #include "math/peak.h"
 #include "model/ring_overlap.h"
-#include "train/keeper.h"
+#include "train/checkpointer.h"
 #include "train/report.h"
 #include "train/stop.h"
 
@@ -26,18 +26,18 @@ struct trainer {
     struct workers *workers;
     struct store *store;
     size_t task;
-    struct snapshot snapshot;
+    struct policy_config policy;
     struct loader *loader;
     struct learner learner;
-    struct keeper_place place;
+    struct train_state state;
     double peak; /* floating-point operations per second of all ranks */
     /* Only on rank 0: */
     struct run_folder folder;
-    struct keeper keeper;
+    struct checkpointer checkpointer;
     struct report report;
 };
 
-static void open_workers(struct trainer *trainer)
+static void trainer_open_workers(struct trainer *trainer)
 {
     struct failure failure = {0};
     trainer->workers = workers_open(trainer->options->threads, &failure);
@@ -46,7 +46,7 @@ static void open_workers(struct trainer *trainer)
 
 /* --- Data ------------------------------------------------------------------------------------- */
 
-static void open_store(struct trainer *trainer)
+static void trainer_open_store(struct trainer *trainer)
 {
     const struct trainer_options *options = trainer->options;
     struct failure failure = {0};
@@ -103,26 +103,26 @@ static void describe_policy(struct trainer *trainer)
     check_dims(trainer->store, &failure);
     comm_agree(&failure);
     const struct store_spec *spec = store_spec(trainer->store);
-    struct snapshot *snapshot = &trainer->snapshot;
+    struct policy_config *policy = &trainer->policy;
     struct chain_catalog catalog;
-    snapshot->shape = trainer->options->learner.shape;
-    snapshot->shape.observation_dim = spec->observation_dim;
-    snapshot->shape.action_dim = spec->action_dim;
-    snapshot->shape.time_max = store_length_max(trainer->store);
-    snapshot->shape.trial_max = trainer->options->loader.chain.trials;
-    choose_scaling(&snapshot->scaling, trainer);
-    snprintf(snapshot->domain, sizeof snapshot->domain, "%s", spec->domain);
-    snprintf(snapshot->task, sizeof snapshot->task, "%s", spec->tasks[trainer->task]);
+    policy->shape = trainer->options->learner.shape;
+    policy->shape.observation_dim = spec->observation_dim;
+    policy->shape.action_dim = spec->action_dim;
+    policy->shape.time_max = store_length_max(trainer->store);
+    policy->shape.trial_max = trainer->options->loader.chain.trials;
+    choose_scaling(&policy->scaling, trainer);
+    snprintf(policy->domain, sizeof policy->domain, "%s", spec->domain);
+    snprintf(policy->task, sizeof policy->task, "%s", spec->tasks[trainer->task]);
     chain_catalog_open(&catalog, trainer->store);
-    snapshot->target = chain_catalog_best(&catalog, trainer->task);
+    policy->target = chain_catalog_best(&catalog, trainer->task);
     chain_catalog_close(&catalog);
 }
 
-static void open_loader(struct trainer *trainer)
+static void trainer_open_loader(struct trainer *trainer)
 {
     struct failure failure = {0};
-    model_shape_check(&trainer->snapshot.shape, &failure);
-    trainer->loader = loader_open(trainer->store, trainer->task, &trainer->snapshot.scaling,
+    model_shape_check(&trainer->policy.shape, &failure);
+    trainer->loader = loader_open(trainer->store, trainer->task, &trainer->policy.scaling,
                                   &trainer->options->loader, &failure);
     comm_agree(&failure);
 }
@@ -139,24 +139,24 @@ static void check_memory(size_t bytes)
         failure_set(&failure, EXIT_CODE_CONFIG,
                     "found a run of %.0f MiB on each of this node's %zu ranks, expected at most "
                     "the node's %.0f MiB; use more nodes, a smaller model, or fewer contexts at "
-                    "once (train.pass)",
+                    "once (train.micro_batch)",
                     (double)bytes / mebibyte, comm_ranks_on_this_node(), node / mebibyte);
     }
     comm_agree(&failure);
 }
 
-static void open_learner(struct trainer *trainer)
+static void trainer_open_learner(struct trainer *trainer)
 {
     struct learner_options options = trainer->options->learner;
-    options.shape = trainer->snapshot.shape;
+    options.shape = trainer->policy.shape;
     size_t bytes = learner_measure(&options, trainer->loader, trainer->ring, trainer->workers);
     check_memory(bytes);
     learner_open(&trainer->learner, &options, trainer->loader, trainer->ring, trainer->workers);
 }
 
-static void say_what_learns(const struct trainer *trainer)
+static void log_model(const struct trainer *trainer)
 {
-    const struct model_shape *shape = &trainer->snapshot.shape;
+    const struct model_shape *shape = &trainer->policy.shape;
     size_t groups = ring_group_count(trainer->ring);
     const struct arena *arena = &trainer->learner.arena;
     double largest = (double)(arena->capacity + arena->elsewhere);
@@ -200,15 +200,15 @@ static void restore(struct trainer *trainer, struct failure *failure)
 {
     const struct trainer_options *options = trainer->options;
     char path[FILE_PATH_MAX];
-    keeper_open(&trainer->keeper, options->run, &trainer->snapshot, options->learner.seed,
-                options->keep, &trainer->learner);
-    if (keeper_restore(&trainer->keeper, &trainer->place, failure) &&
+    checkpointer_open(&trainer->checkpointer, options->run, &trainer->policy, options->learner.seed,
+                      options->keep, &trainer->learner);
+    if (checkpointer_restore(&trainer->checkpointer, &trainer->state, failure) &&
         file_join(path, options->run, "config.yaml", failure)) {
         file_write_text(path, options->configuration, failure);
     }
 }
 
-static void open_log(struct trainer *trainer, struct failure *failure)
+static void trainer_open_log(struct trainer *trainer, struct failure *failure)
 {
     char path[FILE_PATH_MAX];
     if (file_join(path, trainer->options->run, "log.txt", failure)) {
@@ -216,11 +216,11 @@ static void open_log(struct trainer *trainer, struct failure *failure)
     }
 }
 
-static void open_folder(struct trainer *trainer)
+static void trainer_open_folder(struct trainer *trainer)
 {
     struct failure failure = {0};
     if (comm_rank() == 0 && run_folder_open(&trainer->folder, trainer->options->run, &failure)) {
-        open_log(trainer, &failure);
+        trainer_open_log(trainer, &failure);
     }
     comm_agree(&failure);
 }
@@ -232,20 +232,20 @@ static void resume(struct trainer *trainer)
         restore(trainer, &failure);
     }
     comm_agree(&failure);
-    comm_broadcast(&trainer->place, sizeof trainer->place);
-    if (trainer->place.step > 0) {
+    comm_broadcast(&trainer->state, sizeof trainer->state);
+    if (trainer->state.step > 0) {
         learner_broadcast(&trainer->learner);
-        log_line("resume: from step %llu of %s", (unsigned long long)trainer->place.step,
+        log_line("resume: from step %llu of %s", (unsigned long long)trainer->state.step,
                  trainer->options->run);
     }
 }
 
-static void open_report(struct trainer *trainer)
+static void trainer_open_report(struct trainer *trainer)
 {
     struct failure failure = {0};
     char path[FILE_PATH_MAX];
     if (comm_rank() == 0 && file_join(path, trainer->options->run, "metrics.jsonl", &failure)) {
-        report_open(&trainer->report, path, trainer->place.step, trainer->options->steps,
+        report_open(&trainer->report, path, trainer->state.step, trainer->options->steps,
                     trainer->options->log_every, trainer->peak);
     }
     comm_agree(&failure);
@@ -255,7 +255,7 @@ static void write_status(struct trainer *trainer, enum run_state state, double l
 {
     if (comm_rank() == 0) {
         struct run_status status = {.state = state,
-                                    .step = trainer->place.step,
+                                    .step = trainer->state.step,
                                     .steps = trainer->options->steps,
                                     .loss = loss};
         run_folder_write_status(&trainer->folder, &status);
@@ -272,7 +272,8 @@ static void write_checkpoint(struct trainer *trainer, enum urgency urgency)
     struct failure failure = {0};
     if (comm_rank() == 0) {
         metrics_sync(&trainer->report.metrics);
-        if (!keeper_write(&trainer->keeper, &trainer->place, &failure) && urgency == MAY_FAIL) {
+        if (!checkpointer_write(&trainer->checkpointer, &trainer->state, &failure) &&
+            urgency == MAY_FAIL) {
             log_warning("%s; the older checkpoint is kept", failure.text);
             failure = (struct failure){0};
         }
@@ -286,13 +287,13 @@ static void write_checkpoint(struct trainer *trainer, enum urgency urgency)
 static enum exit_code take_steps(struct trainer *trainer)
 {
     const struct trainer_options *options = trainer->options;
-    while (trainer->place.step < options->steps) {
-        uint64_t number = trainer->place.step + 1;
+    while (trainer->state.step < options->steps) {
+        uint64_t number = trainer->state.step + 1;
         struct learner_step step = learner_step(&trainer->learner, number);
-        trainer->place.step = number;
-        trainer->place.tokens_seen += step.tokens;
+        trainer->state.step = number;
+        trainer->state.tokens_seen += step.tokens;
         if (comm_rank() == 0) {
-            report_step(&trainer->report, number, &step, trainer->place.tokens_seen);
+            report_step(&trainer->report, number, &step, trainer->state.tokens_seen);
         }
         if (number == options->steps) {
             write_checkpoint(trainer, MUST_SUCCEED);
@@ -313,20 +314,20 @@ static enum exit_code take_steps(struct trainer *trainer)
 
 static enum exit_code train(struct trainer *trainer)
 {
-    if (trainer->place.step >= trainer->options->steps) {
+    if (trainer->state.step >= trainer->options->steps) {
         log_line("%s is complete: %llu steps are done", trainer->options->run,
-                 (unsigned long long)trainer->place.step);
+                 (unsigned long long)trainer->state.step);
         return EXIT_CODE_DONE;
     }
-    say_what_learns(trainer);
+    log_model(trainer);
     measure_peak(trainer);
     predict_overlap(trainer);
-    open_report(trainer);
+    trainer_open_report(trainer);
     stop_listen();
     write_status(trainer, RUN_STATE_RUNNING, (double)NAN);
     enum exit_code code = take_steps(trainer);
     if (comm_rank() == 0) {
-        report_summary(&trainer->report, trainer->place.step);
+        report_summary(&trainer->report, trainer->state.step);
         report_close(&trainer->report);
     }
     return code;
@@ -335,7 +336,7 @@ static enum exit_code train(struct trainer *trainer)
 static void close_all(struct trainer *trainer)
 {
     if (comm_rank() == 0) {
-        keeper_close(&trainer->keeper);
+        checkpointer_close(&trainer->checkpointer);
         log_close_file();
         run_folder_close(&trainer->folder);
     }
@@ -350,13 +351,13 @@ enum exit_code trainer_run(const struct trainer_options *options)
 {
     struct trainer *trainer = memory_take(1, sizeof *trainer);
     trainer->options = options;
-    trainer->ring = ring_open(options->ring > 0 ? options->ring : comm_size(), options->neighbours);
-    open_workers(trainer);
-    open_store(trainer);
+    trainer->ring = ring_open(options->ring > 0 ? options->ring : comm_size(), options->node_ranks);
+    trainer_open_workers(trainer);
+    trainer_open_store(trainer);
     describe_policy(trainer);
-    open_loader(trainer);
-    open_folder(trainer);
-    open_learner(trainer);
+    trainer_open_loader(trainer);
+    trainer_open_folder(trainer);
+    trainer_open_learner(trainer);
     resume(trainer);
     enum exit_code code = train(trainer);
     close_all(trainer);

@@ -26,7 +26,7 @@ struct trainer_options {
     struct loader_options loader;
     struct learner_options learner; /* of shape, all but what the data say */
     size_t ring;                    /* ranks; 0: all */
-    size_t neighbours;              /* ranks that share memory at most; 0: those of a node */
+    size_t node_ranks;              /* ranks that share memory at most; 0: those of a node */
     size_t threads;                 /* that share a rank's work */
     uint64_t steps;
     uint64_t until; /* stop after this step as if by a signal; 0: never */

@@ -158,15 +158,56 @@ static void test_run_whose_checkpoints_are_all_damaged_is_refused(void **state)
     assert_true(example_exists(example_path(*state, "ckpt/step-6")));
 }
 
-static void test_newer_format_is_refused_by_its_version(void **state)
+/* Give the checkpoint of a step the manifest of another version. */
+static void write_version(const char *run, uint64_t step, int version)
 {
-    struct failure failure = {0};
-    static const char manifest[] =
-        "{\"format\":\"chainring-checkpoint\",\"version\":2,\"step\":5,\"files\":[]}\n";
+    char name[64];
+    char text[128];
+    snprintf(name, sizeof name, "ckpt/step-%d/MANIFEST.json", (int)step);
+    snprintf(text, sizeof text,
+             "{\"format\":\"chainring-checkpoint\",\"version\":%d,\"step\":%d,\"files\":[]}\n",
+             version, (int)step);
+    example_write(example_path(run, name), text, strlen(text));
+}
+
+static void test_other_versions_are_refused_in_one_line(void **state)
+{
+    static const int versions[] = {1, 3};
+    static const char remedy[] =
+        "train again under a new run name, or use the release that wrote it";
     example_save(*state, 5, 2);
-    example_write(example_path(*state, "ckpt/step-5/MANIFEST.json"), manifest, strlen(manifest));
-    example_expect_failure(checkpoint_verify(example_path(*state, "ckpt/step-5"), &failure),
-                           &failure, EXIT_CODE_DATA, "found format version 2, expected 1");
+    example_save(*state, 6, 2);
+    for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++) {
+        struct failure failure = {0};
+        char path[FILE_PATH_MAX];
+        uint64_t step;
+        char words[256];
+        write_version(*state, 5, versions[i]);
+        write_version(*state, 6, versions[i]);
+        snprintf(words, sizeof words,
+                 "/ckpt/step-6/MANIFEST.json: found format version %d, expected 2; %s", versions[i],
+                 remedy);
+        example_expect_failure(checkpoint_verify(example_path(*state, "ckpt/step-6"), &failure),
+                               &failure, EXIT_CODE_DATA, words);
+        failure = (struct failure){0};
+        assert_int_equal(checkpoint_find_newest(path, &step, *state, &failure), CHECKPOINT_REFUSED);
+        example_expect_failure(false, &failure, EXIT_CODE_DATA, words);
+    }
+    char *warnings = example_warnings(*state);
+    assert_string_equal(warnings, "");
+    memory_free(warnings);
+}
+
+static void test_newest_of_another_version_falls_back_with_a_warning(void **state)
+{
+    example_save(*state, 5, 2);
+    example_save(*state, 6, 2);
+    write_version(*state, 6, 3);
+    example_expect_newest(*state, 5);
+    char *warnings = example_warnings(*state);
+    assert_non_null(strstr(warnings, "step-6/MANIFEST.json: found format version 3, expected 2"));
+    assert_non_null(strstr(warnings, "; this checkpoint is not used"));
+    memory_free(warnings);
 }
 
 static void expect_write_fails(const char *run, uint64_t step, const char *words)
@@ -259,7 +300,8 @@ int main(void)
         TEST(test_checkpoint_under_another_name_is_not_used),
         TEST(test_fallback_names_file_found_and_expected),
         TEST(test_run_whose_checkpoints_are_all_damaged_is_refused),
-        TEST(test_newer_format_is_refused_by_its_version),
+        TEST(test_other_versions_are_refused_in_one_line),
+        TEST(test_newest_of_another_version_falls_back_with_a_warning),
         TEST(test_place_that_cannot_be_made_is_a_failure),
         TEST(test_full_disk_keeps_the_older_checkpoint),
         TEST(test_kill_at_any_moment_leaves_a_whole_checkpoint),

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "checkpoint/state_file.h"
+#include "checkpoint/checkpoint_state.h"
 
 static void save_and_load(struct checkpoint_state *back, const char *folder,
                           const struct checkpoint_state *state)
@@ -13,8 +13,8 @@ static void save_and_load(struct checkpoint_state *back, const char *folder,
     struct failure failure = {0};
     struct digest digest;
     const char *path = example_path(folder, "state.json");
-    assert_true(state_file_write(&digest, path, state, &failure));
-    if (!state_file_read(back, path, &failure)) {
+    assert_true(checkpoint_state_write(&digest, path, state, &failure));
+    if (!checkpoint_state_read(back, path, &failure)) {
         fail_msg("%s", failure.text);
     }
 }
@@ -138,7 +138,7 @@ static void test_text_that_is_not_utf8_is_refused(void **state)
     checkpoint_state_open(&given);
     checkpoint_state_put_text(&given, "config", "\xff\xfe");
     const char *path = example_path(*state, "state.json");
-    example_expect_failure(state_file_write(&digest, path, &given, &failure), &failure,
+    example_expect_failure(checkpoint_state_write(&digest, path, &given, &failure), &failure,
                            EXIT_CODE_DATA, "\"config\" that is not UTF-8");
     assert_false(example_exists(path));
     checkpoint_state_close(&given);
@@ -146,14 +146,15 @@ static void test_text_that_is_not_utf8_is_refused(void **state)
 
 static void test_wrong_state_files_are_refused(void **state)
 {
-#define HEAD "{\"format\":\"chainring-state\",\"version\":1,"
+#define HEAD "{\"format\":\"chainring-state\",\"version\":2,"
 #define TAIL "\"tokens_seen\":0.5,\"numbers\":{},\"texts\":{}}\n"
     static const char *const cases[][2] = {
         {"", "found no newline at the end"},
         {"{}\n", "found format \"\""},
         {"[]\n", "found no JSON object"},
-        {"{\"format\":\"chainring-state\",\"version\":2}\n",
-         "found format version 2, expected 1; use the version of chainring that wrote it"},
+        {"{\"format\":\"chainring-state\",\"version\":1}\n",
+         "found format version 1, expected 2; train again under a new run name, or use the release "
+         "that wrote it"},
         {HEAD "\"step\":-1,\"seed\":\"7\"," TAIL, "no \"step\" that is a count"},
         {HEAD "\"step\":1.5,\"seed\":\"7\"," TAIL, "no \"step\" that is a count"},
         {HEAD "\"step\":1,\"seed\":7," TAIL, "no \"seed\" that is"},
@@ -184,8 +185,8 @@ static void test_wrong_state_files_are_refused(void **state)
         struct checkpoint_state back;
         const char *path = example_path(*state, "state.json");
         example_write(path, cases[i][0], strlen(cases[i][0]));
-        example_expect_failure(state_file_read(&back, path, &failure), &failure, EXIT_CODE_DATA,
-                               cases[i][1]);
+        example_expect_failure(checkpoint_state_read(&back, path, &failure), &failure,
+                               EXIT_CODE_DATA, cases[i][1]);
     }
 }
 

@@ -191,6 +191,9 @@ static void test_bad_options_are_usage(void **state)
     expect_training_usage("--train.stepz=5",
                           "unknown option --train.stepz; the nearest is --train.steps");
     expect_training_usage("--stepz 5", "unknown option --stepz; the nearest is --train.steps");
+    expect_training_usage("--train.pass=1",
+                          "unknown option --train.pass; it is called --train.micro_batch");
+    expect_training_usage("--shard zigzag", "unknown option --shard; it is called --mesh.split");
     expect_training_usage("--train.steps=5x",
                           "--train.steps: found \"5x\", expected a whole number");
     expect_training_usage("--steps=0", "--train.steps: found \"0\"");

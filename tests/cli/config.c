@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/config.h"
+#include "cli/config_map.h"
 #include "cli/config_option.h"
 #include "cli/config_value.h"
 
@@ -81,14 +82,14 @@ static void test_file_sets_values_and_origins(void **state)
                                        "train:\n"
                                        "  steps: 7 # seven\n"
                                        "  rate: 3e-4\n"
-                                       "mesh: {ring: 2, shard: contiguous}\n"
+                                       "mesh: {ring: 2, split: contiguous}\n"
                                        "data:\n"
                                        "  store: 'a b.h5'\n");
     assert_true(reading.is_read);
     assert_int_equal(reading.config.train.steps, 7);
     assert_true(reading.config.train.rate == 3e-4);
     assert_int_equal(reading.config.mesh.ring, 2);
-    assert_int_equal(reading.config.mesh.shard, 1);
+    assert_int_equal(reading.config.mesh.split, 1);
     assert_string_equal(reading.config.data.store, "a b.h5");
     assert_int_equal(reading.config.train.contexts, 16);
     char text[512];
@@ -133,6 +134,8 @@ static void test_file_refuses_unknown_names_with_the_nearest(void **state)
                    "x.yaml:2: unknown key train.stepz; the nearest is train.steps");
     expect_refusal("train:\n  layers: 5\n",
                    "unknown key train.layers; the nearest is model.layers");
+    expect_refusal("mesh:\n  shard: zigzag\n",
+                   "x.yaml:2: unknown key mesh.shard; it is called mesh.split");
     expect_refusal("trian:\n  steps: 5\n", "x.yaml:1: unknown section trian; the nearest is train");
     expect_refusal("steps: 5\n", "unknown section steps; write steps: in a line below train:");
     expect_refusal("train.steps: 5\n", "write steps: in a line below train:");
@@ -167,7 +170,7 @@ static void test_file_refuses_bad_values(void **state)
     expect_refusal("run:\n  name: null\n", "found nothing");
     expect_refusal("run:\n  name: \"a\\0b\"\n", "found text with a zero byte");
     expect_refusal("run:\n  name: \"a\\nb\"\n", "found \"a?b\"");
-    expect_refusal("mesh:\n  shard: spiral\n",
+    expect_refusal("mesh:\n  split: spiral\n",
                    "found \"spiral\", expected one of zigzag|contiguous");
     expect_refusal("data:\n  normalize: true\n", "expected one of no|yes");
     expect_refusal("train:\n  steps: 5 6\n", "found \"5 6\"");
@@ -266,7 +269,7 @@ static struct config unusual(void)
     config.train.rate = 1.0 / 3.0;
     config.eval.target = -1.2345678901234567e-29;
     config.data.reward_scale = 1e-30;
-    config.mesh.shard = 1;
+    config.mesh.split = 1;
     config.data.normalize = CONFIG_NO;
     strcpy(config.run.name, "- \"a\": 'b' \\ #c {d} [e] & * ! % @ ` ~ \xc3\xbc");
     strcpy(config.data.store, " null ");
@@ -433,6 +436,13 @@ static void test_environment_refuses_unknown_keys(void **state)
     unsetenv("CHAINRING_TRAIN_STEPZ");
     expect_failure(&reading.failure, EXIT_CODE_CONFIG,
                    "unknown variable CHAINRING_TRAIN_STEPZ; the nearest is CHAINRING_TRAIN_STEPS");
+    reading.failure = (struct failure){0};
+    setenv("CHAINRING_MESH_WIRE", "bf16", 1);
+    assert_false(config_read_environment(&reading.config, &reading.origins, CONFIG_READS(mesh),
+                                         &reading.failure));
+    unsetenv("CHAINRING_MESH_WIRE");
+    expect_failure(&reading.failure, EXIT_CODE_CONFIG,
+                   "unknown variable CHAINRING_MESH_WIRE; it is called CHAINRING_MESH_COMM_DTYPE");
 }
 
 static void test_explore_fills_trials_and_then_zeros(void **state)

@@ -79,11 +79,11 @@ static void test_numbers_are_finite_decimals(void **state)
 static void test_choices_take_whole_names(void **state)
 {
     (void)state;
-    assert_true(takes("mesh", "shard", "contiguous"));
-    assert_false(takes("mesh", "shard", "contig"));
-    assert_false(takes("mesh", "shard", "zigzag|contiguous"));
-    assert_false(takes("mesh", "shard", "Zigzag"));
-    assert_false(takes("mesh", "shard", ""));
+    assert_true(takes("mesh", "split", "contiguous"));
+    assert_false(takes("mesh", "split", "contig"));
+    assert_false(takes("mesh", "split", "zigzag|contiguous"));
+    assert_false(takes("mesh", "split", "Zigzag"));
+    assert_false(takes("mesh", "split", ""));
     assert_false(takes("data", "normalize", "true"));
 }
 
@@ -112,7 +112,7 @@ static void test_refused_text_changes_nothing(void **state)
 {
     (void)state;
     static const char *const names[][2] = {
-        {"train", "steps"}, {"train", "rate"}, {"data", "store"}, {"mesh", "shard"}};
+        {"train", "steps"}, {"train", "rate"}, {"data", "store"}, {"mesh", "split"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct config before = defaults();
         struct config config;
@@ -164,8 +164,8 @@ static void test_choice_names_stand_for_their_constants(void **state)
         {"chain", "loss", "all", LOADER_LOSS_ALL},
         {"model", "activation", "relu", ACTIVATION_RELU},
         {"model", "activation", "gelu", ACTIVATION_GELU},
-        {"mesh", "shard", "zigzag", PARTITION_ZIGZAG},
-        {"mesh", "shard", "contiguous", PARTITION_CONTIGUOUS},
+        {"mesh", "split", "zigzag", PARTITION_ZIGZAG},
+        {"mesh", "split", "contiguous", PARTITION_CONTIGUOUS},
         {"train", "schedule", "cosine", SCHEDULE_COSINE},
         {"train", "schedule", "constant", SCHEDULE_CONSTANT},
         {"collect", "policy", "script", CONFIG_POLICY_SCRIPT},
@@ -216,6 +216,14 @@ static void test_table_is_sound(void **state)
     }
 }
 
+static void expect_suggestion(const char *section, const char *key, unsigned sections,
+                              const char *why, const char *name)
+{
+    const char *found;
+    assert_string_equal(config_option_suggest(&found, section, key, sections)->name, name);
+    assert_string_equal(found, why);
+}
+
 static void test_nearest_option_weighs_key_and_section(void **state)
 {
     (void)state;
@@ -226,11 +234,27 @@ static void test_nearest_option_weighs_key_and_section(void **state)
     };
     unsigned all = (1u << CONFIG_SECTIONS) - 1;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_string_equal(config_option_nearest(cases[i][0], cases[i][1], all)->name,
-                            cases[i][2]);
+        expect_suggestion(cases[i][0], cases[i][1], all, "the nearest is", cases[i][2]);
     }
-    unsigned eval = CONFIG_READS(eval);
-    assert_string_equal(config_option_nearest("train", "contexts", eval)->name, "eval.contexts");
+    expect_suggestion("train", "contexts", CONFIG_READS(eval), "the nearest is", "eval.contexts");
+}
+
+static void test_name_of_earlier_versions_leads_to_the_option(void **state)
+{
+    (void)state;
+    static const char *const cases[][3] = {
+        {"train", "pass", "train.micro_batch"},
+        {"mesh", "shard", "mesh.split"},
+        {"mesh", "neighbours", "mesh.node_ranks"},
+        {"mesh", "wire", "mesh.comm_dtype"},
+    };
+    unsigned train = CONFIG_READS(train) | CONFIG_READS(mesh);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        expect_suggestion(cases[i][0], cases[i][1], train, "it is called", cases[i][2]);
+        expect_suggestion("", cases[i][1], train, "it is called", cases[i][2]);
+        assert_null(config_option_find(cases[i][0], cases[i][1]));
+    }
+    expect_suggestion("mesh", "wire", CONFIG_READS(eval), "the nearest is", "eval.target");
 }
 
 static void test_printable_text_has_no_control_characters(void **state)
@@ -258,6 +282,7 @@ int main(void)
         cmocka_unit_test(test_choice_names_stand_for_their_constants),
         cmocka_unit_test(test_table_is_sound),
         cmocka_unit_test(test_nearest_option_weighs_key_and_section),
+        cmocka_unit_test(test_name_of_earlier_versions_leads_to_the_option),
         cmocka_unit_test(test_printable_text_has_no_control_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

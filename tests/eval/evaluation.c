@@ -96,8 +96,8 @@ static void play_alone(double *returns, const struct fixture *fixture,
     struct arena arena = {0};
     struct policy_actor policy;
     struct policy_actor_options options = {
-        .shape = &fixture->untrained.snapshot.shape,
-        .scaling = &fixture->untrained.snapshot.scaling,
+        .shape = &fixture->untrained.policy.shape,
+        .scaling = &fixture->untrained.policy.scaling,
         .parameters = &fixture->untrained.parameters,
         .explore = fixture->options.explore,
         .decoder = {.context_max = 1,

@@ -42,8 +42,8 @@ static void play(struct fixture *fixture)
     struct workers *workers = workers_open(2, &failure);
     struct policy_actor policy;
     struct policy_actor_options options = {
-        .shape = &fixture->untrained.snapshot.shape,
-        .scaling = &fixture->untrained.snapshot.scaling,
+        .shape = &fixture->untrained.policy.shape,
+        .scaling = &fixture->untrained.policy.scaling,
         .parameters = &fixture->untrained.parameters,
         .explore = fixture->explore,
         .decoder = {.context_max = BATCH, .steps_max = LISTENER_STEPS_MAX, .workers = workers},
@@ -85,7 +85,7 @@ static void fixture_open(struct fixture *fixture, const char *tokens, const doub
 
 static void bind_model(struct fixture *fixture)
 {
-    const struct model_shape *shape = &fixture->untrained.snapshot.shape;
+    const struct model_shape *shape = &fixture->untrained.policy.shape;
     struct transformer_options options = {
         .rows_max = partition_rows_max(PARTITION_ZIGZAG, 1, CONTEXTS, LISTENER_STEPS_MAX),
         .contexts_max = CONTEXTS,
@@ -248,8 +248,8 @@ static void test_ruined_policy_gives_no_action(void **state)
     struct arena arena = {0};
     struct policy_actor policy;
     struct policy_actor_options options = {
-        .shape = &fixture.untrained.snapshot.shape,
-        .scaling = &fixture.untrained.snapshot.scaling,
+        .shape = &fixture.untrained.policy.shape,
+        .scaling = &fixture.untrained.policy.scaling,
         .parameters = &fixture.untrained.parameters,
         .explore = noise,
         .decoder = {.context_max = 1, .steps_max = 1, .workers = workers},

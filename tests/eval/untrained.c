@@ -11,8 +11,8 @@ void untrained_open(struct untrained *untrained, const struct untrained_options 
 {
     struct failure failure = {0};
     *untrained = (struct untrained){0};
-    struct snapshot *snapshot = &untrained->snapshot;
-    *snapshot = (struct snapshot){
+    struct policy_config *policy = &untrained->policy;
+    *policy = (struct policy_config){
         .shape = {.width = 16,
                   .layers = 2,
                   .heads = 2,
@@ -25,19 +25,19 @@ void untrained_open(struct untrained *untrained, const struct untrained_options 
         .scaling = scaling_identity(options->observation_dim),
         .target = 10.0,
     };
-    assert_true(token_layout_parse(&snapshot->shape.layout, options->tokens, &failure));
+    assert_true(token_layout_parse(&policy->shape.layout, options->tokens, &failure));
     for (size_t i = 0; i < options->observation_dim; i++) {
-        snapshot->scaling.observation_mean[i] = 0.1 * (double)i;
-        snapshot->scaling.observation_deviation[i] = 0.5 + 0.1 * (double)i;
+        policy->scaling.observation_mean[i] = 0.1 * (double)i;
+        policy->scaling.observation_deviation[i] = 0.5 + 0.1 * (double)i;
     }
-    snapshot->scaling.return_scale = 7.0;
-    snapshot->scaling.reward_scale = 0.7;
-    snprintf(snapshot->domain, sizeof snapshot->domain, "%s", options->domain);
-    snprintf(snapshot->task, sizeof snapshot->task, "%s", options->task);
-    parameters_bind(&untrained->parameters, &untrained->arena, &snapshot->shape);
+    policy->scaling.return_scale = 7.0;
+    policy->scaling.reward_scale = 0.7;
+    snprintf(policy->domain, sizeof policy->domain, "%s", options->domain);
+    snprintf(policy->task, sizeof policy->task, "%s", options->task);
+    parameters_bind(&untrained->parameters, &untrained->arena, &policy->shape);
     arena_open(&untrained->arena, untrained->arena.peak);
-    parameters_bind(&untrained->parameters, &untrained->arena, &snapshot->shape);
-    parameters_initialise(&untrained->parameters, &snapshot->shape, 3);
+    parameters_bind(&untrained->parameters, &untrained->arena, &policy->shape);
+    parameters_initialise(&untrained->parameters, &policy->shape, 3);
 }
 
 void untrained_close(struct untrained *untrained)
@@ -48,8 +48,8 @@ void untrained_close(struct untrained *untrained)
 void untrained_write(const struct untrained *untrained, const char *run, uint64_t step)
 {
     struct failure failure = {0};
-    const struct model_shape *shape = &untrained->snapshot.shape;
-    struct tensor *tensors = snapshot_tensors(untrained->parameters.flat, "", shape);
+    const struct model_shape *shape = &untrained->policy.shape;
+    struct tensor *tensors = policy_config_tensors(untrained->parameters.flat, "", shape);
     struct checkpoint_tensors all = {
         .model = tensors,
         .model_count = parameters_entries(NULL, shape),
@@ -59,7 +59,7 @@ void untrained_write(const struct untrained *untrained, const char *run, uint64_
     struct checkpoint_state state;
     checkpoint_state_open(&state);
     state.step = step;
-    snapshot_put(&state, &untrained->snapshot);
+    policy_config_put(&state, &untrained->policy);
     if (!checkpoint_write(run, &all, &state, 10, &failure)) {
         fail_msg("%s", failure.text);
     }

@@ -4,7 +4,7 @@
 #define CHAINRING_TESTS_UNTRAINED_H
 
 #include "base/memory.h"
-#include "checkpoint/snapshot.h"
+#include "checkpoint/policy_config.h"
 #include "model/parameters.h"
 
 struct untrained_options {
@@ -15,7 +15,7 @@ struct untrained_options {
 };
 
 struct untrained {
-    struct snapshot snapshot;
+    struct policy_config policy;
     struct arena arena;
     struct parameters parameters;
 };

@@ -1,4 +1,4 @@
-#include "base/finite.h"
+#include "base/floating_point.h"
 
 #include "tests/support/support.h"
 

@@ -4,63 +4,63 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "checkpoint/snapshot.h"
+#include "checkpoint/policy_config.h"
 
-static struct snapshot example(void)
+static struct policy_config example(void)
 {
-    struct snapshot snapshot = {.shape = {.width = 48,
-                                          .layers = 3,
-                                          .heads = 6,
-                                          .hidden = 100,
-                                          .activation = ACTIVATION_GELU,
-                                          .dropout = 0.1,
-                                          .observation_dim = 3,
-                                          .action_dim = 2,
-                                          .time_max = 20,
-                                          .trial_max = 4},
-                                .scaling = scaling_identity(3),
-                                .domain = "point_mass",
-                                .task = "point_mass_hidden",
-                                .target = 1.0 / 3.0};
+    struct policy_config policy = {.shape = {.width = 48,
+                                             .layers = 3,
+                                             .heads = 6,
+                                             .hidden = 100,
+                                             .activation = ACTIVATION_GELU,
+                                             .dropout = 0.1,
+                                             .observation_dim = 3,
+                                             .action_dim = 2,
+                                             .time_max = 20,
+                                             .trial_max = 4},
+                                   .scaling = scaling_identity(3),
+                                   .domain = "point_mass",
+                                   .task = "point_mass_hidden",
+                                   .target = 1.0 / 3.0};
     struct failure failure = {0};
-    assert_true(token_layout_parse(&snapshot.shape.layout, "R,s,a,r", &failure));
-    snapshot.scaling.observation_mean[1] = 0.1;
-    snapshot.scaling.observation_deviation[2] = 1.0 / 7.0;
-    snapshot.scaling.return_scale = 17.3;
-    return snapshot;
+    assert_true(token_layout_parse(&policy.shape.layout, "R,s,a,r", &failure));
+    policy.scaling.observation_mean[1] = 0.1;
+    policy.scaling.observation_deviation[2] = 1.0 / 7.0;
+    policy.scaling.return_scale = 17.3;
+    return policy;
 }
 
-static void test_snapshot_comes_back_to_the_bit(void **state)
+static void test_policy_config_comes_back_to_the_bit(void **state)
 {
     (void)state;
-    struct snapshot saved = example();
-    struct snapshot found;
+    struct policy_config saved = example();
+    struct policy_config found;
     struct checkpoint_state kept;
     struct failure failure = {0};
     checkpoint_state_open(&kept);
-    snapshot_put(&kept, &saved);
-    assert_true(snapshot_get(&found, &kept, &failure));
-    assert_true(snapshot_agrees(&found, &saved, "here", &failure));
+    policy_config_put(&kept, &saved);
+    assert_true(policy_config_get(&found, &kept, &failure));
+    assert_true(policy_config_agrees(&found, &saved, "here", &failure));
     assert_true(found.target == saved.target);
     assert_string_equal(found.domain, saved.domain);
     checkpoint_state_close(&kept);
 }
 
-static void expect_difference(const struct snapshot *changed, const char *words)
+static void expect_difference(const struct policy_config *changed, const char *words)
 {
-    struct snapshot saved = example();
+    struct policy_config saved = example();
     struct failure failure = {0};
-    assert_false(snapshot_agrees(&saved, changed, "RUN/ckpt/step-4", &failure));
+    assert_false(policy_config_agrees(&saved, changed, "RUN/ckpt/step-4", &failure));
     assert_int_equal(failure.code, EXIT_CODE_DATA);
     assert_non_null(strstr(failure.text, "RUN/ckpt/step-4"));
     assert_non_null(strstr(failure.text, words));
 }
 
-static void test_snapshot_names_the_first_difference(void **state)
+static void test_policy_config_names_the_first_difference(void **state)
 {
     (void)state;
     struct failure failure = {0};
-    struct snapshot changed = example();
+    struct policy_config changed = example();
     changed.shape.hidden = 101;
     expect_difference(&changed, "model.hidden = 100, found 101 now");
     changed = example();
@@ -76,14 +76,14 @@ static void test_snapshot_names_the_first_difference(void **state)
 
 static void refuse(const char *name, double value, const char *words)
 {
-    struct snapshot snapshot = example();
-    struct snapshot found;
+    struct policy_config policy = example();
+    struct policy_config found;
     struct checkpoint_state kept;
     struct checkpoint_state spoiled;
     struct failure failure = {0};
     checkpoint_state_open(&kept);
     checkpoint_state_open(&spoiled);
-    snapshot_put(&kept, &snapshot);
+    policy_config_put(&kept, &policy);
     for (size_t i = 0; i < kept.numbers_count; i++) {
         const struct checkpoint_numbers *numbers = &kept.numbers[i];
         const double *values = strcmp(numbers->name, name) == 0 ? &value : numbers->values;
@@ -92,13 +92,13 @@ static void refuse(const char *name, double value, const char *words)
     for (size_t i = 0; i < kept.texts_count; i++) {
         checkpoint_state_put_text(&spoiled, kept.texts[i].name, kept.texts[i].text);
     }
-    assert_false(snapshot_get(&found, &spoiled, &failure));
+    assert_false(policy_config_get(&found, &spoiled, &failure));
     assert_non_null(strstr(failure.text, words));
     checkpoint_state_close(&kept);
     checkpoint_state_close(&spoiled);
 }
 
-static void test_snapshot_refuses_sizes_that_cannot_be(void **state)
+static void test_policy_config_refuses_sizes_that_cannot_be(void **state)
 {
     (void)state;
     refuse("model.width", 0.0, "model.width = 0");
@@ -111,29 +111,29 @@ static void test_snapshot_refuses_sizes_that_cannot_be(void **state)
     refuse("reward_scale", -1.0, "reward_scale = -1");
 }
 
-static void test_snapshot_refuses_an_empty_state(void **state)
+static void test_policy_config_refuses_an_empty_state(void **state)
 {
     (void)state;
-    struct snapshot found;
+    struct policy_config found;
     struct checkpoint_state empty;
     struct failure failure = {0};
     checkpoint_state_open(&empty);
-    assert_false(snapshot_get(&found, &empty, &failure));
+    assert_false(policy_config_get(&found, &empty, &failure));
     assert_int_equal(failure.code, EXIT_CODE_DATA);
     checkpoint_state_close(&empty);
 }
 
-static void test_snapshot_tensors_point_into_the_flat_array(void **state)
+static void test_policy_config_tensors_point_into_the_flat_array(void **state)
 {
     (void)state;
-    struct snapshot snapshot = example();
+    struct policy_config policy = example();
     struct parameters parameters;
     struct arena arena = {0};
-    parameters_bind(&parameters, &arena, &snapshot.shape);
+    parameters_bind(&parameters, &arena, &policy.shape);
     arena_open(&arena, arena.peak);
-    parameters_bind(&parameters, &arena, &snapshot.shape);
-    struct tensor *tensors = snapshot_tensors(parameters.flat, "first.", &snapshot.shape);
-    size_t count = parameters_entries(NULL, &snapshot.shape);
+    parameters_bind(&parameters, &arena, &policy.shape);
+    struct tensor *tensors = policy_config_tensors(parameters.flat, "first.", &policy.shape);
+    size_t count = parameters_entries(NULL, &policy.shape);
     assert_string_equal(tensors[0].name, "first.embed.return.weight");
     assert_ptr_equal(tensors[0].data, parameters.return_weight);
     assert_string_equal(tensors[count - 1].name, "first.layers.2.ffn.down.bias");
@@ -146,11 +146,11 @@ static void test_snapshot_tensors_point_into_the_flat_array(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_snapshot_comes_back_to_the_bit),
-        cmocka_unit_test(test_snapshot_names_the_first_difference),
-        cmocka_unit_test(test_snapshot_refuses_sizes_that_cannot_be),
-        cmocka_unit_test(test_snapshot_refuses_an_empty_state),
-        cmocka_unit_test(test_snapshot_tensors_point_into_the_flat_array),
+        cmocka_unit_test(test_policy_config_comes_back_to_the_bit),
+        cmocka_unit_test(test_policy_config_names_the_first_difference),
+        cmocka_unit_test(test_policy_config_refuses_sizes_that_cannot_be),
+        cmocka_unit_test(test_policy_config_refuses_an_empty_state),
+        cmocka_unit_test(test_policy_config_tensors_point_into_the_flat_array),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

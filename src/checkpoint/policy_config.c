@@ -1,4 +1,4 @@
-#include "checkpoint/snapshot.h"
+#include "checkpoint/policy_config.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -31,13 +31,6 @@ static void put_number(struct checkpoint_state *state, const char *name, double 
     checkpoint_state_put_numbers(state, name, &value, 1);
 }
 
-static void put_tokens(struct checkpoint_state *state, const struct token_layout *layout)
-{
-    char text[TOKEN_LAYOUT_TEXT_SIZE];
-    token_layout_print(layout, text);
-    checkpoint_state_put_text(state, "context.tokens", text);
-}
-
 static void list_shape(double numbers[SHAPE_NUMBERS], const struct model_shape *shape)
 {
     numbers[SHAPE_WIDTH] = (double)shape->width;
@@ -52,28 +45,31 @@ static void list_shape(double numbers[SHAPE_NUMBERS], const struct model_shape *
     numbers[SHAPE_TRIAL_MAX] = (double)shape->trial_max;
 }
 
-void snapshot_put(struct checkpoint_state *state, const struct snapshot *snapshot)
+void policy_config_put(struct checkpoint_state *state, const struct policy_config *policy)
 {
-    const struct model_shape *shape = &snapshot->shape;
-    const struct scaling *scaling = &snapshot->scaling;
+    const struct model_shape *shape = &policy->shape;
+    const struct scaling *scaling = &policy->scaling;
     double numbers[SHAPE_NUMBERS];
     list_shape(numbers, shape);
     for (size_t i = 0; i < SHAPE_NUMBERS; i++) {
         put_number(state, shape_names[i], numbers[i]);
     }
-    put_tokens(state, &shape->layout);
+    char tokens[TOKEN_LAYOUT_TEXT_SIZE];
+    token_layout_print(&shape->layout, tokens);
+    checkpoint_state_put_text(state, "context.tokens", tokens);
     checkpoint_state_put_numbers(state, "observation_mean", scaling->observation_mean,
                                  scaling->observation_dim);
     checkpoint_state_put_numbers(state, "observation_deviation", scaling->observation_deviation,
                                  scaling->observation_dim);
     put_number(state, "return_scale", scaling->return_scale);
     put_number(state, "reward_scale", scaling->reward_scale);
-    put_number(state, "target", snapshot->target);
-    checkpoint_state_put_text(state, "domain", snapshot->domain);
-    checkpoint_state_put_text(state, "task", snapshot->task);
+    put_number(state, "target", policy->target);
+    checkpoint_state_put_text(state, "domain", policy->domain);
+    checkpoint_state_put_text(state, "task", policy->task);
 }
 
-static bool refuse(const struct checkpoint_state *state, const char *what, struct failure *failure)
+static bool refuse_state(const struct checkpoint_state *state, const char *what,
+                         struct failure *failure)
 {
     return failure_set(failure, EXIT_CODE_DATA,
                        "%s: found %s, expected what this program writes; take another checkpoint",
@@ -87,7 +83,7 @@ static bool get_size(size_t *size, double value, const struct checkpoint_state *
     if (!(value >= 1.0 && value <= 0x1p31 && value == floor(value))) {
         char what[128];
         snprintf(what, sizeof what, "%s = %g", name, value);
-        return refuse(state, what, failure);
+        return refuse_state(state, what, failure);
     }
     *size = (size_t)value;
     return true;
@@ -119,13 +115,13 @@ static bool get_shape(struct model_shape *shape, const struct checkpoint_state *
     }
     bool is_relu = numbers[SHAPE_ACTIVATION] == (double)ACTIVATION_RELU;
     if (!is_relu && numbers[SHAPE_ACTIVATION] != (double)ACTIVATION_GELU) {
-        return refuse(state, "an unknown model.activation", failure);
+        return refuse_state(state, "an unknown model.activation", failure);
     }
     if (!(numbers[SHAPE_DROPOUT] >= 0.0 && numbers[SHAPE_DROPOUT] < 1.0)) {
-        return refuse(state, "a model.dropout outside [0, 1)", failure);
+        return refuse_state(state, "a model.dropout outside [0, 1)", failure);
     }
     if (shape->observation_dim > OBSERVATION_DIM_MAX || shape->action_dim > ACTION_DIM_MAX) {
-        return refuse(state, "more observations or actions than there may be", failure);
+        return refuse_state(state, "more observations or actions than there may be", failure);
     }
     shape->activation = is_relu ? ACTIVATION_RELU : ACTIVATION_GELU;
     shape->dropout = numbers[SHAPE_DROPOUT];
@@ -142,7 +138,7 @@ static bool check_divisors(const double *divisors, size_t count, const char *nam
         if (!(divisors[i] > 0.0 && isfinite(divisors[i]))) {
             char what[128];
             snprintf(what, sizeof what, "%s = %g", name, divisors[i]);
-            return refuse(state, what, failure);
+            return refuse_state(state, what, failure);
         }
     }
     return true;
@@ -179,25 +175,25 @@ static bool get_name(char *name, const struct checkpoint_state *state, const cha
     if (!text) {
         return false;
     }
-    if (strlen(text) >= SNAPSHOT_NAME_MAX) {
-        return refuse(state, "a name that is too long", failure);
+    if (strlen(text) >= POLICY_CONFIG_NAME_MAX) {
+        return refuse_state(state, "a name that is too long", failure);
     }
     memcpy(name, text, strlen(text) + 1);
     return true;
 }
 
-bool snapshot_get(struct snapshot *snapshot, const struct checkpoint_state *state,
-                  struct failure *failure)
+bool policy_config_get(struct policy_config *policy, const struct checkpoint_state *state,
+                       struct failure *failure)
 {
-    *snapshot = (struct snapshot){0};
-    if (!get_shape(&snapshot->shape, state, failure)) {
+    *policy = (struct policy_config){0};
+    if (!get_shape(&policy->shape, state, failure)) {
         return false;
     }
-    snapshot->scaling.observation_dim = snapshot->shape.observation_dim;
-    return get_scaling(&snapshot->scaling, state, failure) &&
-           checkpoint_state_get_numbers(&snapshot->target, state, "target", 1, failure) &&
-           get_name(snapshot->domain, state, "domain", failure) &&
-           get_name(snapshot->task, state, "task", failure);
+    policy->scaling.observation_dim = policy->shape.observation_dim;
+    return get_scaling(&policy->scaling, state, failure) &&
+           checkpoint_state_get_numbers(&policy->target, state, "target", 1, failure) &&
+           get_name(policy->domain, state, "domain", failure) &&
+           get_name(policy->task, state, "task", failure);
 }
 
 static bool differ(const char *what, const char *path, struct failure *failure)
@@ -208,8 +204,8 @@ static bool differ(const char *what, const char *path, struct failure *failure)
                        path, what);
 }
 
-bool snapshot_agrees(const struct snapshot *saved, const struct snapshot *wanted, const char *path,
-                     struct failure *failure)
+bool policy_config_agrees(const struct policy_config *saved, const struct policy_config *wanted,
+                          const char *path, struct failure *failure)
 {
     double found[SHAPE_NUMBERS];
     double expected[SHAPE_NUMBERS];
@@ -242,7 +238,8 @@ bool snapshot_agrees(const struct snapshot *saved, const struct snapshot *wanted
     return true;
 }
 
-struct tensor *snapshot_tensors(real *flat, const char *prefix, const struct model_shape *shape)
+struct tensor *policy_config_tensors(real *flat, const char *prefix,
+                                     const struct model_shape *shape)
 {
     size_t count = parameters_entries(NULL, shape);
     struct parameter_entry *entries = memory_take(count, sizeof *entries);

@@ -1,0 +1,119 @@
+#include "cli/config_map.h"
+
+#include <string.h>
+
+#include "cli/config_value.h"
+#include "envs/camera.h"
+
+/* AdamW's usual guard against division by nothing. */
+static const double epsilon = 1e-8;
+
+static struct model_shape shape_of(const struct config *config)
+{
+    struct model_shape shape = {
+        .width = config->model.width,
+        .layers = config->model.layers,
+        .heads = config->model.heads,
+        .hidden = config->model.hidden,
+        .activation = (enum activation)config->model.activation,
+        .dropout = config->model.dropout,
+    };
+    struct failure failure = {0};
+    bool is_layout = token_layout_parse(&shape.layout, config->context.tokens, &failure);
+    invariant(is_layout);
+    return shape;
+}
+
+struct learner_options config_learner_options(const struct config *config)
+{
+    return (struct learner_options){
+        .shape = shape_of(config),
+        .rule = (enum partition_rule)config->mesh.split,
+        .wire = (enum ring_wire)config->mesh.comm_dtype,
+        .kernel = (enum attention_choice)config->attention.kernel,
+        .query_block = config->attention.query_block,
+        .key_block = config->attention.key_block,
+        .adamw = {.beta1 = config->train.beta1,
+                  .beta2 = config->train.beta2,
+                  .epsilon = epsilon,
+                  .weight_decay = config->train.weight_decay},
+        .schedule = {.shape = (enum schedule_shape)config->train.schedule,
+                     .rate = config->train.rate,
+                     .floor = config->train.rate_floor,
+                     .warmup = config->train.warmup,
+                     .steps = config->train.steps},
+        .clip = config->train.clip,
+        .seed = config->run.seed,
+    };
+}
+
+struct chain_law config_chain_law(const struct config *config)
+{
+    return (struct chain_law){
+        .sampling = (enum chain_sampling)config->chain.sampling,
+        .trials_min = config->chain.trials_min,
+        .trials = config->chain.trials,
+        .draws = config->chain.draws,
+    };
+}
+
+static const double explore_max = 10.0;
+
+/* Read one deviation of `length` letters. */
+static bool read_deviation(double *deviation, const char *text, size_t length)
+{
+    char item[40];
+    if (length >= sizeof item) {
+        return false;
+    }
+    memcpy(item, text, length);
+    item[length] = '\0';
+    return config_value_number(deviation, item) && *deviation >= 0.0 && *deviation <= explore_max;
+}
+
+bool config_explore(double *deviations, size_t trials, const char *option, const char *list,
+                    struct failure *failure)
+{
+    memset(deviations, 0, trials * sizeof *deviations);
+    const char *at = list;
+    for (size_t trial = 0; *list; trial++) {
+        double deviation;
+        size_t length = strcspn(at, ",");
+        if (!read_deviation(&deviation, at, length)) {
+            return failure_set(failure, EXIT_CODE_CONFIG,
+                               "%s: found \"%s\", expected numbers from 0 to %g "
+                               "separated by commas, such as \"0.5,0.2\"",
+                               option, list, explore_max);
+        }
+        if (trial < trials) {
+            deviations[trial] = deviation;
+        }
+        if (at[length] == '\0') {
+            break;
+        }
+        at += length + 1;
+    }
+    return true;
+}
+
+/* Read digits up to `end`; 0 is no size. */
+static bool read_pixels(size_t *pixels, const char **at, char end)
+{
+    *pixels = 0;
+    for (; **at >= '0' && **at <= '9' && *pixels <= CAMERA_PIXELS_MAX; (*at)++) {
+        *pixels = 10 * *pixels + (size_t)(**at - '0');
+    }
+    return **at == end && *pixels > 0 && *pixels <= CAMERA_PIXELS_MAX;
+}
+
+bool config_size(size_t *width, size_t *height, const char *size, struct failure *failure)
+{
+    const char *at = size;
+    bool is_read = read_pixels(width, &at, 'x');
+    at++;
+    return (is_read && read_pixels(height, &at, '\0')) ||
+           failure_set(failure, EXIT_CODE_CONFIG,
+                       "render.size: found \"%s\", expected WIDTHxHEIGHT, such as 400x300, each "
+                       "from 1 to %d",
+                       size, CAMERA_PIXELS_MAX);
+}

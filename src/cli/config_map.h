@@ -1,0 +1,25 @@
+/* Parts of the configuration as the structs and numbers of the modules that they are for. Local,
+ * like all of this file. */
+#ifndef CHAINRING_CLI_CONFIG_MAP_H
+#define CHAINRING_CLI_CONFIG_MAP_H
+
+#include "cli/config.h"
+#include "datasets/chain.h"
+#include "train/learner.h"
+
+/* The shape's sizes of the data are left 0. config must have been checked (config_check). */
+struct learner_options config_learner_options(const struct config *config);
+
+/* How chains are drawn. */
+struct chain_law config_chain_law(const struct config *config);
+
+/* The deviation of action noise in each of `trials` trials, read from eval.explore: 0 where the
+ * list is shorter. False and a failure (EXIT_CODE_CONFIG) where it is not a list of numbers. */
+bool config_explore(double *deviations, size_t trials, const char *option, const char *list,
+                    struct failure *failure);
+
+/* Width and height, read from render.size. False and a failure (EXIT_CODE_CONFIG) where it is not
+ * two numbers of pixels that a camera can have. */
+bool config_size(size_t *width, size_t *height, const char *size, struct failure *failure);
+
+#endif

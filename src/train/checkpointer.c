@@ -1,0 +1,112 @@
+#include "train/checkpointer.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+void checkpointer_open(struct checkpointer *checkpointer, const char *run,
+                       const struct policy_config *policy, uint64_t seed, size_t keep,
+                       struct learner *learner)
+{
+    const struct model_shape *shape = &policy->shape;
+    size_t count = parameters_entries(NULL, shape);
+    struct tensor *first = policy_config_tensors(learner->adamw.first, "first.", shape);
+    struct tensor *second = policy_config_tensors(learner->adamw.second, "second.", shape);
+    struct tensor *optimizer = memory_take(2 * count, sizeof *optimizer);
+    memcpy(optimizer, first, count * sizeof *first);
+    memcpy(optimizer + count, second, count * sizeof *second);
+    memory_free(first);
+    memory_free(second);
+    *checkpointer = (struct checkpointer){
+        .run = run,
+        .policy = policy,
+        .seed = seed,
+        .keep = keep,
+        .model = policy_config_tensors(learner->weights.flat, "", shape),
+        .optimizer = optimizer,
+        .tensor_count = count,
+    };
+}
+
+void checkpointer_close(struct checkpointer *checkpointer)
+{
+    memory_free(checkpointer->model);
+    memory_free(checkpointer->optimizer);
+    *checkpointer = (struct checkpointer){0};
+}
+
+static struct checkpoint_tensors tensors_of(const struct checkpointer *checkpointer)
+{
+    return (struct checkpoint_tensors){
+        .model = checkpointer->model,
+        .model_count = checkpointer->tensor_count,
+        .optimizer = checkpointer->optimizer,
+        .optimizer_count = 2 * checkpointer->tensor_count,
+    };
+}
+
+bool checkpointer_write(const struct checkpointer *checkpointer,
+                        const struct train_state *train_state, struct failure *failure)
+{
+    struct checkpoint_state state;
+    struct checkpoint_tensors tensors = tensors_of(checkpointer);
+    checkpoint_state_open(&state);
+    state.step = train_state->step;
+    state.seed = checkpointer->seed;
+    state.tokens_seen = train_state->tokens_seen;
+    policy_config_put(&state, checkpointer->policy);
+    bool is_written =
+        checkpoint_write(checkpointer->run, &tensors, &state, checkpointer->keep, failure);
+    checkpoint_state_close(&state);
+    return is_written;
+}
+
+static bool check_state(const struct checkpointer *checkpointer,
+                        const struct checkpoint_state *state, const char *path,
+                        struct failure *failure)
+{
+    struct policy_config *saved = memory_take(1, sizeof *saved);
+    bool agrees = policy_config_get(saved, state, failure) &&
+                  policy_config_agrees(saved, checkpointer->policy, path, failure);
+    memory_free(saved);
+    if (agrees && state->seed != checkpointer->seed) {
+        return failure_set(failure, EXIT_CODE_DATA,
+                           "%s: was made with run.seed = %llu, found %llu now; go on with the "
+                           "same, or give this run another run.name",
+                           path, (unsigned long long)state->seed,
+                           (unsigned long long)checkpointer->seed);
+    }
+    return agrees;
+}
+
+static bool restore_from(const struct checkpointer *checkpointer, struct train_state *train_state,
+                         const char *path, struct failure *failure)
+{
+    struct checkpoint_state state;
+    struct checkpoint_tensors tensors = tensors_of(checkpointer);
+    if (!checkpoint_load_state(&state, path, failure)) {
+        return false;
+    }
+    *train_state = (struct train_state){.step = state.step, .tokens_seen = state.tokens_seen};
+    bool is_restored = check_state(checkpointer, &state, path, failure) &&
+                       checkpoint_load_tensors(&tensors, path, failure);
+    checkpoint_state_close(&state);
+    return is_restored;
+}
+
+bool checkpointer_restore(const struct checkpointer *checkpointer, struct train_state *train_state,
+                          struct failure *failure)
+{
+    char path[FILE_PATH_MAX];
+    uint64_t step;
+    *train_state = (struct train_state){0};
+    switch (checkpoint_find_newest(path, &step, checkpointer->run, failure)) {
+    case CHECKPOINT_NONE:
+        return true;
+    case CHECKPOINT_REFUSED:
+        return false;
+    case CHECKPOINT_FOUND:
+        break;
+    }
+    return restore_from(checkpointer, train_state, path, failure);
+}

@@ -1,0 +1,47 @@
+/* Keeps a learner in a run's checkpoints, and brings it back to where it was.
+ *
+ * Only one rank has a checkpointer. Writing keeps the older checkpoints when it fails. */
+#ifndef CHAINRING_TRAIN_CHECKPOINTER_H
+#define CHAINRING_TRAIN_CHECKPOINTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/policy_config.h"
+#include "train/learner.h"
+
+struct checkpointer {
+    const char *run;                    /* borrowed: the run's folder */
+    const struct policy_config *policy; /* borrowed */
+    uint64_t seed;
+    size_t keep; /* checkpoints */
+    struct tensor *model;
+    struct tensor *optimizer; /* both moments */
+    size_t tensor_count;      /* of the model */
+};
+
+/* Where a run stands. */
+struct train_state {
+    uint64_t step; /* done */
+    double tokens_seen;
+};
+
+/* The learner and what else is borrowed must outlive the checkpointer; the caller closes it. Local,
+ * like all of this file. */
+void checkpointer_open(struct checkpointer *checkpointer, const char *run,
+                       const struct policy_config *policy, uint64_t seed, size_t keep,
+                       struct learner *learner);
+void checkpointer_close(struct checkpointer *checkpointer);
+
+/* Failures as of checkpoint_write. */
+bool checkpointer_write(const struct checkpointer *checkpointer,
+                        const struct train_state *train_state, struct failure *failure);
+
+/* Find the newest whole checkpoint and read it into the learner; a run without one is at step 0. A
+ * checkpoint of another model, other data or another seed is a failure (EXIT_CODE_DATA). */
+bool checkpointer_restore(const struct checkpointer *checkpointer, struct train_state *train_state,
+                          struct failure *failure);
+
+#endif
