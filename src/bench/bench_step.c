@@ -1,0 +1,368 @@
+#include "bench/bench.h"
+
+#include <math.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "bench/fixture.h"
+#include "bench/measure.h"
+#include "checkpoint/safetensors.h"
+#include "comm/comm.h"
+#include "model/parameters.h"
+#include "train/footprint.h"
+
+/* --- Saving ----------------------------------------------------------------------------------- */
+
+/* Tensors for a file; those with numbers of their own are freed with it. */
+struct tensor_list {
+    struct tensor *tensors;
+    size_t count;
+};
+
+static struct tensor *add_tensor(struct tensor_list *list, const char *prefix, const char *name,
+                                 size_t rows, size_t columns)
+{
+    struct tensor *tensor = &list->tensors[list->count++];
+    snprintf(tensor->name, sizeof tensor->name, "%s.%s", prefix, name);
+    tensor->rows = rows;
+    tensor->columns = columns;
+    tensor->data = memory_take(rows * columns, sizeof *tensor->data);
+    return tensor;
+}
+
+static void add_reals(struct tensor_list *list, const char *prefix, const char *name, size_t rows,
+                      size_t columns, const real *values, double scale)
+{
+    struct tensor *tensor = add_tensor(list, prefix, name, rows, columns);
+    for (size_t i = 0; i < rows * columns; i++) {
+        tensor->data[i] = (float)(scale * (double)values[i]);
+    }
+}
+
+static void add_indices(struct tensor_list *list, const char *name, size_t rows,
+                        const uint32_t *values)
+{
+    struct tensor *tensor = add_tensor(list, "batch", name, rows, 1);
+    for (size_t i = 0; i < rows; i++) {
+        tensor->data[i] = (float)values[i];
+    }
+}
+
+static void add_parameters(struct tensor_list *list, const char *prefix,
+                           const struct parameters *parameters, const struct model_shape *shape,
+                           double scale)
+{
+    size_t count = parameters_entries(NULL, shape);
+    struct parameter_entry *entries = memory_take(count, sizeof *entries);
+    parameters_entries(entries, shape);
+    for (size_t i = 0; i < count; i++) {
+        add_reals(list, prefix, entries[i].name, entries[i].rows, entries[i].columns,
+                  parameters->flat + entries[i].offset, scale);
+    }
+    memory_free(entries);
+}
+
+static void add_batch(struct tensor_list *list, const struct batch *batch)
+{
+    const struct steps *steps = &batch->steps;
+    size_t rows = batch_shard(batch)->row_count;
+    add_reals(list, "batch", "return", rows, 1, steps->return_to_go, 1.0);
+    add_reals(list, "batch", "state", rows, steps->observation_dim, steps->observation, 1.0);
+    add_reals(list, "batch", "action", rows, steps->action_dim, steps->action, 1.0);
+    add_reals(list, "batch", "reward", rows, 1, steps->reward, 1.0);
+    add_reals(list, "batch", "done", rows, 1, steps->done, 1.0);
+    add_indices(list, "time", rows, steps->time);
+    add_indices(list, "trial", rows, steps->trial);
+}
+
+/* The batch of the first step once more, which depends on seed and step alone. */
+static double step_save_batch(struct tensor_list *list, struct learner_fixture *fixture,
+                              struct failure *failure)
+{
+    struct arena arena = {0};
+    struct batch batch;
+    double predicted = 0.0;
+    loader_batch_bind(fixture->loader, &batch, &arena, fixture->options.rule, 1, 0, 1, failure);
+    arena_open(&arena, arena.peak);
+    loader_batch_bind(fixture->loader, &batch, &arena, fixture->options.rule, 1, 0, 1, failure);
+    if (loader_fill(fixture->loader, &batch, 1, (struct loader_slice){.groups = 1}, failure)) {
+        add_batch(list, &batch);
+        predicted = batch.predicted;
+    }
+    batch_close(&batch);
+    arena_close(&arena);
+    return predicted;
+}
+
+static void step_save_pass(struct tensor_list *list, struct learner_fixture *fixture,
+                           double predicted)
+{
+    const struct model_shape *shape = &fixture->options.shape;
+    struct learner *learner = memory_take(1, sizeof *learner);
+    learner_open(learner, &fixture->options, fixture->loader, fixture->ring, fixture->workers);
+    add_parameters(list, "parameters", &learner->weights, shape, 1.0);
+    struct learner_step step = learner_step(learner, 1);
+    add_parameters(list, "gradients", &learner->gradients, shape, 1.0 / predicted);
+    struct tensor *loss = add_tensor(list, "step", "loss", 1, 1);
+    loss->data[0] = (float)step.loss;
+    learner_close(learner);
+    memory_free(learner);
+}
+
+static void step_save(const struct bench_options *options, struct failure *failure)
+{
+    enum { OF_BATCH = 7, OF_LOSS = 1 };
+    struct learner_fixture fixture;
+    learner_fixture_open(&fixture, options, failure);
+    size_t tensors = 2 * parameters_entries(NULL, &fixture.options.shape) + OF_BATCH + OF_LOSS;
+    struct tensor_list list = {.tensors = memory_take(tensors, sizeof *list.tensors)};
+    double predicted = step_save_batch(&list, &fixture, failure);
+    if (predicted > 0.0) {
+        step_save_pass(&list, &fixture, predicted);
+        safetensors_write(NULL, options->save, list.tensors, list.count, failure);
+    }
+    for (size_t i = 0; i < list.count; i++) {
+        memory_free(list.tensors[i].data);
+    }
+    memory_free(list.tensors);
+    learner_fixture_close(&fixture);
+}
+
+/* --- Measuring -------------------------------------------------------------------------------- */
+
+struct step_result {
+    struct model_shape shape;
+    size_t rings, tokens; /* tokens of each ring's context */
+    double flops;         /* of the model in a step, nothing counted twice */
+    struct compute_peak peak;
+    struct samples_summary seconds;
+    struct ledger ledger;            /* where the time of all repeats went, mean over the ranks */
+    double parts[TRANSFORMER_PARTS]; /* seconds of all repeats, mean over the ranks */
+    /* Bytes of the rank that needs most. */
+    double kept;         /* by the formula */
+    double bound;        /* that are bound */
+    double resident;     /* more resident than before; NaN: the system says not */
+    double tokens_local; /* of that rank */
+};
+
+/* What forward and backward have taken since `parts` were taken. */
+static void step_subtract_parts(double parts[TRANSFORMER_PARTS],
+                                const struct transformer *transformer)
+{
+    for (size_t part = 0; part < TRANSFORMER_PARTS; part++) {
+        parts[part] = transformer->seconds[part] - parts[part];
+    }
+}
+
+/* One step that all ranks begin together; what its ledger does not know is other. */
+static double step_time_one(struct step_result *result, struct learner *learner, uint64_t number)
+{
+    comm_barrier();
+    double begun = clock_seconds();
+    struct learner_step step = learner_step(learner, number);
+    double seconds = clock_seconds() - begun;
+    step.ledger.seconds[LEDGER_OTHER] += seconds - ledger_total(&step.ledger);
+    ledger_add(&result->ledger, &step.ledger);
+    result->flops = step.flops;
+    return seconds;
+}
+
+/* Steps and the processor's peak by turns. The first step warms up and makes memory real. */
+static void step_time(struct step_result *result, struct learner *learner, size_t repeats)
+{
+    struct samples samples;
+    samples_open(&samples, 1, repeats);
+    step_time_one(result, learner, 1);
+    result->ledger = (struct ledger){.since = 0.0};
+    step_subtract_parts(result->parts, &learner->transformer);
+    for (size_t i = 0; i < repeats; i++) {
+        compute_peak_sample(&result->peak);
+        samples.values[i] = step_time_one(result, learner, i + 2);
+    }
+    step_subtract_parts(result->parts, &learner->transformer);
+    comm_sum_double(result->parts, TRANSFORMER_PARTS);
+    for (size_t part = 0; part < TRANSFORMER_PARTS; part++) {
+        result->parts[part] /= (double)comm_size();
+    }
+    samples_slowest(&samples);
+    result->seconds = samples_seconds(&samples, 0);
+    samples_close(&samples);
+}
+
+static void step_measure_memory(struct step_result *result, const struct learner *learner,
+                                double before)
+{
+    const struct model_shape *shape = &result->shape;
+    struct footprint footprint = footprint_of(shape);
+    size_t rows = learner->prefetch.batch.steps.row_max;
+    double largest[] = {footprint_bytes(&footprint, shape, rows),
+                        (double)(learner->arena.peak + learner->arena.elsewhere),
+                        resident_peak() - before, (double)(rows * shape->layout.count)};
+    comm_max_double(largest, 4);
+    result->kept = largest[0];
+    result->bound = largest[1];
+    result->resident = largest[2];
+    result->tokens_local = largest[3];
+}
+
+/* --- Printing --------------------------------------------------------------------------------- */
+
+static void step_print_head(struct table_printer *printer, const struct bench_options *options,
+                            const struct step_result *result)
+{
+    const struct model_shape *shape = &result->shape;
+    const char *kernel = attention_kernel_name(options->learner.kernel);
+    char tokens[TOKEN_LAYOUT_TEXT_SIZE];
+    token_layout_print(&shape->layout, tokens);
+    table_word(printer, "bench", "step");
+    table_number(printer, "ranks", comm_size());
+    table_number(printer, "threads", options->threads);
+    table_number(printer, "rings", result->rings);
+    table_number(printer, "tokens", result->tokens);
+    table_word(printer, "layout", tokens);
+    table_number(printer, "width", shape->width);
+    table_number(printer, "layers", shape->layers);
+    table_number(printer, "heads", shape->heads);
+    table_number(printer, "hidden", shape->hidden);
+    table_word(printer, "kernel", kernel);
+    table_number(printer, "repeats", options->repeats);
+    table_number(printer, "flops", result->flops);
+    table_say(printer,
+              "training step, %zu context%s of %zu tokens (%s), width %zu, %zu layers, %zu heads, "
+              "hidden width %zu; %zu rank%s of %zu thread%s, %zu repeats; kernels for %s\n",
+              result->rings, result->rings == 1 ? "" : "s", result->tokens, tokens, shape->width,
+              shape->layers, shape->heads, shape->hidden, comm_size(), comm_size() == 1 ? "" : "s",
+              options->threads, options->threads == 1 ? "" : "s", options->repeats, kernel);
+    compute_peak_print(printer, &result->peak);
+    table_say(printer, "; a step is %.3g operations\n\n", result->flops);
+}
+
+static struct table_row step_speed_row(const char *name, const struct step_result *result,
+                                       double seconds)
+{
+    double rate = result->flops / (seconds * (double)comm_size());
+    return (struct table_row){
+        .label = name,
+        .key = name,
+        .values = {seconds, (double)(result->tokens * result->rings) / seconds, rate,
+                   rate / result->peak.multiply_add, rate / result->peak.gemm},
+    };
+}
+
+static void step_print_speed(struct table_printer *printer, const struct step_result *result)
+{
+    static const struct table table = {
+        .form = TABLE_FLAT,
+        .title = "",
+        .columns = {{"ms per step", "seconds", 1e3, 2, ""},
+                    {"tokens/s", NULL, 1.0, 0, ""},
+                    {"GFLOP/s of a rank", NULL, 1e-9, 1, ""},
+                    {"of multiply-adds", NULL, 100.0, 0, "%"},
+                    {"of SGEMM", NULL, 100.0, 0, "%"}},
+    };
+    const struct table_row rows[] = {
+        step_speed_row("best", result, result->seconds.best),
+        step_speed_row("median", result, result->seconds.median),
+    };
+    table_print(printer, &table, rows, 2);
+}
+
+static void step_print_shares(struct table_printer *printer, const struct step_result *result,
+                              size_t repeats)
+{
+    struct table table = {
+        .form = TABLE_FLAT,
+        .title = "where the time goes",
+        .columns = {{"ms", "seconds", 1e3, 2, ""}, {"share", NULL, 100.0, 1, "%"}},
+    };
+    struct table_row rows[] = {
+        [TRANSFORMER_EMBEDDING] = {.key = "embedding", .label = "embedding"},
+        [TRANSFORMER_MAPS] = {.key = "maps", .label = "projections, feed-forward"},
+        [TRANSFORMER_ATTENTION_FORWARD] = {.key = "attention_forward",
+                                           .label = "attention, forward"},
+        [TRANSFORMER_ATTENTION_BACKWARD] = {.key = "attention_backward",
+                                            .label = "attention, backward"},
+        [TRANSFORMER_HEAD] = {.key = "head", .label = "head"},
+    };
+    struct table_row ledger_rows[LEDGER_PARTS];
+    double total = ledger_total(&result->ledger);
+    for (enum ledger_part part = 0; part < LEDGER_PARTS; part++) {
+        double seconds = result->ledger.seconds[part];
+        ledger_rows[part] = (struct table_row){
+            .key = ledger_key(part),
+            .label = ledger_words(part),
+            .values = {seconds / (double)repeats, seconds / total},
+        };
+    }
+    for (size_t part = 0; part < TRANSFORMER_PARTS; part++) {
+        rows[part].values[0] = result->parts[part] / (double)repeats;
+        rows[part].values[1] = result->parts[part] / total;
+    }
+    table_say(printer, "\n");
+    table_print(printer, &table, ledger_rows, LEDGER_PARTS);
+    table.title = "forward and backward";
+    table_say(printer, "\n");
+    table_print(printer, &table, rows, TRANSFORMER_PARTS);
+}
+
+static struct table_row step_memory_row(const char *label, const char *key,
+                                        const struct step_result *result, double bytes)
+{
+    double shared = bytes - footprint_of(&result->shape).parameters; /* by tokens and layers */
+    return (struct table_row){
+        .label = label,
+        .key = key,
+        .values = {bytes, bytes / result->kept,
+                   shared / (result->tokens_local * (double)result->shape.layers)},
+    };
+}
+
+static void step_print_memory(struct table_printer *printer, const struct step_result *result)
+{
+    static const struct table table = {
+        .form = TABLE_FLAT,
+        .title = "memory of a rank",
+        .columns = {{"MiB", "bytes", 1.0 / 1048576.0, 1, ""},
+                    {"ratio", NULL, 1.0, 2, ""},
+                    {"bytes a token and layer", NULL, 1.0, 0, ""}},
+    };
+    const struct table_row rows[] = {
+        step_memory_row("must be kept, by formula", "kept", result, result->kept),
+        step_memory_row("bound", "bound", result, result->bound),
+        step_memory_row("resident", "resident", result, result->resident),
+    };
+    table_say(printer, "\n");
+    table_print(printer, &table, rows, 3);
+}
+
+void bench_step(struct table_printer *printer, const struct bench_options *options,
+                struct failure *failure)
+{
+    if (options->save[0] != '\0') {
+        step_save(options, failure);
+        comm_agree(failure);
+    }
+    struct learner_fixture fixture;
+    learner_fixture_open(&fixture, options, failure);
+    const struct model_shape *shape = &fixture.options.shape;
+    struct step_result result = {
+        .shape = *shape,
+        .rings = ring_group_count(fixture.ring),
+        .tokens = shape->time_max * shape->trial_max * shape->layout.count,
+    };
+    struct learner *learner = memory_take(1, sizeof *learner);
+    compute_peak_open(&result.peak, fixture.workers);
+    compute_peak_sample(&result.peak); /* what OpenBLAS takes once is no part of what is measured */
+    double before = resident_begin();
+    learner_open(learner, &fixture.options, fixture.loader, fixture.ring, fixture.workers);
+    step_time(&result, learner, options->repeats);
+    step_measure_memory(&result, learner, before);
+    learner_close(learner);
+    compute_peak_close(&result.peak);
+    memory_free(learner);
+    learner_fixture_close(&fixture);
+    step_print_head(printer, options, &result);
+    step_print_speed(printer, &result);
+    step_print_shares(printer, &result, options->repeats);
+    step_print_memory(printer, &result);
+}
