@@ -27,8 +27,8 @@ static void attention_save(const struct bench_options *options, struct failure *
     struct workers *workers = fixture_workers(options->threads);
     struct attention_fixture fixture;
     attention_fixture_open(&fixture, options, 1, workers);
-    attention_fixture_forward(&fixture);
-    attention_fixture_backward(&fixture);
+    attention_fixture_run(&fixture, RING_FORWARD);
+    attention_fixture_run(&fixture, RING_BACKWARD);
     size_t rows = fixture.rows;
     size_t width = options->learner.shape.width;
     real *key = memory_take(4 * rows * width, sizeof *key);
@@ -57,14 +57,12 @@ static void attention_time(struct samples *samples, size_t forward, struct compu
 {
     struct attention_fixture fixture;
     attention_fixture_open(&fixture, options, ranks, peak->workers);
-    attention_fixture_forward(&fixture);
-    attention_fixture_backward(&fixture);
+    attention_fixture_run(&fixture, RING_FORWARD);
+    attention_fixture_run(&fixture, RING_BACKWARD);
     for (size_t i = 0; i < options->repeats; i++) {
         compute_peak_sample(peak);
-        samples_of(samples, forward)[i] =
-            attention_fixture_time(&fixture, attention_fixture_forward);
-        samples_of(samples, forward + 1)[i] =
-            attention_fixture_time(&fixture, attention_fixture_backward);
+        samples_of(samples, forward)[i] = attention_fixture_time(&fixture, RING_FORWARD);
+        samples_of(samples, forward + 1)[i] = attention_fixture_time(&fixture, RING_BACKWARD);
     }
     attention_fixture_close(&fixture);
 }
@@ -100,16 +98,7 @@ static void attention_print_head(struct table_printer *printer, const struct ben
                                  double forward_flops, const struct compute_peak *peak)
 {
     const struct learner_options *learner = &options->learner;
-    table_word(printer, "bench", "attention");
-    table_number(printer, "ranks", comm_size());
-    table_number(printer, "threads", options->threads);
-    table_number(printer, "length", options->length);
-    table_number(printer, "width", learner->shape.width);
-    table_number(printer, "heads", learner->shape.heads);
-    table_word(printer, "kernel", attention_kernel_name(learner->kernel));
-    table_number(printer, "query_block", learner->query_block);
-    table_number(printer, "key_block", learner->key_block);
-    table_number(printer, "repeats", options->repeats);
+    fixture_print_options(printer, "attention", options);
     table_number(printer, "forward_flops", forward_flops);
     table_number(printer, "backward_flops", 2.5 * forward_flops);
     table_say(printer,

@@ -133,16 +133,8 @@ static void decode_print_head(struct table_printer *printer, const struct bench_
 {
     const struct model_shape *shape = &options->learner.shape;
     const char *kernel = attention_kernel_name(options->learner.kernel);
-    table_word(printer, "bench", "decode");
-    table_number(printer, "ranks", comm_size());
-    table_number(printer, "threads", options->threads);
+    fixture_print_options(printer, "decode", options);
     table_number(printer, "contexts", options->contexts);
-    table_number(printer, "width", shape->width);
-    table_number(printer, "layers", shape->layers);
-    table_number(printer, "heads", shape->heads);
-    table_number(printer, "hidden", shape->hidden);
-    table_word(printer, "kernel", kernel);
-    table_number(printer, "repeats", options->repeats);
     table_say(printer,
               "decoding, %zu contexts at once, %zu new tokens each; %zu layers of width %zu, %zu "
               "heads, hidden %zu\n%zu rank%s of %zu thread%s; kernels for %s; ",

@@ -42,12 +42,6 @@ struct envs_fixture {
     double *physics;          /* (physics_dim) */
 };
 
-/* Seconds that each took in one repeat, and for how many control steps. */
-struct envs_seconds {
-    double alone, together, bare;
-    size_t steps;
-};
-
 /* --- Opening and closing ---------------------------------------------------------------------- */
 
 static void envs_draw_actions(struct envs_fixture *fixture, struct random *random)
@@ -211,26 +205,29 @@ static void envs_synchronise(const struct envs_fixture *fixture)
     }
 }
 
-/* In short turns, so that what else this machine does slows down all alike. */
-static struct envs_seconds envs_time(struct envs_fixture *fixture)
+/* Control steps per second, all ranks together: on one thread, by the bare engine and on all
+ * threads; and the ratios of one thread to the engine, and of all threads to one. */
+enum { ALONE, BARE, TOGETHER, RATES, RATIO = RATES, SPEED_UP, QUANTITIES };
+
+/* One repeat, in short turns, so that what else this machine does slows down all alike. */
+static void envs_measure(struct samples *samples, size_t repeat, struct envs_fixture *fixture)
 {
-    struct envs_seconds times = {0};
-    while (times.alone + times.together + times.bare < seconds_per_repeat) {
+    double seconds[RATES] = {0.0};
+    size_t steps = 0;
+    while (seconds[ALONE] + seconds[TOGETHER] + seconds[BARE] < seconds_per_repeat) {
         envs_synchronise(fixture);
-        times.alone += envs_time_steps(fixture, &fixture->alone);
-        times.bare += envs_time_bare(fixture);
-        times.together += envs_time_steps(fixture, &fixture->together);
-        times.steps += STEPS * fixture->count;
+        seconds[ALONE] += envs_time_steps(fixture, &fixture->alone);
+        seconds[BARE] += envs_time_bare(fixture);
+        seconds[TOGETHER] += envs_time_steps(fixture, &fixture->together);
+        steps += STEPS * fixture->count;
         fixture->taken += STEPS;
         env_stepper_reset(&fixture->alone, fixture->count);
         env_stepper_reset(&fixture->together, fixture->count);
     }
-    return times;
+    for (size_t i = 0; i < RATES; i++) {
+        samples_of(samples, i)[repeat] = (double)steps / seconds[i];
+    }
 }
-
-/* Control steps per second, all ranks together: on one thread, by the bare engine and on all
- * threads; and the ratios of one thread to the engine, and of all threads to one. */
-enum { ALONE, BARE, TOGETHER, RATES, RATIO = RATES, SPEED_UP, QUANTITIES };
 
 static struct table_row envs_measure_task(const char *task, size_t threads, size_t repeats)
 {
@@ -240,10 +237,7 @@ static struct table_row envs_measure_task(const char *task, size_t threads, size
     envs_fixture_open(&fixture, task, threads);
     comm_barrier();
     for (size_t i = 0; i < repeats; i++) {
-        struct envs_seconds seconds = envs_time(&fixture);
-        samples_of(&samples, ALONE)[i] = (double)seconds.steps / seconds.alone;
-        samples_of(&samples, BARE)[i] = (double)seconds.steps / seconds.bare;
-        samples_of(&samples, TOGETHER)[i] = (double)seconds.steps / seconds.together;
+        envs_measure(&samples, i, &fixture);
     }
     envs_fixture_close(&fixture);
     comm_sum_double(samples.values, RATES * repeats);

@@ -13,19 +13,6 @@ enum { MEMORY_REALS = 1 << 27 };
 
 enum { MULTIPLY_ADD, GEMM, READ, COPY, RATES };
 
-struct peak_buffers {
-    struct workers *workers;
-    struct arena arena;
-    real *matrices; /* (threads x PEAK_REALS) */
-    real *memory;   /* (MEMORY_REALS) */
-};
-
-static void peak_buffers_bind(struct peak_buffers *buffers, size_t threads)
-{
-    buffers->matrices = arena_take(&buffers->arena, threads * PEAK_REALS, sizeof(real));
-    buffers->memory = arena_take(&buffers->arena, MEMORY_REALS, sizeof(real));
-}
-
 /* --- Computing and memory --------------------------------------------------------------------- */
 
 static void peak_print_rates(struct table_printer *printer,
@@ -52,22 +39,21 @@ static void peak_print_rates(struct table_printer *printer,
     table_print(printer, &table, rows, RATES);
 }
 
-/* The means over the ranks. */
-static void peak_measure_rates(struct samples_summary rates[RATES],
-                               const struct peak_buffers *buffers, size_t repeats)
+/* The means over the ranks. matrices (threads x PEAK_REALS), memory (MEMORY_REALS). */
+static void peak_measure_rates(struct samples_summary rates[RATES], struct workers *workers,
+                               real *matrices, real *memory, size_t repeats)
 {
     enum { SPELLS = 3 }; /* of a repeat; the first ones find cold caches */
-    struct workers *workers = buffers->workers;
-    real *half = buffers->memory + MEMORY_REALS / 2;
     struct samples samples;
     samples_open(&samples, RATES, repeats);
     for (size_t i = 0; i < repeats; i++) {
         comm_barrier();
-        struct peak peak = peak_of_threads(workers, buffers->matrices, SPELLS);
+        struct peak peak = peak_of_threads(workers, matrices, SPELLS);
         samples_of(&samples, MULTIPLY_ADD)[i] = peak.multiply_add;
         samples_of(&samples, GEMM)[i] = peak.gemm;
-        samples_of(&samples, READ)[i] = peak_read(workers, buffers->memory, MEMORY_REALS);
-        samples_of(&samples, COPY)[i] = peak_copy(workers, half, buffers->memory, MEMORY_REALS / 2);
+        samples_of(&samples, READ)[i] = peak_read(workers, memory, MEMORY_REALS);
+        samples_of(&samples, COPY)[i] =
+            peak_copy(workers, memory + MEMORY_REALS / 2, memory, MEMORY_REALS / 2);
     }
     comm_sum_double(samples.values, RATES * repeats);
     for (size_t i = 0; i < RATES * repeats; i++) {
@@ -113,8 +99,7 @@ static struct table_row peak_measure_message(struct ring *ring, real *memory, si
     };
 }
 
-static void peak_messages_run(struct table_printer *printer, const struct peak_buffers *buffers,
-                              size_t repeats)
+static void peak_run_messages(struct table_printer *printer, real *memory, size_t repeats)
 {
     static const struct table table = {
         .form = TABLE_LIST,
@@ -132,7 +117,7 @@ static void peak_messages_run(struct table_printer *printer, const struct peak_b
     struct ring *ring = ring_open(comm_size(), 0);
     bool is_one_node = ring_joins(ring, 0, 1);
     for (size_t i = 0; i < MESSAGES; i++) {
-        rows[i] = peak_measure_message(ring, buffers->memory, i, repeats);
+        rows[i] = peak_measure_message(ring, memory, i, repeats);
     }
     ring_close(ring);
     table_number(printer, "nodes", is_one_node ? 1 : 2);
@@ -145,13 +130,15 @@ void bench_peak(struct table_printer *printer, const struct bench_options *optio
                 struct failure *failure)
 {
     (void)failure;
-    struct peak_buffers buffers = {.workers = fixture_workers(options->threads)};
-    peak_buffers_bind(&buffers, options->threads);
-    arena_open(&buffers.arena, buffers.arena.peak);
-    peak_buffers_bind(&buffers, options->threads);
-    peak_fill(buffers.memory, MEMORY_REALS);
+    struct workers *workers = fixture_workers(options->threads);
+    size_t matrix_reals = options->threads * PEAK_REALS;
+    struct arena arena;
+    arena_open(&arena, (matrix_reals + MEMORY_REALS) * sizeof(real));
+    real *matrices = arena_take(&arena, matrix_reals, sizeof(real));
+    real *memory = arena_take(&arena, MEMORY_REALS, sizeof(real));
+    peak_fill(memory, MEMORY_REALS);
     struct samples_summary rates[RATES];
-    peak_measure_rates(rates, &buffers, options->repeats);
+    peak_measure_rates(rates, workers, matrices, memory, options->repeats);
     const char *kernel = attention_kernel_name(ATTENTION_AUTO);
     table_word(printer, "bench", "peak");
     table_number(printer, "ranks", comm_size());
@@ -166,8 +153,8 @@ void bench_peak(struct table_printer *printer, const struct bench_options *optio
               options->threads == 1 ? "" : "s", kernel);
     peak_print_rates(printer, rates);
     if (comm_size() > 1) {
-        peak_messages_run(printer, &buffers, options->repeats);
+        peak_run_messages(printer, memory, options->repeats);
     }
-    arena_close(&buffers.arena);
-    workers_close(buffers.workers);
+    arena_close(&arena);
+    workers_close(workers);
 }

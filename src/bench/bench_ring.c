@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "base/clock.h"
 #include "bench/fixture.h"
 #include "bench/load_balance.h"
 #include "bench/measure.h"
@@ -11,9 +12,11 @@
 /* --- Measuring -------------------------------------------------------------------------------- */
 
 /* The messages of a pass, with nothing computed. */
-static void exchange_key_value(struct attention_fixture *fixture, enum ring_direction direction)
+static double exchange_time(struct attention_fixture *fixture, enum ring_direction direction)
 {
     struct ring_journey *journey = &fixture->attention.journey;
+    comm_barrier();
+    double begun = clock_seconds();
     ring_journey_begin(journey, direction);
     for (size_t hop = 0; hop < ring_journey_hops(journey); hop++) {
         const real *shard = ring_journey_meet(journey, hop);
@@ -24,44 +27,32 @@ static void exchange_key_value(struct attention_fixture *fixture, enum ring_dire
         ring_journey_leave(journey, hop);
     }
     ring_journey_end(journey);
+    return clock_seconds() - begun;
 }
 
-static void exchange_forward(struct attention_fixture *fixture)
-{
-    exchange_key_value(fixture, RING_FORWARD);
-}
-
-static void exchange_backward(struct attention_fixture *fixture)
-{
-    exchange_key_value(fixture, RING_BACKWARD);
-}
-
-/* What is timed, by turns, of each direction. */
+/* What is timed of each direction, all by turns. */
 enum { COMPUTE, EXCHANGE, TOGETHER, WORKS };
-
-static void (*const ring_works[2 * WORKS])(struct attention_fixture *fixture) = {
-    [COMPUTE] = attention_fixture_forward,  [EXCHANGE] = exchange_forward,
-    [TOGETHER] = attention_fixture_forward, [WORKS + COMPUTE] = attention_fixture_backward,
-    [WORKS + EXCHANGE] = exchange_backward, [WORKS + TOGETHER] = attention_fixture_backward,
-};
 
 static void ring_time(double medians[2 * WORKS], struct attention_fixture *alone,
                       struct attention_fixture *shared, size_t repeats)
 {
     struct samples samples;
     samples_open(&samples, 2 * WORKS, repeats);
-    for (size_t i = 0; i <= repeats; i++) { /* the first turn warms up */
-        for (size_t work = 0; work < 2 * WORKS; work++) {
+    for (size_t i = 0; i <= repeats; i++) {
+        for (size_t j = 0; j < 2 * WORKS; j++) {
+            enum ring_direction direction = j < WORKS ? RING_FORWARD : RING_BACKWARD;
             double seconds =
-                attention_fixture_time(work % WORKS == COMPUTE ? alone : shared, ring_works[work]);
-            if (i > 0) {
-                samples_of(&samples, work)[i - 1] = seconds;
+                j % WORKS == EXCHANGE
+                    ? exchange_time(shared, direction)
+                    : attention_fixture_time(j % WORKS == COMPUTE ? alone : shared, direction);
+            if (i > 0) { /* the first turn warms up */
+                samples_of(&samples, j)[i - 1] = seconds;
             }
         }
     }
     samples_slowest(&samples);
-    for (size_t work = 0; work < 2 * WORKS; work++) {
-        medians[work] = samples_seconds(&samples, work).median;
+    for (size_t j = 0; j < 2 * WORKS; j++) {
+        medians[j] = samples_seconds(&samples, j).median;
     }
     samples_close(&samples);
 }
@@ -91,12 +82,7 @@ static void ring_print_head(struct table_printer *printer, const struct bench_op
     const struct learner_options *learner = &options->learner;
     const char *kernel = attention_kernel_name(learner->kernel);
     double tokens = (double)options->length / (double)comm_size();
-    table_word(printer, "bench", "ring");
-    table_number(printer, "ranks", comm_size());
-    table_number(printer, "length", options->length);
-    table_number(printer, "width", learner->shape.width);
-    table_number(printer, "heads", learner->shape.heads);
-    table_word(printer, "kernel", kernel);
+    fixture_print_options(printer, "ring", options);
     table_number(printer, "bytes_per_second", overlap->bandwidth);
     table_number(printer, "flops_per_second", rate);
     table_number(printer, "tokens", tokens);

@@ -1,6 +1,6 @@
 #include "bench/bench.h"
 
-#include <math.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -13,119 +13,82 @@
 
 /* --- Saving ----------------------------------------------------------------------------------- */
 
-/* Tensors for a file; those with numbers of their own are freed with it. */
+/* Views of numbers that stay where they are until they are written. */
 struct tensor_list {
     struct tensor *tensors;
     size_t count;
 };
 
-static struct tensor *add_tensor(struct tensor_list *list, const char *prefix, const char *name,
-                                 size_t rows, size_t columns)
+static void tensor_list_add(struct tensor_list *list, const char *prefix, const char *name,
+                            size_t rows, size_t columns, real *data)
 {
     struct tensor *tensor = &list->tensors[list->count++];
+    *tensor = (struct tensor){.rows = rows, .columns = columns, .data = data};
     snprintf(tensor->name, sizeof tensor->name, "%s.%s", prefix, name);
-    tensor->rows = rows;
-    tensor->columns = columns;
-    tensor->data = memory_take(rows * columns, sizeof *tensor->data);
-    return tensor;
 }
 
-static void add_reals(struct tensor_list *list, const char *prefix, const char *name, size_t rows,
-                      size_t columns, const real *values, double scale)
-{
-    struct tensor *tensor = add_tensor(list, prefix, name, rows, columns);
-    for (size_t i = 0; i < rows * columns; i++) {
-        tensor->data[i] = (float)(scale * (double)values[i]);
-    }
-}
-
-static void add_indices(struct tensor_list *list, const char *name, size_t rows,
-                        const uint32_t *values)
-{
-    struct tensor *tensor = add_tensor(list, "batch", name, rows, 1);
-    for (size_t i = 0; i < rows; i++) {
-        tensor->data[i] = (float)values[i];
-    }
-}
-
-static void add_parameters(struct tensor_list *list, const char *prefix,
-                           const struct parameters *parameters, const struct model_shape *shape,
-                           double scale)
+static void tensor_list_add_parameters(struct tensor_list *list, const char *prefix,
+                                       const struct model_shape *shape, real *flat)
 {
     size_t count = parameters_entries(NULL, shape);
     struct parameter_entry *entries = memory_take(count, sizeof *entries);
     parameters_entries(entries, shape);
     for (size_t i = 0; i < count; i++) {
-        add_reals(list, prefix, entries[i].name, entries[i].rows, entries[i].columns,
-                  parameters->flat + entries[i].offset, scale);
+        tensor_list_add(list, prefix, entries[i].name, entries[i].rows, entries[i].columns,
+                        flat + entries[i].offset);
     }
     memory_free(entries);
 }
 
-static void add_batch(struct tensor_list *list, const struct batch *batch)
+/* indices: 2 x rows. */
+static void tensor_list_add_batch(struct tensor_list *list, const struct batch *batch,
+                                  real *indices)
 {
     const struct steps *steps = &batch->steps;
     size_t rows = batch_shard(batch)->row_count;
-    add_reals(list, "batch", "return", rows, 1, steps->return_to_go, 1.0);
-    add_reals(list, "batch", "state", rows, steps->observation_dim, steps->observation, 1.0);
-    add_reals(list, "batch", "action", rows, steps->action_dim, steps->action, 1.0);
-    add_reals(list, "batch", "reward", rows, 1, steps->reward, 1.0);
-    add_reals(list, "batch", "done", rows, 1, steps->done, 1.0);
-    add_indices(list, "time", rows, steps->time);
-    add_indices(list, "trial", rows, steps->trial);
-}
-
-/* The batch of the first step once more, which depends on seed and step alone. */
-static double step_save_batch(struct tensor_list *list, struct learner_fixture *fixture,
-                              struct failure *failure)
-{
-    struct arena arena = {0};
-    struct batch batch;
-    double predicted = 0.0;
-    loader_batch_bind(fixture->loader, &batch, &arena, fixture->options.rule, 1, 0, 1, failure);
-    arena_open(&arena, arena.peak);
-    loader_batch_bind(fixture->loader, &batch, &arena, fixture->options.rule, 1, 0, 1, failure);
-    if (loader_fill(fixture->loader, &batch, 1, (struct loader_slice){.groups = 1}, failure)) {
-        add_batch(list, &batch);
-        predicted = batch.predicted;
+    for (size_t i = 0; i < rows; i++) {
+        indices[i] = (real)steps->time[i];
+        indices[rows + i] = (real)steps->trial[i];
     }
-    batch_close(&batch);
-    arena_close(&arena);
-    return predicted;
-}
-
-static void step_save_pass(struct tensor_list *list, struct learner_fixture *fixture,
-                           double predicted)
-{
-    const struct model_shape *shape = &fixture->options.shape;
-    struct learner *learner = memory_take(1, sizeof *learner);
-    learner_open(learner, &fixture->options, fixture->loader, fixture->ring, fixture->workers);
-    add_parameters(list, "parameters", &learner->weights, shape, 1.0);
-    struct learner_step step = learner_step(learner, 1);
-    add_parameters(list, "gradients", &learner->gradients, shape, 1.0 / predicted);
-    struct tensor *loss = add_tensor(list, "step", "loss", 1, 1);
-    loss->data[0] = (float)step.loss;
-    learner_close(learner);
-    memory_free(learner);
+    tensor_list_add(list, "batch", "return", rows, 1, steps->return_to_go);
+    tensor_list_add(list, "batch", "state", rows, steps->observation_dim, steps->observation);
+    tensor_list_add(list, "batch", "action", rows, steps->action_dim, steps->action);
+    tensor_list_add(list, "batch", "reward", rows, 1, steps->reward);
+    tensor_list_add(list, "batch", "done", rows, 1, steps->done);
+    tensor_list_add(list, "batch", "time", rows, 1, indices);
+    tensor_list_add(list, "batch", "trial", rows, 1, indices + rows);
 }
 
 static void step_save(const struct bench_options *options, struct failure *failure)
 {
     enum { OF_BATCH = 7, OF_LOSS = 1 };
     struct learner_fixture fixture;
+    struct learner *learner = memory_take(1, sizeof *learner);
     learner_fixture_open(&fixture, options, failure);
-    size_t tensors = 2 * parameters_entries(NULL, &fixture.options.shape) + OF_BATCH + OF_LOSS;
+    learner_open(learner, &fixture.options, fixture.loader, fixture.ring, fixture.workers);
+    const struct model_shape *shape = &fixture.options.shape;
+    const struct batch *batch = &learner->prefetch.batch; /* after the step: of the step */
+    size_t tensors = 2 * parameters_entries(NULL, shape) + OF_BATCH + OF_LOSS;
     struct tensor_list list = {.tensors = memory_take(tensors, sizeof *list.tensors)};
-    double predicted = step_save_batch(&list, &fixture, failure);
-    if (predicted > 0.0) {
-        step_save_pass(&list, &fixture, predicted);
-        safetensors_write(NULL, options->save, list.tensors, list.count, failure);
+    real *parameters = memory_take(learner->weights.count, sizeof(real)); /* before the step */
+    real *indices = memory_take(2 * batch->steps.row_max, sizeof(real));
+    memcpy(parameters, learner->weights.flat, learner->weights.count * sizeof(real));
+    real loss = (real)learner_step(learner, 1).loss;
+    for (size_t i = 0; i < learner->gradients.count; i++) {
+        learner->gradients.flat[i] =
+            (real)(1.0 / batch->predicted * (double)learner->gradients.flat[i]);
     }
-    for (size_t i = 0; i < list.count; i++) {
-        memory_free(list.tensors[i].data);
-    }
+    tensor_list_add_batch(&list, batch, indices);
+    tensor_list_add_parameters(&list, "parameters", shape, parameters);
+    tensor_list_add_parameters(&list, "gradients", shape, learner->gradients.flat);
+    tensor_list_add(&list, "step", "loss", 1, 1, &loss);
+    safetensors_write(NULL, options->save, list.tensors, list.count, failure);
+    memory_free(indices);
+    memory_free(parameters);
     memory_free(list.tensors);
+    learner_close(learner);
     learner_fixture_close(&fixture);
+    memory_free(learner);
 }
 
 /* --- Measuring -------------------------------------------------------------------------------- */
@@ -214,18 +177,10 @@ static void step_print_head(struct table_printer *printer, const struct bench_op
     const char *kernel = attention_kernel_name(options->learner.kernel);
     char tokens[TOKEN_LAYOUT_TEXT_SIZE];
     token_layout_print(&shape->layout, tokens);
-    table_word(printer, "bench", "step");
-    table_number(printer, "ranks", comm_size());
-    table_number(printer, "threads", options->threads);
+    fixture_print_options(printer, "step", options);
     table_number(printer, "rings", result->rings);
     table_number(printer, "tokens", result->tokens);
     table_word(printer, "layout", tokens);
-    table_number(printer, "width", shape->width);
-    table_number(printer, "layers", shape->layers);
-    table_number(printer, "heads", shape->heads);
-    table_number(printer, "hidden", shape->hidden);
-    table_word(printer, "kernel", kernel);
-    table_number(printer, "repeats", options->repeats);
     table_number(printer, "flops", result->flops);
     table_say(printer,
               "training step, %zu context%s of %zu tokens (%s), width %zu, %zu layers, %zu heads, "

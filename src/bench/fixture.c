@@ -15,6 +15,24 @@ struct workers *fixture_workers(size_t threads)
     return workers;
 }
 
+void fixture_print_options(struct table_printer *printer, const char *bench,
+                           const struct bench_options *options)
+{
+    const struct model_shape *shape = &options->learner.shape;
+    table_word(printer, "bench", bench);
+    table_number(printer, "ranks", comm_size());
+    table_number(printer, "threads", options->threads);
+    table_number(printer, "repeats", options->repeats);
+    table_number(printer, "length", options->length);
+    table_number(printer, "width", shape->width);
+    table_number(printer, "layers", shape->layers);
+    table_number(printer, "heads", shape->heads);
+    table_number(printer, "hidden", shape->hidden);
+    table_word(printer, "kernel", attention_kernel_name(options->learner.kernel));
+    table_number(printer, "query_block", options->learner.query_block);
+    table_number(printer, "key_block", options->learner.key_block);
+}
+
 /* --- Attention -------------------------------------------------------------------------------- */
 
 static void attention_fixture_bind(struct attention_fixture *fixture,
@@ -78,24 +96,22 @@ void attention_fixture_close(struct attention_fixture *fixture)
     ring_close(fixture->ring);
 }
 
-void attention_fixture_forward(struct attention_fixture *fixture)
+void attention_fixture_run(struct attention_fixture *fixture, enum ring_direction direction)
 {
-    ring_attention_forward(fixture->output, fixture->log_sum, &fixture->attention, fixture->query,
-                           &fixture->batch);
+    if (direction == RING_FORWARD) {
+        ring_attention_forward(fixture->output, fixture->log_sum, &fixture->attention,
+                               fixture->query, &fixture->batch);
+    } else {
+        ring_attention_backward(fixture->d_query, &fixture->attention, fixture->d_output,
+                                fixture->output, fixture->log_sum, fixture->query, &fixture->batch);
+    }
 }
 
-void attention_fixture_backward(struct attention_fixture *fixture)
-{
-    ring_attention_backward(fixture->d_query, &fixture->attention, fixture->d_output,
-                            fixture->output, fixture->log_sum, fixture->query, &fixture->batch);
-}
-
-double attention_fixture_time(struct attention_fixture *fixture,
-                              void (*pass)(struct attention_fixture *fixture))
+double attention_fixture_time(struct attention_fixture *fixture, enum ring_direction direction)
 {
     comm_barrier();
     double begun = clock_seconds();
-    pass(fixture);
+    attention_fixture_run(fixture, direction);
     return clock_seconds() - begun;
 }
 

@@ -10,6 +10,10 @@
 /* The threads of a rank. The caller closes them. Collective over the job. */
 struct workers *fixture_workers(size_t threads);
 
+/* What a model is measured with, in JSON. Local. */
+void fixture_print_options(struct table_printer *printer, const char *bench,
+                           const struct bench_options *options);
+
 /* One context over a ring, and everything that attention reads and writes. */
 struct attention_fixture {
     struct arena arena;
@@ -27,13 +31,11 @@ void attention_fixture_open(struct attention_fixture *fixture, const struct benc
                             size_t ranks, struct workers *workers);
 void attention_fixture_close(struct attention_fixture *fixture);
 
-/* One pass. Collective over the ring. */
-void attention_fixture_forward(struct attention_fixture *fixture);
-void attention_fixture_backward(struct attention_fixture *fixture);
+/* A pass of attention. Collective over the ring. */
+void attention_fixture_run(struct attention_fixture *fixture, enum ring_direction direction);
 
-/* Seconds of a pass that all ranks begin together. Collective over the job. */
-double attention_fixture_time(struct attention_fixture *fixture,
-                              void (*pass)(struct attention_fixture *fixture));
+/* Its seconds, where all ranks begin together. Collective over the job. */
+double attention_fixture_time(struct attention_fixture *fixture, enum ring_direction direction);
 
 /* What a learner is opened with, and a store to learn from. */
 struct learner_fixture {
