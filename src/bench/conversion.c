@@ -9,14 +9,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "bench/median.h"
 #include "bench/random_store.h"
 #include "comm/comm.h"
 #include "datasets/foreign/convert.h"
 #include "datasets/foreign/npz.h"
 
-/* Episodes of the walker's size. */
-enum { EPISODES = 256, STEPS = 1000, OBSERVATIONS = 24, ACTIONS = 6 };
+enum { EPISODES = 256, STEPS = 1000 };
 
 /* A member as it lies in its zip file. */
 struct packed {
@@ -24,20 +22,20 @@ struct packed {
     size_t count, inflated;
 };
 
-/* This rank's share of the members. */
-struct share {
+/* The members of this rank's episodes. */
+struct member_list {
     char folder[FILE_PATH_MAX], output[FILE_PATH_MAX];
     struct packed *members;
-    size_t count, room;
-    unsigned char *inflated; /* room for the largest */
-    size_t inflated_room;
+    size_t count, capacity;
+    unsigned char *inflated; /* capacity for the largest */
+    size_t inflated_capacity;
     double bytes; /* of the members, inflated; at last those of all ranks */
 };
 
 /* --- What is measured with -------------------------------------------------------------------- */
 
 /* Rank 0: the store of random numbers as an ExoRL folder. */
-static void write_folder(const char *folder, const char *path, struct failure *failure)
+static void conversion_write_folder(const char *folder, const char *path, struct failure *failure)
 {
     const struct foreign_writer *writer = foreign_find_writer("exorl", failure);
     struct store *store = writer ? store_open(path, failure) : NULL;
@@ -47,8 +45,8 @@ static void write_folder(const char *folder, const char *path, struct failure *f
     }
 }
 
-static bool keep_member(struct share *share, struct npz *npz, size_t member,
-                        struct failure *failure)
+static bool member_list_add(struct member_list *list, struct npz *npz, size_t member,
+                            struct failure *failure)
 {
     struct packed packed;
     if (!npz_size(&packed.inflated, npz, member, failure) ||
@@ -56,56 +54,56 @@ static bool keep_member(struct share *share, struct npz *npz, size_t member,
         return false;
     }
     packed.bytes = memory_take(packed.count, 1);
-    if (share->count == share->room) {
-        size_t room = 2 * share->room + 64;
-        share->members = memory_grow(share->members, share->count, room, sizeof packed);
-        share->room = room;
+    if (list->count == list->capacity) {
+        size_t capacity = 2 * list->capacity + 64;
+        list->members = memory_grow(list->members, list->count, capacity, sizeof packed);
+        list->capacity = capacity;
     }
-    share->members[share->count++] = packed;
-    share->inflated = memory_reserve(share->inflated, &share->inflated_room, packed.inflated);
-    share->bytes += (double)packed.inflated;
+    list->members[list->count++] = packed;
+    list->inflated = memory_reserve(list->inflated, &list->inflated_capacity, packed.inflated);
+    list->bytes += (double)packed.inflated;
     return npz_read_packed(packed.bytes, packed.count, npz, member, failure);
 }
 
-static bool keep_members(struct share *share, size_t episode, struct failure *failure)
+static bool member_list_add_episode(struct member_list *list, size_t episode,
+                                    struct failure *failure)
 {
     char name[64], path[FILE_PATH_MAX];
     snprintf(name, sizeof name, "episode_%06zu_%d.npz", episode, STEPS);
-    struct npz *npz =
-        file_join(path, share->folder, name, failure) ? npz_open(path, failure) : NULL;
+    struct npz *npz = file_join(path, list->folder, name, failure) ? npz_open(path, failure) : NULL;
     if (!npz) {
         return false;
     }
     bool ok = true;
     for (size_t member = 0; ok && member < npz_count(npz); member++) {
-        ok = keep_member(share, npz, member, failure);
+        ok = member_list_add(list, npz, member, failure);
     }
     npz_close(npz);
     return ok;
 }
 
-static void open_share(struct share *share, struct failure *failure)
+static void member_list_read(struct member_list *list, struct failure *failure)
 {
     for (size_t episode = comm_rank(); episode < EPISODES; episode += comm_size()) {
-        if (!keep_members(share, episode, failure)) {
+        if (!member_list_add_episode(list, episode, failure)) {
             return;
         }
     }
 }
 
-static void close_share(struct share *share)
+static void member_list_close(struct member_list *list)
 {
-    for (size_t i = 0; i < share->count; i++) {
-        memory_free(share->members[i].bytes);
+    for (size_t i = 0; i < list->count; i++) {
+        memory_free(list->members[i].bytes);
     }
-    memory_free(share->members);
-    memory_free(share->inflated);
+    memory_free(list->members);
+    memory_free(list->inflated);
 }
 
 /* --- Measuring -------------------------------------------------------------------------------- */
 
 /* Seconds from a moment when all ranks are ready to one when all are done. */
-struct span {
+struct conversion_seconds {
     double elapsed, processor;
 };
 
@@ -116,17 +114,19 @@ static double processor_seconds(void)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-static struct span begin(void)
+static struct conversion_seconds conversion_begin(void)
 {
     comm_barrier();
-    return (struct span){.elapsed = clock_seconds(), .processor = processor_seconds()};
+    return (struct conversion_seconds){.elapsed = clock_seconds(),
+                                       .processor = processor_seconds()};
 }
 
-static struct span end(struct span begun)
+static struct conversion_seconds conversion_end(struct conversion_seconds begun)
 {
     double processor = processor_seconds() - begun.processor;
     comm_barrier();
-    struct span span = {.elapsed = clock_seconds() - begun.elapsed, .processor = processor};
+    struct conversion_seconds span = {.elapsed = clock_seconds() - begun.elapsed,
+                                      .processor = processor};
     comm_sum_double(&span.processor, 1);
     return span;
 }
@@ -146,91 +146,116 @@ static bool inflate_member(const struct packed *packed, unsigned char *into)
     return code == Z_STREAM_END && stream.total_out == packed->inflated;
 }
 
-static struct span measure_inflate(const struct share *share)
+static struct conversion_seconds conversion_time_inflate(const struct member_list *list)
 {
-    struct span begun = begin();
-    for (size_t i = 0; i < share->count; i++) {
-        invariant(inflate_member(&share->members[i], share->inflated));
+    struct conversion_seconds begun = conversion_begin();
+    for (size_t i = 0; i < list->count; i++) {
+        invariant(inflate_member(&list->members[i], list->inflated));
     }
-    return end(begun);
+    return conversion_end(begun);
 }
 
 /* What is wrong is fatal. */
-static struct span measure_convert(const struct share *share)
+static struct conversion_seconds conversion_time_convert(const struct member_list *list)
 {
     const struct convert_options options = {
-        .input = share->folder,
+        .input = list->folder,
         .format = "exorl",
-        .output = share->output,
+        .output = list->output,
         .relabel = "",
         .tasks = "",
         .domain = "",
         .source = "",
     };
     struct convert_summary summary;
-    struct span begun = begin();
+    struct conversion_seconds begun = conversion_begin();
     convert_run(&summary, &options);
-    struct span span = end(begun);
+    struct conversion_seconds span = conversion_end(begun);
     if (comm_rank() == 0) {
-        unlink(share->output);
+        unlink(list->output);
     }
     return span;
 }
 
-enum { CONVERT, INFLATE, RATIO, PROCESSOR_CONVERT, PROCESSOR_INFLATE, PROCESSOR_RATIO, COLUMNS };
+enum { CONVERT, INFLATE, RATIO, PROCESSOR_CONVERT, PROCESSOR_INFLATE, PROCESSOR_RATIO, QUANTITIES };
 
-static void measure(struct bench_conversion *result, const struct share *share, size_t repeats)
+static void conversion_time(struct conversion *result, const struct member_list *list,
+                            size_t repeats)
 {
-    double *rates = memory_take(COLUMNS * repeats, sizeof *rates);
-    double median[COLUMNS], best[COLUMNS];
+    struct samples samples;
+    samples_open(&samples, QUANTITIES, repeats);
     for (size_t i = 0; i < repeats; i++) {
-        struct span convert = measure_convert(share);
-        struct span inflate = measure_inflate(share);
-        rates[CONVERT * repeats + i] = share->bytes / convert.elapsed;
-        rates[INFLATE * repeats + i] = share->bytes / inflate.elapsed;
-        rates[RATIO * repeats + i] = inflate.elapsed / convert.elapsed;
-        rates[PROCESSOR_CONVERT * repeats + i] = share->bytes / convert.processor;
-        rates[PROCESSOR_INFLATE * repeats + i] = share->bytes / inflate.processor;
-        rates[PROCESSOR_RATIO * repeats + i] = inflate.processor / convert.processor;
+        struct conversion_seconds convert = conversion_time_convert(list);
+        struct conversion_seconds inflate = conversion_time_inflate(list);
+        samples_of(&samples, CONVERT)[i] = list->bytes / convert.elapsed;
+        samples_of(&samples, INFLATE)[i] = list->bytes / inflate.elapsed;
+        samples_of(&samples, RATIO)[i] = inflate.elapsed / convert.elapsed;
+        samples_of(&samples, PROCESSOR_CONVERT)[i] = list->bytes / convert.processor;
+        samples_of(&samples, PROCESSOR_INFLATE)[i] = list->bytes / inflate.processor;
+        samples_of(&samples, PROCESSOR_RATIO)[i] = inflate.processor / convert.processor;
     }
-    for (size_t column = 0; column < COLUMNS; column++) {
-        median[column] = median_sort(rates + column * repeats, repeats);
-        best[column] = rates[column * repeats + repeats - 1];
-    }
-    result->median =
-        (struct bench_conversion_speed){median[CONVERT], median[INFLATE], median[RATIO]};
-    result->best = (struct bench_conversion_speed){best[CONVERT], best[INFLATE], best[RATIO]};
-    result->processor = (struct bench_conversion_speed){
-        median[PROCESSOR_CONVERT], median[PROCESSOR_INFLATE], median[PROCESSOR_RATIO]};
-    memory_free(rates);
+    result->convert = samples_rates(&samples, CONVERT);
+    result->inflate = samples_rates(&samples, INFLATE);
+    result->ratio = samples_rates(&samples, RATIO);
+    result->processor_convert = samples_rates(&samples, PROCESSOR_CONVERT);
+    result->processor_inflate = samples_rates(&samples, PROCESSOR_INFLATE);
+    result->processor_ratio = samples_rates(&samples, PROCESSOR_RATIO);
+    samples_close(&samples);
 }
 
-void bench_conversion_run(struct bench_conversion *result, size_t repeats, struct failure *failure)
+/* --- What is called --------------------------------------------------------------------------- */
+
+void conversion_measure(struct conversion *result, size_t repeats, struct failure *failure)
 {
-    const struct random_store_spec spec = {.episodes = EPISODES,
-                                           .steps = STEPS,
-                                           .observation_dim = OBSERVATIONS,
-                                           .action_dim = ACTIONS};
     enum { ROOM = FILE_PATH_MAX - 16 };
     struct random_store store;
-    struct share share = {.count = 0};
-    *result = (struct bench_conversion){.episodes = EPISODES};
-    random_store_make(&store, &spec, failure);
+    struct member_list list = {.count = 0};
+    *result = (struct conversion){.episodes = EPISODES};
+    random_store_make(&store, EPISODES, STEPS, failure);
     log_set_quiet(true); /* no progress of each repeat */
-    snprintf(share.folder, sizeof share.folder, "%.*s-exorl", ROOM, store.path);
-    snprintf(share.output, sizeof share.output, "%.*s-converted", ROOM, store.path);
+    snprintf(list.folder, sizeof list.folder, "%.*s-exorl", ROOM, store.path);
+    snprintf(list.output, sizeof list.output, "%.*s-converted", ROOM, store.path);
     if (failure->code == EXIT_CODE_DONE && comm_rank() == 0) {
-        write_folder(share.folder, store.path, failure);
+        conversion_write_folder(list.folder, store.path, failure);
     }
     comm_broadcast(failure, sizeof *failure);
     if (failure->code == EXIT_CODE_DONE) {
-        open_share(&share, failure);
+        member_list_read(&list, failure);
         comm_agree(failure);
-        comm_sum_double(&share.bytes, 1);
-        result->bytes = share.bytes;
-        measure(result, &share, repeats);
+        comm_sum_double(&list.bytes, 1);
+        result->bytes = list.bytes;
+        conversion_time(result, &list, repeats);
     }
-    close_share(&share);
+    member_list_close(&list);
     log_set_quiet(false);
     random_store_remove(&store, failure);
+}
+
+void conversion_print(struct table_printer *printer, const struct conversion *result)
+{
+    static const struct table table = {
+        .form = TABLE_FLAT,
+        .title = "",
+        .columns = {{"median", "", 1e-6, 0, ""},
+                    {"best", "best", 1e-6, 0, ""},
+                    {"by processor time", "processor", 1e-6, 0, ""}},
+    };
+    const struct table_row rows[] = {
+        {.label = "convert, MB/s",
+         .key = "convert_bytes_per_second",
+         .values = {result->convert.median, result->convert.best,
+                    result->processor_convert.median}},
+        {.label = "zlib alone inflating as much, MB/s",
+         .key = "inflate_bytes_per_second",
+         .values = {result->inflate.median, result->inflate.best,
+                    result->processor_inflate.median}},
+        {.label = "ratio",
+         .key = "convert_ratio",
+         .values = {result->ratio.median, result->ratio.best, result->processor_ratio.median},
+         .scale = 1.0,
+         .decimals = 2},
+    };
+    table_say(printer, "\nan ExoRL folder of %zu episodes, %.0f MB inflated\n\n", result->episodes,
+              1e-6 * result->bytes);
+    table_print(printer, &table, rows, sizeof rows / sizeof rows[0]);
 }

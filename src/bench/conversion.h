@@ -6,22 +6,22 @@
 #include <stddef.h>
 
 #include "base/fatal.h"
+#include "bench/measure.h"
 
-/* Of the repeats, bytes of inflated arrays per second. */
-struct bench_conversion_speed {
-    double convert, inflate, ratio; /* the ratio is of each repeat */
-};
-
-struct bench_conversion {
+struct conversion {
     size_t episodes;
     double bytes; /* of the arrays, inflated */
-    struct bench_conversion_speed median, best;
-    struct bench_conversion_speed processor; /* median, per second of all ranks' processor time */
+    /* Bytes of inflated arrays per second, and the ratio of each repeat. */
+    struct samples_summary convert, inflate, ratio;
+    /* The same per second of all ranks' processor time. */
+    struct samples_summary processor_convert, processor_inflate, processor_ratio;
 };
 
 /* Write an ExoRL folder of random numbers into a temporary folder, convert it `repeats` times, and
  * leave nothing behind. A failure, the same on all ranks, where nothing can be written. Collective
  * over the job. */
-void bench_conversion_run(struct bench_conversion *result, size_t repeats, struct failure *failure);
+void conversion_measure(struct conversion *result, size_t repeats, struct failure *failure);
+
+void conversion_print(struct table_printer *printer, const struct conversion *result);
 
 #endif

@@ -11,38 +11,34 @@
 #include "comm/comm.h"
 #include "datasets/store.h"
 
-static void draw_numbers(float *numbers, size_t count, struct random *random)
+static bool random_store_fill(struct store_writer *writer, size_t episodes, size_t steps,
+                              struct failure *failure)
 {
-    for (size_t i = 0; i < count; i++) {
-        numbers[i] = (float)random_between(random, -1.0, 1.0);
-    }
-}
-
-static bool add_episodes(struct store_writer *writer, const struct random_store_spec *spec,
-                         struct failure *failure)
-{
-    size_t observations = (spec->steps + 1) * spec->observation_dim;
-    size_t actions = spec->steps * spec->action_dim;
-    float *numbers = memory_take(observations + actions + spec->steps, sizeof *numbers);
-    float *action = numbers + observations;
-    float *reward = action + actions;
+    size_t observations = (steps + 1) * RANDOM_STORE_OBSERVATIONS;
+    size_t actions = steps * RANDOM_STORE_ACTIONS;
+    size_t count = observations + actions + steps;
+    float *numbers = memory_take(count, sizeof *numbers);
+    const struct store_episode record = {
+        .length = steps,
+        .observation = numbers,
+        .action = numbers + observations,
+        .reward = {numbers + observations + actions},
+        .end = STORE_END_TRUNCATED,
+    };
     bool ok = true;
-    for (size_t episode = 0; ok && episode < spec->episodes; episode++) {
+    for (size_t episode = 0; ok && episode < episodes; episode++) {
         struct random random = random_stream(1, RANDOM_BENCH, episode, 0);
-        draw_numbers(numbers, observations + actions + spec->steps, &random);
-        const struct store_episode record = {.length = spec->steps,
-                                             .observation = numbers,
-                                             .action = action,
-                                             .reward = {reward},
-                                             .end = STORE_END_TRUNCATED};
+        for (size_t i = 0; i < count; i++) {
+            numbers[i] = (float)random_between(&random, -1.0, 1.0);
+        }
         ok = store_writer_add(writer, &record, failure);
     }
     memory_free(numbers);
     return ok;
 }
 
-static bool write_store(const char *path, const struct random_store_spec *random_spec,
-                        struct failure *failure)
+static void random_store_write(const char *path, size_t episodes, size_t steps,
+                               struct failure *failure)
 {
     const struct store_spec spec = {.domain = "bench",
                                     .simulator = "none",
@@ -50,23 +46,19 @@ static bool write_store(const char *path, const struct random_store_spec *random
                                     .tasks = {"bench"},
                                     .reward_source = {"random numbers"},
                                     .task_count = 1,
-                                    .observation_dim = random_spec->observation_dim,
-                                    .action_dim = random_spec->action_dim,
+                                    .observation_dim = RANDOM_STORE_OBSERVATIONS,
+                                    .action_dim = RANDOM_STORE_ACTIONS,
                                     .control_timestep = 1.0};
-    const struct store_room room = {.episodes = random_spec->episodes,
-                                    .steps = random_spec->episodes * random_spec->steps};
+    const struct store_room room = {.episodes = episodes, .steps = episodes * steps};
     struct store_writer *writer = store_writer_open(path, &spec, room, failure);
-    if (!writer) {
-        return false;
-    }
-    if (!add_episodes(writer, random_spec, failure)) {
+    if (writer && random_store_fill(writer, episodes, steps, failure)) {
+        store_writer_commit(writer, failure);
+    } else if (writer) {
         store_writer_discard(writer);
-        return false;
     }
-    return store_writer_commit(writer, failure);
 }
 
-static bool make_folder(struct random_store *store, struct failure *failure)
+static bool random_store_make_folder(struct random_store *store, struct failure *failure)
 {
     const char *parent = getenv("TMPDIR");
     (void)snprintf(store->folder, sizeof store->folder, "%s/chainring-bench-XXXXXX",
@@ -81,13 +73,13 @@ static bool make_folder(struct random_store *store, struct failure *failure)
     return false;
 }
 
-void random_store_make(struct random_store *store, const struct random_store_spec *spec,
+void random_store_make(struct random_store *store, size_t episodes, size_t steps,
                        struct failure *failure)
 {
     *store = (struct random_store){.folder = ""};
-    if (comm_rank() == 0 && make_folder(store, failure) &&
+    if (comm_rank() == 0 && random_store_make_folder(store, failure) &&
         file_join(store->path, store->folder, "bench.h5", failure)) {
-        write_store(store->path, spec, failure);
+        random_store_write(store->path, episodes, steps, failure);
     }
     comm_broadcast(store->path, sizeof store->path);
     comm_broadcast(failure, sizeof *failure);

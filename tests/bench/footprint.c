@@ -2,8 +2,9 @@
 
 #include "tests/support/support_mpi.h"
 
-#include "bench/step_subject.h"
+#include "bench/fixture.h"
 #include "comm/comm.h"
+#include "train/footprint.h"
 
 static const struct {
     const char *tokens;
@@ -20,7 +21,7 @@ static void test_a_learner_binds_what_a_step_must_keep_and_at_most_a_tenth_more(
     (void)state;
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         struct failure failure = {0};
-        struct bench_step_options options = {
+        struct bench_options options = {
             .length = shapes[i].length,
             .threads = 1,
             .learner = {.shape = {.width = shapes[i].width,
@@ -32,19 +33,19 @@ static void test_a_learner_binds_what_a_step_must_keep_and_at_most_a_tenth_more(
         };
         struct model_shape *shape = &options.learner.shape;
         assert_true(token_layout_parse(&shape->layout, shapes[i].tokens, &failure));
-        struct step_subject subject;
-        step_subject_open(&subject, &options, &failure);
+        struct learner_fixture fixture;
+        learner_fixture_open(&fixture, &options, &failure);
         assert_int_equal(failure.code, EXIT_CODE_DONE);
-        shape = &subject.options.shape;
+        shape = &fixture.options.shape;
         size_t steps = partition_rows_max(PARTITION_ZIGZAG, comm_size(), 1,
                                           shape->time_max * shape->trial_max);
         struct footprint footprint = footprint_of(shape);
         double kept = footprint_bytes(&footprint, shape, steps);
-        double bound = (double)learner_measure(&subject.options, subject.loader, subject.ring,
-                                               subject.workers);
+        double bound = (double)learner_measure(&fixture.options, fixture.loader, fixture.ring,
+                                               fixture.workers);
         assert_true(bound >= kept);
         assert_true(bound <= 1.1 * kept);
-        step_subject_close(&subject);
+        learner_fixture_close(&fixture);
     }
 }
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "bench/step_subject.h"
+#include "bench/fixture.h"
 #include "comm/comm.h"
 
 /* A sanitizer has its own malloc, and this test has too. */
@@ -84,10 +84,10 @@ int posix_memalign(void **block, size_t alignment, size_t size)
 
 enum { WARM_STEPS = 2, STEPS = 6 };
 
-static struct bench_step_options options_of(void)
+static struct bench_options options_of(void)
 {
     struct failure failure = {0};
-    struct bench_step_options options = {
+    struct bench_options options = {
         .length = 600,
         .threads = 2,
         .learner = {.shape = {.width = 32, .layers = 2, .heads = 2, .hidden = 64},
@@ -113,12 +113,12 @@ static void test_steps_take_no_memory(void **state)
 {
     (void)state;
     struct failure failure = {0};
-    struct bench_step_options options = options_of();
-    struct step_subject subject;
+    struct bench_options options = options_of();
+    struct learner_fixture fixture;
     struct learner *learner = memory_take(1, sizeof *learner);
-    step_subject_open(&subject, &options, &failure);
+    learner_fixture_open(&fixture, &options, &failure);
     assert_int_equal(failure.code, EXIT_CODE_DONE);
-    learner_open(learner, &subject.options, subject.loader, subject.ring, subject.workers);
+    learner_open(learner, &fixture.options, fixture.loader, fixture.ring, fixture.workers);
     size_t bytes = 0;
     for (uint64_t number = 1; number <= WARM_STEPS; number++) {
         bytes = bytes_after(learner, number);
@@ -129,7 +129,7 @@ static void test_steps_take_no_memory(void **state)
     }
     atomic_store(&is_counting, false);
     learner_close(learner);
-    step_subject_close(&subject);
+    learner_fixture_close(&fixture);
     memory_free(learner);
     print_message("rank %zu, %d steps: libraries asked for memory %zu times\n", comm_rank(), STEPS,
                   atomic_load(&of_libraries));
