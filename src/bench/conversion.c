@@ -12,8 +12,8 @@
 #include "bench/median.h"
 #include "bench/random_store.h"
 #include "comm/comm.h"
-#include "datasets/foreign/convert.h"
-#include "datasets/foreign/npz.h"
+#include "datasets/formats/convert.h"
+#include "datasets/formats/npz.h"
 
 /* Episodes of the walker's size. */
 enum { EPISODES = 256, STEPS = 1000, OBSERVATIONS = 24, ACTIONS = 6 };

@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "comm/comm.h"
-#include "datasets/foreign/convert.h"
+#include "datasets/formats/convert.h"
 
 static void print_counts(const struct convert_summary *summary, const char *output)
 {

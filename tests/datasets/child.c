@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "datasets/foreign/child.h"
+#include "datasets/formats/child.h"
 
 /* However busy the machine is, what answers at all has answered by then. */
 static const struct child_limits patient = {.memory_bytes = (size_t)64 << 20,

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "datasets/foreign/formats.h"
+#include "datasets/formats/formats.h"
 #include "tests/fuzz/need.h"
 
 enum { EPISODES_MAX = 4 };

@@ -1,0 +1,341 @@
+/* D4RL: one HDF5 file of flat arrays over all steps, episodes one after the other.
+ *
+ * Rows of observations, actions, rewards ((N,) or (N, 1)) and terminals; an episode ends where
+ * terminals or timeouts is true, or without timeouts after episode_steps_max steps. What follows
+ * the last end is a partial episode. The observation after the last step is that row of
+ * next_observations; files without it do not have that observation, and the last one recorded
+ * stands in its place, because to drop the step would drop its reward, often the only one. Where
+ * infos/qpos and infos/qvel are both there they are the physics, whose last row is repeated too.
+ * Everything else (metadata, other infos) is passed over.
+ * Source: https://github.com/Farama-Foundation/D4RL, d4rl/offline_env.py. */
+#include "datasets/formats/formats.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "datasets/formats/child.h"
+#include "datasets/formats/hdf5_file.h"
+
+enum d4rl_key {
+    OBSERVATIONS,
+    ACTIONS,
+    REWARDS,
+    TERMINALS,
+    NEEDED, /* those before are in every file; those behind may be */
+    TIMEOUTS = NEEDED,
+    NEXT_OBSERVATIONS,
+    POSITIONS,
+    VELOCITIES,
+    KEYS
+};
+
+static const char *const key_names[KEYS] = {
+    [OBSERVATIONS] = "observations", [ACTIONS] = "actions",
+    [REWARDS] = "rewards",           [TERMINALS] = "terminals",
+    [TIMEOUTS] = "timeouts",         [NEXT_OBSERVATIONS] = "next_observations",
+    [POSITIONS] = "infos/qpos",      [VELOCITIES] = "infos/qvel",
+};
+
+/* Rows [first, first + count). */
+struct span {
+    size_t first, count;
+    enum store_end end;
+    bool is_partial;
+};
+
+struct d4rl {
+    const char *path;
+    struct hdf5_array arrays[KEYS];
+    bool has[KEYS];
+    size_t rows;
+    struct span *spans;
+    size_t span_count, span_room;
+    float *observation, *action, *reward; /* of the episode read last, room for the longest */
+    double *physics;
+};
+
+/* --- Which arrays ----------------------------------------------------------------------------- */
+
+static bool open_arrays(struct d4rl *data, int64_t file, struct failure *failure)
+{
+    for (size_t key = 0; key < KEYS; key++) {
+        data->has[key] = key < NEEDED || hdf5_file_has(file, key_names[key]);
+        if (!data->has[key]) {
+            continue;
+        }
+        struct hdf5_array *array = &data->arrays[key];
+        if (!hdf5_array_open(array, file, data->path, key_names[key], failure) ||
+            !hdf5_array_need_rows(array, data->arrays[OBSERVATIONS].rows, "as many as observations",
+                                  failure)) {
+            return false;
+        }
+    }
+    /* Only both together are a state of the simulator. */
+    bool has_physics = data->has[POSITIONS] && data->has[VELOCITIES];
+    data->has[POSITIONS] = data->has[VELOCITIES] = has_physics;
+    data->rows = data->arrays[OBSERVATIONS].rows;
+    return true;
+}
+
+static bool need_columns(const struct hdf5_array *array, size_t columns, struct failure *failure)
+{
+    return array->columns == columns ||
+           failure_set(failure, EXIT_CODE_DATA, "%s: %s: found %zu columns, expected %zu",
+                       array->where, array->name, array->columns, columns);
+}
+
+static bool check_arrays(const struct d4rl *data, struct failure *failure)
+{
+    const struct hdf5_array *arrays = data->arrays;
+    if (hdf5_array_is_integer(&arrays[ACTIONS])) {
+        return failure_set(failure, EXIT_CODE_DATA,
+                           "%s: actions: found integers (discrete actions), expected continuous "
+                           "actions in floating point",
+                           data->path);
+    }
+    return need_columns(&arrays[REWARDS], 1, failure) &&
+           need_columns(&arrays[TERMINALS], 1, failure) &&
+           (!data->has[TIMEOUTS] || need_columns(&arrays[TIMEOUTS], 1, failure)) &&
+           (!data->has[NEXT_OBSERVATIONS] ||
+            need_columns(&arrays[NEXT_OBSERVATIONS], arrays[OBSERVATIONS].columns, failure));
+}
+
+/* --- Where episodes end ----------------------------------------------------------------------- */
+
+static void add_span(struct d4rl *data, size_t first, size_t behind, enum store_end end,
+                     bool is_partial)
+{
+    if (data->span_count == data->span_room) {
+        size_t room = 2 * data->span_room + 64;
+        data->spans = memory_grow(data->spans, data->span_room, room, sizeof *data->spans);
+        data->span_room = room;
+    }
+    data->spans[data->span_count++] = (struct span){
+        .first = first, .count = behind - first, .end = end, .is_partial = is_partial};
+}
+
+/* Rows of a flag as 0 or 1; all 0 where the file has no such flag. */
+static bool read_flags(const struct d4rl *data, enum d4rl_key key, size_t first, size_t count,
+                       double *flags, struct failure *failure)
+{
+    memset(flags, 0, count * sizeof *flags);
+    if (!data->has[key]) {
+        return true;
+    }
+    if (!hdf5_array_read_double(&data->arrays[key], first, count, flags, 1, failure)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (flags[i] != 0.0 && flags[i] != 1.0) {
+            return failure_set(failure, EXIT_CODE_DATA,
+                               "%s: %s: found %g in row %zu, expected 0 or 1", data->path,
+                               key_names[key], flags[i], first + i);
+        }
+    }
+    return true;
+}
+
+static bool find_spans(struct d4rl *data, size_t steps_max, struct failure *failure)
+{
+    enum { PIECE = 4096 };
+    double terminals[PIECE], timeouts[PIECE];
+    size_t limit = data->has[TIMEOUTS] || steps_max == 0 ? SIZE_MAX : steps_max;
+    size_t first = 0;
+    for (size_t row = 0; row < data->rows; row++) {
+        size_t at = row % PIECE;
+        size_t count = data->rows - row < PIECE ? data->rows - row : PIECE;
+        if (at == 0 && (!read_flags(data, TERMINALS, row, count, terminals, failure) ||
+                        !read_flags(data, TIMEOUTS, row, count, timeouts, failure))) {
+            return false;
+        }
+        bool is_terminal = terminals[at] > 0.0;
+        if (is_terminal || timeouts[at] > 0.0 || row + 1 - first == limit) {
+            add_span(data, first, row + 1, is_terminal ? STORE_END_TERMINATED : STORE_END_TRUNCATED,
+                     false);
+            first = row + 1;
+        }
+    }
+    if (first < data->rows) {
+        add_span(data, first, data->rows, STORE_END_UNKNOWN, true);
+    }
+    return true;
+}
+
+static bool check_spans(const struct d4rl *data, size_t steps_max, struct failure *failure)
+{
+    if (data->span_count == 0) {
+        return failure_set(failure, EXIT_CODE_DATA, "%s: found no steps in it, expected episodes",
+                           data->path);
+    }
+    if (data->spans[0].is_partial && !data->has[TIMEOUTS] && steps_max == 0) {
+        return failure_set(failure, EXIT_CODE_DATA,
+                           "%s: found no timeouts, and no end of an episode in terminals, expected "
+                           "one of them; say after how many steps episodes end with "
+                           "--convert.episode_steps",
+                           data->path);
+    }
+    return true;
+}
+
+/* --- The format ------------------------------------------------------------------------------- */
+
+static void fill_spec(const struct d4rl *data, struct store_spec *spec)
+{
+    *spec = (struct store_spec){
+        .domain = "unknown",
+        .simulator = "unknown",
+        .source = "a D4RL file",
+        .tasks = {"recorded"},
+        .reward_source = {"recorded"},
+        .task_count = 1,
+        .observation_dim = data->arrays[OBSERVATIONS].columns,
+        .action_dim = data->arrays[ACTIONS].columns,
+        .physics_dim = data->has[POSITIONS]
+                           ? data->arrays[POSITIONS].columns + data->arrays[VELOCITIES].columns
+                           : 0,
+    };
+}
+
+static void take_room(struct d4rl *data, const struct store_spec *spec)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < data->span_count; i++) {
+        longest = data->spans[i].count > longest ? data->spans[i].count : longest;
+    }
+    data->observation = memory_take((longest + 1) * spec->observation_dim, sizeof(float));
+    data->action = memory_take(longest * spec->action_dim, sizeof(float));
+    data->reward = memory_take(longest, sizeof(float));
+    data->physics = memory_take((longest + 1) * spec->physics_dim, sizeof(double));
+}
+
+static void close_in_child(void *source)
+{
+    struct d4rl *data = source;
+    for (size_t key = 0; key < KEYS; key++) {
+        hdf5_array_close(&data->arrays[key]);
+    }
+    memory_free(data->spans);
+    memory_free(data->observation);
+    memory_free(data->action);
+    memory_free(data->reward);
+    memory_free(data->physics);
+    memory_free(data);
+}
+
+static void *open_in_child(const char *path, const struct foreign_options *options,
+                           struct store_spec *spec, struct failure *failure)
+{
+    int64_t file = hdf5_file_open(path, failure);
+    if (file < 0) {
+        return NULL;
+    }
+    struct d4rl *data = memory_take(1, sizeof *data);
+    data->path = path;
+    if (!open_arrays(data, file, failure) || !check_arrays(data, failure) ||
+        !find_spans(data, options->episode_steps_max, failure) ||
+        !check_spans(data, options->episode_steps_max, failure)) {
+        close_in_child(data);
+        return NULL;
+    }
+    fill_spec(data, spec);
+    take_room(data, spec);
+    return data;
+}
+
+static size_t count_in_child(const void *source)
+{
+    return ((const struct d4rl *)source)->span_count;
+}
+
+/* A row for each step. */
+static size_t count_steps_in_child(const void *source)
+{
+    return ((const struct d4rl *)source)->rows;
+}
+
+/* The row behind the last step, from next_observations or, where there are none, the last again. */
+static bool read_observations(const struct d4rl *data, const struct span *span,
+                              struct failure *failure)
+{
+    const struct hdf5_array *array = &data->arrays[OBSERVATIONS];
+    size_t dim = array->columns;
+    float *last = data->observation + span->count * dim;
+    if (!hdf5_array_read_single(array, span->first, span->count, data->observation, dim, failure)) {
+        return false;
+    }
+    if (data->has[NEXT_OBSERVATIONS]) {
+        return hdf5_array_read_single(&data->arrays[NEXT_OBSERVATIONS],
+                                      span->first + span->count - 1, 1, last, dim, failure);
+    }
+    memcpy(last, last - dim, dim * sizeof *last);
+    return true;
+}
+
+/* Positions and velocities side by side; the last row again behind the last step. */
+static bool read_physics(const struct d4rl *data, const struct span *span, struct failure *failure)
+{
+    const struct hdf5_array *positions = &data->arrays[POSITIONS];
+    const struct hdf5_array *velocities = &data->arrays[VELOCITIES];
+    size_t dim = positions->columns + velocities->columns;
+    double *last = data->physics + span->count * dim;
+    if (!hdf5_array_read_double(positions, span->first, span->count, data->physics, dim, failure) ||
+        !hdf5_array_read_double(velocities, span->first, span->count,
+                                data->physics + positions->columns, dim, failure)) {
+        return false;
+    }
+    memcpy(last, last - dim, dim * sizeof *last);
+    return true;
+}
+
+static bool read_in_child(void *source, size_t index, struct foreign_episode *episode,
+                          struct failure *failure)
+{
+    struct d4rl *data = source;
+    const struct span *span = &data->spans[index];
+    const struct hdf5_array *arrays = data->arrays;
+    if (!read_observations(data, span, failure) ||
+        !hdf5_array_read_single(&arrays[ACTIONS], span->first, span->count, data->action,
+                                arrays[ACTIONS].columns, failure) ||
+        !hdf5_array_read_single(&arrays[REWARDS], span->first, span->count, data->reward, 1,
+                                failure) ||
+        (data->has[POSITIONS] && !read_physics(data, span, failure))) {
+        return false;
+    }
+    *episode = (struct foreign_episode){.is_partial = span->is_partial};
+    episode->data = (struct store_episode){.length = span->count,
+                                           .observation = data->observation,
+                                           .action = data->action,
+                                           .reward = {data->reward},
+                                           .physics = data->has[POSITIONS] ? data->physics : NULL,
+                                           .end = span->end};
+    snprintf(episode->name, sizeof episode->name, "rows %zu to %zu", span->first,
+             span->first + span->count - 1);
+    return true;
+}
+
+static const struct foreign_format in_child = {
+    .name = "d4rl",
+    .open = open_in_child,
+    .close = close_in_child,
+    .episode_count = count_in_child,
+    .step_count = count_steps_in_child,
+    .read = read_in_child,
+};
+
+static void *open_d4rl(const char *path, const struct foreign_options *options,
+                       struct store_spec *spec, struct failure *failure)
+{
+    return child_open(&in_child, &child_limits_usual, path, options, spec, failure);
+}
+
+const struct foreign_format foreign_d4rl = {
+    .name = "d4rl",
+    .help = "D4RL: an HDF5 file of flat arrays (observations, actions, rewards, terminals)",
+    .recognises = hdf5_file_is_one,
+    .open = open_d4rl,
+    .close = child_close,
+    .episode_count = child_episode_count,
+    .step_count = child_step_count,
+    .read = child_read,
+};
