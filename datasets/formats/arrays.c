@@ -239,7 +239,7 @@ static bool open_all(struct arrays *arrays, const char *folder, struct failure *
     return true;
 }
 
-static void *arrays_open(const char *path, const struct foreign_options *options,
+static void *arrays_open(const char *path, const struct format_options *options,
                          struct store_spec *spec, struct failure *failure)
 {
     (void)options;
@@ -256,7 +256,7 @@ static void *arrays_open(const char *path, const struct foreign_options *options
         .action_dim = arrays->files[ACTION].columns,
         .physics_dim = arrays->files[PHYSICS].columns,
     };
-    foreign_name_recorded(spec, arrays->files[REWARD].columns);
+    format_name_rewards(spec, arrays->files[REWARD].columns);
     return arrays;
 }
 
@@ -325,7 +325,7 @@ static bool read_end(enum store_end *end, const struct arrays *arrays, size_t in
     return true;
 }
 
-static bool arrays_read(void *source, size_t index, struct foreign_episode *episode,
+static bool arrays_read(void *source, size_t index, struct format_episode *episode,
                         struct failure *failure)
 {
     struct arrays *arrays = source;
@@ -339,7 +339,7 @@ static bool arrays_read(void *source, size_t index, struct foreign_episode *epis
         !read_end(&end, arrays, index, failure)) {
         return false;
     }
-    *episode = (struct foreign_episode){
+    *episode = (struct format_episode){
         .data = {.length = length,
                  .observation = arrays->observation,
                  .action = arrays->action,
@@ -357,7 +357,7 @@ static bool arrays_read(void *source, size_t index, struct foreign_episode *epis
     return true;
 }
 
-const struct foreign_format foreign_arrays = {
+const struct format_reader format_arrays = {
     .name = "arrays",
     .help = "arrays: a folder of observation.npy, action.npy, reward.npy and length.npy",
     .recognises = arrays_recognise,

@@ -40,9 +40,9 @@ struct answer {
 };
 
 struct source {
-    const struct foreign_format *reader;
+    const struct format_reader *reader;
     struct child_limits limits;
-    struct foreign_options options;
+    struct format_options options;
     char *path;
     struct store_spec spec;
     size_t episode_count, step_count;
@@ -184,7 +184,7 @@ static void become_child(struct source *source, int socket)
     limit_all(&source->limits);
 }
 
-static void copy_episode(const struct source *source, const struct foreign_episode *episode,
+static void copy_episode(const struct source *source, const struct format_episode *episode,
                          struct answer *answer)
 {
     const struct store_episode *data = &episode->data;
@@ -235,7 +235,7 @@ static _Noreturn void serve(struct source *source)
     while (opened && recv(CHILD_SOCKET, &index, sizeof index, 0) == (ssize_t)sizeof index) {
         limit_time(&source->limits);
         answer = (struct answer){0};
-        struct foreign_episode episode = {0};
+        struct format_episode episode = {0};
         if (source->reader->read(opened, index, &episode, &answer.failure)) {
             copy_episode(source, &episode, &answer);
         }
@@ -358,9 +358,9 @@ static bool check_spec(const struct source *source, const struct answer *answer,
                        source->path, source->limits.episode_bytes >> 20);
 }
 
-static struct source *make_source(const struct foreign_format *reader,
+static struct source *make_source(const struct format_reader *reader,
                                   const struct child_limits *limits, const char *path,
-                                  const struct foreign_options *options, struct failure *failure)
+                                  const struct format_options *options, struct failure *failure)
 {
     void *shared = mmap(NULL, limits->episode_bytes, PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -378,8 +378,8 @@ static struct source *make_source(const struct foreign_format *reader,
     return source;
 }
 
-void *child_open(const struct foreign_format *reader, const struct child_limits *limits,
-                 const char *path, const struct foreign_options *options, struct store_spec *spec,
+void *child_open(const struct format_reader *reader, const struct child_limits *limits,
+                 const char *path, const struct format_options *options, struct store_spec *spec,
                  struct failure *failure)
 {
     struct source *source = make_source(reader, limits, path, options, failure);
@@ -437,8 +437,7 @@ static bool need_child(struct source *source, struct failure *failure)
                        source->path);
 }
 
-bool child_read(void *opened, size_t index, struct foreign_episode *episode,
-                struct failure *failure)
+bool child_read(void *opened, size_t index, struct format_episode *episode, struct failure *failure)
 {
     struct source *source = opened;
     struct answer answer = {0};
@@ -458,7 +457,7 @@ bool child_read(void *opened, size_t index, struct foreign_episode *episode,
                            "%s: found a length of %zu, expected an episode that fits", source->path,
                            answer.length);
     }
-    *episode = (struct foreign_episode){
+    *episode = (struct format_episode){
         .data = episode_at(source->shared, &place, &source->spec, answer.length),
         .is_partial = answer.is_partial};
     episode->data.group = answer.group;

@@ -20,17 +20,17 @@ struct child_limits {
 
 extern const struct child_limits child_limits_usual;
 
-/* As the functions of struct foreign_format: `reader` is the format that does the work in the
+/* As the functions of struct format_reader: `reader` is the format that does the work in the
  * child. What child_open returns goes with the others here, not with the reader's.
  * After a crash in child_read the episode is bad (EXIT_CODE_DATA), and the next one gets a new
  * child. Local. */
-void *child_open(const struct foreign_format *reader, const struct child_limits *limits,
-                 const char *path, const struct foreign_options *options, struct store_spec *spec,
+void *child_open(const struct format_reader *reader, const struct child_limits *limits,
+                 const char *path, const struct format_options *options, struct store_spec *spec,
                  struct failure *failure);
 void child_close(void *opened);
 size_t child_episode_count(const void *opened);
 size_t child_step_count(const void *opened); /* 0 where the reader does not know */
-bool child_read(void *opened, size_t index, struct foreign_episode *episode,
+bool child_read(void *opened, size_t index, struct format_episode *episode,
                 struct failure *failure);
 
 /* Run work(self) in a child without these limits and bring back how it failed; for writing with a

@@ -74,7 +74,7 @@ static bool open_input(struct convert_input *input, struct store_spec *spec,
                        struct failure *failure)
 {
     const struct convert_options *options = input->options;
-    input->format = foreign_find(options->input, options->format, failure);
+    input->format = format_find_reader(options->input, options->format, failure);
     if (!input->format) {
         return false;
     }

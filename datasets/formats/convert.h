@@ -30,7 +30,7 @@ struct convert_options {
     const char *domain, *source;
     double control_timestep; /* seconds; 0: as the input says, 1 where it is silent */
 
-    struct foreign_options reading;
+    struct format_options reading;
     enum convert_partial partial;
     enum convert_bad bad;
 };

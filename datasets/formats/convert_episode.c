@@ -7,7 +7,7 @@
 
 /* --- Numbers that are not --------------------------------------------------------------------- */
 
-static bool refuse(const struct convert_input *input, const struct foreign_episode *episode,
+static bool refuse(const struct convert_input *input, const struct format_episode *episode,
                    const char *key, double found, size_t row, struct failure *failure)
 {
     return failure_set(failure, EXIT_CODE_DATA,
@@ -17,7 +17,7 @@ static bool refuse(const struct convert_input *input, const struct foreign_episo
                        row);
 }
 
-static bool check_singles(const struct convert_input *input, const struct foreign_episode *episode,
+static bool check_singles(const struct convert_input *input, const struct format_episode *episode,
                           const char *key, const float *numbers, size_t rows, size_t columns,
                           struct failure *failure)
 {
@@ -26,7 +26,7 @@ static bool check_singles(const struct convert_input *input, const struct foreig
            refuse(input, episode, key, (double)numbers[odd], odd / columns, failure);
 }
 
-static bool check_doubles(const struct convert_input *input, const struct foreign_episode *episode,
+static bool check_doubles(const struct convert_input *input, const struct format_episode *episode,
                           const char *key, const double *numbers, size_t rows, size_t columns,
                           struct failure *failure)
 {
@@ -36,7 +36,7 @@ static bool check_doubles(const struct convert_input *input, const struct foreig
 }
 
 /* Everything that will be stored or simulated. */
-static bool check(const struct convert_input *input, const struct foreign_episode *episode,
+static bool check(const struct convert_input *input, const struct format_episode *episode,
                   const struct store_spec *spec, struct failure *failure)
 {
     const struct store_episode *data = &episode->data;
@@ -123,7 +123,7 @@ void convert_episode(struct parcel *parcel, const struct convert_input *input, s
 {
     parcel->note = (struct parcel_note){.failure = {.code = EXIT_CODE_DONE}};
     struct failure *failure = &parcel->note.failure;
-    struct foreign_episode episode = {.is_partial = false};
+    struct format_episode episode = {.is_partial = false};
     if (!input->format->read(input->source, index, &episode, failure)) {
         return;
     }

@@ -9,7 +9,7 @@
 /* An input that is open, and what it shall become; made and given back by convert.c. */
 struct convert_input {
     const struct convert_options *options;
-    const struct foreign_format *format;
+    const struct format_reader *format;
     void *source;
     struct relabel *relabel; /* NULL: rewards as recorded */
 };

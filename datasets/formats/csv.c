@@ -41,7 +41,7 @@ static void csv_close(void *source)
 /* A column reward_TASK is called TASK. */
 static void name_tasks(struct store_spec *spec, const struct csv_table *table)
 {
-    foreign_name_recorded(spec, table->kinds[CSV_REWARD]);
+    format_name_rewards(spec, table->kinds[CSV_REWARD]);
     for (size_t i = 0; i < table->column_count; i++) {
         const struct csv_column *column = &table->columns[i];
         const char *task = column->kind == CSV_REWARD ? strchr(column->name, '_') : NULL;
@@ -52,7 +52,7 @@ static void name_tasks(struct store_spec *spec, const struct csv_table *table)
     }
 }
 
-static void *csv_open(const char *path, const struct foreign_options *options,
+static void *csv_open(const char *path, const struct format_options *options,
                       struct store_spec *spec, struct failure *failure)
 {
     (void)options;
@@ -223,7 +223,7 @@ static bool place_rows(struct csv *csv, size_t index, size_t *steps, struct fail
     return true;
 }
 
-static bool csv_read(void *source, size_t index, struct foreign_episode *episode,
+static bool csv_read(void *source, size_t index, struct format_episode *episode,
                      struct failure *failure)
 {
     struct csv *csv = source;
@@ -240,7 +240,7 @@ static bool csv_read(void *source, size_t index, struct foreign_episode *episode
                     failure)) {
         return false;
     }
-    *episode = (struct foreign_episode){
+    *episode = (struct format_episode){
         .data = {.length = steps,
                  .observation = csv->observation,
                  .action = csv->action,
@@ -255,7 +255,7 @@ static bool csv_read(void *source, size_t index, struct foreign_episode *episode
     return true;
 }
 
-const struct foreign_format foreign_csv = {
+const struct format_reader format_csv = {
     .name = "csv",
     .help = "csv: a table with columns episode, observation_0, ..., action_0, ..., reward",
     .recognises = csv_recognise,

@@ -223,7 +223,7 @@ static void close_in_child(void *source)
     memory_free(data);
 }
 
-static void *open_in_child(const char *path, const struct foreign_options *options,
+static void *open_in_child(const char *path, const struct format_options *options,
                            struct store_spec *spec, struct failure *failure)
 {
     int64_t file = hdf5_file_open(path, failure);
@@ -288,7 +288,7 @@ static bool read_physics(const struct d4rl *data, const struct span *span, struc
     return true;
 }
 
-static bool read_in_child(void *source, size_t index, struct foreign_episode *episode,
+static bool read_in_child(void *source, size_t index, struct format_episode *episode,
                           struct failure *failure)
 {
     struct d4rl *data = source;
@@ -302,7 +302,7 @@ static bool read_in_child(void *source, size_t index, struct foreign_episode *ep
         (data->has[POSITIONS] && !read_physics(data, span, failure))) {
         return false;
     }
-    *episode = (struct foreign_episode){.is_partial = span->is_partial};
+    *episode = (struct format_episode){.is_partial = span->is_partial};
     episode->data = (struct store_episode){.length = span->count,
                                            .observation = data->observation,
                                            .action = data->action,
@@ -314,7 +314,7 @@ static bool read_in_child(void *source, size_t index, struct foreign_episode *ep
     return true;
 }
 
-static const struct foreign_format in_child = {
+static const struct format_reader in_child = {
     .name = "d4rl",
     .open = open_in_child,
     .close = close_in_child,
@@ -323,13 +323,13 @@ static const struct foreign_format in_child = {
     .read = read_in_child,
 };
 
-static void *open_d4rl(const char *path, const struct foreign_options *options,
+static void *open_d4rl(const char *path, const struct format_options *options,
                        struct store_spec *spec, struct failure *failure)
 {
     return child_open(&in_child, &child_limits_usual, path, options, spec, failure);
 }
 
-const struct foreign_format foreign_d4rl = {
+const struct format_reader format_d4rl = {
     .name = "d4rl",
     .help = "D4RL: an HDF5 file of flat arrays (observations, actions, rewards, terminals)",
     .recognises = hdf5_file_is_one,

@@ -262,7 +262,7 @@ static void part_rewards(struct exorl *exorl, size_t rows)
 }
 
 /* What was loaded, without the reset's row of what acts and of what comes of it. */
-static void present(struct foreign_episode *episode, const struct exorl *exorl, size_t rows,
+static void present(struct format_episode *episode, const struct exorl *exorl, size_t rows,
                     enum store_end end)
 {
     episode->data = (struct store_episode){
@@ -279,7 +279,7 @@ static void present(struct foreign_episode *episode, const struct exorl *exorl, 
 }
 
 static bool read_arrays(struct reading *reading, const struct exorl_file *file,
-                        struct foreign_episode *episode, struct failure *failure)
+                        struct format_episode *episode, struct failure *failure)
 {
     struct exorl *exorl = reading->exorl;
     const struct sizes *sizes = &exorl->sizes;
@@ -305,7 +305,7 @@ static bool begin_reading(struct reading *reading, size_t index, struct failure 
     return reading->npz;
 }
 
-static bool exorl_read(void *source, size_t index, struct foreign_episode *episode,
+static bool exorl_read(void *source, size_t index, struct format_episode *episode,
                        struct failure *failure)
 {
     char place[PLACE_MAX];
@@ -372,10 +372,10 @@ static void describe(struct store_spec *spec, const struct sizes *sizes)
             spec->control_timestep = domain->control_timestep;
         }
     }
-    foreign_name_recorded(spec, sizes->rewards);
+    format_name_rewards(spec, sizes->rewards);
 }
 
-static void *exorl_open(const char *path, const struct foreign_options *options,
+static void *exorl_open(const char *path, const struct format_options *options,
                         struct store_spec *spec, struct failure *failure)
 {
     (void)options;
@@ -407,7 +407,7 @@ static size_t exorl_step_count(const void *source)
     return steps;
 }
 
-const struct foreign_format foreign_exorl = {
+const struct format_reader format_exorl = {
     .name = "exorl",
     .help = "ExoRL: a folder or a zip file of episode_NUMBER_STEPS.npz",
     .recognises = exorl_files_recognise,

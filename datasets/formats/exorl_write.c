@@ -118,4 +118,4 @@ static bool exorl_write(const char *path, const struct store *store, struct fail
     return folder_write(path, store, write_all, failure);
 }
 
-const struct foreign_writer foreign_exorl_writer = {.name = "exorl", .write = exorl_write};
+const struct format_writer format_exorl_writer = {.name = "exorl", .write = exorl_write};

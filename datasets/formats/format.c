@@ -8,45 +8,45 @@
 #include "datasets/formats/formats.h"
 
 /* clang-format off */
-const struct foreign_format *const foreign_formats[] = {
-    &foreign_exorl,
-    &foreign_arrays,
-    &foreign_csv,
-    &foreign_minari,
-    &foreign_d4rl,
+const struct format_reader *const format_readers[] = {
+    &format_exorl,
+    &format_arrays,
+    &format_csv,
+    &format_minari,
+    &format_d4rl,
     NULL,
 };
 /* clang-format on */
 
-const struct foreign_writer *const foreign_writers[] = {
-    &foreign_exorl_writer,
-    &foreign_minari_writer,
+const struct format_writer *const format_writers[] = {
+    &format_exorl_writer,
+    &format_minari_writer,
     NULL,
 };
 
-/* Add ", NAME" to a list of names. */
-static void list(char *names, size_t size, const char *name)
+/* Add ", NAME" to a format_list_append of names. */
+static void format_list_append(char *names, size_t size, const char *name)
 {
     size_t used = strlen(names);
     snprintf(names + used, size - used, "%s%s", used > 0 ? ", " : "", name);
 }
 
-static const struct foreign_format *find_format(const char *name, struct failure *failure)
+static const struct format_reader *format_reader_called(const char *name, struct failure *failure)
 {
     char names[FORMAT_NAME_MAX] = "";
-    for (size_t i = 0; foreign_formats[i]; i++) {
-        if (strcmp(foreign_formats[i]->name, name) == 0) {
-            return foreign_formats[i];
+    for (size_t i = 0; format_readers[i]; i++) {
+        if (strcmp(format_readers[i]->name, name) == 0) {
+            return format_readers[i];
         }
-        list(names, sizeof names, foreign_formats[i]->name);
+        format_list_append(names, sizeof names, format_readers[i]->name);
     }
     failure_set(failure, EXIT_CODE_USAGE, "found format \"%.64s\" to read, expected one of %s",
                 name, names);
     return NULL;
 }
 
-const struct foreign_format *foreign_find(const char *path, const char *name,
-                                          struct failure *failure)
+const struct format_reader *format_find_reader(const char *path, const char *name,
+                                               struct failure *failure)
 {
     struct stat status;
     if (stat(path, &status) != 0) {
@@ -55,14 +55,14 @@ const struct foreign_format *foreign_find(const char *path, const char *name,
         return NULL;
     }
     if (name[0] != '\0') {
-        return find_format(name, failure);
+        return format_reader_called(name, failure);
     }
     char known[2 * FORMAT_NAME_MAX] = "";
-    for (size_t i = 0; foreign_formats[i]; i++) {
-        if (foreign_formats[i]->recognises(path)) {
-            return foreign_formats[i];
+    for (size_t i = 0; format_readers[i]; i++) {
+        if (format_readers[i]->recognises(path)) {
+            return format_readers[i];
         }
-        list(known, sizeof known, foreign_formats[i]->help);
+        format_list_append(known, sizeof known, format_readers[i]->help);
     }
     failure_set(failure, EXIT_CODE_DATA,
                 "%s: found no data set in a known form, expected one of: %s; name the form with "
@@ -71,21 +71,21 @@ const struct foreign_format *foreign_find(const char *path, const char *name,
     return NULL;
 }
 
-const struct foreign_writer *foreign_find_writer(const char *name, struct failure *failure)
+const struct format_writer *format_find_writer(const char *name, struct failure *failure)
 {
     char names[FORMAT_NAME_MAX] = "";
-    for (size_t i = 0; foreign_writers[i]; i++) {
-        if (strcmp(foreign_writers[i]->name, name) == 0) {
-            return foreign_writers[i];
+    for (size_t i = 0; format_writers[i]; i++) {
+        if (strcmp(format_writers[i]->name, name) == 0) {
+            return format_writers[i];
         }
-        list(names, sizeof names, foreign_writers[i]->name);
+        format_list_append(names, sizeof names, format_writers[i]->name);
     }
     failure_set(failure, EXIT_CODE_USAGE, "found form \"%.64s\" to write, expected one of %s", name,
                 names);
     return NULL;
 }
 
-void foreign_name_recorded(struct store_spec *spec, size_t count)
+void format_name_rewards(struct store_spec *spec, size_t count)
 {
     spec->task_count = count;
     for (size_t k = 0; k < count; k++) {

@@ -16,17 +16,17 @@
 
 enum { FORMAT_NAME_MAX = 256 };
 
-struct foreign_options {
+struct format_options {
     size_t episode_steps_max; /* of episodes whose ends the input does not mark; 0: not known */
 };
 
-struct foreign_episode {
+struct format_episode {
     struct store_episode data;  /* its arrays are the source's until its next read or close */
     char name[FORMAT_NAME_MAX]; /* what the input calls it, for messages; fit to print */
     bool is_partial;            /* the input ends before the episode does */
 };
 
-struct foreign_format {
+struct format_reader {
     const char *name; /* "exorl" */
     const char *help; /* "ExoRL: a folder or zip of episode_*.npz" */
 
@@ -38,7 +38,7 @@ struct foreign_format {
      * is silent "unknown", tasks "recorded" (or recorded_0, ...), reward_source "recorded", and a
      * control_timestep of 0. The converter may write over texts and the timestep. NULL and a
      * failure: EXIT_CODE_NO_INPUT where nothing can be opened, EXIT_CODE_DATA for what is wrong. */
-    void *(*open)(const char *path, const struct foreign_options *options, struct store_spec *spec,
+    void *(*open)(const char *path, const struct format_options *options, struct store_spec *spec,
                   struct failure *failure);
     void (*close)(void *source);
 
@@ -52,21 +52,21 @@ struct foreign_format {
      * infinite: the converter looks. False with EXIT_CODE_DATA ("FILE: EPISODE: KEY: found ...,
      * expected ...; ..."): this episode is bad, others can still be read. False with another code:
      * the input cannot be read on. */
-    bool (*read)(void *source, size_t index, struct foreign_episode *episode,
+    bool (*read)(void *source, size_t index, struct format_episode *episode,
                  struct failure *failure);
 };
 
 /* All formats, in the order in which they are asked; NULL behind the last. */
-extern const struct foreign_format *const foreign_formats[];
+extern const struct format_reader *const format_readers[];
 
 /* The format called `name`; for an empty name, the first that recognises `path`. NULL and a
  * failure: EXIT_CODE_NO_INPUT where nothing is at `path`, EXIT_CODE_DATA where no format
  * recognises it, EXIT_CODE_USAGE where no format has that name. */
-const struct foreign_format *foreign_find(const char *path, const char *name,
-                                          struct failure *failure);
+const struct format_reader *format_find_reader(const char *path, const char *name,
+                                               struct failure *failure);
 
 /* A form that a store can be written in for others. */
-struct foreign_writer {
+struct format_writer {
     const char *name; /* "exorl" */
 
     /* Write all episodes to `path`, where nothing may be yet; leave nothing there after a failure
@@ -74,8 +74,8 @@ struct foreign_writer {
     bool (*write)(const char *path, const struct store *store, struct failure *failure);
 };
 
-extern const struct foreign_writer *const foreign_writers[]; /* NULL behind the last */
+extern const struct format_writer *const format_writers[]; /* NULL behind the last */
 
-const struct foreign_writer *foreign_find_writer(const char *name, struct failure *failure);
+const struct format_writer *format_find_writer(const char *name, struct failure *failure);
 
 #endif

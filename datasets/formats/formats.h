@@ -5,16 +5,16 @@
 
 #include "datasets/formats/format.h"
 
-extern const struct foreign_format foreign_exorl;
-extern const struct foreign_format foreign_arrays;
-extern const struct foreign_format foreign_csv;
-extern const struct foreign_format foreign_d4rl;
-extern const struct foreign_format foreign_minari;
+extern const struct format_reader format_exorl;
+extern const struct format_reader format_arrays;
+extern const struct format_reader format_csv;
+extern const struct format_reader format_d4rl;
+extern const struct format_reader format_minari;
 
-extern const struct foreign_writer foreign_exorl_writer;
-extern const struct foreign_writer foreign_minari_writer;
+extern const struct format_writer format_exorl_writer;
+extern const struct format_writer format_minari_writer;
 
 /* Name `count` rewards that the input has no names for: "recorded", or "recorded_0", ... . */
-void foreign_name_recorded(struct store_spec *spec, size_t count);
+void format_name_rewards(struct store_spec *spec, size_t count);
 
 #endif

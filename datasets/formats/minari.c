@@ -169,7 +169,7 @@ static void find_source(struct minari *data)
     memory_free(dataset);
 }
 
-static void *open_in_child(const char *path, const struct foreign_options *options,
+static void *open_in_child(const char *path, const struct format_options *options,
                            struct store_spec *spec, struct failure *failure)
 {
     (void)options; /* every episode's end is marked */
@@ -409,13 +409,13 @@ static bool read_rewards(size_t *length, struct minari *data, uint64_t episode,
     return ok;
 }
 
-static bool read_in_child(void *source, size_t index, struct foreign_episode *episode,
+static bool read_in_child(void *source, size_t index, struct format_episode *episode,
                           struct failure *failure)
 {
     struct minari *data = source;
     uint64_t number = data->episodes[index];
     struct store_episode *out = &episode->data;
-    *episode = (struct foreign_episode){.is_partial = false};
+    *episode = (struct format_episode){.is_partial = false};
     if (!read_rewards(&out->length, data, number, failure) ||
         !read_more_rewards(data, number, out->length, failure) ||
         !read_observations(data, number, out->length, failure) ||
@@ -438,7 +438,7 @@ static bool read_in_child(void *source, size_t index, struct foreign_episode *ep
 
 /* --- The format ------------------------------------------------------------------------------- */
 
-static const struct foreign_format in_child = {
+static const struct format_reader in_child = {
     .name = "minari",
     .open = open_in_child,
     .close = close_in_child,
@@ -446,7 +446,7 @@ static const struct foreign_format in_child = {
     .read = read_in_child,
 };
 
-static void *open_minari(const char *path, const struct foreign_options *options,
+static void *open_minari(const char *path, const struct format_options *options,
                          struct store_spec *spec, struct failure *failure)
 {
     return child_open(&in_child, &child_limits_usual, path, options, spec, failure);
@@ -471,7 +471,7 @@ static bool recognises(const char *path)
            hdf5_file_is_one(folder.data);
 }
 
-const struct foreign_format foreign_minari = {
+const struct format_reader format_minari = {
     .name = "minari",
     .help = "Minari: the folder of a data set or its main_data.hdf5",
     .recognises = recognises,

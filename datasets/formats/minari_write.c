@@ -240,4 +240,4 @@ static bool minari_write(const char *path, const struct store *store, struct fai
     return folder_write(path, store, fill_folder, failure);
 }
 
-const struct foreign_writer foreign_minari_writer = {.name = "minari", .write = minari_write};
+const struct format_writer format_minari_writer = {.name = "minari", .write = minari_write};

@@ -39,7 +39,7 @@ struct share {
 /* Rank 0: the store of random numbers as an ExoRL folder. */
 static void write_folder(const char *folder, const char *path, struct failure *failure)
 {
-    const struct foreign_writer *writer = foreign_find_writer("exorl", failure);
+    const struct format_writer *writer = format_find_writer("exorl", failure);
     struct store *store = writer ? store_open(path, failure) : NULL;
     if (store) {
         writer->write(folder, store, failure);

@@ -48,7 +48,7 @@ static void do_something(size_t what, struct failure *failure)
     }
 }
 
-static void *fake_open(const char *path, const struct foreign_options *options,
+static void *fake_open(const char *path, const struct format_options *options,
                        struct store_spec *spec, struct failure *failure)
 {
     static char source;
@@ -66,7 +66,7 @@ static size_t fake_count(const void *source)
     return EPISODES;
 }
 
-static bool fake_read(void *source, size_t index, struct foreign_episode *episode,
+static bool fake_read(void *source, size_t index, struct format_episode *episode,
                       struct failure *failure)
 {
     static float numbers[1 << 16];
@@ -84,15 +84,15 @@ static bool fake_read(void *source, size_t index, struct foreign_episode *episod
     return failure->code == EXIT_CODE_DONE;
 }
 
-static const struct foreign_format fake = {
+static const struct format_reader fake = {
     .name = "fake", .open = fake_open, .episode_count = fake_count, .read = fake_read};
 
-static const struct foreign_options no_options = {0};
+static const struct format_options no_options = {0};
 
 static void expect_good(void *source)
 {
     struct failure failure = {0};
-    struct foreign_episode episode;
+    struct format_episode episode;
     assert_true(child_read(source, GOOD, &episode, &failure));
     assert_int_equal(episode.data.length, STEPS);
     assert_string_equal(episode.name, "it");
@@ -135,13 +135,13 @@ static void test_whatever_ends_the_child_while_reading_is_one_bad_episode(void *
     assert_int_equal(spec.observation_dim, DIM);
     for (size_t i = 0; i < sizeof harms / sizeof harms[0]; i++) {
         struct failure bad = {0};
-        struct foreign_episode episode;
+        struct format_episode episode;
         expect_good(source);
         assert_false(child_read(source, harms[i].what, &episode, &bad));
         expect_line(&bad, harms[i].words);
     }
     struct failure bad = {0};
-    struct foreign_episode episode;
+    struct format_episode episode;
     assert_false(child_read(source, TOO_LONG, &episode, &bad));
     expect_line(&bad, "found 5000 steps");
     expect_good(source);
@@ -179,7 +179,7 @@ static void test_a_child_that_reads_without_end_is_not_waited_for(void **state)
         source = child_open(&fake, &impatient, "/it", &no_options, &spec, &(struct failure){0});
     } while (!source);
     struct failure failure = {0};
-    struct foreign_episode episode;
+    struct format_episode episode;
     assert_false(child_read(source, ENDLESS_WAIT, &episode, &failure));
     expect_line(&failure, "no answer in 1 s");
     child_close(source);

@@ -40,7 +40,7 @@ static void print_spec(const struct store_spec *spec, size_t episodes)
     printf("]}\n");
 }
 
-static void print_episode(const struct store_spec *spec, const struct foreign_episode *episode)
+static void print_episode(const struct store_spec *spec, const struct format_episode *episode)
 {
     const struct store_episode *data = &episode->data;
     size_t length = data->length;
@@ -56,8 +56,8 @@ static void print_episode(const struct store_spec *spec, const struct foreign_ep
     printf("}\n");
 }
 
-static void read_all(const struct foreign_format *format, const char *path,
-                     const struct foreign_options *options, struct failure *failure)
+static void read_all(const struct format_reader *format, const char *path,
+                     const struct format_options *options, struct failure *failure)
 {
     struct store_spec spec;
     void *source = format->open(path, options, &spec, failure);
@@ -67,7 +67,7 @@ static void read_all(const struct foreign_format *format, const char *path,
     size_t count = format->episode_count(source);
     print_spec(&spec, count);
     for (size_t i = 0; i < count && failure->code == EXIT_CODE_DONE; i++) {
-        struct foreign_episode episode;
+        struct format_episode episode;
         struct failure bad = {0};
         if (format->read(source, i, &episode, &bad)) {
             print_episode(&spec, &episode);
@@ -84,9 +84,10 @@ int main(int count, char **arguments)
 {
     struct failure failure = {0};
     if (count == 5 && strcmp(arguments[1], "read") == 0) {
-        const struct foreign_format *format = foreign_find(arguments[3], arguments[2], &failure);
-        const struct foreign_options options = {.episode_steps_max =
-                                                    strtoull(arguments[4], NULL, 10)};
+        const struct format_reader *format =
+            format_find_reader(arguments[3], arguments[2], &failure);
+        const struct format_options options = {.episode_steps_max =
+                                                   strtoull(arguments[4], NULL, 10)};
         if (format) {
             read_all(format, arguments[3], &options, &failure);
         }
