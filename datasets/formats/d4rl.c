@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "datasets/formats/child.h"
 #include "datasets/formats/hdf5_file.h"
+#include "datasets/formats/sandbox.h"
 
 enum d4rl_key {
     OBSERVATIONS,
@@ -197,7 +197,7 @@ static void fill_spec(const struct d4rl *data, struct store_spec *spec)
     };
 }
 
-static void take_room(struct d4rl *data, const struct store_spec *spec)
+static void d4rl_reserve(struct d4rl *data, const struct store_spec *spec)
 {
     size_t longest = 0;
     for (size_t i = 0; i < data->span_count; i++) {
@@ -209,7 +209,7 @@ static void take_room(struct d4rl *data, const struct store_spec *spec)
     data->physics = memory_take((longest + 1) * spec->physics_dim, sizeof(double));
 }
 
-static void close_in_child(void *source)
+static void d4rl_close(void *source)
 {
     struct d4rl *data = source;
     for (size_t key = 0; key < KEYS; key++) {
@@ -223,8 +223,8 @@ static void close_in_child(void *source)
     memory_free(data);
 }
 
-static void *open_in_child(const char *path, const struct format_options *options,
-                           struct store_spec *spec, struct failure *failure)
+static void *d4rl_open(const char *path, const struct format_options *options,
+                       struct store_spec *spec, struct failure *failure)
 {
     int64_t file = hdf5_file_open(path, failure);
     if (file < 0) {
@@ -235,28 +235,28 @@ static void *open_in_child(const char *path, const struct format_options *option
     if (!open_arrays(data, file, failure) || !check_arrays(data, failure) ||
         !find_spans(data, options->episode_steps_max, failure) ||
         !check_spans(data, options->episode_steps_max, failure)) {
-        close_in_child(data);
+        d4rl_close(data);
         return NULL;
     }
     fill_spec(data, spec);
-    take_room(data, spec);
+    d4rl_reserve(data, spec);
     return data;
 }
 
-static size_t count_in_child(const void *source)
+static size_t d4rl_episode_count(const void *source)
 {
     return ((const struct d4rl *)source)->span_count;
 }
 
 /* A row for each step. */
-static size_t count_steps_in_child(const void *source)
+static size_t d4rl_step_count(const void *source)
 {
     return ((const struct d4rl *)source)->rows;
 }
 
 /* The row behind the last step, from next_observations or, where there are none, the last again. */
-static bool read_observations(const struct d4rl *data, const struct span *span,
-                              struct failure *failure)
+static bool d4rl_read_observations(const struct d4rl *data, const struct span *span,
+                                   struct failure *failure)
 {
     const struct hdf5_array *array = &data->arrays[OBSERVATIONS];
     size_t dim = array->columns;
@@ -273,7 +273,8 @@ static bool read_observations(const struct d4rl *data, const struct span *span,
 }
 
 /* Positions and velocities side by side; the last row again behind the last step. */
-static bool read_physics(const struct d4rl *data, const struct span *span, struct failure *failure)
+static bool d4rl_read_physics(const struct d4rl *data, const struct span *span,
+                              struct failure *failure)
 {
     const struct hdf5_array *positions = &data->arrays[POSITIONS];
     const struct hdf5_array *velocities = &data->arrays[VELOCITIES];
@@ -288,18 +289,18 @@ static bool read_physics(const struct d4rl *data, const struct span *span, struc
     return true;
 }
 
-static bool read_in_child(void *source, size_t index, struct format_episode *episode,
-                          struct failure *failure)
+static bool d4rl_read(void *source, size_t index, struct format_episode *episode,
+                      struct failure *failure)
 {
     struct d4rl *data = source;
     const struct span *span = &data->spans[index];
     const struct hdf5_array *arrays = data->arrays;
-    if (!read_observations(data, span, failure) ||
+    if (!d4rl_read_observations(data, span, failure) ||
         !hdf5_array_read_single(&arrays[ACTIONS], span->first, span->count, data->action,
                                 arrays[ACTIONS].columns, failure) ||
         !hdf5_array_read_single(&arrays[REWARDS], span->first, span->count, data->reward, 1,
                                 failure) ||
-        (data->has[POSITIONS] && !read_physics(data, span, failure))) {
+        (data->has[POSITIONS] && !d4rl_read_physics(data, span, failure))) {
         return false;
     }
     *episode = (struct format_episode){.is_partial = span->is_partial};
@@ -314,28 +315,28 @@ static bool read_in_child(void *source, size_t index, struct format_episode *epi
     return true;
 }
 
-static const struct format_reader in_child = {
+static const struct format_reader d4rl_in_sandbox = {
     .name = "d4rl",
-    .open = open_in_child,
-    .close = close_in_child,
-    .episode_count = count_in_child,
-    .step_count = count_steps_in_child,
-    .read = read_in_child,
+    .open = d4rl_open,
+    .close = d4rl_close,
+    .episode_count = d4rl_episode_count,
+    .step_count = d4rl_step_count,
+    .read = d4rl_read,
 };
 
-static void *open_d4rl(const char *path, const struct format_options *options,
-                       struct store_spec *spec, struct failure *failure)
+static void *d4rl_open_sandboxed(const char *path, const struct format_options *options,
+                                 struct store_spec *spec, struct failure *failure)
 {
-    return child_open(&in_child, &child_limits_usual, path, options, spec, failure);
+    return sandbox_open(&d4rl_in_sandbox, &sandbox_limits_default, path, options, spec, failure);
 }
 
 const struct format_reader format_d4rl = {
     .name = "d4rl",
     .help = "D4RL: an HDF5 file of flat arrays (observations, actions, rewards, terminals)",
     .recognises = hdf5_file_is_one,
-    .open = open_d4rl,
-    .close = child_close,
-    .episode_count = child_episode_count,
-    .step_count = child_step_count,
-    .read = child_read,
+    .open = d4rl_open_sandboxed,
+    .close = sandbox_close,
+    .episode_count = sandbox_episode_count,
+    .step_count = sandbox_step_count,
+    .read = sandbox_read,
 };

@@ -1,6 +1,6 @@
 /* An HDF5 file of others, open for reading: its names, and its arrays as numbers.
  *
- * Everything here runs in a child process (datasets/formats/child.h): opening a file takes from
+ * Everything here runs in a child process (datasets/formats/sandbox.h): opening a file takes from
  * the process the right to open any other, and the library may crash over what it reads. Handles
  * are int64_t, so that hdf5.h stays inside. */
 #ifndef CHAINRING_DATASETS_FORMATS_HDF5_FILE_H

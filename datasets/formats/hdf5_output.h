@@ -1,7 +1,7 @@
 /* An HDF5 file for others, on its way to the disk: groups, arrays in chunks that can grow, as h5py
  * makes them, and attributes.
  *
- * Everything here runs in a child process (child_run): after an error HDF5 1.10 is of no use any
+ * Everything here runs in a child process (sandbox_run): after an error HDF5 1.10 is of no use any
  * more. The first error is kept, and then nothing more is done. */
 #ifndef CHAINRING_DATASETS_FORMATS_HDF5_OUTPUT_H
 #define CHAINRING_DATASETS_FORMATS_HDF5_OUTPUT_H

@@ -11,11 +11,11 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "datasets/formats/child.h"
 #include "datasets/formats/formats.h"
 #include "datasets/formats/hdf5_file.h"
 #include "datasets/formats/minari_folder.h"
 #include "datasets/formats/minari_leaves.h"
+#include "datasets/formats/sandbox.h"
 
 enum physics_kind { PHYSICS_NONE, PHYSICS_WHOLE, PHYSICS_PARTS };
 
@@ -145,7 +145,7 @@ static void free_arrays(const struct minari *data)
     memory_free(data->flags);
 }
 
-static void close_in_child(void *source)
+static void minari_close(void *source)
 {
     struct minari *data = source;
     minari_leaves_close(&data->leaves);
@@ -169,8 +169,8 @@ static void find_source(struct minari *data)
     memory_free(dataset);
 }
 
-static void *open_in_child(const char *path, const struct format_options *options,
-                           struct store_spec *spec, struct failure *failure)
+static void *minari_open(const char *path, const struct format_options *options,
+                         struct store_spec *spec, struct failure *failure)
 {
     (void)options; /* every episode's end is marked */
     struct minari *data = memory_take(1, sizeof *data);
@@ -181,7 +181,7 @@ static void *open_in_child(const char *path, const struct format_options *option
          open_leaves(&data->leaves, data, data->episodes[0], failure) &&
          find_actions(data, failure);
     if (!ok) {
-        close_in_child(data);
+        minari_close(data);
         return NULL;
     }
     data->spec.observation_dim = data->leaves.columns;
@@ -191,7 +191,7 @@ static void *open_in_child(const char *path, const struct format_options *option
     return data;
 }
 
-static size_t count_in_child(const void *source)
+static size_t minari_episode_count(const void *source)
 {
     return ((const struct minari *)source)->episode_count;
 }
@@ -199,7 +199,7 @@ static size_t count_in_child(const void *source)
 /* --- Reading an episode ----------------------------------------------------------------------- */
 
 /* Room for an episode of `length` steps. */
-static void take_room(struct minari *data, size_t length)
+static void minari_reserve(struct minari *data, size_t length)
 {
     if (length <= data->room) {
         return;
@@ -239,8 +239,8 @@ static const char *below_episode(const struct hdf5_array *array)
     return slash ? slash : array->name;
 }
 
-static bool read_observations(struct minari *data, uint64_t episode, size_t length,
-                              struct failure *failure)
+static bool minari_read_observations(struct minari *data, uint64_t episode, size_t length,
+                                     struct failure *failure)
 {
     struct minari_leaves leaves;
     bool ok = open_leaves(&leaves, data, episode, failure);
@@ -354,8 +354,8 @@ static bool read_states(struct minari *data, uint64_t episode, const char *key, 
     return ok;
 }
 
-static bool read_physics(struct minari *data, uint64_t episode, size_t length,
-                         struct failure *failure)
+static bool minari_read_physics(struct minari *data, uint64_t episode, size_t length,
+                                struct failure *failure)
 {
     size_t column = 0, rows = length + 1;
     bool ok = true;
@@ -402,15 +402,15 @@ static bool read_rewards(size_t *length, struct minari *data, uint64_t episode,
                           "%s: %s: found %zu rows of %zu, expected one reward for each step",
                           array.where, array.name, array.rows, array.columns);
     if (ok) {
-        take_room(data, *length);
+        minari_reserve(data, *length);
         ok = hdf5_array_read_single(&array, 0, *length, data->reward, 1, failure);
     }
     hdf5_array_close(&array);
     return ok;
 }
 
-static bool read_in_child(void *source, size_t index, struct format_episode *episode,
-                          struct failure *failure)
+static bool minari_read(void *source, size_t index, struct format_episode *episode,
+                        struct failure *failure)
 {
     struct minari *data = source;
     uint64_t number = data->episodes[index];
@@ -418,10 +418,10 @@ static bool read_in_child(void *source, size_t index, struct format_episode *epi
     *episode = (struct format_episode){.is_partial = false};
     if (!read_rewards(&out->length, data, number, failure) ||
         !read_more_rewards(data, number, out->length, failure) ||
-        !read_observations(data, number, out->length, failure) ||
+        !minari_read_observations(data, number, out->length, failure) ||
         !read_actions(data, number, out->length, failure) ||
         !read_end(&out->end, data, number, out->length, failure) ||
-        !read_physics(data, number, out->length, failure) ||
+        !minari_read_physics(data, number, out->length, failure) ||
         !read_own(&out->group, data, number, failure)) {
         return false;
     }
@@ -438,18 +438,18 @@ static bool read_in_child(void *source, size_t index, struct format_episode *epi
 
 /* --- The format ------------------------------------------------------------------------------- */
 
-static const struct format_reader in_child = {
+static const struct format_reader minari_in_sandbox = {
     .name = "minari",
-    .open = open_in_child,
-    .close = close_in_child,
-    .episode_count = count_in_child,
-    .read = read_in_child,
+    .open = minari_open,
+    .close = minari_close,
+    .episode_count = minari_episode_count,
+    .read = minari_read,
 };
 
-static void *open_minari(const char *path, const struct format_options *options,
-                         struct store_spec *spec, struct failure *failure)
+static void *minari_open_sandboxed(const char *path, const struct format_options *options,
+                                   struct store_spec *spec, struct failure *failure)
 {
-    return child_open(&in_child, &child_limits_usual, path, options, spec, failure);
+    return sandbox_open(&minari_in_sandbox, &sandbox_limits_default, path, options, spec, failure);
 }
 
 /* A folder with its files, or a file by its name: its first bytes are those of any HDF5. */
@@ -475,8 +475,8 @@ const struct format_reader format_minari = {
     .name = "minari",
     .help = "Minari: the folder of a data set or its main_data.hdf5",
     .recognises = recognises,
-    .open = open_minari,
-    .close = child_close,
-    .episode_count = child_episode_count,
-    .read = child_read,
+    .open = minari_open_sandboxed,
+    .close = sandbox_close,
+    .episode_count = sandbox_episode_count,
+    .read = sandbox_read,
 };

@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "datasets/formats/child.h"
+#include "datasets/formats/sandbox.h"
 #include "datasets/formats/folder.h"
 #include "datasets/formats/formats.h"
 #include "datasets/formats/hdf5_output.h"
@@ -230,7 +230,7 @@ static bool fill_folder(const char *folder, const struct store *store, struct fa
     return file_join(inner, folder, "data", failure) && file_make_folder(inner, failure) &&
            file_join(data, inner, "main_data.hdf5", failure) &&
            file_join(metadata, inner, "metadata.json", failure) &&
-           child_run(write_arrays, &task, data, failure) &&
+           sandbox_run(write_arrays, &task, data, failure) &&
            write_metadata(folder, store, data, metadata, failure) &&
            file_sync_folder(inner, failure);
 }

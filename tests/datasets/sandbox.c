@@ -5,18 +5,18 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "datasets/formats/child.h"
+#include "datasets/formats/sandbox.h"
 
 /* However busy the machine is, what answers at all has answered by then. */
-static const struct child_limits patient = {.memory_bytes = (size_t)64 << 20,
-                                            .episode_bytes = 4096,
-                                            .answer_seconds = 1,
-                                            .waiting_seconds = 150};
-
-static const struct child_limits impatient = {.memory_bytes = (size_t)64 << 20,
+static const struct sandbox_limits patient = {.memory_bytes = (size_t)64 << 20,
                                               .episode_bytes = 4096,
-                                              .answer_seconds = 1,
-                                              .waiting_seconds = 1};
+                                              .cpu_seconds = 1,
+                                              .timeout_seconds = 150};
+
+static const struct sandbox_limits impatient = {.memory_bytes = (size_t)64 << 20,
+                                                .episode_bytes = 4096,
+                                                .cpu_seconds = 1,
+                                                .timeout_seconds = 1};
 
 enum { STEPS = 2, DIM = 3, EPISODES = 8 };
 enum { GOOD, CRASH, ENDLESS_LOOP, ENDLESS_WAIT, TOO_MUCH_MEMORY, TOO_LONG, BAD, FATAL };
@@ -93,7 +93,7 @@ static void expect_good(void *source)
 {
     struct failure failure = {0};
     struct format_episode episode;
-    assert_true(child_read(source, GOOD, &episode, &failure));
+    assert_true(sandbox_read(source, GOOD, &episode, &failure));
     assert_int_equal(episode.data.length, STEPS);
     assert_string_equal(episode.name, "it");
     assert_int_equal(episode.data.group, 3);
@@ -129,23 +129,23 @@ static void test_whatever_ends_the_child_while_reading_is_one_bad_episode(void *
     (void)state;
     struct failure failure = {0};
     struct store_spec spec;
-    void *source = child_open(&fake, &patient, "/it", &no_options, &spec, &failure);
+    void *source = sandbox_open(&fake, &patient, "/it", &no_options, &spec, &failure);
     assert_non_null(source);
-    assert_int_equal(child_episode_count(source), EPISODES);
+    assert_int_equal(sandbox_episode_count(source), EPISODES);
     assert_int_equal(spec.observation_dim, DIM);
     for (size_t i = 0; i < sizeof harms / sizeof harms[0]; i++) {
         struct failure bad = {0};
         struct format_episode episode;
         expect_good(source);
-        assert_false(child_read(source, harms[i].what, &episode, &bad));
+        assert_false(sandbox_read(source, harms[i].what, &episode, &bad));
         expect_line(&bad, harms[i].words);
     }
     struct failure bad = {0};
     struct format_episode episode;
-    assert_false(child_read(source, TOO_LONG, &episode, &bad));
+    assert_false(sandbox_read(source, TOO_LONG, &episode, &bad));
     expect_line(&bad, "found 5000 steps");
     expect_good(source);
-    child_close(source);
+    sandbox_close(source);
 }
 
 static void test_whatever_ends_the_child_while_opening_is_one_line(void **state)
@@ -155,7 +155,7 @@ static void test_whatever_ends_the_child_while_opening_is_one_line(void **state)
         struct failure failure = {0};
         struct store_spec spec;
         const char path[] = {(char)('0' + harms[i].what), '\0'};
-        assert_null(child_open(&fake, &patient, path, &no_options, &spec, &failure));
+        assert_null(sandbox_open(&fake, &patient, path, &no_options, &spec, &failure));
         expect_line(&failure, harms[i].words);
     }
 }
@@ -166,7 +166,7 @@ static void test_a_child_that_opens_without_end_is_not_waited_for(void **state)
     struct failure failure = {0};
     struct store_spec spec;
     const char path[] = {'0' + ENDLESS_WAIT, '\0'};
-    assert_null(child_open(&fake, &impatient, path, &no_options, &spec, &failure));
+    assert_null(sandbox_open(&fake, &impatient, path, &no_options, &spec, &failure));
     expect_line(&failure, "no answer in 1 s");
 }
 
@@ -176,13 +176,13 @@ static void test_a_child_that_reads_without_end_is_not_waited_for(void **state)
     void *source;
     struct store_spec spec;
     do { /* on a busy machine opening takes too long as well */
-        source = child_open(&fake, &impatient, "/it", &no_options, &spec, &(struct failure){0});
+        source = sandbox_open(&fake, &impatient, "/it", &no_options, &spec, &(struct failure){0});
     } while (!source);
     struct failure failure = {0};
     struct format_episode episode;
-    assert_false(child_read(source, ENDLESS_WAIT, &episode, &failure));
+    assert_false(sandbox_read(source, ENDLESS_WAIT, &episode, &failure));
     expect_line(&failure, "no answer in 1 s");
-    child_close(source);
+    sandbox_close(source);
 }
 
 static bool work_badly(void *self, struct failure *failure)
@@ -196,13 +196,13 @@ static void test_work_in_a_child_brings_back_how_it_failed(void **state)
     (void)state;
     size_t what = GOOD;
     struct failure failure = {0};
-    assert_true(child_run(work_badly, &what, "it", &failure));
+    assert_true(sandbox_run(work_badly, &what, "it", &failure));
     what = BAD;
-    assert_false(child_run(work_badly, &what, "it", &failure));
+    assert_false(sandbox_run(work_badly, &what, "it", &failure));
     assert_int_equal(failure.code, EXIT_CODE_DATA);
     failure = (struct failure){0};
     what = CRASH;
-    assert_false(child_run(work_badly, &what, "it", &failure));
+    assert_false(sandbox_run(work_badly, &what, "it", &failure));
     assert_int_equal(failure.code, EXIT_CODE_IO);
     assert_non_null(strstr(failure.text, "it: writing it crashed"));
 }
