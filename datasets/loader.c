@@ -250,7 +250,7 @@ static bool expect_stretch(struct loader *loader, const struct steps *steps, str
     (void)steps;
     (void)failure;
     size_t episode = stretch.chain->episodes[stretch.trial];
-    store_expect_read(loader->store, loader->task, episode, stretch.first, stretch.count);
+    store_prefetch(loader->store, loader->task, episode, stretch.first, stretch.count);
     return true;
 }
 

@@ -348,7 +348,7 @@ static bool compare_recipe(const char *folder, const char *path, const char *rec
 static bool could_write(const struct store_parts_plan *plan, struct failure *failure)
 {
     struct store_writer *writer =
-        store_writer_open(plan->path, plan->spec, (struct store_room){0}, failure);
+        store_writer_open(plan->path, plan->spec, (struct store_capacity){0}, failure);
     if (writer) {
         store_writer_discard(writer);
     }
@@ -454,7 +454,7 @@ static bool write_store(struct store_parts *parts, struct failure *failure)
                            "file system and repeat the command",
                            parts->folder, parts->count, parts->episodes);
     }
-    struct store_room room = {.episodes = parts->episodes};
+    struct store_capacity room = {.episodes = parts->episodes};
     for (size_t number = 0; number < parts->episodes; number++) {
         room.steps += parts->places[number].length;
     }

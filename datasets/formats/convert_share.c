@@ -28,14 +28,14 @@ struct share {
     const struct convert_input *input;
     struct convert_summary *summary;
     struct store_writer *writer;
-    struct store_room room, used;
+    struct store_capacity room, used;
     size_t hand, variants_max;
     struct parcel parcels[HAND_MAX];
-    double *slots, *totals;      /* (hand * ranks, SLOT) and (TOTALS) behind them */
-    struct store_entry *entries; /* (hand, variants_max) */
-    double *moments;             /* (hand, 2, observation_dim) */
-    struct finding failed;       /* what will end the job */
-    struct finding bad;          /* the first that was passed over on this rank */
+    double *slots, *totals;            /* (hand * ranks, SLOT) and (TOTALS) behind them */
+    struct store_index_entry *entries; /* (hand, variants_max) */
+    double *moments;                   /* (hand, 2, observation_dim) */
+    struct finding failed;             /* what will end the job */
+    struct finding bad;                /* the first that was passed over on this rank */
 };
 
 /* --- When something is wrong ------------------------------------------------------------------ */
@@ -88,13 +88,13 @@ static void open_store(struct share *share)
 }
 
 /* Where the store has no room for the round, all go on in a larger one. */
-static void make_room(struct share *share, struct store_room needed)
+static void make_room(struct share *share, struct store_capacity needed)
 {
     if (needed.episodes <= share->room.episodes && needed.steps <= share->room.steps) {
         return;
     }
     struct failure failure = {0};
-    share->room = store_room_grow(share->room, needed);
+    share->room = store_capacity_grow(share->room, needed);
     if (comm_rank() == 0) {
         store_writer_resize(share->writer, share->room, &failure);
     } else {
@@ -173,15 +173,15 @@ static void read_hand(struct share *share, size_t first, size_t end)
 }
 
 /* Write the variants of an episode of this rank's behind `end`. */
-static void put(struct share *share, size_t turn, struct store_place end)
+static void put(struct share *share, size_t turn, struct store_position end)
 {
     const struct parcel *parcel = &share->parcels[turn];
     double *moments = share->moments + turn * 2 * parcel->spec.observation_dim;
     struct failure failure = {0};
     for (size_t variant = 0; variant < parcel->note.variants; variant++) {
         struct store_episode episode = parcel_episode(parcel, variant);
-        struct store_entry *entry = &share->entries[turn * share->variants_max + variant];
-        if (!store_writer_put(share->writer, end, &episode, entry, moments, &failure)) {
+        struct store_index_entry *entry = &share->entries[turn * share->variants_max + variant];
+        if (!store_writer_write(share->writer, end, &episode, entry, moments, &failure)) {
             fail(share, end.episode, &failure);
             return;
         }
@@ -190,16 +190,16 @@ static void put(struct share *share, size_t turn, struct store_place end)
     }
 }
 
-static void add_slot(struct store_room *end, const double *slot)
+static void add_slot(struct store_capacity *end, const double *slot)
 {
     end->episodes += (size_t)slot[VARIANTS];
     end->steps += (size_t)(slot[VARIANTS] * slot[LENGTH]);
 }
 
 /* What the store holds when the round is over. */
-static struct store_room end_of_round(const struct share *share)
+static struct store_capacity end_of_round(const struct share *share)
 {
-    struct store_room end = share->used;
+    struct store_capacity end = share->used;
     for (size_t slot = 0; slot < share->hand * comm_size(); slot++) {
         add_slot(&end, share->slots + slot * SLOT);
     }
@@ -209,12 +209,12 @@ static struct store_room end_of_round(const struct share *share)
 /* Go through the round in the order of its episodes and write this rank's. */
 static void put_hand(struct share *share)
 {
-    struct store_room end = share->used;
+    struct store_capacity end = share->used;
     for (size_t turn = 0; turn < share->hand; turn++) {
         for (size_t rank = 0; rank < comm_size(); rank++) {
             const double *slot = slot_of(share, turn, rank);
             if (rank == comm_rank() && slot[VARIANTS] > 0.0) {
-                const struct store_place place = {.episode = end.episodes, .step = end.steps};
+                const struct store_position place = {.episode = end.episodes, .step = end.steps};
                 put(share, turn, place);
             }
             add_slot(&end, slot);
@@ -227,7 +227,7 @@ static void enter_hand(struct share *share)
 {
     size_t moments_bytes = 2 * share->summary->spec.observation_dim * sizeof(double);
     for (size_t turn = 0; turn < share->hand; turn++) {
-        struct store_entry *entries = &share->entries[turn * share->variants_max];
+        struct store_index_entry *entries = &share->entries[turn * share->variants_max];
         double *moments = share->moments + turn * 2 * share->summary->spec.observation_dim;
         for (size_t rank = 0; rank < comm_size(); rank++) {
             size_t variants = (size_t)slot_of(share, turn, rank)[VARIANTS];
@@ -242,13 +242,13 @@ static void enter_hand(struct share *share)
                 comm_receive(rank, moments, moments_bytes);
             }
             for (size_t variant = 0; comm_rank() == 0 && variant < variants; variant++) {
-                store_writer_enter(share->writer, &entries[variant], moments);
+                store_writer_append_index(share->writer, &entries[variant], moments);
             }
         }
     }
 }
 
-static void add_totals(struct share *share, struct store_room end)
+static void add_totals(struct share *share, struct store_capacity end)
 {
     struct convert_summary *summary = share->summary;
     summary->partial += (size_t)share->totals[PARTIAL];
@@ -272,7 +272,7 @@ static void play_round(struct share *share, size_t first, size_t count)
     if (share->totals[FAILED] > 0.0) {
         agree(share);
     }
-    struct store_room end = end_of_round(share);
+    struct store_capacity end = end_of_round(share);
     make_room(share, end);
     put_hand(share);
     enter_hand(share);
@@ -307,8 +307,8 @@ static void open_share(struct share *share, size_t count)
     for (size_t turn = 0; turn < share->hand; turn++) {
         parcel_open(&share->parcels[turn], spec);
     }
-    share->room = (struct store_room){.episodes = count * share->variants_max,
-                                      .steps = steps * share->variants_max};
+    share->room = (struct store_capacity){.episodes = count * share->variants_max,
+                                          .steps = steps * share->variants_max};
     open_store(share);
 }
 

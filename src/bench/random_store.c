@@ -53,9 +53,9 @@ static bool write_store(const char *path, const struct random_store_spec *random
                                     .observation_dim = random_spec->observation_dim,
                                     .action_dim = random_spec->action_dim,
                                     .control_timestep = 1.0};
-    const struct store_room room = {.episodes = random_spec->episodes,
-                                    .steps = random_spec->episodes * random_spec->steps};
-    struct store_writer *writer = store_writer_open(path, &spec, room, failure);
+    const struct store_capacity capacity = {.episodes = random_spec->episodes,
+                                            .steps = random_spec->episodes * random_spec->steps};
+    struct store_writer *writer = store_writer_open(path, &spec, capacity, failure);
     if (!writer) {
         return false;
     }
