@@ -9,15 +9,15 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "datasets/store_parts.h"
+#include "datasets/episode_log.h"
 #include "tests/datasets/sample.h"
 
 struct fixture {
     char folder[96];
     char path[128];
-    char parts[160];
+    char log_folder[160];
     struct store_spec spec;
-    struct store_parts_plan plan;
+    struct episode_log_options options;
 };
 
 static int set_up(void **state)
@@ -25,12 +25,12 @@ static int set_up(void **state)
     static struct fixture fixture;
     snprintf(fixture.folder, sizeof fixture.folder, "%s", support_scratch_folder());
     snprintf(fixture.path, sizeof fixture.path, "%s/sample.h5", fixture.folder);
-    snprintf(fixture.parts, sizeof fixture.parts, "%s.parts", fixture.path);
+    snprintf(fixture.log_folder, sizeof fixture.log_folder, "%s.parts", fixture.path);
     fixture.spec = sample_spec();
-    fixture.plan = (struct store_parts_plan){
+    fixture.options = (struct episode_log_options){
         .path = fixture.path,
         .spec = &fixture.spec,
-        .recipe = "formula = sample\nseed = 1\n",
+        .fingerprint = "formula = sample\nseed = 1\n",
         .episodes = SAMPLE_EPISODES,
     };
     log_set_quiet(true);
@@ -41,37 +41,37 @@ static int set_up(void **state)
 static void prepare(const struct fixture *fixture)
 {
     struct failure failure = {0};
-    if (!store_parts_prepare(&fixture->plan, &failure)) {
+    if (!episode_log_prepare(&fixture->options, &failure)) {
         fail_msg("%s", failure.text);
     }
 }
 
-static struct store_parts *open_parts(const struct fixture *fixture)
+static struct episode_log *open_log(const struct fixture *fixture)
 {
     struct failure failure = {0};
-    struct store_parts *parts = store_parts_open(&fixture->plan, &failure);
-    if (!parts) {
+    struct episode_log *log = episode_log_open(&fixture->options, &failure);
+    if (!log) {
         fail_msg("%s", failure.text);
     }
-    return parts;
+    return log;
 }
 
-static void add(struct store_parts *parts, const struct fixture *fixture, size_t number)
+static void add(struct episode_log *log, const struct fixture *fixture, size_t number)
 {
     struct failure failure = {0};
     struct store_episode episode = sample_episode(&fixture->spec, number);
-    assert_true(store_parts_add(parts, number, &episode, &failure));
+    assert_true(episode_log_append(log, number, &episode, &failure));
     sample_episode_free(&episode);
 }
 
 /* Those of the numbers below `count` that follow one another at `stride`, from `first` on. */
 static void add_share(const struct fixture *fixture, size_t first, size_t stride)
 {
-    struct store_parts *parts = open_parts(fixture);
+    struct episode_log *log = open_log(fixture);
     for (size_t number = first; number < SAMPLE_EPISODES; number += stride) {
-        add(parts, fixture, number);
+        add(log, fixture, number);
     }
-    store_parts_close(parts);
+    episode_log_close(log);
 }
 
 static void expect_equal_files(const char *left_path, const char *right_path)
@@ -94,7 +94,7 @@ static void expect_joined(const struct fixture *fixture)
 {
     char alone[160];
     struct failure failure = {0};
-    if (!store_parts_join(&fixture->plan, &failure)) {
+    if (!episode_log_merge(&fixture->options, &failure)) {
         fail_msg("%s", failure.text);
     }
     snprintf(alone, sizeof alone, "%s/alone.h5", fixture->folder);
@@ -105,24 +105,24 @@ static void expect_joined(const struct fixture *fixture)
     assert_int_equal(rmdir(fixture->folder), 0);
 }
 
-static void test_parts_of_several_ranks_are_the_store_of_one_writer(void **state)
+static void test_logs_of_several_ranks_are_the_store_of_one_writer(void **state)
 {
     const struct fixture *fixture = *state;
     prepare(fixture);
-    struct store_parts *parts[3];
+    struct episode_log *log[3];
     for (size_t rank = 0; rank < 3; rank++) {
-        parts[rank] = open_parts(fixture);
+        log[rank] = open_log(fixture);
     }
     for (size_t number = 0; number < SAMPLE_EPISODES; number++) {
-        add(parts[number * 2 % 3], fixture, number);
+        add(log[number * 2 % 3], fixture, number);
     }
     for (size_t rank = 0; rank < 3; rank++) {
-        store_parts_close(parts[rank]);
+        episode_log_close(log[rank]);
     }
     expect_joined(fixture);
 }
 
-static void test_parts_go_on_with_what_is_left(void **state)
+static void test_log_goes_on_with_what_is_left(void **state)
 {
     struct fixture *fixture = *state;
     fixture->spec.hidden_dim = fixture->spec.physics_dim = 0;
@@ -131,15 +131,15 @@ static void test_parts_go_on_with_what_is_left(void **state)
     prepare(fixture);
     add_share(fixture, 1, 3);
     prepare(fixture);
-    struct store_parts *parts = open_parts(fixture);
-    assert_int_equal(store_parts_count(parts), 2);
+    struct episode_log *log = open_log(fixture);
+    assert_int_equal(episode_log_count(log), 2);
     for (size_t number = 0; number < SAMPLE_EPISODES; number++) {
-        assert_int_equal(store_parts_has(parts, number), number % 3 == 1);
-        if (!store_parts_has(parts, number)) {
-            add(parts, fixture, number);
+        assert_int_equal(episode_log_has(log, number), number % 3 == 1);
+        if (!episode_log_has(log, number)) {
+            add(log, fixture, number);
         }
     }
-    store_parts_close(parts);
+    episode_log_close(log);
     expect_joined(fixture);
 }
 
@@ -147,48 +147,48 @@ static void test_parts_go_on_with_what_is_left(void **state)
 static off_t part_size(const struct fixture *fixture, char path[192])
 {
     struct stat status;
-    snprintf(path, 192, "%s/part-0", fixture->parts);
+    snprintf(path, 192, "%s/part-0", fixture->log_folder);
     assert_int_equal(stat(path, &status), 0);
     return status.st_size;
 }
 
 /* Wherever a kill or a full disk cuts the file off, all whole episodes before it are there. */
-static void test_parts_cut_off_anywhere_keep_the_episodes_before(void **state)
+static void test_log_cut_off_anywhere_keeps_the_episodes_before(void **state)
 {
     const struct fixture *fixture = *state;
     char path[192];
     prepare(fixture);
-    struct store_parts *parts = open_parts(fixture);
+    struct episode_log *log = open_log(fixture);
     off_t ends[SAMPLE_EPISODES];
     for (size_t number = 0; number < SAMPLE_EPISODES; number++) {
-        add(parts, fixture, number);
+        add(log, fixture, number);
         ends[number] = part_size(fixture, path);
     }
-    store_parts_close(parts);
+    episode_log_close(log);
     for (off_t size = ends[SAMPLE_EPISODES - 1]; size >= 0; size -= 37) {
         size_t whole = 0;
         while (whole < SAMPLE_EPISODES && ends[whole] <= size) {
             whole++;
         }
         assert_int_equal(truncate(path, size), 0);
-        parts = open_parts(fixture);
-        assert_int_equal(store_parts_count(parts), whole);
-        store_parts_close(parts);
+        log = open_log(fixture);
+        assert_int_equal(episode_log_count(log), whole);
+        episode_log_close(log);
     }
     add_share(fixture, 0, 1);
     expect_joined(fixture);
 }
 
-static void test_parts_drop_what_follows_a_flipped_bit(void **state)
+static void test_log_drops_what_follows_a_flipped_bit(void **state)
 {
     const struct fixture *fixture = *state;
     char path[192];
     prepare(fixture);
-    struct store_parts *parts = open_parts(fixture);
-    add(parts, fixture, 0);
+    struct episode_log *log = open_log(fixture);
+    add(log, fixture, 0);
     off_t first = part_size(fixture, path);
-    add(parts, fixture, 1);
-    store_parts_close(parts);
+    add(log, fixture, 1);
+    episode_log_close(log);
     off_t size = part_size(fixture, path);
     int file = open(path, O_RDWR);
     for (off_t at = 0; at < size; at += 5) {
@@ -196,12 +196,12 @@ static void test_parts_drop_what_follows_a_flipped_bit(void **state)
         assert_int_equal(pread(file, &byte, 1, at), 1);
         flipped = (char)(byte ^ 8);
         assert_int_equal(pwrite(file, &flipped, 1, at), 1);
-        parts = open_parts(fixture);
-        size_t kept = store_parts_count(parts);
+        log = open_log(fixture);
+        size_t kept = episode_log_count(log);
         /* The zeros between arrays mean nothing. */
         assert_true(kept <= 2 && kept >= (size_t)(at >= first));
         assert_true(kept < 2 || byte == 0);
-        store_parts_close(parts);
+        episode_log_close(log);
         assert_int_equal(pwrite(file, &byte, 1, at), 1);
     }
     close(file);
@@ -218,91 +218,91 @@ static void expect_failure(bool is_done, const struct failure *failure, enum exi
     }
 }
 
-static void test_parts_refuse_another_recipe_and_name_what_differs(void **state)
+static void test_log_refuses_another_fingerprint_and_names_what_differs(void **state)
 {
     struct fixture *fixture = *state;
     struct failure failure = {0};
     prepare(fixture);
     add_share(fixture, 0, 1);
-    fixture->plan.recipe = "formula = sample\nseed = 2\n";
-    bool is_done = store_parts_prepare(&fixture->plan, &failure);
+    fixture->options.fingerprint = "formula = sample\nseed = 2\n";
+    bool is_done = episode_log_prepare(&fixture->options, &failure);
     expect_failure(is_done, &failure, EXIT_CODE_USAGE,
                    "found episodes of an unfinished run with \"seed = 1\", expected \"seed = 2\"");
-    fixture->plan.recipe = "formula = sample\nseed = 1\n";
+    fixture->options.fingerprint = "formula = sample\nseed = 1\n";
     prepare(fixture);
     expect_joined(fixture);
 }
 
-static void test_parts_refuse_another_run_while_one_is_at_work(void **state)
+static void test_log_refuses_another_run_while_one_is_at_work(void **state)
 {
     const struct fixture *fixture = *state;
     struct failure failure = {0};
     prepare(fixture);
-    struct store_parts *first = open_parts(fixture);
-    struct store_parts *second = open_parts(fixture); /* another rank of the same run */
-    bool is_done = store_parts_prepare(&fixture->plan, &failure);
+    struct episode_log *first = open_log(fixture);
+    struct episode_log *second = open_log(fixture); /* another rank of the same run */
+    bool is_done = episode_log_prepare(&fixture->options, &failure);
     expect_failure(is_done, &failure, EXIT_CODE_USAGE, "another run is at work");
-    store_parts_close(first);
+    episode_log_close(first);
     failure = (struct failure){0};
-    is_done = store_parts_prepare(&fixture->plan, &failure);
+    is_done = episode_log_prepare(&fixture->options, &failure);
     expect_failure(is_done, &failure, EXIT_CODE_USAGE, "another run is at work");
-    store_parts_close(second);
+    episode_log_close(second);
     prepare(fixture);
     add_share(fixture, 0, 1);
     expect_joined(fixture);
 }
 
-static void test_parts_refuse_a_store_that_exists(void **state)
+static void test_log_refuses_a_store_that_exists(void **state)
 {
     const struct fixture *fixture = *state;
     struct failure failure = {0};
     assert_true(file_write_text(fixture->path, "mine", &failure));
-    bool is_done = store_parts_prepare(&fixture->plan, &failure);
+    bool is_done = episode_log_prepare(&fixture->options, &failure);
     expect_failure(is_done, &failure, EXIT_CODE_USAGE, fixture->path);
-    assert_int_equal(access(fixture->parts, F_OK), -1);
+    assert_int_equal(access(fixture->log_folder, F_OK), -1);
 }
 
-static void test_parts_are_not_joined_before_all_are_there(void **state)
+static void test_log_is_not_merged_before_all_are_there(void **state)
 {
     const struct fixture *fixture = *state;
     struct failure failure = {0};
     prepare(fixture);
     add_share(fixture, 0, 2);
-    bool is_done = store_parts_join(&fixture->plan, &failure);
+    bool is_done = episode_log_merge(&fixture->options, &failure);
     expect_failure(is_done, &failure, EXIT_CODE_IO, "found 4 of 7 episodes");
     assert_int_equal(access(fixture->path, F_OK), -1);
     add_share(fixture, 1, 2);
     expect_joined(fixture);
 }
 
-static void test_parts_refuse_what_the_store_would(void **state)
+static void test_log_refuses_what_the_store_would(void **state)
 {
     const struct fixture *fixture = *state;
     struct failure failure = {0};
     prepare(fixture);
-    struct store_parts *parts = open_parts(fixture);
+    struct episode_log *log = open_log(fixture);
     struct store_episode episode = sample_episode(&fixture->spec, 2);
     size_t length = episode.length;
     episode.length = 0;
-    bool is_done = store_parts_add(parts, 2, &episode, &failure);
+    bool is_done = episode_log_append(log, 2, &episode, &failure);
     expect_failure(is_done, &failure, EXIT_CODE_DATA, "0 steps in episode 2");
     episode.length = length;
     sample_episode_free(&episode);
-    store_parts_close(parts);
+    episode_log_close(log);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_parts_of_several_ranks_are_the_store_of_one_writer, set_up),
-        cmocka_unit_test_setup(test_parts_go_on_with_what_is_left, set_up),
-        cmocka_unit_test_setup(test_parts_cut_off_anywhere_keep_the_episodes_before, set_up),
-        cmocka_unit_test_setup(test_parts_drop_what_follows_a_flipped_bit, set_up),
-        cmocka_unit_test_setup(test_parts_refuse_another_recipe_and_name_what_differs, set_up),
-        cmocka_unit_test_setup(test_parts_refuse_another_run_while_one_is_at_work, set_up),
-        cmocka_unit_test_setup(test_parts_refuse_a_store_that_exists, set_up),
-        cmocka_unit_test_setup(test_parts_are_not_joined_before_all_are_there, set_up),
-        cmocka_unit_test_setup(test_parts_refuse_what_the_store_would, set_up),
+        cmocka_unit_test_setup(test_logs_of_several_ranks_are_the_store_of_one_writer, set_up),
+        cmocka_unit_test_setup(test_log_goes_on_with_what_is_left, set_up),
+        cmocka_unit_test_setup(test_log_cut_off_anywhere_keeps_the_episodes_before, set_up),
+        cmocka_unit_test_setup(test_log_drops_what_follows_a_flipped_bit, set_up),
+        cmocka_unit_test_setup(test_log_refuses_another_fingerprint_and_names_what_differs, set_up),
+        cmocka_unit_test_setup(test_log_refuses_another_run_while_one_is_at_work, set_up),
+        cmocka_unit_test_setup(test_log_refuses_a_store_that_exists, set_up),
+        cmocka_unit_test_setup(test_log_is_not_merged_before_all_are_there, set_up),
+        cmocka_unit_test_setup(test_log_refuses_what_the_store_would, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
