@@ -12,7 +12,7 @@
 #include "bench/random_store.h"
 #include "bench/resident.h"
 #include "comm/comm.h"
-#include "datasets/prefetch.h"
+#include "datasets/loader.h"
 
 /* 128 trajectories of 1000 steps and 4 tokens, with the walker's observations and actions. */
 enum { TRAJECTORIES = 128, STEPS = 1000, KINDS = 4, OBSERVATIONS = 24, ACTIONS = 6 };
@@ -26,7 +26,7 @@ struct subject {
     struct scaling scaling;
     struct loader *loader;
     struct arena arena;
-    struct prefetch prefetch;
+    struct loader_stream batches;
     size_t rows; /* of this rank's shard */
     char *bytes; /* that as many rows have in the store */
 };
@@ -63,8 +63,9 @@ static void open_loader(struct subject *subject, struct failure *failure)
 static bool bind_to(struct subject *subject, struct arena *arena, enum partition_rule rule,
                     struct failure *failure)
 {
-    return prefetch_bind(&subject->prefetch, subject->loader, arena, rule, comm_size(), comm_rank(),
-                         0, 1, failure);
+    const struct mesh_position position = {
+        .split = rule, .ring_size = comm_size(), .ring_rank = comm_rank(), .group_count = 1};
+    return loader_stream_bind(&subject->batches, subject->loader, arena, position, failure);
 }
 
 static bool bind(struct subject *subject, enum partition_rule rule, struct failure *failure)
@@ -84,7 +85,7 @@ static void take_batches(struct subject *subject, struct failure *failure)
 {
     enum { TRAINING_STEPS = 3 };
     for (uint64_t step = 1; step <= TRAINING_STEPS; step++) {
-        prefetch_take(&subject->prefetch, step, 0, failure);
+        loader_stream_take(&subject->batches, step, 0, failure);
     }
 }
 
@@ -109,7 +110,7 @@ static void measure_memory(struct bench_data *result, struct subject *subject, c
         return;
     }
     take_batches(subject, failure);
-    subject->rows = batch_shard(&subject->prefetch.batch)->row_count;
+    subject->rows = batch_shard(&subject->batches.batch)->row_count;
     result->shard = (double)(subject->rows * row_bytes());
     result->peak = resident_peak() - before;
 }
@@ -155,7 +156,7 @@ static double measure_fill(struct subject *subject, uint64_t step, struct failur
     comm_barrier();
     double begun = clock_seconds();
     for (size_t turn = 0; turn < TURNS; turn++) {
-        prefetch_take(&subject->prefetch, step, 0, failure);
+        loader_stream_take(&subject->batches, step, 0, failure);
     }
     comm_barrier();
     return TURNS * (double)stored_bytes(CHAIN_STEPS) / (clock_seconds() - begun);
@@ -200,7 +201,7 @@ static void measure_speed(struct bench_data *result, struct subject *subject,
 
 static void subject_close(struct subject *subject)
 {
-    prefetch_unbind(&subject->prefetch);
+    loader_stream_unbind(&subject->batches);
     memory_free(subject->arena.base);
     loader_close(subject->loader);
     close(subject->file);

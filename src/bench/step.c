@@ -62,7 +62,7 @@ static void time_steps(struct bench_step *result, struct learner *learner, struc
 static void describe_memory(struct bench_step *result, const struct learner *learner, double before)
 {
     struct arena arena = learner->arena;
-    size_t rows = learner->prefetch.batch.steps.row_max;
+    size_t rows = learner->batches.batch.steps.row_max;
     result->footprint = footprint_of(&result->shape);
     double bytes[] = {footprint_bytes(&result->footprint, &result->shape, rows),
                       (double)(arena.peak + arena.elsewhere), resident_peak() - before,

@@ -75,10 +75,12 @@ static double save_batch(struct album *album, struct step_subject *subject, stru
     struct arena arena = {0};
     struct batch batch;
     double predicted = 0.0;
-    loader_batch_bind(subject->loader, &batch, &arena, subject->options.rule, 1, 0, 1, failure);
+    const struct mesh_position whole = {
+        .split = subject->options.rule, .ring_size = 1, .group_count = 1};
+    loader_batch_bind(subject->loader, &batch, &arena, whole, failure);
     arena_open(&arena, arena.peak);
-    loader_batch_bind(subject->loader, &batch, &arena, subject->options.rule, 1, 0, 1, failure);
-    if (loader_fill(subject->loader, &batch, 1, (struct loader_slice){.groups = 1}, failure)) {
+    loader_batch_bind(subject->loader, &batch, &arena, whole, failure);
+    if (loader_fill(subject->loader, &batch, 1, 0, failure)) {
         add_batch(album, &batch);
         predicted = batch.predicted;
     }

@@ -31,8 +31,9 @@ static void subject_bind(struct bench_subject *subject,
         .contexts_max = 1,
         .wire = options->wire,
     };
-    batch_bind(&subject->batch, arena, options->rule, ring_size(ring), ring_rank(ring), 1,
-               options->length, 1, 1);
+    const struct mesh_position position = {
+        .split = options->rule, .ring_size = ring_size(ring), .ring_rank = ring_rank(ring)};
+    batch_bind(&subject->batch, arena, position, 1, options->length, 1, 1);
     subject->query = arena_take(arena, rows * width, sizeof(real));
     subject->output = arena_take(arena, rows * width, sizeof(real));
     subject->d_output = arena_take(arena, rows * width, sizeof(real));

@@ -47,7 +47,7 @@ enum exit_code command_train(const struct config *config, const char *subject)
         .reward_scale = config->data.reward_scale,
         .loader = {.chain = config_chain_law(config),
                    .contexts = config->train.contexts,
-                   .pass = config->train.pass,
+                   .micro_batch = config->train.pass,
                    .loss = (enum loader_loss)config->chain.loss,
                    .seed = config->run.seed},
         .learner = config_learner_options(config),

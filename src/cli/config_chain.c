@@ -1,8 +1,8 @@
 #include "cli/config_chain.h"
 
-struct chain_law config_chain_law(const struct config *config)
+struct chain_sampler config_chain_law(const struct config *config)
 {
-    return (struct chain_law){
+    return (struct chain_sampler){
         .sampling = (enum chain_sampling)config->chain.sampling,
         .trials_min = config->chain.trials_min,
         .trials = config->chain.trials,

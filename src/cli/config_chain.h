@@ -6,6 +6,6 @@
 #include "datasets/chain.h"
 
 /* Local. */
-struct chain_law config_chain_law(const struct config *config);
+struct chain_sampler config_chain_law(const struct config *config);
 
 #endif

@@ -5,10 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "datasets/prefetch.h"
 #include "tests/datasets/loader_sample.h"
 
-enum { PASS = 2, GROUPS = 2 };
+enum { MICRO_BATCH = 2, GROUPS = 2 };
+
+static const struct mesh_position second_of_second_group = {
+    .ring_size = 2, .ring_rank = 1, .group = 1, .group_count = GROUPS};
 
 struct fixture {
     char path[128];
@@ -17,13 +19,15 @@ struct fixture {
     struct loader *direct, *ahead; /* two of the same options */
     struct loader_sample wanted;   /* filled by the first */
     struct arena arena;
-    struct prefetch prefetch; /* from the second */
+    struct loader_stream stream; /* from the second */
 };
 
 static struct loader *open_loader(const struct fixture *fixture)
 {
-    const struct loader_options options = {
-        .chain = loader_sample_law, .contexts = CONTEXTS, .pass = PASS, .seed = SEED};
+    const struct loader_options options = {.chain = loader_sample_sampler,
+                                           .contexts = CONTEXTS,
+                                           .micro_batch = MICRO_BATCH,
+                                           .seed = SEED};
     struct failure failure = {0};
     struct loader *loader = loader_open(fixture->store, 0, &fixture->identity, &options, &failure);
     assert_non_null(loader);
@@ -33,8 +37,8 @@ static struct loader *open_loader(const struct fixture *fixture)
 static void bind(struct fixture *fixture)
 {
     struct failure failure = {0};
-    assert_true(prefetch_bind(&fixture->prefetch, fixture->ahead, &fixture->arena, PARTITION_ZIGZAG,
-                              2, 1, 1, GROUPS, &failure));
+    assert_true(loader_stream_bind(&fixture->stream, fixture->ahead, &fixture->arena,
+                                   second_of_second_group, &failure));
 }
 
 static int set_up(void **state)
@@ -46,7 +50,7 @@ static int set_up(void **state)
     fixture.identity = scaling_identity(OBSERVATION_DIM);
     fixture.direct = open_loader(&fixture);
     fixture.ahead = open_loader(&fixture);
-    loader_sample_bind(&fixture.wanted, fixture.direct, PARTITION_ZIGZAG, 2, 1, GROUPS);
+    loader_sample_bind(&fixture.wanted, fixture.direct, second_of_second_group);
     bind(&fixture);
     size_t bytes = fixture.arena.peak;
     arena_open(&fixture.arena, bytes);
@@ -58,7 +62,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
-    prefetch_unbind(&fixture->prefetch);
+    loader_stream_unbind(&fixture->stream);
     arena_close(&fixture->arena);
     loader_sample_unbind(&fixture->wanted);
     loader_close(fixture->direct);
@@ -83,70 +87,71 @@ static void expect_same_batch(const struct batch *found, const struct batch *wan
     assert_true(found->predicted == wanted->predicted);
 }
 
-static void expect_pass(struct fixture *fixture, uint64_t step, size_t pass)
+static void expect_micro_batch(struct fixture *fixture, uint64_t step, size_t micro_batch)
 {
     struct failure failure = {0};
-    const struct loader_slice slice = {.group = 1, .groups = GROUPS, .pass = pass};
-    const struct batch *batch = prefetch_take(&fixture->prefetch, step, pass, &failure);
+    const struct batch *batch = loader_stream_take(&fixture->stream, step, micro_batch, &failure);
     assert_non_null(batch);
-    assert_true(loader_fill(fixture->direct, &fixture->wanted.batch, step, slice, &failure));
+    assert_true(loader_fill(fixture->direct, &fixture->wanted.batch, step, micro_batch, &failure));
     expect_same_batch(batch, &fixture->wanted.batch);
 }
 
-static void test_prefetched_batches_are_the_loaders(void **state)
+static void test_stream_has_the_loaders_batches(void **state)
 {
     struct fixture *fixture = *state;
-    assert_int_equal(loader_pass_count(fixture->direct, GROUPS), 2);
+    assert_int_equal(loader_micro_batch_count(fixture->direct, GROUPS), 2);
     for (uint64_t step = 1; step <= 20; step++) {
-        expect_pass(fixture, step, 0);
-        expect_pass(fixture, step, 1);
+        expect_micro_batch(fixture, step, 0);
+        expect_micro_batch(fixture, step, 1);
     }
 }
 
-static void test_prefetch_fills_whatever_is_asked_for_instead(void **state)
+static void test_stream_fills_whatever_is_asked_for_instead(void **state)
 {
-    expect_pass(*state, 5, 1);
-    expect_pass(*state, 5, 1);
-    expect_pass(*state, 900, 0);
-    expect_pass(*state, 2, 0);
-    expect_pass(*state, 2, 1);
+    expect_micro_batch(*state, 5, 1);
+    expect_micro_batch(*state, 5, 1);
+    expect_micro_batch(*state, 900, 0);
+    expect_micro_batch(*state, 2, 0);
+    expect_micro_batch(*state, 2, 1);
 }
 
-static void test_prefetch_fails_where_the_data_are_needed(void **state)
+static void test_stream_fails_where_the_data_are_needed(void **state)
 {
     struct fixture *fixture = *state;
     struct failure failure = {0};
     assert_int_equal(truncate(fixture->path, 256), 0);
     for (size_t i = 0; i < 2; i++) {
-        assert_null(prefetch_take(&fixture->prefetch, 2, 0, &failure));
+        assert_null(loader_stream_take(&fixture->stream, 2, 0, &failure));
         assert_int_equal(failure.code, EXIT_CODE_IO);
         assert_non_null(strstr(failure.text, fixture->path));
         failure = (struct failure){0};
     }
 }
 
-static void test_a_plan_takes_no_room_for_rows(void **state)
+static void test_stream_takes_memory_for_the_rows_of_one_batch(void **state)
 {
     struct fixture *fixture = *state;
     struct failure failure = {0};
-    struct arena batch = {0}, plan = {0};
+    struct arena batch = {0}, both = {0};
     struct batch bound;
-    assert_true(loader_batch_bind(fixture->ahead, &bound, &batch, PARTITION_ZIGZAG, 2, 1, GROUPS,
-                                  &failure));
+    struct loader_stream stream;
     assert_true(
-        loader_plan_bind(fixture->ahead, &bound, &plan, PARTITION_ZIGZAG, 2, 1, GROUPS, &failure));
-    assert_true(100 * plan.used < batch.used);
+        loader_batch_bind(fixture->ahead, &bound, &batch, second_of_second_group, &failure));
+    assert_true(
+        loader_stream_bind(&stream, fixture->ahead, &both, second_of_second_group, &failure));
+    assert_true(100 * (both.used - batch.used) < batch.used);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_prefetched_batches_are_the_loaders, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_prefetch_fills_whatever_is_asked_for_instead, set_up,
+        cmocka_unit_test_setup_teardown(test_stream_has_the_loaders_batches, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_stream_fills_whatever_is_asked_for_instead, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(test_prefetch_fails_where_the_data_are_needed, set_up,
+        cmocka_unit_test_setup_teardown(test_stream_fails_where_the_data_are_needed, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(test_a_plan_takes_no_room_for_rows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_stream_takes_memory_for_the_rows_of_one_batch, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
