@@ -19,7 +19,7 @@ struct csv {
 };
 
 /* An action or reward cell has no number. */
-static bool is_empty(double cell)
+static bool is_missing(double cell)
 {
     return isnan(cell);
 }
@@ -39,7 +39,7 @@ static void csv_close(void *source)
 }
 
 /* A column reward_TASK is called TASK. */
-static void name_tasks(struct store_spec *spec, const struct csv_table *table)
+static void csv_name_tasks(struct store_spec *spec, const struct csv_table *table)
 {
     format_name_rewards(spec, table->kinds[CSV_REWARD]);
     for (size_t i = 0; i < table->column_count; i++) {
@@ -77,7 +77,7 @@ static void *csv_open(const char *path, const struct format_options *options,
         .action_dim = kinds[CSV_ACTION],
         .physics_dim = kinds[CSV_PHYSICS],
     };
-    name_tasks(spec, table);
+    csv_name_tasks(spec, table);
     return csv;
 }
 
@@ -107,13 +107,13 @@ static size_t csv_step_count(const void *source)
 /* --- One episode ------------------------------------------------------------------------------ */
 
 /* The line of a row; blank ones between rows are not counted. */
-static size_t line_of(const struct csv *csv, size_t index, size_t row)
+static size_t csv_line_of(const struct csv *csv, size_t index, size_t row)
 {
     return csv->table.episodes[index].line + row;
 }
 
-static bool refuse_cell(const struct csv *csv, size_t index, size_t row, size_t column,
-                        const char *expected, struct failure *failure)
+static bool csv_refuse_cell(const struct csv *csv, size_t index, size_t row, size_t column,
+                            const char *expected, struct failure *failure)
 {
     char found[64];
     double cell = csv->cells[row * csv->table.column_count + column];
@@ -122,8 +122,8 @@ static bool refuse_cell(const struct csv *csv, size_t index, size_t row, size_t 
     } else {
         snprintf(found, sizeof found, "\"%g\"", cell);
     }
-    return csv_table_refuse(&csv->table, line_of(csv, index, row), csv->table.columns[column].name,
-                            found, expected, failure);
+    return csv_table_refuse(&csv->table, csv_line_of(csv, index, row),
+                            csv->table.columns[column].name, found, expected, failure);
 }
 
 /* Has the row neither action nor reward? */
@@ -133,7 +133,7 @@ static bool is_state_only(const struct csv *csv, size_t row)
     for (size_t i = 0; i < table->column_count; i++) {
         enum csv_kind kind = table->columns[i].kind;
         if ((kind == CSV_ACTION || kind == CSV_REWARD) &&
-            !is_empty(csv->cells[row * table->column_count + i])) {
+            !is_missing(csv->cells[row * table->column_count + i])) {
             return false;
         }
     }
@@ -141,16 +141,16 @@ static bool is_state_only(const struct csv *csv, size_t row)
 }
 
 /* Put a cell where it belongs in an episode of so many steps. */
-static bool place_cell(struct csv *csv, size_t index, size_t row, size_t column, size_t steps,
-                       struct failure *failure)
+static bool csv_store_cell(struct csv *csv, size_t index, size_t row, size_t column, size_t steps,
+                           struct failure *failure)
 {
     const struct csv_table *table = &csv->table;
-    const struct csv_column *place = &table->columns[column];
+    const struct csv_column *described = &table->columns[column];
     const double *cell = &csv->cells[row * table->column_count + column];
-    size_t kind_columns = table->kinds[place->kind];
-    size_t at = row * kind_columns + place->index;
+    size_t kind_columns = table->kinds[described->kind];
+    size_t at = row * kind_columns + described->index;
     float *single = NULL;
-    switch (place->kind) {
+    switch (described->kind) {
     case CSV_OBSERVATION:
         single = &csv->observation[at];
         break;
@@ -161,36 +161,37 @@ static bool place_cell(struct csv *csv, size_t index, size_t row, size_t column,
         single = row < steps ? &csv->action[at] : NULL;
         break;
     case CSV_REWARD:
-        single = row < steps ? &csv->reward[place->index * steps + row] : NULL;
+        single = row < steps ? &csv->reward[described->index * steps + row] : NULL;
         break;
     default:
         return true;
     }
-    if (single && place->kind != CSV_OBSERVATION && is_empty(*cell)) {
-        return refuse_cell(csv, index, row, column, "one, as in the step's other cells", failure);
+    if (single && described->kind != CSV_OBSERVATION && is_missing(*cell)) {
+        return csv_refuse_cell(csv, index, row, column, "one, as in the step's other cells",
+                               failure);
     }
     return !single || number_to_single(single, cell, NUMBER_F64, 1) == 1 ||
-           refuse_cell(csv, index, row, column, "a number of single precision", failure);
+           csv_refuse_cell(csv, index, row, column, "a number of single precision", failure);
 }
 
 /* Whole numbers of the last step's row; 0 where the cell is empty or there is no such column. */
-static bool read_whole(int64_t *value, const struct csv *csv, size_t index, size_t row,
-                       enum csv_kind kind, int64_t low, int64_t high, struct failure *failure)
+static bool csv_read_integer(int64_t *value, const struct csv *csv, size_t index, size_t row,
+                             enum csv_kind kind, int64_t low, int64_t high, struct failure *failure)
 {
     const struct csv_table *table = &csv->table;
     *value = 0;
     for (size_t i = 0; i < table->column_count; i++) {
         const double *cell = &csv->cells[row * table->column_count + i];
-        if (table->columns[i].kind == kind && !is_empty(*cell) &&
+        if (table->columns[i].kind == kind && !is_missing(*cell) &&
             (number_to_integer(value, cell, NUMBER_F64, 1) != 1 || *value < low || *value > high)) {
-            return refuse_cell(csv, index, row, i, "a whole number in its range", failure);
+            return csv_refuse_cell(csv, index, row, i, "a whole number in its range", failure);
         }
     }
     return true;
 }
 
 /* The state after the last step where the table does not have it. */
-static void repeat_last(struct csv *csv, size_t steps)
+static void csv_repeat_last_state(struct csv *csv, size_t steps)
 {
     size_t dim = csv->table.kinds[CSV_OBSERVATION];
     size_t physics_dim = csv->table.kinds[CSV_PHYSICS];
@@ -200,25 +201,25 @@ static void repeat_last(struct csv *csv, size_t steps)
     memcpy(last_physics, last_physics - physics_dim, physics_dim * sizeof *last_physics);
 }
 
-static bool place_rows(struct csv *csv, size_t index, size_t *steps, struct failure *failure)
+static bool csv_store_rows(struct csv *csv, size_t index, size_t *steps, struct failure *failure)
 {
     const struct csv_table *table = &csv->table;
     size_t rows = table->episodes[index].rows;
     *steps = is_state_only(csv, rows - 1) ? rows - 1 : rows;
     for (size_t row = 0; row < rows; row++) {
         if (row + 1 < rows && is_state_only(csv, row)) {
-            return csv_table_refuse(table, line_of(csv, index, row + 1), NULL,
+            return csv_table_refuse(table, csv_line_of(csv, index, row + 1), NULL,
                                     "a row behind the last state of its episode", "another episode",
                                     failure);
         }
         for (size_t column = 0; column < table->column_count; column++) {
-            if (!place_cell(csv, index, row, column, *steps, failure)) {
+            if (!csv_store_cell(csv, index, row, column, *steps, failure)) {
                 return false;
             }
         }
     }
     if (*steps == rows) {
-        repeat_last(csv, *steps);
+        csv_repeat_last_state(csv, *steps);
     }
     return true;
 }
@@ -229,15 +230,15 @@ static bool csv_read(void *source, size_t index, struct format_episode *episode,
     struct csv *csv = source;
     size_t steps;
     if (!csv_table_read(csv->cells, &csv->table, index, failure) ||
-        !place_rows(csv, index, &steps, failure)) {
+        !csv_store_rows(csv, index, &steps, failure)) {
         return false;
     }
     int64_t group;
     int64_t end;
     size_t last = steps > 0 ? steps - 1 : 0;
-    if (!read_whole(&group, csv, index, last, CSV_GROUP, INT64_MIN, INT64_MAX, failure) ||
-        !read_whole(&end, csv, index, last, CSV_END, STORE_END_UNKNOWN, STORE_END_TRUNCATED,
-                    failure)) {
+    if (!csv_read_integer(&group, csv, index, last, CSV_GROUP, INT64_MIN, INT64_MAX, failure) ||
+        !csv_read_integer(&end, csv, index, last, CSV_END, STORE_END_UNKNOWN, STORE_END_TRUNCATED,
+                          failure)) {
         return false;
     }
     *episode = (struct format_episode){

@@ -26,7 +26,7 @@ struct cursor {
 
 /* Where the cell that begins at `at` ends: at a comma, a line's end, or `end`. What stands in
  * quotes may hold those, and two quotes for one (RFC 4180). */
-static const char *end_of_cell(const char *at, const char *end)
+static const char *find_cell_end(const char *at, const char *end)
 {
     if (at < end && *at == '"') {
         do {
@@ -41,14 +41,14 @@ static const char *end_of_cell(const char *at, const char *end)
 }
 
 /* Where the line that begins at `at` ends. */
-static const char *end_of_line(const char *at, const char *end)
+static const char *find_line_end(const char *at, const char *end)
 {
     const char *newline = memchr(at, '\n', (size_t)(end - at));
     newline = newline ? newline : end;
     if (!memchr(at, '"', (size_t)(newline - at))) {
         return newline;
     }
-    while ((at = end_of_cell(at, end)) < end && *at == ',') {
+    while ((at = find_cell_end(at, end)) < end && *at == ',') {
         at++;
     }
     return at;
@@ -56,9 +56,9 @@ static const char *end_of_line(const char *at, const char *end)
 
 /* Take the next line without its end; false behind the last, and where its end is not there unless
  * it need not be. */
-static bool take_line(struct cursor *line, struct cursor *text, bool is_last)
+static bool next_line(struct cursor *line, struct cursor *text, bool is_last)
 {
-    const char *end = end_of_line(text->at, text->end);
+    const char *end = find_line_end(text->at, text->end);
     if (text->at == text->end || (end == text->end && !is_last)) {
         return false;
     }
@@ -72,12 +72,12 @@ static bool take_line(struct cursor *line, struct cursor *text, bool is_last)
 
 /* Take the next cell of a line, without quotes around it; false behind the last. A line that was
  * taken whole is at NULL. */
-static bool take_cell(struct cursor *cell, struct cursor *line)
+static bool next_cell(struct cursor *cell, struct cursor *line)
 {
     if (!line->at) {
         return false;
     }
-    const char *end = end_of_cell(line->at, line->end);
+    const char *end = find_cell_end(line->at, line->end);
     *cell = (struct cursor){.at = line->at, .end = end};
     line->at = end < line->end ? end + 1 : NULL;
     if (end - cell->at >= 2 && *cell->at == '"' && end[-1] == '"') {
@@ -87,13 +87,13 @@ static bool take_cell(struct cursor *cell, struct cursor *line)
     return true;
 }
 
-static size_t length_of(const struct cursor *cell)
+static size_t cell_length(const struct cursor *cell)
 {
     return (size_t)(cell->end - cell->at);
 }
 
 /* "TEXT", fit to print. */
-static void show(char shown[CELL_MAX], const struct cursor *cell)
+static void quote_cell(char shown[CELL_MAX], const struct cursor *cell)
 {
     size_t length = 0;
     shown[length++] = '"';
@@ -105,10 +105,10 @@ static void show(char shown[CELL_MAX], const struct cursor *cell)
 }
 
 /* A decimal number and nothing else. */
-static bool parse(double *number, const struct cursor *cell)
+static bool csv_parse_number(double *number, const struct cursor *cell)
 {
     char text[CELL_MAX];
-    size_t length = length_of(cell);
+    size_t length = cell_length(cell);
     if (length == 0 || length >= sizeof text || memchr(cell->at, 'x', length) ||
         memchr(cell->at, 'X', length) || memchr(cell->at, '\0', length) || *cell->at == ' ' ||
         *cell->at == '\t') {
@@ -124,7 +124,7 @@ static bool parse(double *number, const struct cursor *cell)
 /* --- The first line --------------------------------------------------------------------------- */
 
 /* What a name says: "observation_3", "reward", "reward_walk", "episode", ... . */
-static enum csv_kind kind_of(const char *name)
+static enum csv_kind column_kind(const char *name)
 {
     static const struct {
         const char *name;
@@ -147,8 +147,8 @@ static enum csv_kind kind_of(const char *name)
 }
 
 /* Numbered columns of a kind count from 0 up. */
-static bool check_number(const struct csv_table *table, const struct csv_column *column,
-                         struct failure *failure)
+static bool check_column_number(const struct csv_table *table, const struct csv_column *column,
+                                struct failure *failure)
 {
     if (column->kind != CSV_OBSERVATION && column->kind != CSV_ACTION &&
         column->kind != CSV_PHYSICS) {
@@ -161,15 +161,16 @@ static bool check_number(const struct csv_table *table, const struct csv_column 
            csv_table_refuse(table, 1, column->name, "this column", expected, failure);
 }
 
-static bool add_column(struct csv_table *table, const struct cursor *cell, struct failure *failure)
+static bool csv_add_column(struct csv_table *table, const struct cursor *cell,
+                           struct failure *failure)
 {
     struct csv_column *column = &table->columns[table->column_count];
-    size_t length = length_of(cell);
+    size_t length = cell_length(cell);
     if (length >= sizeof column->name) {
         length = sizeof column->name - 1; /* too long to be one that is known */
     }
     memcpy(column->name, cell->at, length);
-    column->kind = kind_of(column->name);
+    column->kind = column_kind(column->name);
     column->index = table->kinds[column->kind]++;
     bool is_single = column->kind == CSV_EPISODE || column->kind == CSV_GROUP ||
                      column->kind == CSV_END || strcmp(column->name, "reward") == 0;
@@ -179,10 +180,10 @@ static bool add_column(struct csv_table *table, const struct cursor *cell, struc
         }
     }
     table->column_count++;
-    return check_number(table, column, failure);
+    return check_column_number(table, column, failure);
 }
 
-static bool read_header(struct csv_table *table, struct cursor line, struct failure *failure)
+static bool csv_read_header(struct csv_table *table, struct cursor line, struct failure *failure)
 {
     static const struct {
         enum csv_kind kind;
@@ -192,7 +193,7 @@ static bool read_header(struct csv_table *table, struct cursor line, struct fail
                   {CSV_ACTION, "action_0"},
                   {CSV_REWARD, "reward"}};
     static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8, as spreadsheets write it */
-    if (length_of(&line) >= strlen(mark) && memcmp(line.at, mark, strlen(mark)) == 0) {
+    if (cell_length(&line) >= strlen(mark) && memcmp(line.at, mark, strlen(mark)) == 0) {
         line.at += strlen(mark);
     }
     size_t count = 1;
@@ -204,8 +205,8 @@ static bool read_header(struct csv_table *table, struct cursor line, struct fail
     }
     table->columns = memory_take(count, sizeof *table->columns);
     struct cursor cell;
-    while (take_cell(&cell, &line)) {
-        if (!add_column(table, &cell, failure)) {
+    while (next_cell(&cell, &line)) {
+        if (!csv_add_column(table, &cell, failure)) {
             return false;
         }
     }
@@ -221,46 +222,47 @@ static bool read_header(struct csv_table *table, struct cursor line, struct fail
 /* --- Where the episodes are ------------------------------------------------------------------- */
 
 /* The number of the episode that a row belongs to. */
-static bool read_episode_number(int64_t *number, const struct csv_table *table, struct cursor line,
-                                size_t at_line, struct failure *failure)
+static bool csv_read_episode_number(int64_t *number, const struct csv_table *table,
+                                    struct cursor line, size_t at_line, struct failure *failure)
 {
     static const double exact_max = 0x1p53;
     struct cursor cell = {0};
-    for (size_t i = 0; take_cell(&cell, &line); i++) {
+    for (size_t i = 0; next_cell(&cell, &line); i++) {
         double value;
         if (i >= table->column_count || table->columns[i].kind != CSV_EPISODE) {
             continue;
         }
-        if (parse(&value, &cell) && fabs(value) <= exact_max && trunc(value) == value) {
+        if (csv_parse_number(&value, &cell) && fabs(value) <= exact_max && trunc(value) == value) {
             *number = (int64_t)value;
             return true;
         }
         break;
     }
     char shown[CELL_MAX];
-    show(shown, &cell);
+    quote_cell(shown, &cell);
     return csv_table_refuse(table, at_line, "episode", shown, "a whole number", failure);
 }
 
-static void add_episode(struct csv_table *table, const struct csv_episode *episode)
+static void csv_add_episode(struct csv_table *table, const struct csv_episode *episode)
 {
-    if (table->count == table->room) {
+    if (table->count == table->capacity) {
         enum { FIRST_ROOM = 256 };
-        size_t grown = table->room > 0 ? 2 * table->room : FIRST_ROOM;
-        table->episodes = memory_grow(table->episodes, table->room, grown, sizeof *table->episodes);
-        table->room = grown;
+        size_t grown = table->capacity > 0 ? 2 * table->capacity : FIRST_ROOM;
+        table->episodes =
+            memory_grow(table->episodes, table->capacity, grown, sizeof *table->episodes);
+        table->capacity = grown;
     }
     invariant(table->episodes);
     table->episodes[table->count++] = *episode;
 }
 
 /* A row of `bytes` bytes at `offset`: of the episode before, or the first of another. */
-static void add_row(struct csv_table *table, int64_t number, uint64_t offset, uint64_t bytes,
-                    size_t line)
+static void csv_add_row(struct csv_table *table, int64_t number, uint64_t offset, uint64_t bytes,
+                        size_t line)
 {
     if (table->count == 0 || table->episodes[table->count - 1].number != number) {
         struct csv_episode first = {.number = number, .offset = offset, .line = line};
-        add_episode(table, &first);
+        csv_add_episode(table, &first);
     }
     struct csv_episode *last = &table->episodes[table->count - 1];
     last->rows++;
@@ -270,35 +272,35 @@ static void add_row(struct csv_table *table, int64_t number, uint64_t offset, ui
 
 /* The whole lines of a piece of the file that begins at `offset`; *used says how much they are. The
  * last line of the file need not end. */
-static bool index_piece(struct csv_table *table, struct cursor piece, uint64_t offset, size_t *line,
-                        size_t *used, struct failure *failure)
+static bool csv_index_chunk(struct csv_table *table, struct cursor chunk, uint64_t offset,
+                            size_t *line, size_t *used, struct failure *failure)
 {
-    const char *begin = piece.at;
-    bool is_last = offset + length_of(&piece) == table->reader.size;
+    const char *begin = chunk.at;
+    bool is_last = offset + cell_length(&chunk) == table->reader.size;
     struct cursor row;
-    for (const char *row_begin = begin; take_line(&row, &piece, is_last); row_begin = piece.at) {
+    for (const char *row_begin = begin; next_line(&row, &chunk, is_last); row_begin = chunk.at) {
         int64_t number = 0;
         ++*line;
         if (*line == 1) {
-            if (!read_header(table, row, failure)) {
+            if (!csv_read_header(table, row, failure)) {
                 return false;
             }
-        } else if (length_of(&row) > 0) {
-            if (!read_episode_number(&number, table, row, *line, failure)) {
+        } else if (cell_length(&row) > 0) {
+            if (!csv_read_episode_number(&number, table, row, *line, failure)) {
                 return false;
             }
-            add_row(table, number, offset + (uint64_t)(row_begin - begin),
-                    (uint64_t)(piece.at - row_begin), *line);
+            csv_add_row(table, number, offset + (uint64_t)(row_begin - begin),
+                        (uint64_t)(chunk.at - row_begin), *line);
         }
     }
-    *used = (size_t)(piece.at - begin);
+    *used = (size_t)(chunk.at - begin);
     return *used > 0 || csv_table_refuse(table, *line + 1, NULL, "more than 1 MiB without an end",
                                          "lines", failure);
 }
 
-static bool index_all(struct csv_table *table, struct failure *failure)
+static bool csv_index(struct csv_table *table, struct failure *failure)
 {
-    char *piece = memory_take(LINE_MAX_BYTES, 1);
+    char *chunk = memory_take(LINE_MAX_BYTES, 1);
     uint64_t offset = 0;
     size_t line = 0;
     bool is_read = true;
@@ -306,17 +308,17 @@ static bool index_all(struct csv_table *table, struct failure *failure)
         uint64_t left = table->reader.size - offset;
         size_t size = left < LINE_MAX_BYTES ? (size_t)left : LINE_MAX_BYTES;
         size_t used = 0;
-        struct cursor text = {.at = piece, .end = piece + size};
-        is_read = file_reader_read(&table->reader, piece, size, offset, failure) &&
-                  index_piece(table, text, offset, &line, &used, failure);
+        struct cursor text = {.at = chunk, .end = chunk + size};
+        is_read = file_reader_read(&table->reader, chunk, size, offset, failure) &&
+                  csv_index_chunk(table, text, offset, &line, &used, failure);
         offset += used;
     }
-    memory_free(piece);
+    memory_free(chunk);
     return is_read && (table->count > 0 || csv_table_refuse(table, line + 1, NULL, "no rows",
                                                             "a row for each step", failure));
 }
 
-static int compare_episodes(const void *left, const void *right)
+static int compare_csv_episodes(const void *left, const void *right)
 {
     const struct csv_episode *a = left;
     const struct csv_episode *b = right;
@@ -327,11 +329,11 @@ static int compare_episodes(const void *left, const void *right)
 }
 
 /* The rows of an episode stand together. */
-static bool check_episodes(const struct csv_table *table, struct failure *failure)
+static bool csv_check_episodes(const struct csv_table *table, struct failure *failure)
 {
     struct csv_episode *sorted = memory_take(table->count, sizeof *sorted);
     memcpy(sorted, table->episodes, table->count * sizeof *sorted);
-    qsort(sorted, table->count, sizeof *sorted, compare_episodes);
+    qsort(sorted, table->count, sizeof *sorted, compare_csv_episodes);
     size_t i = 1;
     while (i < table->count && sorted[i].number != sorted[i - 1].number) {
         i++;
@@ -350,7 +352,7 @@ bool csv_table_open(struct csv_table *table, const char *path, struct failure *f
 {
     *table = (struct csv_table){.path = memory_copy_text(path)};
     table->is_open = file_reader_open(&table->reader, table->path, failure);
-    return table->is_open && index_all(table, failure) && check_episodes(table, failure);
+    return table->is_open && csv_index(table, failure) && csv_check_episodes(table, failure);
 }
 
 void csv_table_close(struct csv_table *table)
@@ -371,21 +373,21 @@ static bool may_be_empty(enum csv_kind kind)
     return kind == CSV_ACTION || kind == CSV_REWARD || kind == CSV_GROUP || kind == CSV_END;
 }
 
-static bool read_row(double *cells, const struct csv_table *table, struct cursor line,
-                     size_t at_line, struct failure *failure)
+static bool csv_read_row(double *cells, const struct csv_table *table, struct cursor line,
+                         size_t at_line, struct failure *failure)
 {
     struct cursor cell;
     size_t count = 0;
-    for (; take_cell(&cell, &line); count++) {
+    for (; next_cell(&cell, &line); count++) {
         if (count >= table->column_count) {
             continue;
         }
         const struct csv_column *column = &table->columns[count];
-        bool is_empty = length_of(&cell) == 0 && may_be_empty(column->kind);
+        bool is_empty = cell_length(&cell) == 0 && may_be_empty(column->kind);
         cells[count] = (double)NAN;
-        if (column->kind != CSV_OTHER && !is_empty && !parse(&cells[count], &cell)) {
+        if (column->kind != CSV_OTHER && !is_empty && !csv_parse_number(&cells[count], &cell)) {
             char shown[CELL_MAX];
-            show(shown, &cell);
+            quote_cell(shown, &cell);
             return csv_table_refuse(table, at_line, column->name, shown, "a number", failure);
         }
         if (is_empty) {
@@ -405,16 +407,18 @@ static bool read_row(double *cells, const struct csv_table *table, struct cursor
 bool csv_table_read(double *cells, const struct csv_table *table, size_t episode,
                     struct failure *failure)
 {
-    const struct csv_episode *place = &table->episodes[episode];
-    char *bytes = memory_take(place->bytes, 1);
-    bool is_read = file_reader_read(&table->reader, bytes, place->bytes, place->offset, failure);
-    struct cursor text = {.at = bytes, .end = bytes + place->bytes};
+    const struct csv_episode *location = &table->episodes[episode];
+    char *bytes = memory_take(location->bytes, 1);
+    bool is_read =
+        file_reader_read(&table->reader, bytes, location->bytes, location->offset, failure);
+    struct cursor text = {.at = bytes, .end = bytes + location->bytes};
     struct cursor line;
-    size_t at_line = place->line;
+    size_t at_line = location->line;
     size_t row = 0;
-    for (; is_read && row < place->rows && take_line(&line, &text, true); at_line++) {
-        if (length_of(&line) > 0) {
-            is_read = read_row(cells + row++ * table->column_count, table, line, at_line, failure);
+    for (; is_read && row < location->rows && next_line(&line, &text, true); at_line++) {
+        if (cell_length(&line) > 0) {
+            is_read =
+                csv_read_row(cells + row++ * table->column_count, table, line, at_line, failure);
         }
     }
     memory_free(bytes);

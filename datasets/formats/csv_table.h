@@ -48,7 +48,7 @@ struct csv_table {
     size_t column_count;
     size_t kinds[CSV_KINDS]; /* columns of each kind */
     struct csv_episode *episodes;
-    size_t count, room;
+    size_t count, capacity;
     size_t rows_max; /* of an episode */
 };
 

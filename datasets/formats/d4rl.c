@@ -22,8 +22,8 @@ enum d4rl_key {
     ACTIONS,
     REWARDS,
     TERMINALS,
-    NEEDED, /* those before are in every file; those behind may be */
-    TIMEOUTS = NEEDED,
+    REQUIRED, /* those before are in every file; those behind may be */
+    TIMEOUTS = REQUIRED,
     NEXT_OBSERVATIONS,
     POSITIONS,
     VELOCITIES,
@@ -38,7 +38,7 @@ static const char *const key_names[KEYS] = {
 };
 
 /* Rows [first, first + count). */
-struct span {
+struct episode_rows {
     size_t first, count;
     enum store_end end;
     bool is_partial;
@@ -49,25 +49,25 @@ struct d4rl {
     struct hdf5_array arrays[KEYS];
     bool has[KEYS];
     size_t rows;
-    struct span *spans;
-    size_t span_count, span_room;
+    struct episode_rows *episodes;
+    size_t episode_count, episode_capacity;
     float *observation, *action, *reward; /* of the episode read last, room for the longest */
     double *physics;
 };
 
 /* --- Which arrays ----------------------------------------------------------------------------- */
 
-static bool open_arrays(struct d4rl *data, int64_t file, struct failure *failure)
+static bool d4rl_open_arrays(struct d4rl *data, int64_t file, struct failure *failure)
 {
     for (size_t key = 0; key < KEYS; key++) {
-        data->has[key] = key < NEEDED || hdf5_file_has(file, key_names[key]);
+        data->has[key] = key < REQUIRED || hdf5_file_has(file, key_names[key]);
         if (!data->has[key]) {
             continue;
         }
         struct hdf5_array *array = &data->arrays[key];
         if (!hdf5_array_open(array, file, data->path, key_names[key], failure) ||
-            !hdf5_array_need_rows(array, data->arrays[OBSERVATIONS].rows, "as many as observations",
-                                  failure)) {
+            !hdf5_array_check_rows(array, data->arrays[OBSERVATIONS].rows,
+                                   "as many as observations", failure)) {
             return false;
         }
     }
@@ -78,14 +78,15 @@ static bool open_arrays(struct d4rl *data, int64_t file, struct failure *failure
     return true;
 }
 
-static bool need_columns(const struct hdf5_array *array, size_t columns, struct failure *failure)
+static bool d4rl_check_columns(const struct hdf5_array *array, size_t columns,
+                               struct failure *failure)
 {
     return array->columns == columns ||
            failure_set(failure, EXIT_CODE_DATA, "%s: %s: found %zu columns, expected %zu",
                        array->where, array->name, array->columns, columns);
 }
 
-static bool check_arrays(const struct d4rl *data, struct failure *failure)
+static bool d4rl_check_arrays(const struct d4rl *data, struct failure *failure)
 {
     const struct hdf5_array *arrays = data->arrays;
     if (hdf5_array_is_integer(&arrays[ACTIONS])) {
@@ -94,30 +95,31 @@ static bool check_arrays(const struct d4rl *data, struct failure *failure)
                            "actions in floating point",
                            data->path);
     }
-    return need_columns(&arrays[REWARDS], 1, failure) &&
-           need_columns(&arrays[TERMINALS], 1, failure) &&
-           (!data->has[TIMEOUTS] || need_columns(&arrays[TIMEOUTS], 1, failure)) &&
+    return d4rl_check_columns(&arrays[REWARDS], 1, failure) &&
+           d4rl_check_columns(&arrays[TERMINALS], 1, failure) &&
+           (!data->has[TIMEOUTS] || d4rl_check_columns(&arrays[TIMEOUTS], 1, failure)) &&
            (!data->has[NEXT_OBSERVATIONS] ||
-            need_columns(&arrays[NEXT_OBSERVATIONS], arrays[OBSERVATIONS].columns, failure));
+            d4rl_check_columns(&arrays[NEXT_OBSERVATIONS], arrays[OBSERVATIONS].columns, failure));
 }
 
 /* --- Where episodes end ----------------------------------------------------------------------- */
 
-static void add_span(struct d4rl *data, size_t first, size_t behind, enum store_end end,
-                     bool is_partial)
+static void d4rl_add_episode(struct d4rl *data, size_t first, size_t behind, enum store_end end,
+                             bool is_partial)
 {
-    if (data->span_count == data->span_room) {
-        size_t room = 2 * data->span_room + 64;
-        data->spans = memory_grow(data->spans, data->span_room, room, sizeof *data->spans);
-        data->span_room = room;
+    if (data->episode_count == data->episode_capacity) {
+        size_t room = 2 * data->episode_capacity + 64;
+        data->episodes =
+            memory_grow(data->episodes, data->episode_capacity, room, sizeof *data->episodes);
+        data->episode_capacity = room;
     }
-    data->spans[data->span_count++] = (struct span){
+    data->episodes[data->episode_count++] = (struct episode_rows){
         .first = first, .count = behind - first, .end = end, .is_partial = is_partial};
 }
 
 /* Rows of a flag as 0 or 1; all 0 where the file has no such flag. */
-static bool read_flags(const struct d4rl *data, enum d4rl_key key, size_t first, size_t count,
-                       double *flags, struct failure *failure)
+static bool d4rl_read_flags(const struct d4rl *data, enum d4rl_key key, size_t first, size_t count,
+                            double *flags, struct failure *failure)
 {
     memset(flags, 0, count * sizeof *flags);
     if (!data->has[key]) {
@@ -136,39 +138,39 @@ static bool read_flags(const struct d4rl *data, enum d4rl_key key, size_t first,
     return true;
 }
 
-static bool find_spans(struct d4rl *data, size_t steps_max, struct failure *failure)
+static bool d4rl_find_episodes(struct d4rl *data, size_t steps_max, struct failure *failure)
 {
-    enum { PIECE = 4096 };
-    double terminals[PIECE], timeouts[PIECE];
+    enum { CHUNK = 4096 };
+    double terminals[CHUNK], timeouts[CHUNK];
     size_t limit = data->has[TIMEOUTS] || steps_max == 0 ? SIZE_MAX : steps_max;
     size_t first = 0;
     for (size_t row = 0; row < data->rows; row++) {
-        size_t at = row % PIECE;
-        size_t count = data->rows - row < PIECE ? data->rows - row : PIECE;
-        if (at == 0 && (!read_flags(data, TERMINALS, row, count, terminals, failure) ||
-                        !read_flags(data, TIMEOUTS, row, count, timeouts, failure))) {
+        size_t at = row % CHUNK;
+        size_t count = data->rows - row < CHUNK ? data->rows - row : CHUNK;
+        if (at == 0 && (!d4rl_read_flags(data, TERMINALS, row, count, terminals, failure) ||
+                        !d4rl_read_flags(data, TIMEOUTS, row, count, timeouts, failure))) {
             return false;
         }
         bool is_terminal = terminals[at] > 0.0;
         if (is_terminal || timeouts[at] > 0.0 || row + 1 - first == limit) {
-            add_span(data, first, row + 1, is_terminal ? STORE_END_TERMINATED : STORE_END_TRUNCATED,
-                     false);
+            d4rl_add_episode(data, first, row + 1,
+                             is_terminal ? STORE_END_TERMINATED : STORE_END_TRUNCATED, false);
             first = row + 1;
         }
     }
     if (first < data->rows) {
-        add_span(data, first, data->rows, STORE_END_UNKNOWN, true);
+        d4rl_add_episode(data, first, data->rows, STORE_END_UNKNOWN, true);
     }
     return true;
 }
 
-static bool check_spans(const struct d4rl *data, size_t steps_max, struct failure *failure)
+static bool d4rl_check_episodes(const struct d4rl *data, size_t steps_max, struct failure *failure)
 {
-    if (data->span_count == 0) {
+    if (data->episode_count == 0) {
         return failure_set(failure, EXIT_CODE_DATA, "%s: found no steps in it, expected episodes",
                            data->path);
     }
-    if (data->spans[0].is_partial && !data->has[TIMEOUTS] && steps_max == 0) {
+    if (data->episodes[0].is_partial && !data->has[TIMEOUTS] && steps_max == 0) {
         return failure_set(failure, EXIT_CODE_DATA,
                            "%s: found no timeouts, and no end of an episode in terminals, expected "
                            "one of them; say after how many steps episodes end with "
@@ -180,7 +182,7 @@ static bool check_spans(const struct d4rl *data, size_t steps_max, struct failur
 
 /* --- The format ------------------------------------------------------------------------------- */
 
-static void fill_spec(const struct d4rl *data, struct store_spec *spec)
+static void d4rl_fill_spec(const struct d4rl *data, struct store_spec *spec)
 {
     *spec = (struct store_spec){
         .domain = "unknown",
@@ -200,8 +202,8 @@ static void fill_spec(const struct d4rl *data, struct store_spec *spec)
 static void d4rl_reserve(struct d4rl *data, const struct store_spec *spec)
 {
     size_t longest = 0;
-    for (size_t i = 0; i < data->span_count; i++) {
-        longest = data->spans[i].count > longest ? data->spans[i].count : longest;
+    for (size_t i = 0; i < data->episode_count; i++) {
+        longest = data->episodes[i].count > longest ? data->episodes[i].count : longest;
     }
     data->observation = memory_take((longest + 1) * spec->observation_dim, sizeof(float));
     data->action = memory_take(longest * spec->action_dim, sizeof(float));
@@ -215,7 +217,7 @@ static void d4rl_close(void *source)
     for (size_t key = 0; key < KEYS; key++) {
         hdf5_array_close(&data->arrays[key]);
     }
-    memory_free(data->spans);
+    memory_free(data->episodes);
     memory_free(data->observation);
     memory_free(data->action);
     memory_free(data->reward);
@@ -232,20 +234,20 @@ static void *d4rl_open(const char *path, const struct format_options *options,
     }
     struct d4rl *data = memory_take(1, sizeof *data);
     data->path = path;
-    if (!open_arrays(data, file, failure) || !check_arrays(data, failure) ||
-        !find_spans(data, options->episode_steps_max, failure) ||
-        !check_spans(data, options->episode_steps_max, failure)) {
+    if (!d4rl_open_arrays(data, file, failure) || !d4rl_check_arrays(data, failure) ||
+        !d4rl_find_episodes(data, options->episode_steps_max, failure) ||
+        !d4rl_check_episodes(data, options->episode_steps_max, failure)) {
         d4rl_close(data);
         return NULL;
     }
-    fill_spec(data, spec);
+    d4rl_fill_spec(data, spec);
     d4rl_reserve(data, spec);
     return data;
 }
 
 static size_t d4rl_episode_count(const void *source)
 {
-    return ((const struct d4rl *)source)->span_count;
+    return ((const struct d4rl *)source)->episode_count;
 }
 
 /* A row for each step. */
@@ -255,33 +257,33 @@ static size_t d4rl_step_count(const void *source)
 }
 
 /* The row behind the last step, from next_observations or, where there are none, the last again. */
-static bool d4rl_read_observations(const struct d4rl *data, const struct span *span,
+static bool d4rl_read_observations(const struct d4rl *data, const struct episode_rows *rows,
                                    struct failure *failure)
 {
     const struct hdf5_array *array = &data->arrays[OBSERVATIONS];
     size_t dim = array->columns;
-    float *last = data->observation + span->count * dim;
-    if (!hdf5_array_read_single(array, span->first, span->count, data->observation, dim, failure)) {
+    float *last = data->observation + rows->count * dim;
+    if (!hdf5_array_read_single(array, rows->first, rows->count, data->observation, dim, failure)) {
         return false;
     }
     if (data->has[NEXT_OBSERVATIONS]) {
         return hdf5_array_read_single(&data->arrays[NEXT_OBSERVATIONS],
-                                      span->first + span->count - 1, 1, last, dim, failure);
+                                      rows->first + rows->count - 1, 1, last, dim, failure);
     }
     memcpy(last, last - dim, dim * sizeof *last);
     return true;
 }
 
 /* Positions and velocities side by side; the last row again behind the last step. */
-static bool d4rl_read_physics(const struct d4rl *data, const struct span *span,
+static bool d4rl_read_physics(const struct d4rl *data, const struct episode_rows *rows,
                               struct failure *failure)
 {
     const struct hdf5_array *positions = &data->arrays[POSITIONS];
     const struct hdf5_array *velocities = &data->arrays[VELOCITIES];
     size_t dim = positions->columns + velocities->columns;
-    double *last = data->physics + span->count * dim;
-    if (!hdf5_array_read_double(positions, span->first, span->count, data->physics, dim, failure) ||
-        !hdf5_array_read_double(velocities, span->first, span->count,
+    double *last = data->physics + rows->count * dim;
+    if (!hdf5_array_read_double(positions, rows->first, rows->count, data->physics, dim, failure) ||
+        !hdf5_array_read_double(velocities, rows->first, rows->count,
                                 data->physics + positions->columns, dim, failure)) {
         return false;
     }
@@ -293,25 +295,25 @@ static bool d4rl_read(void *source, size_t index, struct format_episode *episode
                       struct failure *failure)
 {
     struct d4rl *data = source;
-    const struct span *span = &data->spans[index];
+    const struct episode_rows *rows = &data->episodes[index];
     const struct hdf5_array *arrays = data->arrays;
-    if (!d4rl_read_observations(data, span, failure) ||
-        !hdf5_array_read_single(&arrays[ACTIONS], span->first, span->count, data->action,
+    if (!d4rl_read_observations(data, rows, failure) ||
+        !hdf5_array_read_single(&arrays[ACTIONS], rows->first, rows->count, data->action,
                                 arrays[ACTIONS].columns, failure) ||
-        !hdf5_array_read_single(&arrays[REWARDS], span->first, span->count, data->reward, 1,
+        !hdf5_array_read_single(&arrays[REWARDS], rows->first, rows->count, data->reward, 1,
                                 failure) ||
-        (data->has[POSITIONS] && !d4rl_read_physics(data, span, failure))) {
+        (data->has[POSITIONS] && !d4rl_read_physics(data, rows, failure))) {
         return false;
     }
-    *episode = (struct format_episode){.is_partial = span->is_partial};
-    episode->data = (struct store_episode){.length = span->count,
+    *episode = (struct format_episode){.is_partial = rows->is_partial};
+    episode->data = (struct store_episode){.length = rows->count,
                                            .observation = data->observation,
                                            .action = data->action,
                                            .reward = {data->reward},
                                            .physics = data->has[POSITIONS] ? data->physics : NULL,
-                                           .end = span->end};
-    snprintf(episode->name, sizeof episode->name, "rows %zu to %zu", span->first,
-             span->first + span->count - 1);
+                                           .end = rows->end};
+    snprintf(episode->name, sizeof episode->name, "rows %zu to %zu", rows->first,
+             rows->first + rows->count - 1);
     return true;
 }
 

@@ -8,7 +8,7 @@
 #include "datasets/formats/npy.h"
 
 /* What every episode of a data set has the same of. */
-struct sizes {
+struct array_sizes {
     size_t observation, action, physics, rewards;
 };
 
@@ -17,32 +17,32 @@ struct sizes {
  * arXiv 2201.13425; URLB, arXiv 2110.15191: ExtendedTimeStep, replay_buffer.py) */
 struct exorl {
     struct exorl_files files;
-    struct sizes sizes;
+    struct array_sizes sizes;
     size_t rows;          /* that the buffers have room for */
     float *observation;   /* (rows, observation) */
     float *action;        /* (rows, action) */
-    float *mixed_reward;  /* (rows, rewards), as in the file */
+    float *reward_rows;   /* (rows, rewards), as in the file */
     float *reward;        /* (rewards, rows) */
     float *discount;      /* (rows) */
     double *physics;      /* (rows, physics) */
     unsigned char *bytes; /* of one member */
-    size_t bytes_room;
+    size_t bytes_capacity;
 };
 
 /* One npz file while it is read. */
-struct reading {
+struct episode_reader {
     struct exorl *exorl;
     struct npz *npz;
-    const char *place; /* of the file, for messages */
+    const char *where; /* of the file, for messages */
     size_t rows;       /* of all its arrays */
 };
 
-enum { PLACE_MAX = 512 };
+enum { WHERE_MAX = 512 };
 
 /* One array of an episode. */
-struct array {
+struct npz_member {
     struct npy npy;
-    char place[PLACE_MAX + 64]; /* "FILE: KEY", for messages */
+    char where[WHERE_MAX + 64]; /* "FILE: KEY", for messages */
 };
 
 /* The domains that the released data are of, by the sizes of their arrays. */
@@ -58,89 +58,90 @@ static const struct domain {
 
 /* --- One array -------------------------------------------------------------------------------- */
 
-static bool refuse(const struct reading *reading, const char *key, const char *found,
-                   const char *expected, struct failure *failure)
+static bool exorl_refuse(const struct episode_reader *reader, const char *key, const char *found,
+                         const char *expected, struct failure *failure)
 {
     return failure_set(failure, EXIT_CODE_DATA,
                        "%s: %s: found %s, expected %s; get the file again or skip it with "
                        "--convert.skip_bad",
-                       reading->place, key, found, expected);
+                       reader->where, key, found, expected);
 }
 
 /* Read the header of `key`; its numbers stay in exorl->bytes until the next. The array has none
  * where there is no such key and it need not be there. */
-static bool load(struct array *array, struct reading *reading, const char *key, bool is_needed,
-                 struct failure *failure)
+static bool exorl_load_array(struct npz_member *array, struct episode_reader *reader,
+                             const char *key, bool is_needed, struct failure *failure)
 {
     char member_name[64];
     snprintf(member_name, sizeof member_name, "%s.npy", key);
-    snprintf(array->place, sizeof array->place, "%s: %s", reading->place, key);
-    struct exorl *exorl = reading->exorl;
+    snprintf(array->where, sizeof array->where, "%s: %s", reader->where, key);
+    struct exorl *exorl = reader->exorl;
     size_t member, size;
     array->npy = (struct npy){0};
-    if (!npz_find(&member, reading->npz, member_name)) {
-        return !is_needed || refuse(reading, key, "no such array", "one", failure);
+    if (!npz_find(&member, reader->npz, member_name)) {
+        return !is_needed || exorl_refuse(reader, key, "no such array", "one", failure);
     }
-    if (!npz_size(&size, reading->npz, member, failure)) {
+    if (!npz_size(&size, reader->npz, member, failure)) {
         return false;
     }
-    exorl->bytes = memory_reserve(exorl->bytes, &exorl->bytes_room, size);
-    return npz_read(exorl->bytes, size, reading->npz, member, failure) &&
-           npy_read(&array->npy, exorl->bytes, size, array->place, failure);
+    exorl->bytes = memory_reserve(exorl->bytes, &exorl->bytes_capacity, size);
+    return npz_read(exorl->bytes, size, reader->npz, member, failure) &&
+           npy_read(&array->npy, exorl->bytes, size, array->where, failure);
 }
 
-static void found_shape(char found[NPY_SHAPE_TEXT + 16], const struct npy *npy)
+static void describe_shape(char found[NPY_SHAPE_TEXT + 16], const struct npy *npy)
 {
     memcpy(found, "shape ", sizeof "shape ");
     npy_shape_text(found + strlen(found), npy);
 }
 
 /* Is it (L, columns), or (L,) where columns is 1? */
-static bool check_shape(const struct npy *npy, size_t columns, const struct reading *reading,
-                        const char *key, struct failure *failure)
+static bool exorl_check_shape(const struct npy *npy, size_t columns,
+                              const struct episode_reader *reader, const char *key,
+                              struct failure *failure)
 {
     bool is_matrix = npy->rank == 2 && npy->shape[1] == columns;
     bool is_column = npy->rank == 1 && columns == 1;
-    if ((is_matrix || is_column) && npy->shape[0] == reading->rows) {
+    if ((is_matrix || is_column) && npy->shape[0] == reader->rows) {
         return true;
     }
     char found[NPY_SHAPE_TEXT + 16];
     char expected[80];
-    found_shape(found, npy);
+    describe_shape(found, npy);
     snprintf(expected, sizeof expected, "(%zu, %zu) as in the other arrays and episodes",
-             reading->rows, columns);
-    return refuse(reading, key, found, expected, failure);
+             reader->rows, columns);
+    return exorl_refuse(reader, key, found, expected, failure);
 }
 
-static bool load_single(float *out, struct reading *reading, const char *key, size_t columns,
-                        struct failure *failure)
+static bool exorl_load_single(float *out, struct episode_reader *reader, const char *key,
+                              size_t columns, struct failure *failure)
 {
-    struct array array = {.place = ""};
-    return load(&array, reading, key, true, failure) &&
-           check_shape(&array.npy, columns, reading, key, failure) &&
-           npy_to_single(out, &array.npy, array.place, failure);
+    struct npz_member array = {.where = ""};
+    return exorl_load_array(&array, reader, key, true, failure) &&
+           exorl_check_shape(&array.npy, columns, reader, key, failure) &&
+           npy_to_single(out, &array.npy, array.where, failure);
 }
 
-static bool load_physics(struct reading *reading, struct failure *failure)
+static bool exorl_load_physics(struct episode_reader *reader, struct failure *failure)
 {
-    size_t columns = reading->exorl->sizes.physics;
-    struct array array = {.place = ""};
+    size_t columns = reader->exorl->sizes.physics;
+    struct npz_member array = {.where = ""};
     return columns == 0 ||
-           (load(&array, reading, "physics", true, failure) &&
-            check_shape(&array.npy, columns, reading, "physics", failure) &&
-            npy_to_double(reading->exorl->physics, &array.npy, array.place, failure));
+           (exorl_load_array(&array, reader, "physics", true, failure) &&
+            exorl_check_shape(&array.npy, columns, reader, "physics", failure) &&
+            npy_to_double(reader->exorl->physics, &array.npy, array.where, failure));
 }
 
 /* --- Sizes ------------------------------------------------------------------------------------ */
 
 /* The columns of an array that the first episode has; 0 where it is not there and need not be. */
-static bool measure_columns(size_t *columns, struct reading *reading, const char *key,
-                            bool is_needed, struct failure *failure)
+static bool exorl_find_columns(size_t *columns, struct episode_reader *reader, const char *key,
+                               bool is_needed, struct failure *failure)
 {
-    struct array array = {.place = ""};
+    struct npz_member array = {.where = ""};
     const struct npy *npy = &array.npy;
     *columns = 0;
-    if (!load(&array, reading, key, is_needed, failure)) {
+    if (!exorl_load_array(&array, reader, key, is_needed, failure)) {
         return false;
     }
     if (npy->rank == 0 && npy->numbers == NULL) {
@@ -148,44 +149,45 @@ static bool measure_columns(size_t *columns, struct reading *reading, const char
     }
     if (npy->rank > 2 || npy->rank == 0 || npy->count == 0) {
         char found[NPY_SHAPE_TEXT + 16];
-        found_shape(found, npy);
-        return refuse(reading, key, found, "rows of numbers (images are not read)", failure);
+        describe_shape(found, npy);
+        return exorl_refuse(reader, key, found, "rows of numbers (images are not read)", failure);
     }
     *columns = npy->rank == 2 ? npy->shape[1] : 1;
     return true;
 }
 
-static bool measure(struct sizes *sizes, struct reading *reading, struct failure *failure)
+static bool exorl_find_array_sizes(struct array_sizes *sizes, struct episode_reader *reader,
+                                   struct failure *failure)
 {
-    return measure_columns(&sizes->observation, reading, "observation", true, failure) &&
-           measure_columns(&sizes->action, reading, "action", true, failure) &&
-           measure_columns(&sizes->rewards, reading, "reward", true, failure) &&
-           measure_columns(&sizes->physics, reading, "physics", false, failure) &&
+    return exorl_find_columns(&sizes->observation, reader, "observation", true, failure) &&
+           exorl_find_columns(&sizes->action, reader, "action", true, failure) &&
+           exorl_find_columns(&sizes->rewards, reader, "reward", true, failure) &&
+           exorl_find_columns(&sizes->physics, reader, "physics", false, failure) &&
            (sizes->rewards <= STORE_TASKS_MAX ||
-            refuse(reading, "reward", "too many columns", "at most 16", failure));
+            exorl_refuse(reader, "reward", "too many columns", "at most 16", failure));
 }
 
-static void free_arrays(const struct exorl *exorl)
+static void exorl_free_arrays(const struct exorl *exorl)
 {
     memory_free(exorl->observation);
     memory_free(exorl->action);
-    memory_free(exorl->mixed_reward);
+    memory_free(exorl->reward_rows);
     memory_free(exorl->reward);
     memory_free(exorl->discount);
     memory_free(exorl->physics);
 }
 
 /* Make room for episodes of `rows` rows. */
-static void make_room(struct exorl *exorl, size_t rows)
+static void exorl_reserve(struct exorl *exorl, size_t rows)
 {
     if (rows <= exorl->rows) {
         return;
     }
-    const struct sizes *sizes = &exorl->sizes;
-    free_arrays(exorl);
+    const struct array_sizes *sizes = &exorl->sizes;
+    exorl_free_arrays(exorl);
     exorl->observation = memory_take(rows * sizes->observation, sizeof(float));
     exorl->action = memory_take(rows * sizes->action, sizeof(float));
-    exorl->mixed_reward = memory_take(rows * sizes->rewards, sizeof(float));
+    exorl->reward_rows = memory_take(rows * sizes->rewards, sizeof(float));
     exorl->reward = memory_take(rows * sizes->rewards, sizeof(float));
     exorl->discount = memory_take(rows, sizeof(float));
     exorl->physics = memory_take(rows * sizes->physics, sizeof(double));
@@ -195,75 +197,77 @@ static void make_room(struct exorl *exorl, size_t rows)
 /* --- One episode ------------------------------------------------------------------------------ */
 
 /* The length of the file's arrays, which its name must tell as well. */
-static bool find_rows(struct reading *reading, const struct exorl_file *file,
-                      struct failure *failure)
+static bool exorl_read_observations(struct episode_reader *reader, const struct exorl_file *file,
+                                    struct failure *failure)
 {
-    struct array array = {.place = ""};
-    if (!load(&array, reading, "observation", true, failure)) {
+    struct npz_member array = {.where = ""};
+    if (!exorl_load_array(&array, reader, "observation", true, failure)) {
         return false;
     }
-    reading->rows = array.npy.rank > 0 ? array.npy.shape[0] : 0;
-    if (reading->rows < 2 || reading->rows != file->length + 1) {
+    reader->rows = array.npy.rank > 0 ? array.npy.shape[0] : 0;
+    if (reader->rows < 2 || reader->rows != file->length + 1) {
         char found[64];
         char expected[96];
-        snprintf(found, sizeof found, "%zu rows", reading->rows);
+        snprintf(found, sizeof found, "%zu rows", reader->rows);
         snprintf(expected, sizeof expected, "the reset and %llu steps, as the file's name says",
                  (unsigned long long)file->length);
-        return refuse(reading, "observation", found, expected, failure);
+        return exorl_refuse(reader, "observation", found, expected, failure);
     }
-    struct exorl *exorl = reading->exorl;
-    make_room(exorl, reading->rows);
-    return check_shape(&array.npy, exorl->sizes.observation, reading, "observation", failure) &&
-           npy_to_single(exorl->observation, &array.npy, array.place, failure);
+    struct exorl *exorl = reader->exorl;
+    exorl_reserve(exorl, reader->rows);
+    return exorl_check_shape(&array.npy, exorl->sizes.observation, reader, "observation",
+                             failure) &&
+           npy_to_single(exorl->observation, &array.npy, array.where, failure);
 }
 
 /* The reset's action is 0; where it is not, the rows are counted in another way. */
-static bool check_first_row(const struct reading *reading, struct failure *failure)
+static bool check_reset_action(const struct episode_reader *reader, struct failure *failure)
 {
-    for (size_t i = 0; i < reading->exorl->sizes.action; i++) {
-        if (reading->exorl->action[i] != 0.0F) {
-            return refuse(reading, "action", "numbers in row 0",
-                          "zeros there, where the reset is recorded", failure);
+    for (size_t i = 0; i < reader->exorl->sizes.action; i++) {
+        if (reader->exorl->action[i] != 0.0F) {
+            return exorl_refuse(reader, "action", "numbers in row 0",
+                                "zeros there, where the reset is recorded", failure);
         }
     }
     return true;
 }
 
 /* How the episode ended, by its last discount: 0 only where the task was over. */
-static bool find_end(enum store_end *end, struct reading *reading, struct failure *failure)
+static bool exorl_find_end(enum store_end *end, struct episode_reader *reader,
+                           struct failure *failure)
 {
-    struct array array = {.place = ""};
-    if (!load(&array, reading, "discount", false, failure)) {
+    struct npz_member array = {.where = ""};
+    if (!exorl_load_array(&array, reader, "discount", false, failure)) {
         return false;
     }
     *end = STORE_END_UNKNOWN;
     if (array.npy.numbers == NULL) {
         return true;
     }
-    float *discount = reading->exorl->discount;
-    if (!check_shape(&array.npy, 1, reading, "discount", failure) ||
-        !npy_to_single(discount, &array.npy, array.place, failure)) {
+    float *discount = reader->exorl->discount;
+    if (!exorl_check_shape(&array.npy, 1, reader, "discount", failure) ||
+        !npy_to_single(discount, &array.npy, array.where, failure)) {
         return false;
     }
-    *end = discount[reading->rows - 1] == 0.0F ? STORE_END_TERMINATED : STORE_END_TRUNCATED;
+    *end = discount[reader->rows - 1] == 0.0F ? STORE_END_TERMINATED : STORE_END_TRUNCATED;
     return true;
 }
 
 /* From one row of rewards per step to one row per task. */
-static void part_rewards(struct exorl *exorl, size_t rows)
+static void transpose_rewards(struct exorl *exorl, size_t rows)
 {
     size_t rewards = exorl->sizes.rewards;
     for (size_t k = 0; k < rewards; k++) {
         float *reward = exorl->reward + k * exorl->rows;
         for (size_t row = 0; row < rows; row++) {
-            reward[row] = exorl->mixed_reward[row * rewards + k];
+            reward[row] = exorl->reward_rows[row * rewards + k];
         }
     }
 }
 
 /* What was loaded, without the reset's row of what acts and of what comes of it. */
-static void present(struct format_episode *episode, const struct exorl *exorl, size_t rows,
-                    enum store_end end)
+static void exorl_fill_episode(struct format_episode *episode, const struct exorl *exorl,
+                               size_t rows, enum store_end end)
 {
     episode->data = (struct store_episode){
         .length = rows - 1,
@@ -278,47 +282,48 @@ static void present(struct format_episode *episode, const struct exorl *exorl, s
     episode->is_partial = false;
 }
 
-static bool read_arrays(struct reading *reading, const struct exorl_file *file,
-                        struct format_episode *episode, struct failure *failure)
+static bool exorl_read_arrays(struct episode_reader *reader, const struct exorl_file *file,
+                              struct format_episode *episode, struct failure *failure)
 {
-    struct exorl *exorl = reading->exorl;
-    const struct sizes *sizes = &exorl->sizes;
+    struct exorl *exorl = reader->exorl;
+    const struct array_sizes *sizes = &exorl->sizes;
     enum store_end end;
-    if (!find_rows(reading, file, failure) ||
-        !load_single(exorl->action, reading, "action", sizes->action, failure) ||
-        !check_first_row(reading, failure) ||
-        !load_single(exorl->mixed_reward, reading, "reward", sizes->rewards, failure) ||
-        !find_end(&end, reading, failure) || !load_physics(reading, failure)) {
+    if (!exorl_read_observations(reader, file, failure) ||
+        !exorl_load_single(exorl->action, reader, "action", sizes->action, failure) ||
+        !check_reset_action(reader, failure) ||
+        !exorl_load_single(exorl->reward_rows, reader, "reward", sizes->rewards, failure) ||
+        !exorl_find_end(&end, reader, failure) || !exorl_load_physics(reader, failure)) {
         return false;
     }
-    part_rewards(exorl, reading->rows);
-    present(episode, exorl, reading->rows, end);
+    transpose_rewards(exorl, reader->rows);
+    exorl_fill_episode(episode, exorl, reader->rows, end);
     return true;
 }
 
 /* Open the npz of an episode; the caller closes reading->npz. */
-static bool begin_reading(struct reading *reading, size_t index, struct failure *failure)
+static bool episode_reader_open(struct episode_reader *reader, size_t index,
+                                struct failure *failure)
 {
     size_t size;
-    const void *bytes = exorl_files_read(&reading->exorl->files, index, &size, failure);
-    reading->npz = bytes ? npz_open_bytes(bytes, size, reading->place, failure) : NULL;
-    return reading->npz;
+    const void *bytes = exorl_files_read(&reader->exorl->files, index, &size, failure);
+    reader->npz = bytes ? npz_open_bytes(bytes, size, reader->where, failure) : NULL;
+    return reader->npz;
 }
 
 static bool exorl_read(void *source, size_t index, struct format_episode *episode,
                        struct failure *failure)
 {
-    char place[PLACE_MAX];
+    char where[WHERE_MAX];
     struct exorl *exorl = source;
-    exorl_files_place(place, sizeof place, &exorl->files, index);
-    struct reading reading = {.exorl = exorl, .place = place};
+    exorl_files_name(where, sizeof where, &exorl->files, index);
+    struct episode_reader reader = {.exorl = exorl, .where = where};
     snprintf(episode->name, sizeof episode->name, "%.*s", FORMAT_NAME_MAX - 1,
              exorl->files.files[index].name);
-    if (!begin_reading(&reading, index, failure)) {
+    if (!episode_reader_open(&reader, index, failure)) {
         return false;
     }
-    bool is_read = read_arrays(&reading, &exorl->files.files[index], episode, failure);
-    npz_close(reading.npz);
+    bool is_read = exorl_read_arrays(&reader, &exorl->files.files[index], episode, failure);
+    npz_close(reader.npz);
     return is_read;
 }
 
@@ -328,23 +333,23 @@ static void exorl_close(void *source)
 {
     struct exorl *exorl = source;
     exorl_files_close(&exorl->files);
-    free_arrays(exorl);
+    exorl_free_arrays(exorl);
     memory_free(exorl->bytes);
     memory_free(exorl);
 }
 
 /* By the first of the first few episodes that can be read. */
-static bool find_sizes(struct exorl *exorl, struct failure *failure)
+static bool exorl_find_sizes(struct exorl *exorl, struct failure *failure)
 {
     enum { TRIES = 16 };
     bool is_measured = false;
     for (size_t i = 0; i < exorl->files.count && i < TRIES && !is_measured; i++) {
-        char place[PLACE_MAX];
-        exorl_files_place(place, sizeof place, &exorl->files, i);
-        struct reading reading = {.exorl = exorl, .place = place};
-        if (begin_reading(&reading, i, failure)) {
-            is_measured = measure(&exorl->sizes, &reading, failure);
-            npz_close(reading.npz);
+        char where[WHERE_MAX];
+        exorl_files_name(where, sizeof where, &exorl->files, i);
+        struct episode_reader reader = {.exorl = exorl, .where = where};
+        if (episode_reader_open(&reader, i, failure)) {
+            is_measured = exorl_find_array_sizes(&exorl->sizes, &reader, failure);
+            npz_close(reader.npz);
         }
     }
     if (is_measured) {
@@ -353,7 +358,7 @@ static bool find_sizes(struct exorl *exorl, struct failure *failure)
     return is_measured;
 }
 
-static void describe(struct store_spec *spec, const struct sizes *sizes)
+static void exorl_describe(struct store_spec *spec, const struct array_sizes *sizes)
 {
     *spec = (struct store_spec){
         .domain = "unknown",
@@ -380,11 +385,11 @@ static void *exorl_open(const char *path, const struct format_options *options,
 {
     (void)options;
     struct exorl *exorl = memory_take(1, sizeof *exorl);
-    if (!exorl_files_open(&exorl->files, path, failure) || !find_sizes(exorl, failure)) {
+    if (!exorl_files_open(&exorl->files, path, failure) || !exorl_find_sizes(exorl, failure)) {
         exorl_close(exorl);
         return NULL;
     }
-    describe(spec, &exorl->sizes);
+    exorl_describe(spec, &exorl->sizes);
     return exorl;
 }
 

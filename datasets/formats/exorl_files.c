@@ -23,7 +23,7 @@ static const char *base_name(const char *name)
 }
 
 /* The number that stands behind the last "_" before `end`; moves `end` to that "_". */
-static bool take_number(uint64_t *number, const char *begin, const char **end)
+static bool parse_last_number(uint64_t *number, const char *begin, const char **end)
 {
     enum { DIGITS_MAX = 12 };
     const char *at = *end;
@@ -39,7 +39,7 @@ static bool take_number(uint64_t *number, const char *begin, const char **end)
 }
 
 /* Read NAME_NUMBER_STEPS.npz, with folders in front or not. */
-static bool parse(struct exorl_file *file, const char *name)
+static bool parse_file_name(struct exorl_file *file, const char *name)
 {
     const char *begin = base_name(name);
     size_t length = strlen(begin);
@@ -47,16 +47,17 @@ static bool parse(struct exorl_file *file, const char *name)
         return false;
     }
     const char *end = begin + length - strlen(ending);
-    return take_number(&file->length, begin, &end) && take_number(&file->number, begin, &end);
+    return parse_last_number(&file->length, begin, &end) &&
+           parse_last_number(&file->number, begin, &end);
 }
 
 /* How much of the name stands before the number. */
-static size_t prefix_length(const struct exorl_file *file)
+static size_t file_prefix_length(const struct exorl_file *file)
 {
     const char *begin = base_name(file->name);
     const char *end = begin + strlen(begin) - strlen(ending);
     uint64_t ignored;
-    invariant(take_number(&ignored, begin, &end) && take_number(&ignored, begin, &end));
+    invariant(parse_last_number(&ignored, begin, &end) && parse_last_number(&ignored, begin, &end));
     return (size_t)(end - file->name);
 }
 
@@ -64,8 +65,8 @@ static int compare_files(const void *left, const void *right)
 {
     const struct exorl_file *a = left;
     const struct exorl_file *b = right;
-    size_t length_a = prefix_length(a);
-    size_t length_b = prefix_length(b);
+    size_t length_a = file_prefix_length(a);
+    size_t length_b = file_prefix_length(b);
     int order = strncmp(a->name, b->name, length_a < length_b ? length_a : length_b);
     if (order != 0) {
         return order;
@@ -79,23 +80,25 @@ static int compare_files(const void *left, const void *right)
 /* --- Listing ---------------------------------------------------------------------------------- */
 
 /* Keep a name that is an episode's. */
-static void add(struct exorl_files *files, size_t *room, const char *name, size_t member)
+static void exorl_files_add(struct exorl_files *files, size_t *capacity, const char *name,
+                            size_t member)
 {
     struct exorl_file file = {.member = member};
-    if (!parse(&file, name) || files->count == FILES_MAX) {
+    if (!parse_file_name(&file, name) || files->count == FILES_MAX) {
         return;
     }
-    if (files->count == *room) {
+    if (files->count == *capacity) {
         enum { FIRST_ROOM = 1024 };
-        size_t grown = *room > 0 ? 2 * *room : FIRST_ROOM;
-        files->files = memory_grow(files->files, *room, grown, sizeof *files->files);
-        *room = grown;
+        size_t grown = *capacity > 0 ? 2 * *capacity : FIRST_ROOM;
+        files->files = memory_grow(files->files, *capacity, grown, sizeof *files->files);
+        *capacity = grown;
     }
     file.name = memory_copy_text(name);
     files->files[files->count++] = file;
 }
 
-static bool list_folder(struct exorl_files *files, const char *folder, struct failure *failure)
+static bool exorl_list_folder(struct exorl_files *files, const char *folder,
+                              struct failure *failure)
 {
     DIR *stream = opendir(folder);
     if (!stream) {
@@ -104,11 +107,11 @@ static bool list_folder(struct exorl_files *files, const char *folder, struct fa
     }
     memory_free(files->root);
     files->root = memory_copy_text(folder);
-    size_t room = 0;
+    size_t capacity = 0;
     const struct dirent *entry;
     errno = 0;
     while ((entry = readdir(stream)) != NULL) {
-        add(files, &room, entry->d_name, 0);
+        exorl_files_add(files, &capacity, entry->d_name, 0);
         errno = 0;
     }
     int error = errno;
@@ -118,33 +121,34 @@ static bool list_folder(struct exorl_files *files, const char *folder, struct fa
 }
 
 /* Of a folder that holds none itself, its buffer. */
-static bool list_folders(struct exorl_files *files, const char *path, struct failure *failure)
+static bool exorl_list_folders(struct exorl_files *files, const char *path, struct failure *failure)
 {
-    if (!list_folder(files, path, failure)) {
+    if (!exorl_list_folder(files, path, failure)) {
         return false;
     }
     char buffer[FILE_PATH_MAX];
     struct stat status;
     return files->count > 0 || !file_join(buffer, path, "buffer", failure) ||
-           stat(buffer, &status) != 0 || list_folder(files, buffer, failure);
+           stat(buffer, &status) != 0 || exorl_list_folder(files, buffer, failure);
 }
 
-static bool list_zip(struct exorl_files *files, const char *path, struct failure *failure)
+static bool exorl_list_zip(struct exorl_files *files, const char *path, struct failure *failure)
 {
     files->zip = npz_open(path, failure);
     if (!files->zip) {
         return false;
     }
     files->root = memory_copy_text(path);
-    size_t room = 0;
+    size_t capacity = 0;
     for (size_t i = 0; i < npz_count(files->zip); i++) {
-        add(files, &room, npz_name(files->zip, i), i);
+        exorl_files_add(files, &capacity, npz_name(files->zip, i), i);
     }
     return true;
 }
 
 /* Sorted files: one folder, no number twice. */
-static bool check_list(const struct exorl_files *files, const char *path, struct failure *failure)
+static bool exorl_check_list(const struct exorl_files *files, const char *path,
+                             struct failure *failure)
 {
     if (files->count == 0) {
         return failure_set(failure, EXIT_CODE_DATA,
@@ -179,11 +183,11 @@ bool exorl_files_open(struct exorl_files *files, const char *path, struct failur
     struct stat status;
     bool is_folder = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
     bool is_listed =
-        is_folder ? list_folders(files, path, failure) : list_zip(files, path, failure);
+        is_folder ? exorl_list_folders(files, path, failure) : exorl_list_zip(files, path, failure);
     if (is_listed && files->count > 0) {
         qsort(files->files, files->count, sizeof *files->files, compare_files);
     }
-    return is_listed && check_list(files, path, failure);
+    return is_listed && exorl_check_list(files, path, failure);
 }
 
 void exorl_files_close(struct exorl_files *files)
@@ -209,7 +213,7 @@ bool exorl_files_recognise(const char *path)
     }
     if (S_ISDIR(status.st_mode)) {
         struct exorl_files files = {0};
-        bool is_one = list_folders(&files, path, &failure) && files.count > 0;
+        bool is_one = exorl_list_folders(&files, path, &failure) && files.count > 0;
         exorl_files_close(&files);
         return is_one;
     }
@@ -227,18 +231,18 @@ bool exorl_files_recognise(const char *path)
 
 /* --- Reading ---------------------------------------------------------------------------------- */
 
-static bool read_member(struct exorl_files *files, size_t member, size_t *size,
-                        struct failure *failure)
+static bool exorl_files_read_member(struct exorl_files *files, size_t member, size_t *size,
+                                    struct failure *failure)
 {
     if (!npz_size(size, files->zip, member, failure)) {
         return false;
     }
-    files->bytes = memory_reserve(files->bytes, &files->room, *size);
+    files->bytes = memory_reserve(files->bytes, &files->capacity, *size);
     return npz_read(files->bytes, *size, files->zip, member, failure);
 }
 
-static bool read_file(struct exorl_files *files, const char *name, size_t *size,
-                      struct failure *failure)
+static bool exorl_files_read_file(struct exorl_files *files, const char *name, size_t *size,
+                                  struct failure *failure)
 {
     char path[FILE_PATH_MAX];
     struct file_reader reader;
@@ -252,7 +256,7 @@ static bool read_file(struct exorl_files *files, const char *name, size_t *size,
                                "file again",
                                path, (unsigned long long)reader.size, FILE_BYTES_MAX);
     if (is_read) {
-        files->bytes = memory_reserve(files->bytes, &files->room, *size);
+        files->bytes = memory_reserve(files->bytes, &files->capacity, *size);
         is_read = file_reader_read(&reader, files->bytes, *size, 0, failure);
     }
     file_reader_close(&reader);
@@ -263,12 +267,12 @@ const void *exorl_files_read(struct exorl_files *files, size_t index, size_t *si
                              struct failure *failure)
 {
     const struct exorl_file *file = &files->files[index];
-    bool is_read = files->zip ? read_member(files, file->member, size, failure)
-                              : read_file(files, file->name, size, failure);
+    bool is_read = files->zip ? exorl_files_read_member(files, file->member, size, failure)
+                              : exorl_files_read_file(files, file->name, size, failure);
     return is_read ? files->bytes : NULL;
 }
 
-void exorl_files_place(char *place, size_t size, const struct exorl_files *files, size_t index)
+void exorl_files_name(char *name, size_t size, const struct exorl_files *files, size_t index)
 {
-    snprintf(place, size, "%s%s%s", files->root, files->zip ? ": " : "/", files->files[index].name);
+    snprintf(name, size, "%s%s%s", files->root, files->zip ? ": " : "/", files->files[index].name);
 }

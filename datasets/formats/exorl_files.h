@@ -24,7 +24,7 @@ struct exorl_files {
     size_t count;
     struct exorl_file *files; /* by the text before the number, then the number */
     unsigned char *bytes;     /* of the file read last */
-    size_t room;
+    size_t capacity;
 };
 
 /* Does anything at `path` look like one? */
@@ -40,6 +40,6 @@ const void *exorl_files_read(struct exorl_files *files, size_t index, size_t *si
                              struct failure *failure);
 
 /* "ROOT/NAME" or "ROOT: NAME", with a final 0 in `size` bytes. */
-void exorl_files_place(char *place, size_t size, const struct exorl_files *files, size_t index);
+void exorl_files_name(char *name, size_t size, const struct exorl_files *files, size_t index);
 
 #endif

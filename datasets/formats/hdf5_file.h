@@ -17,7 +17,7 @@
 struct hdf5_array {
     char where[256]; /* "FILE" or "FILE: EPISODE", for messages */
     char name[256];
-    int64_t set;
+    int64_t dataset;
     enum number_type type;
     bool is_big_endian;
     size_t rank, rows, columns;
@@ -70,7 +70,7 @@ bool hdf5_array_read_double(const struct hdf5_array *array, size_t first, size_t
                             size_t stride, struct failure *failure);
 
 /* Are there `rows` rows? */
-bool hdf5_array_need_rows(const struct hdf5_array *array, size_t rows, const char *why,
-                          struct failure *failure);
+bool hdf5_array_check_rows(const struct hdf5_array *array, size_t rows, const char *why,
+                           struct failure *failure);
 
 #endif

@@ -17,7 +17,7 @@
 #include "datasets/formats/minari_leaves.h"
 #include "datasets/formats/sandbox.h"
 
-enum physics_kind { PHYSICS_NONE, PHYSICS_WHOLE, PHYSICS_PARTS };
+enum physics_kind { PHYSICS_NONE, PHYSICS_WHOLE, PHYSICS_QPOS_QVEL };
 
 struct minari {
     struct minari_folder folder;
@@ -27,21 +27,21 @@ struct minari {
     struct store_spec spec;
     struct minari_leaves leaves; /* of the first episode: all must have the same */
     enum physics_kind physics_kind;
-    size_t room; /* steps that the buffers can hold */
+    size_t capacity; /* steps that the buffers can hold */
     float *observation, *action, *reward;
     double *physics, *hidden, *flags;
 };
 
 /* An array of an episode, or refusal. */
-static bool open_array(struct hdf5_array *array, const struct minari *data, uint64_t episode,
-                       const char *key, struct failure *failure)
+static bool minari_open_array(struct hdf5_array *array, const struct minari *data, uint64_t episode,
+                              const char *key, struct failure *failure)
 {
     char name[sizeof array->name];
     snprintf(name, sizeof name, "episode_%llu/%s", (unsigned long long)episode, key);
     return hdf5_array_open(array, data->file, data->folder.data, name, failure);
 }
 
-static bool has_array(const struct minari *data, uint64_t episode, const char *key)
+static bool minari_has_array(const struct minari *data, uint64_t episode, const char *key)
 {
     char name[sizeof((struct hdf5_array *)0)->name];
     snprintf(name, sizeof name, "episode_%llu/%s", (unsigned long long)episode, key);
@@ -50,14 +50,14 @@ static bool has_array(const struct minari *data, uint64_t episode, const char *k
 
 /* --- Opening ---------------------------------------------------------------------------------- */
 
-static int compare_numbers(const void *left, const void *right)
+static int compare_episode_numbers(const void *left, const void *right)
 {
     uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
     return (a > b) - (a < b);
 }
 
 /* The N of "episode_N", written as a number is. */
-static bool parse_episode(uint64_t *number, const char *name)
+static bool parse_episode_number(uint64_t *number, const char *name)
 {
     char *end, again[64];
     if (strncmp(name, "episode_", 8) != 0) {
@@ -68,17 +68,17 @@ static bool parse_episode(uint64_t *number, const char *name)
     return strcmp(again, name) == 0;
 }
 
-static bool list_episodes(struct minari *data, struct failure *failure)
+static bool minari_list_episodes(struct minari *data, struct failure *failure)
 {
     char **names;
     size_t count;
     bool ok = hdf5_file_list(data->file, data->folder.data, "/", &names, &count, failure);
     data->episodes = memory_take(count, sizeof *data->episodes);
     for (size_t i = 0; i < count; i++) {
-        data->episode_count += parse_episode(&data->episodes[data->episode_count], names[i]);
+        data->episode_count += parse_episode_number(&data->episodes[data->episode_count], names[i]);
     }
     hdf5_file_free_names(names, count);
-    qsort(data->episodes, data->episode_count, sizeof *data->episodes, compare_numbers);
+    qsort(data->episodes, data->episode_count, sizeof *data->episodes, compare_episode_numbers);
     return ok &&
            (data->episode_count > 0 ||
             failure_set(failure, EXIT_CODE_DATA,
@@ -87,18 +87,18 @@ static bool list_episodes(struct minari *data, struct failure *failure)
                         data->folder.data));
 }
 
-static bool open_leaves(struct minari_leaves *leaves, const struct minari *data, uint64_t episode,
-                        struct failure *failure)
+static bool minari_open_leaves(struct minari_leaves *leaves, const struct minari *data,
+                               uint64_t episode, struct failure *failure)
 {
     char name[64];
     snprintf(name, sizeof name, "episode_%llu/observations", (unsigned long long)episode);
     return minari_leaves_open(leaves, data->file, data->folder.data, name, failure);
 }
 
-static bool find_actions(struct minari *data, struct failure *failure)
+static bool minari_find_actions(struct minari *data, struct failure *failure)
 {
     struct hdf5_array array;
-    if (!open_array(&array, data, data->episodes[0], "actions", failure)) {
+    if (!minari_open_array(&array, data, data->episodes[0], "actions", failure)) {
         return false;
     }
     data->spec.action_dim = array.columns;
@@ -107,13 +107,13 @@ static bool find_actions(struct minari *data, struct failure *failure)
 }
 
 /* Columns of an array that the first episode may have, with a row for each observation; 0: not. */
-static size_t physics_columns(const struct minari *data, const char *key)
+static size_t minari_physics_columns(const struct minari *data, const char *key)
 {
     struct hdf5_array array;
     struct failure ignored = {0};
     size_t columns = 0;
-    if (has_array(data, data->episodes[0], key) &&
-        open_array(&array, data, data->episodes[0], key, &ignored)) {
+    if (minari_has_array(data, data->episodes[0], key) &&
+        minari_open_array(&array, data, data->episodes[0], key, &ignored)) {
         bool is_state = array.rows == data->leaves.arrays[0].rows && !hdf5_array_is_integer(&array);
         columns = is_state ? array.columns : 0;
         hdf5_array_close(&array);
@@ -121,21 +121,21 @@ static size_t physics_columns(const struct minari *data, const char *key)
     return columns;
 }
 
-static void find_physics(struct minari *data)
+static void minari_find_physics(struct minari *data)
 {
-    size_t whole = physics_columns(data, "infos/physics");
-    size_t positions = physics_columns(data, "infos/qpos");
-    size_t velocities = physics_columns(data, "infos/qvel");
+    size_t whole = minari_physics_columns(data, "infos/physics");
+    size_t positions = minari_physics_columns(data, "infos/qpos");
+    size_t velocities = minari_physics_columns(data, "infos/qvel");
     if (whole > 0) {
         data->physics_kind = PHYSICS_WHOLE;
         data->spec.physics_dim = whole;
     } else if (positions > 0 && velocities > 0) {
-        data->physics_kind = PHYSICS_PARTS;
+        data->physics_kind = PHYSICS_QPOS_QVEL;
         data->spec.physics_dim = positions + velocities;
     }
 }
 
-static void free_arrays(const struct minari *data)
+static void minari_free_arrays(const struct minari *data)
 {
     memory_free(data->observation);
     memory_free(data->action);
@@ -150,12 +150,12 @@ static void minari_close(void *source)
     struct minari *data = source;
     minari_leaves_close(&data->leaves);
     memory_free(data->episodes);
-    free_arrays(data);
+    minari_free_arrays(data);
     memory_free(data);
 }
 
 /* Version 0.4 has no metadata.json: the file's attributes say what the data set is. */
-static void find_source(struct minari *data)
+static void minari_find_source(struct minari *data)
 {
     enum { DATASET_MAX = 256, ENVIRONMENT_MAX = 1 << 16 };
     if (data->folder.metadata[0] != '\0') {
@@ -177,16 +177,16 @@ static void *minari_open(const char *path, const struct format_options *options,
     minari_folder_find(&data->folder, path);
     bool ok = minari_folder_describe(&data->folder, path, &data->spec, failure);
     data->file = ok ? hdf5_file_open(data->folder.data, failure) : -1;
-    ok = data->file >= 0 && list_episodes(data, failure) &&
-         open_leaves(&data->leaves, data, data->episodes[0], failure) &&
-         find_actions(data, failure);
+    ok = data->file >= 0 && minari_list_episodes(data, failure) &&
+         minari_open_leaves(&data->leaves, data, data->episodes[0], failure) &&
+         minari_find_actions(data, failure);
     if (!ok) {
         minari_close(data);
         return NULL;
     }
     data->spec.observation_dim = data->leaves.columns;
-    find_physics(data);
-    find_source(data);
+    minari_find_physics(data);
+    minari_find_source(data);
     *spec = data->spec;
     return data;
 }
@@ -201,28 +201,29 @@ static size_t minari_episode_count(const void *source)
 /* Room for an episode of `length` steps. */
 static void minari_reserve(struct minari *data, size_t length)
 {
-    if (length <= data->room) {
+    if (length <= data->capacity) {
         return;
     }
     const struct store_spec *spec = &data->spec;
-    free_arrays(data);
+    minari_free_arrays(data);
     data->observation = memory_take((length + 1) * spec->observation_dim, sizeof(float));
     data->action = memory_take(length * spec->action_dim, sizeof(float));
     data->reward = memory_take(length * spec->task_count, sizeof(float));
     data->physics = memory_take((length + 1) * spec->physics_dim, sizeof(double));
     data->hidden = memory_take(spec->hidden_dim, sizeof(double));
     data->flags = memory_take(length, sizeof(double));
-    data->room = length;
+    data->capacity = length;
 }
 
 /* What a row's place says: so many rows of so many columns, or refusal. */
-static bool open_shaped(struct hdf5_array *array, const struct minari *data, uint64_t episode,
-                        const char *key, size_t rows, size_t columns, struct failure *failure)
+static bool minari_open_shaped(struct hdf5_array *array, const struct minari *data,
+                               uint64_t episode, const char *key, size_t rows, size_t columns,
+                               struct failure *failure)
 {
-    if (!open_array(array, data, episode, key, failure)) {
+    if (!minari_open_array(array, data, episode, key, failure)) {
         return false;
     }
-    bool ok = hdf5_array_need_rows(array, rows, "as rewards have it", failure) &&
+    bool ok = hdf5_array_check_rows(array, rows, "as rewards have it", failure) &&
               (array->columns == columns ||
                failure_set(failure, EXIT_CODE_DATA, "%s: %s: found %zu columns, expected %zu",
                            array->where, array->name, array->columns, columns));
@@ -233,7 +234,7 @@ static bool open_shaped(struct hdf5_array *array, const struct minari *data, uin
 }
 
 /* The key without "episode_N". */
-static const char *below_episode(const struct hdf5_array *array)
+static const char *key_below_episode(const struct hdf5_array *array)
 {
     const char *slash = strchr(array->name, '/');
     return slash ? slash : array->name;
@@ -243,12 +244,12 @@ static bool minari_read_observations(struct minari *data, uint64_t episode, size
                                      struct failure *failure)
 {
     struct minari_leaves leaves;
-    bool ok = open_leaves(&leaves, data, episode, failure);
+    bool ok = minari_open_leaves(&leaves, data, episode, failure);
     bool is_same = leaves.count == data->leaves.count;
     for (size_t i = 0; ok && is_same && i < leaves.count; i++) {
         const struct hdf5_array *here = &leaves.arrays[i], *first = &data->leaves.arrays[i];
         is_same = here->columns == first->columns &&
-                  strcmp(below_episode(here), below_episode(first)) == 0;
+                  strcmp(key_below_episode(here), key_below_episode(first)) == 0;
     }
     ok = ok && (is_same || failure_set(failure, EXIT_CODE_DATA,
                                        "%s: episode_%llu/observations: found other keys or sizes "
@@ -260,12 +261,12 @@ static bool minari_read_observations(struct minari *data, uint64_t episode, size
     return ok;
 }
 
-static bool read_actions(struct minari *data, uint64_t episode, size_t length,
-                         struct failure *failure)
+static bool minari_read_actions(struct minari *data, uint64_t episode, size_t length,
+                                struct failure *failure)
 {
     struct hdf5_array array;
     size_t dim = data->spec.action_dim;
-    if (!open_shaped(&array, data, episode, "actions", length, dim, failure)) {
+    if (!minari_open_shaped(&array, data, episode, "actions", length, dim, failure)) {
         return false;
     }
     bool ok = !hdf5_array_is_integer(&array) ||
@@ -279,15 +280,15 @@ static bool read_actions(struct minari *data, uint64_t episode, size_t length,
 }
 
 /* Rewards of the tasks behind the first. */
-static bool read_more_rewards(struct minari *data, uint64_t episode, size_t length,
-                              struct failure *failure)
+static bool minari_read_other_rewards(struct minari *data, uint64_t episode, size_t length,
+                                      struct failure *failure)
 {
     bool ok = true;
     for (size_t k = 1; ok && k < data->spec.task_count; k++) {
         struct hdf5_array array;
         char key[2 * STORE_NAME_MAX];
         snprintf(key, sizeof key, "infos/reward/%s", data->spec.tasks[k]);
-        ok = open_shaped(&array, data, episode, key, length, 1, failure);
+        ok = minari_open_shaped(&array, data, episode, key, length, 1, failure);
         if (ok) {
             ok = hdf5_array_read_single(&array, 0, length, data->reward + k * length, 1, failure);
             hdf5_array_close(&array);
@@ -297,11 +298,11 @@ static bool read_more_rewards(struct minari *data, uint64_t episode, size_t leng
 }
 
 /* Is the last row true? None before it may be. */
-static bool read_flag(bool *is_set, struct minari *data, uint64_t episode, const char *key,
-                      size_t length, struct failure *failure)
+static bool minari_read_flag(bool *is_set, struct minari *data, uint64_t episode, const char *key,
+                             size_t length, struct failure *failure)
 {
     struct hdf5_array array;
-    if (!open_shaped(&array, data, episode, key, length, 1, failure)) {
+    if (!minari_open_shaped(&array, data, episode, key, length, 1, failure)) {
         return false;
     }
     bool ok = hdf5_array_read_double(&array, 0, length, data->flags, 1, failure);
@@ -320,12 +321,12 @@ static bool read_flag(bool *is_set, struct minari *data, uint64_t episode, const
     return ok;
 }
 
-static bool read_end(enum store_end *end, struct minari *data, uint64_t episode, size_t length,
-                     struct failure *failure)
+static bool minari_read_end(enum store_end *end, struct minari *data, uint64_t episode,
+                            size_t length, struct failure *failure)
 {
     bool is_terminated, is_truncated;
-    if (!read_flag(&is_terminated, data, episode, "terminations", length, failure) ||
-        !read_flag(&is_truncated, data, episode, "truncations", length, failure)) {
+    if (!minari_read_flag(&is_terminated, data, episode, "terminations", length, failure) ||
+        !minari_read_flag(&is_truncated, data, episode, "truncations", length, failure)) {
         return false;
     }
     *end = is_terminated  ? STORE_END_TERMINATED
@@ -335,15 +336,15 @@ static bool read_end(enum store_end *end, struct minari *data, uint64_t episode,
 }
 
 /* An array's columns from `column` on in the rows of physics. */
-static bool read_states(struct minari *data, uint64_t episode, const char *key, size_t rows,
-                        size_t *column, struct failure *failure)
+static bool minari_read_states(struct minari *data, uint64_t episode, const char *key, size_t rows,
+                               size_t *column, struct failure *failure)
 {
     struct hdf5_array array;
     size_t dim = data->spec.physics_dim;
-    if (!open_array(&array, data, episode, key, failure)) {
+    if (!minari_open_array(&array, data, episode, key, failure)) {
         return false;
     }
-    bool ok = hdf5_array_need_rows(&array, rows, "one more than steps", failure) &&
+    bool ok = hdf5_array_check_rows(&array, rows, "one more than steps", failure) &&
               (array.columns <= dim - *column ||
                failure_set(failure, EXIT_CODE_DATA,
                            "%s: %s: found %zu columns, expected those of the first episode",
@@ -360,10 +361,10 @@ static bool minari_read_physics(struct minari *data, uint64_t episode, size_t le
     size_t column = 0, rows = length + 1;
     bool ok = true;
     if (data->physics_kind == PHYSICS_WHOLE) {
-        ok = read_states(data, episode, "infos/physics", rows, &column, failure);
-    } else if (data->physics_kind == PHYSICS_PARTS) {
-        ok = read_states(data, episode, "infos/qpos", rows, &column, failure) &&
-             read_states(data, episode, "infos/qvel", rows, &column, failure);
+        ok = minari_read_states(data, episode, "infos/physics", rows, &column, failure);
+    } else if (data->physics_kind == PHYSICS_QPOS_QVEL) {
+        ok = minari_read_states(data, episode, "infos/qpos", rows, &column, failure) &&
+             minari_read_states(data, episode, "infos/qvel", rows, &column, failure);
     }
     return ok && (column == data->spec.physics_dim ||
                   failure_set(failure, EXIT_CODE_DATA,
@@ -374,7 +375,8 @@ static bool minari_read_physics(struct minari *data, uint64_t episode, size_t le
 }
 
 /* What only sets that we wrote have. */
-static bool read_own(int64_t *group, struct minari *data, uint64_t episode, struct failure *failure)
+static bool minari_read_extension(int64_t *group, struct minari *data, uint64_t episode,
+                                  struct failure *failure)
 {
     char name[64];
     snprintf(name, sizeof name, "episode_%llu", (unsigned long long)episode);
@@ -389,11 +391,11 @@ static bool read_own(int64_t *group, struct minari *data, uint64_t episode, stru
 }
 
 /* T, from rewards. */
-static bool read_rewards(size_t *length, struct minari *data, uint64_t episode,
-                         struct failure *failure)
+static bool minari_read_rewards(size_t *length, struct minari *data, uint64_t episode,
+                                struct failure *failure)
 {
     struct hdf5_array array;
-    if (!open_array(&array, data, episode, "rewards", failure)) {
+    if (!minari_open_array(&array, data, episode, "rewards", failure)) {
         return false;
     }
     *length = array.rows;
@@ -416,13 +418,13 @@ static bool minari_read(void *source, size_t index, struct format_episode *episo
     uint64_t number = data->episodes[index];
     struct store_episode *out = &episode->data;
     *episode = (struct format_episode){.is_partial = false};
-    if (!read_rewards(&out->length, data, number, failure) ||
-        !read_more_rewards(data, number, out->length, failure) ||
+    if (!minari_read_rewards(&out->length, data, number, failure) ||
+        !minari_read_other_rewards(data, number, out->length, failure) ||
         !minari_read_observations(data, number, out->length, failure) ||
-        !read_actions(data, number, out->length, failure) ||
-        !read_end(&out->end, data, number, out->length, failure) ||
+        !minari_read_actions(data, number, out->length, failure) ||
+        !minari_read_end(&out->end, data, number, out->length, failure) ||
         !minari_read_physics(data, number, out->length, failure) ||
-        !read_own(&out->group, data, number, failure)) {
+        !minari_read_extension(&out->group, data, number, failure)) {
         return false;
     }
     out->observation = data->observation;

@@ -11,7 +11,7 @@ enum { METADATA_BYTES_MAX = 16 << 20 };
 /* --- Where the files stand -------------------------------------------------------------------- */
 
 /* path = folder/name where that is a file; else empty. */
-static bool find_file(char *path, const char *folder, const char *name)
+static bool minari_find_file(char *path, const char *folder, const char *name)
 {
     struct failure too_long = {0};
     struct stat status;
@@ -23,7 +23,7 @@ static bool find_file(char *path, const char *folder, const char *name)
     return false;
 }
 
-static void find_beside(struct minari_folder *folder, const char *path)
+static void minari_find_beside(struct minari_folder *folder, const char *path)
 {
     char beside[FILE_PATH_MAX];
     snprintf(beside, sizeof beside, "%s", path);
@@ -32,7 +32,7 @@ static void find_beside(struct minari_folder *folder, const char *path)
         slash[slash == beside ? 1 : 0] = '\0';
     }
     snprintf(folder->data, sizeof folder->data, "%s", path);
-    find_file(folder->metadata, slash ? beside : ".", "metadata.json");
+    minari_find_file(folder->metadata, slash ? beside : ".", "metadata.json");
 }
 
 void minari_folder_find(struct minari_folder *folder, const char *path)
@@ -40,21 +40,21 @@ void minari_folder_find(struct minari_folder *folder, const char *path)
     struct stat status;
     *folder = (struct minari_folder){{0}, {0}};
     if (stat(path, &status) == 0 && !S_ISDIR(status.st_mode)) {
-        find_beside(folder, path);
+        minari_find_beside(folder, path);
         return;
     }
-    if (!find_file(folder->data, path, "data/main_data.hdf5")) {
-        find_file(folder->data, path, "main_data.hdf5");
+    if (!minari_find_file(folder->data, path, "data/main_data.hdf5")) {
+        minari_find_file(folder->data, path, "main_data.hdf5");
     }
-    if (!find_file(folder->metadata, path, "data/metadata.json")) {
-        find_file(folder->metadata, path, "metadata.json");
+    if (!minari_find_file(folder->metadata, path, "data/metadata.json")) {
+        minari_find_file(folder->metadata, path, "metadata.json");
     }
 }
 
 /* --- What metadata.json says ------------------------------------------------------------------ */
 
 /* Fit for a store: one line, of at most size - 1 bytes of whole characters. */
-static void copy_text(char *copy, size_t size, const char *text)
+static void copy_printable(char *copy, size_t size, const char *text)
 {
     size_t length = strlen(text);
     if (length >= size) {
@@ -73,11 +73,11 @@ static void copy_text(char *copy, size_t size, const char *text)
 }
 
 /* A text of the object, where it has one. */
-static void take_text(char *copy, size_t size, const json_t *object, const char *key)
+static void copy_json_text(char *copy, size_t size, const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
     if (text) {
-        copy_text(copy, size, text);
+        copy_printable(copy, size, text);
     }
 }
 
@@ -85,17 +85,17 @@ void minari_folder_name_source(struct store_spec *spec, const char *dataset, con
 {
     char id[STORE_NAME_MAX] = "", environment[STORE_NAME_MAX] = "";
     json_t *described = env_spec ? json_loads(env_spec, 0, NULL) : NULL;
-    copy_text(id, sizeof id, dataset ? dataset : "");
-    take_text(environment, sizeof environment, described, "id");
+    copy_printable(id, sizeof id, dataset ? dataset : "");
+    copy_json_text(environment, sizeof environment, described, "id");
     json_decref(described);
     snprintf(spec->source, sizeof spec->source, "Minari%s%s%s%s", id[0] ? " " : "", id,
              environment[0] ? ", " : "", environment);
 }
 
-static void take_own_tasks(struct store_spec *spec, const json_t *own)
+static void read_extension_tasks(struct store_spec *spec, const json_t *extension)
 {
-    json_t *tasks = json_object_get(own, "tasks");
-    json_t *sources = json_object_get(own, "reward_source");
+    json_t *tasks = json_object_get(extension, "tasks");
+    json_t *sources = json_object_get(extension, "reward_source");
     size_t count = json_array_size(tasks);
     if (count == 0 || count > STORE_TASKS_MAX) {
         return;
@@ -104,27 +104,27 @@ static void take_own_tasks(struct store_spec *spec, const json_t *own)
     for (size_t k = 0; k < count; k++) {
         const char *task = json_string_value(json_array_get(tasks, k));
         const char *source = json_string_value(json_array_get(sources, k));
-        copy_text(spec->tasks[k], sizeof spec->tasks[k], task ? task : "");
-        copy_text(spec->reward_source[k], sizeof spec->reward_source[k],
-                  source ? source : "recorded");
+        copy_printable(spec->tasks[k], sizeof spec->tasks[k], task ? task : "");
+        copy_printable(spec->reward_source[k], sizeof spec->reward_source[k],
+                       source ? source : "recorded");
     }
 }
 
-static void take_own(struct store_spec *spec, const json_t *own)
+static void read_extension(struct store_spec *spec, const json_t *extension)
 {
-    if (!json_is_object(own)) {
+    if (!json_is_object(extension)) {
         return;
     }
-    take_text(spec->domain, sizeof spec->domain, own, "domain");
-    take_text(spec->simulator, sizeof spec->simulator, own, "simulator");
-    take_text(spec->source, sizeof spec->source, own, "source");
-    take_own_tasks(spec, own);
-    spec->control_timestep = json_number_value(json_object_get(own, "control_timestep"));
-    json_int_t hidden = json_integer_value(json_object_get(own, "hidden_dim"));
+    copy_json_text(spec->domain, sizeof spec->domain, extension, "domain");
+    copy_json_text(spec->simulator, sizeof spec->simulator, extension, "simulator");
+    copy_json_text(spec->source, sizeof spec->source, extension, "source");
+    read_extension_tasks(spec, extension);
+    spec->control_timestep = json_number_value(json_object_get(extension, "control_timestep"));
+    json_int_t hidden = json_integer_value(json_object_get(extension, "hidden_dim"));
     spec->hidden_dim = hidden > 0 && hidden < 1 << 16 ? (size_t)hidden : 0;
 }
 
-static json_t *read_metadata(const char *path, struct failure *failure)
+static json_t *minari_read_metadata(const char *path, struct failure *failure)
 {
     size_t size;
     char *text = file_read(path, METADATA_BYTES_MAX, &size, failure);
@@ -145,11 +145,12 @@ static json_t *read_metadata(const char *path, struct failure *failure)
     return metadata;
 }
 
-static bool check_format(const json_t *metadata, const char *path, struct failure *failure)
+static bool minari_check_data_format(const json_t *metadata, const char *path,
+                                     struct failure *failure)
 {
     const char *form = json_string_value(json_object_get(metadata, "data_format"));
     char printable[32];
-    copy_text(printable, sizeof printable, form ? form : "hdf5");
+    copy_printable(printable, sizeof printable, form ? form : "hdf5");
     return strcmp(printable, "hdf5") == 0 ||
            failure_set(
                failure, EXIT_CODE_DATA,
@@ -169,15 +170,15 @@ bool minari_folder_describe(const struct minari_folder *folder, const char *path
                                 .task_count = 1};
     json_t *metadata = NULL;
     if (folder->metadata[0] != '\0') {
-        metadata = read_metadata(folder->metadata, failure);
+        metadata = minari_read_metadata(folder->metadata, failure);
         if (!metadata) {
             return false;
         }
         minari_folder_name_source(spec, json_string_value(json_object_get(metadata, "dataset_id")),
                                   json_string_value(json_object_get(metadata, "env_spec")));
-        take_own(spec, json_object_get(metadata, "chainring"));
+        read_extension(spec, json_object_get(metadata, "chainring"));
     }
-    bool ok = check_format(metadata, path, failure);
+    bool ok = minari_check_data_format(metadata, path, failure);
     json_decref(metadata);
     return ok &&
            (folder->data[0] != '\0' ||
@@ -185,7 +186,7 @@ bool minari_folder_describe(const struct minari_folder *folder, const char *path
                         "%s: found no main_data.hdf5 in it, expected a Minari data set", path));
 }
 
-json_t *minari_folder_own(const struct store_spec *spec)
+json_t *minari_folder_extension(const struct store_spec *spec)
 {
     json_t *tasks = json_array(), *sources = json_array();
     for (size_t k = 0; k < spec->task_count; k++) {

@@ -31,6 +31,6 @@ bool minari_folder_describe(const struct minari_folder *folder, const char *path
 void minari_folder_name_source(struct store_spec *spec, const char *dataset, const char *env_spec);
 
 /* What of the spec goes under "chainring"; the caller gives it back with json_decref. */
-json_t *minari_folder_own(const struct store_spec *spec);
+json_t *minari_folder_extension(const struct store_spec *spec);
 
 #endif

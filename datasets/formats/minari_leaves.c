@@ -11,7 +11,7 @@ enum { DEPTH_MAX = 16 };
 static const char index_prefix[] = "_index_";
 
 /* The number behind "_index_", whose length in digits comes before its digits; NULL for a key. */
-static const char *index_of(const char *name)
+static const char *tuple_index(const char *name)
 {
     size_t prefix = sizeof index_prefix - 1;
     if (strncmp(name, index_prefix, prefix) != 0) {
@@ -21,10 +21,10 @@ static const char *index_of(const char *name)
     return digits[0] != '\0' && digits[strspn(digits, "0123456789")] == '\0' ? digits : NULL;
 }
 
-static int compare_names(const void *left, const void *right)
+static int compare_leaf_names(const void *left, const void *right)
 {
     const char *a = *(char *const *)left, *b = *(char *const *)right;
-    const char *index_a = index_of(a), *index_b = index_of(b);
+    const char *index_a = tuple_index(a), *index_b = tuple_index(b);
     if (index_a && index_b && strlen(index_a) != strlen(index_b)) {
         return strlen(index_a) < strlen(index_b) ? -1 : 1;
     }
@@ -46,10 +46,11 @@ static bool check_leaf(const struct hdf5_array *array, struct failure *failure)
 static bool add_leaf(struct minari_leaves *leaves, int64_t file, const char *path, const char *name,
                      struct failure *failure)
 {
-    if (leaves->count == leaves->room) {
-        size_t room = 2 * leaves->room + 1;
-        leaves->arrays = memory_grow(leaves->arrays, leaves->room, room, sizeof *leaves->arrays);
-        leaves->room = room;
+    if (leaves->count == leaves->capacity) {
+        size_t capacity = 2 * leaves->capacity + 1;
+        leaves->arrays =
+            memory_grow(leaves->arrays, leaves->capacity, capacity, sizeof *leaves->arrays);
+        leaves->capacity = capacity;
     }
     struct hdf5_array *array = &leaves->arrays[leaves->count];
     if (!hdf5_array_open(array, file, path, name, failure)) {
@@ -60,8 +61,8 @@ static bool add_leaf(struct minari_leaves *leaves, int64_t file, const char *pat
     return check_leaf(array, failure);
 }
 
-static bool open_below(struct minari_leaves *leaves, int64_t file, const char *path,
-                       const char *name, size_t depth, struct failure *failure)
+static bool open_leaves_below(struct minari_leaves *leaves, int64_t file, const char *path,
+                              const char *name, size_t depth, struct failure *failure)
 {
     if (!hdf5_file_has_group(file, name)) {
         return add_leaf(leaves, file, path, name, failure);
@@ -70,7 +71,7 @@ static bool open_below(struct minari_leaves *leaves, int64_t file, const char *p
     size_t count;
     bool ok = hdf5_file_list(file, path, name, &names, &count, failure);
     if (count > 0) {
-        qsort(names, count, sizeof *names, compare_names);
+        qsort(names, count, sizeof *names, compare_leaf_names);
     }
     for (size_t i = 0; ok && i < count; i++) {
         char below[sizeof leaves->arrays->name];
@@ -79,7 +80,7 @@ static bool open_below(struct minari_leaves *leaves, int64_t file, const char *p
              failure_set(failure, EXIT_CODE_DATA,
                          "%s: %.200s: found groups deep within groups, expected an observation",
                          path, name);
-        ok = ok && open_below(leaves, file, path, below, depth + 1, failure);
+        ok = ok && open_leaves_below(leaves, file, path, below, depth + 1, failure);
     }
     hdf5_file_free_names(names, count);
     return ok;
@@ -89,7 +90,7 @@ bool minari_leaves_open(struct minari_leaves *leaves, int64_t file, const char *
                         const char *name, struct failure *failure)
 {
     *leaves = (struct minari_leaves){0};
-    return open_below(leaves, file, path, name, 0, failure) &&
+    return open_leaves_below(leaves, file, path, name, 0, failure) &&
            (leaves->columns > 0 ||
             failure_set(failure, EXIT_CODE_DATA, "%s: %s: found no numbers, expected observations",
                         path, name));
@@ -110,7 +111,7 @@ bool minari_leaves_read(const struct minari_leaves *leaves, size_t rows, float *
     size_t column = 0;
     for (size_t i = 0; i < leaves->count; i++) {
         const struct hdf5_array *array = &leaves->arrays[i];
-        if (!hdf5_array_need_rows(array, rows, "one more than steps", failure) ||
+        if (!hdf5_array_check_rows(array, rows, "one more than steps", failure) ||
             !hdf5_array_read_single(array, 0, rows, out + column, leaves->columns, failure)) {
             return false;
         }

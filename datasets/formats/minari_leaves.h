@@ -16,7 +16,7 @@
 
 struct minari_leaves {
     struct hdf5_array *arrays; /* open */
-    size_t count, room;
+    size_t count, capacity;
     size_t columns; /* of all together */
 };
 

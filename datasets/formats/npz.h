@@ -40,10 +40,12 @@ bool npz_size(size_t *size, const struct npz *npz, size_t member, struct failure
 /* Inflate a member into `bytes` (size, of npz_size) and compare its checksum. */
 bool npz_read(void *bytes, size_t size, struct npz *npz, size_t member, struct failure *failure);
 
-/* A member as it lies in the file, deflated where it is, in `bytes` (size, of npz_packed_size). */
-bool npz_packed_size(size_t *size, const struct npz *npz, size_t member, struct failure *failure);
-bool npz_read_packed(void *bytes, size_t size, struct npz *npz, size_t member,
-                     struct failure *failure);
+/* A member as it lies in the file, deflated where it is, in `bytes` (size, of npz_compressed_size).
+ */
+bool npz_compressed_size(size_t *size, const struct npz *npz, size_t member,
+                         struct failure *failure);
+bool npz_read_compressed(void *bytes, size_t size, struct npz *npz, size_t member,
+                         struct failure *failure);
 
 /* --- Writing ---------------------------------------------------------------------------------- */
 

@@ -10,7 +10,7 @@
 /* As numpy dates its members: 1 January 1980, 0:00. */
 enum { DATE = 1 << 5 | 1, TIME = 0, MEMBER_NAME_MAX = 128 };
 
-static bool refuse(const char *path, zip_error_t *error, struct failure *failure)
+static bool npz_write_refuse(const char *path, zip_error_t *error, struct failure *failure)
 {
     return failure_set(failure, EXIT_CODE_IO, "%s: cannot be written (%s); check the space there",
                        path, zip_error_strerror(error));
@@ -19,7 +19,7 @@ static bool refuse(const char *path, zip_error_t *error, struct failure *failure
 /* The bytes of an npy file; the caller frees them. */
 static unsigned char *npy_bytes(size_t *size, const struct npz_array *array)
 {
-    unsigned char header[NPY_HEADER_MAX];
+    unsigned char header[NPY_HEADER_WRITTEN];
     size_t begin = npy_write_header(header, array->type, array->rows, array->columns);
     size_t rest = array->rows * array->columns * number_bytes(array->type);
     unsigned char *bytes = memory_take(begin + rest, 1);
@@ -55,7 +55,7 @@ static bool write_archive(zip_source_t *target, const struct npz_array *arrays, 
     zip_error_init(&error);
     zip_t *archive = zip_open_from_source(target, ZIP_TRUNCATE, &error);
     if (!archive) {
-        refuse(path, &error, failure);
+        npz_write_refuse(path, &error, failure);
         zip_error_fini(&error);
         return false;
     }
@@ -69,7 +69,7 @@ static bool write_archive(zip_source_t *target, const struct npz_array *arrays, 
     }
     bool is_written = is_added && zip_close(archive) == 0;
     if (!is_written) {
-        refuse(path, zip_get_error(archive), failure);
+        npz_write_refuse(path, zip_get_error(archive), failure);
         zip_discard(archive);
     }
     for (size_t i = 0; i < count; i++) {
@@ -105,7 +105,7 @@ bool npz_write(const char *path, const struct npz_array *arrays, size_t count,
     zip_error_init(&error);
     zip_source_t *target = zip_source_buffer_create(NULL, 0, 0, &error);
     if (!target) {
-        refuse(path, &error, failure);
+        npz_write_refuse(path, &error, failure);
         zip_error_fini(&error);
         return false;
     }
@@ -114,7 +114,7 @@ bool npz_write(const char *path, const struct npz_array *arrays, size_t count,
         size_t size;
         void *bytes = take_bytes(&size, target);
         is_written = bytes ? file_write(path, bytes, size, failure)
-                           : refuse(path, zip_source_error(target), failure);
+                           : npz_write_refuse(path, zip_source_error(target), failure);
         memory_free(bytes);
     }
     zip_source_free(target);

@@ -15,8 +15,8 @@ struct relabel {
 };
 
 /* Open one task of `length` letters. */
-static bool open_task(struct relabel *relabel, const char *name, size_t length,
-                      enum inertia_rule inertia, struct failure *failure)
+static bool relabel_open_task(struct relabel *relabel, const char *name, size_t length,
+                              enum inertia_rule inertia, struct failure *failure)
 {
     char task[STORE_NAME_MAX];
     if (relabel->task_count == STORE_TASKS_MAX || length == 0 || length >= sizeof task) {
@@ -38,12 +38,12 @@ static bool open_task(struct relabel *relabel, const char *name, size_t length,
     return true;
 }
 
-static bool open_tasks(struct relabel *relabel, const char *names, enum inertia_rule inertia,
-                       struct failure *failure)
+static bool relabel_open_tasks(struct relabel *relabel, const char *names,
+                               enum inertia_rule inertia, struct failure *failure)
 {
     for (const char *at = names;; at++) {
         size_t length = strcspn(at, ",");
-        if (!open_task(relabel, at, length, inertia, failure)) {
+        if (!relabel_open_task(relabel, at, length, inertia, failure)) {
             return false;
         }
         at += length;
@@ -54,8 +54,8 @@ static bool open_tasks(struct relabel *relabel, const char *names, enum inertia_
 }
 
 /* Are the recorded states the task's? */
-static bool check_sizes(const struct env_spec *task, const struct store_spec *spec,
-                        struct failure *failure)
+static bool relabel_check_sizes(const struct env_spec *task, const struct store_spec *spec,
+                                struct failure *failure)
 {
     return (task->physics_dim == spec->physics_dim && task->action_dim == spec->action_dim &&
             task->observation_dim == spec->observation_dim) ||
@@ -67,8 +67,8 @@ static bool check_sizes(const struct env_spec *task, const struct store_spec *sp
                        task->physics_dim, task->action_dim, task->observation_dim, task->task);
 }
 
-static bool check_hidden(const struct relabel *relabel, const struct env_spec *task,
-                         struct failure *failure)
+static bool relabel_check_hidden(const struct relabel *relabel, const struct env_spec *task,
+                                 struct failure *failure)
 {
     if (task->hidden_dim == 0) {
         return true;
@@ -86,19 +86,20 @@ static bool check_hidden(const struct relabel *relabel, const struct env_spec *t
                        task->task, relabel->task_count);
 }
 
-static bool check_tasks(const struct relabel *relabel, const struct store_spec *spec,
-                        struct failure *failure)
+static bool relabel_check_tasks(const struct relabel *relabel, const struct store_spec *spec,
+                                struct failure *failure)
 {
     for (size_t k = 0; k < relabel->task_count; k++) {
         const struct env_spec *task = env_task_spec(relabel->tasks[k]);
-        if (!check_sizes(task, spec, failure) || !check_hidden(relabel, task, failure)) {
+        if (!relabel_check_sizes(task, spec, failure) ||
+            !relabel_check_hidden(relabel, task, failure)) {
             return false;
         }
     }
     return true;
 }
 
-static void change_spec(struct store_spec *spec, const struct relabel *relabel)
+static void relabel_change_spec(struct store_spec *spec, const struct relabel *relabel)
 {
     static const char *const sources[] = {
         [RELABEL_EXORL] = "relabel_ctrl0",
@@ -124,13 +125,14 @@ struct relabel *relabel_open(const char *tasks, enum relabel_convention conventi
 {
     struct relabel *relabel = memory_take(1, sizeof *relabel);
     relabel->convention = convention;
-    if (!open_tasks(relabel, tasks, inertia, failure) || !check_tasks(relabel, spec, failure)) {
+    if (!relabel_open_tasks(relabel, tasks, inertia, failure) ||
+        !relabel_check_tasks(relabel, spec, failure)) {
         relabel_close(relabel);
         return NULL;
     }
     const struct env_spec *first = env_task_spec(relabel->tasks[0]);
     relabel->variants = first->hidden_dim > 0 ? first->hidden_count : 1;
-    change_spec(spec, relabel);
+    relabel_change_spec(spec, relabel);
     return relabel;
 }
 

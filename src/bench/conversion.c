@@ -52,7 +52,7 @@ static bool keep_member(struct share *share, struct npz *npz, size_t member,
 {
     struct packed packed;
     if (!npz_size(&packed.inflated, npz, member, failure) ||
-        !npz_packed_size(&packed.count, npz, member, failure)) {
+        !npz_compressed_size(&packed.count, npz, member, failure)) {
         return false;
     }
     packed.bytes = memory_take(packed.count, 1);
@@ -64,7 +64,7 @@ static bool keep_member(struct share *share, struct npz *npz, size_t member,
     share->members[share->count++] = packed;
     share->inflated = memory_reserve(share->inflated, &share->inflated_room, packed.inflated);
     share->bytes += (double)packed.inflated;
-    return npz_read_packed(packed.bytes, packed.count, npz, member, failure);
+    return npz_read_compressed(packed.bytes, packed.count, npz, member, failure);
 }
 
 static bool keep_members(struct share *share, size_t episode, struct failure *failure)
