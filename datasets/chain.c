@@ -56,8 +56,8 @@ void chain_catalog_close(struct chain_catalog *catalog)
 }
 
 /* Where `episode` stands, or would stand, in the chain's order. */
-static size_t find_place(const struct chain *chain, const struct store *store, size_t task,
-                         size_t episode)
+static size_t chain_index_of(const struct chain *chain, const struct store *store, size_t task,
+                             size_t episode)
 {
     double value = store_return(store, task, episode);
     size_t low = 0;
@@ -75,11 +75,11 @@ static size_t find_place(const struct chain *chain, const struct store *store, s
     return low;
 }
 
-static void insert(struct chain *chain, size_t place, size_t episode)
+static void chain_insert(struct chain *chain, size_t index, size_t episode)
 {
-    memmove(&chain->episodes[place + 1], &chain->episodes[place],
-            (chain->count - place) * sizeof chain->episodes[0]);
-    chain->episodes[place] = episode;
+    memmove(&chain->episodes[index + 1], &chain->episodes[index],
+            (chain->count - index) * sizeof chain->episodes[0]);
+    chain->episodes[index] = episode;
     chain->count++;
 }
 
@@ -96,26 +96,27 @@ double chain_catalog_best(const struct chain_catalog *catalog, size_t task)
     return sum / (double)catalog->group_count;
 }
 
-bool chain_law_check(const struct chain_law *law, struct failure *failure)
+bool chain_sampler_check(const struct chain_sampler *sampler, struct failure *failure)
 {
-    if (law->trials == 0 || law->trials > CHAIN_TRIALS_MAX) {
+    if (sampler->trials == 0 || sampler->trials > CHAIN_TRIALS_MAX) {
         return failure_set(failure, EXIT_CODE_CONFIG,
                            "found chains of up to %zu trajectories, expected 1 to %d; change "
                            "chain.trials",
-                           law->trials, CHAIN_TRIALS_MAX);
+                           sampler->trials, CHAIN_TRIALS_MAX);
     }
-    if (law->trials_min == 0 || law->trials_min > law->trials) {
+    if (sampler->trials_min == 0 || sampler->trials_min > sampler->trials) {
         return failure_set(failure, EXIT_CODE_CONFIG,
                            "found chains of at least %zu and at most %zu trajectories, expected at "
                            "least 1 and no more than at most; change chain.trials_min or "
                            "chain.trials",
-                           law->trials_min, law->trials);
+                           sampler->trials_min, sampler->trials);
     }
-    if (law->sampling == CHAIN_BEST && (law->draws == 0 || law->draws > CHAIN_TRIALS_MAX)) {
+    if (sampler->sampling == CHAIN_BEST &&
+        (sampler->draws == 0 || sampler->draws > CHAIN_TRIALS_MAX)) {
         return failure_set(failure, EXIT_CODE_CONFIG,
                            "found the best of %zu trajectories, expected 1 to %d; change "
                            "chain.draws",
-                           law->draws, CHAIN_TRIALS_MAX);
+                           sampler->draws, CHAIN_TRIALS_MAX);
     }
     return true;
 }
@@ -123,7 +124,7 @@ bool chain_law_check(const struct chain_law *law, struct failure *failure)
 /* --- Which episodes of a group ---------------------------------------------------------------- */
 
 /* The group, and whose returns count. */
-struct pool {
+struct candidates {
     const struct store *store;
     size_t task;
     const size_t *members;
@@ -131,103 +132,103 @@ struct pool {
 };
 
 /* False where the chain has the episode already. */
-static bool add(struct chain *chain, const struct pool *pool, size_t episode)
+static bool chain_add(struct chain *chain, const struct candidates *candidates, size_t episode)
 {
-    size_t place = find_place(chain, pool->store, pool->task, episode);
-    if (place < chain->count && chain->episodes[place] == episode) {
+    size_t index = chain_index_of(chain, candidates->store, candidates->task, episode);
+    if (index < chain->count && chain->episodes[index] == episode) {
         return false;
     }
-    insert(chain, place, episode);
+    chain_insert(chain, index, episode);
     return true;
 }
 
 /* Floyd's sampling without replacement: a number drawn twice stands for the newest one. */
-static void draw_any(struct chain *chain, const struct pool *pool, size_t wanted,
-                     struct random *random)
+static void draw_uniform(struct chain *chain, const struct candidates *candidates, size_t count,
+                         struct random *random)
 {
-    for (size_t newest = pool->count - wanted; newest < pool->count; newest++) {
-        if (!add(chain, pool, pool->members[random_below(random, newest + 1)])) {
-            add(chain, pool, pool->members[newest]);
+    for (size_t newest = candidates->count - count; newest < candidates->count; newest++) {
+        if (!chain_add(chain, candidates, candidates->members[random_below(random, newest + 1)])) {
+            chain_add(chain, candidates, candidates->members[newest]);
         }
     }
 }
 
 /* The better of two drawn alike; of equals the first. */
-static size_t draw_better(const struct pool *pool, struct random *random)
+static size_t better_of_two(const struct candidates *candidates, struct random *random)
 {
-    size_t first = pool->members[random_below(random, pool->count)];
-    size_t second = pool->members[random_below(random, pool->count)];
-    bool is_better = store_return(pool->store, pool->task, second) >
-                     store_return(pool->store, pool->task, first);
+    size_t first = candidates->members[random_below(random, candidates->count)];
+    size_t second = candidates->members[random_below(random, candidates->count)];
+    bool is_better = store_return(candidates->store, candidates->task, second) >
+                     store_return(candidates->store, candidates->task, first);
     return is_better ? second : first;
 }
 
 /* Where all are wanted there is nothing to choose, and the worst would be long in coming. */
-static void draw_by_return(struct chain *chain, const struct pool *pool, size_t wanted,
+static void draw_by_return(struct chain *chain, const struct candidates *candidates, size_t count,
                            struct random *random)
 {
-    if (wanted == pool->count) {
-        draw_any(chain, pool, wanted, random);
+    if (count == candidates->count) {
+        draw_uniform(chain, candidates, count, random);
     }
-    while (chain->count < wanted) {
-        add(chain, pool, draw_better(pool, random));
+    while (chain->count < count) {
+        chain_add(chain, candidates, better_of_two(candidates, random));
     }
 }
 
-static void draw_window(struct chain *chain, const struct pool *pool, size_t wanted,
+static void draw_window(struct chain *chain, const struct candidates *candidates, size_t count,
                         struct random *random)
 {
-    size_t first = random_below(random, pool->count - wanted + 1);
-    for (size_t i = first; i < first + wanted; i++) {
-        add(chain, pool, pool->members[i]);
+    size_t first = random_below(random, candidates->count - count + 1);
+    for (size_t i = first; i < first + count; i++) {
+        chain_add(chain, candidates, candidates->members[i]);
     }
 }
 
-static void draw_best(struct chain *chain, const struct pool *pool, size_t wanted, size_t draws,
-                      struct random *random)
+static void draw_best(struct chain *chain, const struct candidates *candidates, size_t count,
+                      size_t draws, struct random *random)
 {
-    draw_any(chain, pool, draws > wanted ? draws : wanted, random);
-    size_t dropped = chain->count - wanted;
-    memmove(chain->episodes, chain->episodes + dropped, wanted * sizeof chain->episodes[0]);
-    chain->count = wanted;
+    draw_uniform(chain, candidates, draws > count ? draws : count, random);
+    size_t dropped = chain->count - count;
+    memmove(chain->episodes, chain->episodes + dropped, count * sizeof chain->episodes[0]);
+    chain->count = count;
 }
 
-static void draw_members(struct chain *chain, const struct pool *pool, const struct chain_law *law,
-                         size_t wanted, struct random *random)
+static void draw_episodes(struct chain *chain, const struct candidates *candidates,
+                          const struct chain_sampler *sampler, size_t count, struct random *random)
 {
     chain->count = 0;
-    switch (law->sampling) {
+    switch (sampler->sampling) {
     case CHAIN_UNIFORM:
-        draw_any(chain, pool, wanted, random);
+        draw_uniform(chain, candidates, count, random);
         break;
     case CHAIN_RETURN:
-        draw_by_return(chain, pool, wanted, random);
+        draw_by_return(chain, candidates, count, random);
         break;
     case CHAIN_HISTORY:
-        draw_window(chain, pool, wanted, random);
+        draw_window(chain, candidates, count, random);
         break;
     case CHAIN_BEST:
-        draw_best(chain, pool, wanted, size_min(law->draws, pool->count), random);
+        draw_best(chain, candidates, count, size_min(sampler->draws, candidates->count), random);
         break;
     }
 }
 
 void chain_draw(struct chain *chain, const struct chain_catalog *catalog, size_t task,
-                const struct chain_law *law, uint64_t seed, uint64_t step, uint64_t sample)
+                const struct chain_sampler *sampler, uint64_t seed, uint64_t step, uint64_t sample)
 {
     struct failure failure = {0};
-    invariant(chain_law_check(law, &failure));
+    invariant(chain_sampler_check(sampler, &failure));
     const struct store *store = catalog->store;
     struct random random = random_stream(seed, RANDOM_CHAIN, step, sample);
     size_t group = random_below(&random, catalog->group_count);
-    struct pool pool = {.store = store,
-                        .task = task,
-                        .members = catalog->episodes + catalog->starts[group],
-                        .count = catalog->starts[group + 1] - catalog->starts[group]};
-    size_t least = size_min(law->trials_min, pool.count);
-    size_t most = size_min(law->trials, pool.count);
-    size_t wanted = least + random_below(&random, most - least + 1);
-    draw_members(chain, &pool, law, wanted, &random);
+    struct candidates candidates = {.store = store,
+                                    .task = task,
+                                    .members = catalog->episodes + catalog->starts[group],
+                                    .count = catalog->starts[group + 1] - catalog->starts[group]};
+    size_t least = size_min(sampler->trials_min, candidates.count);
+    size_t most = size_min(sampler->trials, candidates.count);
+    size_t count = least + random_below(&random, most - least + 1);
+    draw_episodes(chain, &candidates, sampler, count, &random);
     chain->target = store_return(store, task, chain->episodes[chain->count - 1]);
     chain->steps = 0;
     for (size_t trial = 0; trial < chain->count; trial++) {

@@ -38,7 +38,7 @@ enum chain_sampling {
     CHAIN_BEST,    /* the best n of max(n, draws) drawn as by CHAIN_UNIFORM; of equals the later */
 };
 
-struct chain_law {
+struct chain_sampler {
     enum chain_sampling sampling;
     size_t trials_min, trials; /* trajectories of a chain; 1 <= min <= trials <= CHAIN_TRIALS_MAX */
     size_t draws;              /* of CHAIN_BEST, at most CHAIN_TRIALS_MAX */
@@ -59,14 +59,14 @@ void chain_catalog_close(struct chain_catalog *catalog);
 /* The mean over groups of their best returns in `task`: what a policy may be asked for. */
 double chain_catalog_best(const struct chain_catalog *catalog, size_t task);
 
-/* False and a failure (EXIT_CODE_CONFIG) where a law's numbers are out of their ranges. */
-bool chain_law_check(const struct chain_law *law, struct failure *failure);
+/* False and a failure (EXIT_CODE_CONFIG) where a sampler's numbers are out of their ranges. */
+bool chain_sampler_check(const struct chain_sampler *sampler, struct failure *failure);
 
 /* Draw the chain (seed, step, sample): a group, all groups alike; a number of trajectories from
  * trials_min to `trials`, each bounded by what the group has, all numbers alike; and that many
- * different episodes of the group by the law's sampling. `task` says whose returns count. The same
+ * different episodes of the group by the sampler. `task` says whose returns count. The same
  * for any number of ranks. Allocates nothing. */
 void chain_draw(struct chain *chain, const struct chain_catalog *catalog, size_t task,
-                const struct chain_law *law, uint64_t seed, uint64_t step, uint64_t sample);
+                const struct chain_sampler *sampler, uint64_t seed, uint64_t step, uint64_t sample);
 
 #endif

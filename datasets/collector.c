@@ -7,24 +7,24 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "datasets/episode_log.h"
 #include "datasets/store.h"
-#include "datasets/store_parts.h"
 
-enum { ATTEMPTS_MAX = 8, RECIPE_MAX = 2048 };
+enum { ATTEMPTS_MAX = 8, FINGERPRINT_MAX = 2048 };
 
 /* What the parts are asked for. */
-struct order {
-    struct store_parts_plan plan;
+struct collection_job {
+    struct episode_log_options log_options;
     struct store_spec spec;
-    char recipe[RECIPE_MAX];
+    char fingerprint[FINGERPRINT_MAX];
 };
 
 struct collector {
     const struct collector_options *options;
     const struct env_spec *spec;
-    struct order order;
+    struct collection_job job;
     struct env *env;
-    struct store_parts *parts;
+    struct episode_log *log;
     float *observation; /* (steps_max + 1, observation_dim) of the episode at hand */
     float *action;      /* (steps_max, action_dim) */
     float *reward;      /* (steps_max) */
@@ -41,7 +41,7 @@ struct collector {
 };
 
 /* What an episode came to. */
-struct outcome {
+struct episode_outcome {
     size_t length;
     double sum; /* of its rewards */
     enum env_end end;
@@ -62,14 +62,14 @@ static bool check_options(const struct collector_options *options, struct failur
 }
 
 /* Equal parts of a group's episodes, in which some are of one source or one rung. */
-static size_t part_of(size_t episode, size_t parts, size_t episodes)
+static size_t bin_of_episode(size_t episode, size_t bins, size_t episodes)
 {
-    return episode * parts / episodes;
+    return episode * bins / episodes;
 }
 
-static size_t first_of_part(size_t part, size_t parts, size_t episodes)
+static size_t first_episode_of_bin(size_t bin, size_t bins, size_t episodes)
 {
-    return divide_up(part * episodes, parts);
+    return divide_up(bin * episodes, bins);
 }
 
 static double expertise_of(const struct collector_options *options, size_t episode)
@@ -84,7 +84,7 @@ static void name_sources(struct store_spec *store, const struct collector_option
     store->source_count = options->episodes < most ? options->episodes : most;
     const char *rest = store->source_count < options->episodes ? " and up" : "";
     for (size_t i = 0; i < store->source_count; i++) {
-        size_t first = first_of_part(i, store->source_count, options->episodes);
+        size_t first = first_episode_of_bin(i, store->source_count, options->episodes);
         char *source = store->sources[i];
         switch (options->behaviour->curriculum) {
         case BEHAVIOUR_NO_CURRICULUM:
@@ -101,7 +101,7 @@ static void name_sources(struct store_spec *store, const struct collector_option
     }
 }
 
-static void describe(struct store_spec *store, const struct collector_options *options)
+static void describe_store(struct store_spec *store, const struct collector_options *options)
 {
     const struct env_spec *spec = env_task_spec(options->task);
     *store = (struct store_spec){
@@ -123,29 +123,29 @@ static void describe(struct store_spec *store, const struct collector_options *o
 }
 
 /* The order points into itself. */
-static void make_order(struct order *order, const struct collector_options *options)
+static void describe_job(struct collection_job *job, const struct collector_options *options)
 {
-    describe(&order->spec, options);
-    snprintf(order->recipe, sizeof order->recipe,
+    describe_store(&job->spec, options);
+    snprintf(job->fingerprint, sizeof job->fingerprint,
              "task = %s\nsimulator = %s\npolicy = %s\ngroups = %zu\nepisodes = %zu\n",
-             order->spec.tasks[0], order->spec.simulator, order->spec.source, options->groups,
+             job->spec.tasks[0], job->spec.simulator, job->spec.source, options->groups,
              options->episodes);
-    order->plan = (struct store_parts_plan){
+    job->log_options = (struct episode_log_options){
         .path = options->path,
-        .spec = &order->spec,
-        .recipe = order->recipe,
+        .spec = &job->spec,
+        .fingerprint = job->fingerprint,
         .episodes = options->groups * options->episodes,
     };
 }
 
 bool collector_prepare(const struct collector_options *options, struct failure *failure)
 {
-    struct order order;
+    struct collection_job job;
     if (!check_options(options, failure)) {
         return false;
     }
-    make_order(&order, options);
-    return store_parts_prepare(&order.plan, failure);
+    describe_job(&job, options);
+    return episode_log_prepare(&job.log_options, failure);
 }
 
 /* --- One episode ------------------------------------------------------------------------------ */
@@ -157,7 +157,7 @@ static void record_state(struct collector *collector, size_t row)
     env_get_physics(collector->env, collector->physics + row * spec->physics_dim);
 }
 
-static void show(struct collector *collector, size_t steps)
+static void collector_show_progress(struct collector *collector, size_t steps)
 {
     char detail[64] = "";
     if (collector->played > 0) {
@@ -169,11 +169,12 @@ static void show(struct collector *collector, size_t steps)
 }
 
 /* One episode into the buffers. */
-static struct outcome play(struct collector *collector, struct random *random, size_t trial)
+static struct episode_outcome collector_play_episode(struct collector *collector,
+                                                     struct random *random, size_t trial)
 {
     const struct env_spec *spec = collector->spec;
     const struct behaviour *behaviour = collector->options->behaviour;
-    struct outcome result = {.end = ENV_RUNNING};
+    struct episode_outcome result = {.end = ENV_RUNNING};
     struct behaviour_episode episode = {
         .env = collector->env,
         .random = random,
@@ -198,18 +199,18 @@ static struct outcome play(struct collector *collector, struct random *random, s
         collector->last_reward = outcome.reward;
         record_state(collector, result.length);
         if (result.end == ENV_RUNNING) {
-            show(collector, result.length);
+            collector_show_progress(collector, result.length);
         }
     }
     return result;
 }
 
-static bool keep(struct collector *collector, size_t number, const struct outcome *outcome,
-                 struct failure *failure)
+static bool collector_save_episode(struct collector *collector, size_t number,
+                                   const struct episode_outcome *outcome, struct failure *failure)
 {
     const struct env_spec *spec = collector->spec;
     size_t episodes = collector->options->episodes;
-    size_t sources = collector->order.spec.source_count;
+    size_t sources = collector->job.spec.source_count;
     if (spec->hidden_dim > 0) {
         env_get_hidden(collector->env, collector->hidden);
     }
@@ -222,10 +223,10 @@ static bool keep(struct collector *collector, size_t number, const struct outcom
         .hidden = spec->hidden_dim > 0 ? collector->hidden : NULL,
         .group = spec->hidden_dim > 0 ? (int64_t)(number / episodes) : 0,
         .end = outcome->end == ENV_TERMINATED ? STORE_END_TERMINATED : STORE_END_TRUNCATED,
-        .source = part_of(number % episodes, sources, episodes),
+        .source = bin_of_episode(number % episodes, sources, episodes),
     };
-    return store_parts_has(collector->parts, number) ||
-           store_parts_add(collector->parts, number, &episode, failure);
+    return episode_log_has(collector->log, number) ||
+           episode_log_append(collector->log, number, &episode, failure);
 }
 
 /* One stable episode, kept and counted. Every attempt goes on in the same stream. */
@@ -240,12 +241,12 @@ static bool collect_episode(struct collector *collector, size_t number, struct f
     struct random random = random_stream(options->seed, RANDOM_COLLECT, group, trial + 1);
     env_draw_hidden(collector->env, &hidden);
     for (size_t attempt = 0; attempt < attempts; attempt++) {
-        struct outcome outcome = play(collector, &random, trial);
+        struct episode_outcome outcome = collector_play_episode(collector, &random, trial);
         if (outcome.end != ENV_FAILED) {
             collector->played++;
             collector->return_sum += outcome.sum;
-            show(collector, 0);
-            return keep(collector, number, &outcome, failure);
+            collector_show_progress(collector, 0);
+            return collector_save_episode(collector, number, &outcome, failure);
         }
         collector->redrawn++;
     }
@@ -258,22 +259,22 @@ static bool collect_episode(struct collector *collector, size_t number, struct f
 /* --- A share of them -------------------------------------------------------------------------- */
 
 /* Episodes that one plays in a row: a group in its context, or a single one. */
-static size_t run_length(const struct collector_options *options)
+static size_t unit_episodes(const struct collector_options *options)
 {
     return options->behaviour->curriculum == BEHAVIOUR_TRIALS ? options->episodes : 1;
 }
 
-static bool is_finished(const struct collector *collector, size_t first, size_t count)
+static bool is_unit_finished(const struct collector *collector, size_t first, size_t count)
 {
     size_t there = 0;
     for (size_t i = 0; i < count; i++) {
-        there += store_parts_has(collector->parts, first + i);
+        there += episode_log_has(collector->log, first + i);
     }
     return there == count;
 }
 
-static bool play_run(struct collector *collector, size_t first, size_t count,
-                     struct failure *failure)
+static bool play_unit(struct collector *collector, size_t first, size_t count,
+                      struct failure *failure)
 {
     for (size_t i = 0; i < count; i++) {
         if (!collect_episode(collector, first + i, failure)) {
@@ -284,40 +285,40 @@ static bool play_run(struct collector *collector, size_t first, size_t count,
 }
 
 /* Play the runs of a share, or count them where `failure` is NULL. */
-static bool go_through(struct collector *collector, size_t sharer, size_t sharers, size_t *runs,
-                       struct failure *failure)
+static bool collector_work_through(struct collector *collector, size_t worker, size_t worker_count,
+                                   size_t *units, struct failure *failure)
 {
-    size_t length = run_length(collector->options);
+    size_t length = unit_episodes(collector->options);
     size_t left = 0;
-    for (size_t first = 0; first < collector->order.plan.episodes; first += length) {
-        if (is_finished(collector, first, length)) {
+    for (size_t first = 0; first < collector->job.log_options.episodes; first += length) {
+        if (is_unit_finished(collector, first, length)) {
             continue;
         }
-        bool is_own = (left + left / sharers) % sharers == sharer;
+        bool is_own = (left + left / worker_count) % worker_count == worker;
         left++;
-        *runs += is_own;
-        if (is_own && failure && !play_run(collector, first, length, failure)) {
+        *units += is_own;
+        if (is_own && failure && !play_unit(collector, first, length, failure)) {
             return false;
         }
     }
     return true;
 }
 
-bool collector_play(struct collector *collector, size_t sharer, size_t sharers,
+bool collector_play(struct collector *collector, size_t worker, size_t worker_count,
                     struct failure *failure)
 {
-    size_t runs = 0;
-    go_through(collector, sharer, sharers, &runs, NULL);
-    size_t steps = runs * run_length(collector->options) * collector->spec->steps_max;
-    snprintf(collector->label, sizeof collector->label, "collect, share %zu of %zu", sharer + 1,
-             sharers);
-    collector->progress = progress_begin(sharers > 1 ? collector->label : "collect", 0, steps);
-    return go_through(collector, sharer, sharers, &runs, failure);
+    size_t units = 0;
+    collector_work_through(collector, worker, worker_count, &units, NULL);
+    size_t steps = units * unit_episodes(collector->options) * collector->spec->steps_max;
+    snprintf(collector->label, sizeof collector->label, "collect, share %zu of %zu", worker + 1,
+             worker_count);
+    collector->progress = progress_begin(worker_count > 1 ? collector->label : "collect", 0, steps);
+    return collector_work_through(collector, worker, worker_count, &units, failure);
 }
 
 size_t collector_finished(const struct collector *collector)
 {
-    return store_parts_count(collector->parts);
+    return episode_log_count(collector->log);
 }
 
 size_t collector_redrawn(const struct collector *collector)
@@ -334,9 +335,9 @@ struct collector *collector_open(const struct collector_options *options, struct
     size_t steps = spec->steps_max;
     collector->options = options;
     collector->spec = spec;
-    make_order(&collector->order, options);
-    collector->parts = store_parts_open(&collector->order.plan, failure);
-    if (!collector->parts) {
+    describe_job(&collector->job, options);
+    collector->log = episode_log_open(&collector->job.log_options, failure);
+    if (!collector->log) {
         collector_close(collector);
         return NULL;
     }
@@ -355,7 +356,7 @@ void collector_close(struct collector *collector)
         return;
     }
     env_close(collector->env);
-    store_parts_close(collector->parts);
+    episode_log_close(collector->log);
     memory_free(collector->observation);
     memory_free(collector->action);
     memory_free(collector->reward);
@@ -367,9 +368,9 @@ void collector_close(struct collector *collector)
 bool collector_join(const struct collector_options *options, struct collector_summary *summary,
                     struct failure *failure)
 {
-    struct order order;
-    make_order(&order, options);
-    if (!store_parts_join(&order.plan, failure)) {
+    struct collection_job job;
+    describe_job(&job, options);
+    if (!episode_log_merge(&job.log_options, failure)) {
         return false;
     }
     struct store *store = store_open(options->path, failure);
@@ -383,9 +384,9 @@ bool collector_join(const struct collector_options *options, struct collector_su
 
 bool collector_discard(const struct collector_options *options, struct failure *failure)
 {
-    struct order order;
-    make_order(&order, options);
-    return store_parts_discard(&order.plan, failure);
+    struct collection_job job;
+    describe_job(&job, options);
+    return episode_log_discard(&job.log_options, failure);
 }
 
 bool collector_run(const struct collector_options *options, struct collector_summary *summary,

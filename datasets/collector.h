@@ -31,11 +31,11 @@ struct collector_options {
 struct collector;
 
 /* See that the store can be written, and make the folder of finished episodes or find that of the
- * same options (store_parts.h): one of those who share the work, before the others open. False and
- * a failure: EXIT_CODE_CONFIG for numbers that make no sense, else as of store_parts_prepare. */
+ * same options (episode_log.h): one of those who share the work, before the others open. False and
+ * a failure: EXIT_CODE_CONFIG for numbers that make no sense, else as of episode_log_prepare. */
 bool collector_prepare(const struct collector_options *options, struct failure *failure);
 
-/* Find what is finished. NULL and a failure as of store_parts_open. The caller closes it. */
+/* Find what is finished. NULL and a failure as of episode_log_open. The caller closes it. */
 struct collector *collector_open(const struct collector_options *options, struct failure *failure);
 void collector_close(struct collector *collector);
 
@@ -50,9 +50,9 @@ size_t collector_finished(const struct collector *collector);
  * gets of every rung; where the episodes of a group share a context, whole groups are. An episode
  * whose simulation becomes unstable is drawn again a few times, but for one in a context.
  *
- * False and a failure: EXIT_CODE_CONFIG for a task that stays unstable, else as of store_parts_add.
- * Shows progress. */
-bool collector_play(struct collector *collector, size_t sharer, size_t sharers,
+ * False and a failure: EXIT_CODE_CONFIG for a task that stays unstable, else as of
+ * episode_log_append. Shows progress. */
+bool collector_play(struct collector *collector, size_t worker, size_t worker_count,
                     struct failure *failure);
 
 /* How many episodes this one has drawn again, because their simulation became unstable. */
@@ -60,7 +60,7 @@ size_t collector_redrawn(const struct collector *collector);
 
 /* One of the sharers, after all have played and closed: write the store and say what it holds;
  * summary->redrawn is left 0.
- * False and a failure as of store_parts_join. */
+ * False and a failure as of episode_log_merge. */
 bool collector_join(const struct collector_options *options, struct collector_summary *summary,
                     struct failure *failure);
 

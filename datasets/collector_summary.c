@@ -9,7 +9,7 @@
 static const double percents[COLLECTOR_PERCENTILES] = {10, 25, 50, 75, 90};
 
 /* Until it is finished, `error` is the sum of squared distances from the mean (Welford 1962). */
-static void count(struct collector_returns *returns, double value)
+static void returns_add(struct collector_returns *returns, double value)
 {
     returns->smallest = returns->episodes == 0 ? value : fmin(returns->smallest, value);
     returns->largest = returns->episodes == 0 ? value : fmax(returns->largest, value);
@@ -19,14 +19,14 @@ static void count(struct collector_returns *returns, double value)
     returns->error += away * (value - returns->mean);
 }
 
-static void finish(struct collector_returns *returns)
+static void returns_finish(struct collector_returns *returns)
 {
     double episodes = (double)returns->episodes;
     returns->error =
         episodes > 1.0 ? sqrt(returns->error / (episodes - 1.0) / episodes) : (double)NAN;
 }
 
-static void find_percentiles(struct collector_summary *summary, const struct store *store)
+static void summary_percentiles(struct collector_summary *summary, const struct store *store)
 {
     size_t episodes = store_episode_count(store);
     double *sorted = memory_take(episodes, sizeof *sorted);
@@ -44,23 +44,24 @@ void collector_summarise(struct collector_summary *summary, const struct store *
 {
     const struct store_spec *spec = store_spec(store);
     size_t sources = spec->source_count;
-    size_t rungs = sources < COLLECTOR_RUNGS_MAX ? sources : COLLECTOR_RUNGS_MAX;
-    *summary = (struct collector_summary){.steps = store_step_count(store), .rungs = rungs};
+    size_t level_count = sources < COLLECTOR_LEVELS_MAX ? sources : COLLECTOR_LEVELS_MAX;
+    *summary =
+        (struct collector_summary){.steps = store_step_count(store), .level_count = level_count};
     for (size_t e = 0; e < store_episode_count(store); e++) {
-        size_t rung = store_source(store, e) * rungs / (sources ? sources : 1);
-        count(&summary->all, store_return(store, 0, e));
-        count(&summary->rung[rung].returns, store_return(store, 0, e));
+        size_t level = store_source(store, e) * level_count / (sources ? sources : 1);
+        returns_add(&summary->all, store_return(store, 0, e));
+        returns_add(&summary->levels[level].returns, store_return(store, 0, e));
     }
-    finish(&summary->all);
-    for (size_t rung = 0; rung < rungs; rung++) {
-        size_t first = divide_up(rung * sources, rungs);
-        snprintf(summary->rung[rung].name, STORE_NAME_MAX, "%s", spec->sources[first]);
-        finish(&summary->rung[rung].returns);
+    returns_finish(&summary->all);
+    for (size_t level = 0; level < level_count; level++) {
+        size_t first = divide_up(level * sources, level_count);
+        snprintf(summary->levels[level].name, STORE_NAME_MAX, "%s", spec->sources[first]);
+        returns_finish(&summary->levels[level].returns);
     }
-    find_percentiles(summary, store);
+    summary_percentiles(summary, store);
 }
 
-static void print_returns(FILE *stream, const struct collector_returns *returns)
+static void print_level(FILE *stream, const struct collector_returns *returns)
 {
     fprintf(stream, "%8zu %9.2f", returns->episodes, returns->mean);
     if (isnan(returns->error)) {
@@ -78,14 +79,14 @@ void collector_print(FILE *stream, const struct collector_summary *summary, cons
     for (size_t i = 0; i < COLLECTOR_PERCENTILES; i++) {
         fprintf(stream, "%s %g%%: %.2f", i > 0 ? "," : "", percents[i], summary->percentiles[i]);
     }
-    fprintf(stream, "\n\n%-28s %8s %9s %18s %9s\n", summary->rungs > 1 ? "from rung" : "",
+    fprintf(stream, "\n\n%-28s %8s %9s %18s %9s\n", summary->level_count > 1 ? "from level" : "",
             "episodes", "mean", "smallest", "largest");
-    for (size_t rung = 0; rung < summary->rungs; rung++) {
-        fprintf(stream, "%-28s ", summary->rung[rung].name);
-        print_returns(stream, &summary->rung[rung].returns);
+    for (size_t level = 0; level < summary->level_count; level++) {
+        fprintf(stream, "%-28s ", summary->levels[level].name);
+        print_level(stream, &summary->levels[level].returns);
     }
-    if (summary->rungs > 1) {
+    if (summary->level_count > 1) {
         fprintf(stream, "%-28s ", "all");
-        print_returns(stream, &summary->all);
+        print_level(stream, &summary->all);
     }
 }

@@ -7,7 +7,7 @@
 
 #include "datasets/store.h"
 
-enum { COLLECTOR_RUNGS_MAX = 8, COLLECTOR_PERCENTILES = 5 };
+enum { COLLECTOR_LEVELS_MAX = 8, COLLECTOR_PERCENTILES = 5 };
 
 /* Of some episodes' returns. */
 struct collector_returns {
@@ -18,7 +18,7 @@ struct collector_returns {
 };
 
 /* One part of the ladder. */
-struct collector_rung {
+struct collector_level {
     char name[STORE_NAME_MAX]; /* of its first source */
     struct collector_returns returns;
 };
@@ -28,9 +28,9 @@ struct collector_summary {
     size_t redrawn; /* episodes thrown away because the simulation became unstable */
     struct collector_returns all;
     double percentiles[COLLECTOR_PERCENTILES]; /* 10, 25, 50, 75 and 90 of all returns */
-    size_t rungs;                              /* at most COLLECTOR_RUNGS_MAX: equal parts of the
-                                                  sources */
-    struct collector_rung rung[COLLECTOR_RUNGS_MAX];
+    size_t level_count;                        /* at most COLLECTOR_LEVELS_MAX: equal parts of the
+                                            sources */
+    struct collector_level levels[COLLECTOR_LEVELS_MAX];
 };
 
 /* From the index alone, by the first task; redrawn is the caller's to fill in. Local, like all of

@@ -30,7 +30,7 @@ struct returns {
 };
 
 /* Of one source, in the first task. */
-struct acted {
+struct source_returns {
     size_t episodes;
     double sum, minimum, maximum; /* of the returns */
 };
@@ -44,12 +44,12 @@ struct description {
     size_t length_min;
     size_t ends[ENDS];
     struct returns returns[STORE_TASKS_MAX];
-    struct acted acted[STORE_SOURCES_MAX]; /* by source */
+    struct source_returns sources[STORE_SOURCES_MAX]; /* by source */
 };
 
 /* --- Gathering -------------------------------------------------------------------------------- */
 
-static int ascending(const void *left, const void *right)
+static int compare_groups(const void *left, const void *right)
 {
     int64_t a = *(const int64_t *)left;
     int64_t b = *(const int64_t *)right;
@@ -57,14 +57,14 @@ static int ascending(const void *left, const void *right)
 }
 
 /* How many groups there are, and how large. */
-static void gather_groups(struct description *description)
+static void describe_groups(struct description *description)
 {
     size_t episodes = description->episodes;
     int64_t *groups = memory_take(episodes, sizeof *groups);
     for (size_t e = 0; e < episodes; e++) {
         groups[e] = store_group(description->store, e);
     }
-    qsort(groups, episodes, sizeof *groups, ascending);
+    qsort(groups, episodes, sizeof *groups, compare_groups);
     description->group_min = episodes;
     for (size_t first = 0, end = 0; first < episodes; first = end) {
         while (end < episodes && groups[end] == groups[first]) {
@@ -78,15 +78,15 @@ static void gather_groups(struct description *description)
     memory_free(groups);
 }
 
-static void gather_sources(struct description *description)
+static void describe_sources(struct description *description)
 {
     for (size_t e = 0; e < description->episodes; e++) {
-        struct acted *acted = &description->acted[store_source(description->store, e)];
+        struct source_returns *source = &description->sources[store_source(description->store, e)];
         double value = store_return(description->store, 0, e);
-        acted->minimum = acted->episodes == 0 ? value : fmin(acted->minimum, value);
-        acted->maximum = acted->episodes == 0 ? value : fmax(acted->maximum, value);
-        acted->sum += value;
-        acted->episodes++;
+        source->minimum = source->episodes == 0 ? value : fmin(source->minimum, value);
+        source->maximum = source->episodes == 0 ? value : fmax(source->maximum, value);
+        source->sum += value;
+        source->episodes++;
     }
 }
 
@@ -111,7 +111,7 @@ static double standard_error(const double *values, size_t count, double mean)
     return count > 1 ? sqrt(squares / (double)(count - 1) / (double)count) : (double)NAN;
 }
 
-static void gather_returns(struct returns *returns, const struct store *store, size_t task)
+static void describe_task_returns(struct returns *returns, const struct store *store, size_t task)
 {
     size_t episodes = store_episode_count(store);
     double *sorted = memory_take(episodes, sizeof *sorted);
@@ -133,8 +133,8 @@ static void gather_returns(struct returns *returns, const struct store *store, s
     memory_free(sorted);
 }
 
-static bool gather(struct description *description, const struct store *store,
-                   struct failure *failure)
+static bool describe_store_contents(struct description *description, const struct store *store,
+                                    struct failure *failure)
 {
     struct stat status;
     if (stat(store_path(store), &status) != 0) {
@@ -151,8 +151,8 @@ static bool gather(struct description *description, const struct store *store,
         .episodes = store_episode_count(store),
         .length_min = store_length_max(store),
     };
-    gather_groups(description);
-    gather_sources(description);
+    describe_groups(description);
+    describe_sources(description);
     for (size_t e = 0; e < description->episodes; e++) {
         size_t length = store_length(store, e);
         description->ends[store_ending(store, e)]++;
@@ -161,14 +161,14 @@ static bool gather(struct description *description, const struct store *store,
         }
     }
     for (size_t k = 0; k < description->spec->task_count; k++) {
-        gather_returns(&description->returns[k], store, k);
+        describe_task_returns(&description->returns[k], store, k);
     }
     return true;
 }
 
 /* --- Text ------------------------------------------------------------------------------------- */
 
-static void print_bytes(FILE *out, uint64_t bytes)
+static void print_size(FILE *out, uint64_t bytes)
 {
     static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
     double amount = (double)bytes;
@@ -180,12 +180,12 @@ static void print_bytes(FILE *out, uint64_t bytes)
     fprintf(out, unit == 0 ? "%.0f %s" : "%.1f %s", amount, units[unit]);
 }
 
-static void print_spec(FILE *out, const struct description *description)
+static void print_store_spec(FILE *out, const struct description *description)
 {
     const struct store_spec *spec = description->spec;
     fprintf(out, "%s: trajectory store, version %d, ", store_path(description->store),
             store_version(description->store));
-    print_bytes(out, description->bytes);
+    print_size(out, description->bytes);
     fprintf(out, "\n  domain       %s\n", spec->domain);
     fprintf(out, "  simulator    %s\n", spec->simulator);
     fprintf(out, "  source       %s\n", spec->source);
@@ -258,7 +258,7 @@ static void print_histogram(FILE *out, const struct returns *returns)
     }
 }
 
-static void print_returns(FILE *out, const struct description *description, size_t task)
+static void print_task_returns(FILE *out, const struct description *description, size_t task)
 {
     const struct returns *returns = &description->returns[task];
     fprintf(out, "\n  returns of %s (reward: %s)\n", description->spec->tasks[task],
@@ -285,11 +285,11 @@ static void print_sources(FILE *out, const struct description *description)
     fprintf(out, "\n  %-40s %9s %12s %12s %12s\n", "who acted", "episodes", "least", "mean",
             "most");
     for (size_t i = 0; i < spec->source_count; i++) {
-        const struct acted *acted = &description->acted[i];
-        fprintf(out, "  %-40s %9zu", spec->sources[i], acted->episodes);
-        if (acted->episodes > 0) {
-            fprintf(out, " %12.6g %12.6g %12.6g", acted->minimum,
-                    acted->sum / (double)acted->episodes, acted->maximum);
+        const struct source_returns *source = &description->sources[i];
+        fprintf(out, "  %-40s %9zu", spec->sources[i], source->episodes);
+        if (source->episodes > 0) {
+            fprintf(out, " %12.6g %12.6g %12.6g", source->minimum,
+                    source->sum / (double)source->episodes, source->maximum);
         }
         fprintf(out, "\n");
     }
@@ -297,22 +297,22 @@ static void print_sources(FILE *out, const struct description *description)
 
 /* --- JSON ------------------------------------------------------------------------------------- */
 
-static json_t *count_json(uint64_t count)
+static json_t *size_json(uint64_t count)
 {
     return json_integer((json_int_t)count);
 }
 
-static json_t *spec_json(const struct store_spec *spec)
+static json_t *store_spec_json(const struct store_spec *spec)
 {
     json_t *object = json_object();
     json_object_set_new(object, "domain", json_string(spec->domain));
     json_object_set_new(object, "simulator", json_string(spec->simulator));
     json_object_set_new(object, "source", json_string(spec->source));
     json_object_set_new(object, "control_timestep", json_real(spec->control_timestep));
-    json_object_set_new(object, "observation_dim", count_json(spec->observation_dim));
-    json_object_set_new(object, "action_dim", count_json(spec->action_dim));
-    json_object_set_new(object, "physics_dim", count_json(spec->physics_dim));
-    json_object_set_new(object, "hidden_dim", count_json(spec->hidden_dim));
+    json_object_set_new(object, "observation_dim", size_json(spec->observation_dim));
+    json_object_set_new(object, "action_dim", size_json(spec->action_dim));
+    json_object_set_new(object, "physics_dim", size_json(spec->physics_dim));
+    json_object_set_new(object, "hidden_dim", size_json(spec->hidden_dim));
     return object;
 }
 
@@ -320,13 +320,13 @@ static json_t *sources_json(const struct description *description)
 {
     json_t *sources = json_array();
     for (size_t i = 0; i < description->spec->source_count; i++) {
-        const struct acted *acted = &description->acted[i];
+        const struct source_returns *source = &description->sources[i];
         json_t *object = json_object();
         json_object_set_new(object, "name", json_string(description->spec->sources[i]));
-        json_object_set_new(object, "episodes", count_json(acted->episodes));
+        json_object_set_new(object, "episodes", size_json(source->episodes));
         json_object_set_new(object, "return_mean",
-                            acted->episodes > 0 ? json_real(acted->sum / (double)acted->episodes)
-                                                : json_null());
+                            source->episodes > 0 ? json_real(source->sum / (double)source->episodes)
+                                                 : json_null());
         json_array_append_new(sources, object);
     }
     return sources;
@@ -350,7 +350,7 @@ static json_t *task_json(const struct description *description, size_t task)
     }
     json_t *histogram = json_array();
     for (size_t i = 0; i < BINS; i++) {
-        json_array_append_new(histogram, count_json(returns->bins[i]));
+        json_array_append_new(histogram, size_json(returns->bins[i]));
     }
     json_t *object = json_object();
     json_object_set_new(object, "name", json_string(description->spec->tasks[task]));
@@ -371,7 +371,7 @@ static json_t *description_json(const struct description *description)
     const struct store *store = description->store;
     json_t *ends = json_object();
     for (size_t i = 0; i < ENDS; i++) {
-        json_object_set_new(ends, end_names[i], count_json(description->ends[i]));
+        json_object_set_new(ends, end_names[i], size_json(description->ends[i]));
     }
     json_t *tasks = json_array();
     for (size_t k = 0; k < description->spec->task_count; k++) {
@@ -380,16 +380,16 @@ static json_t *description_json(const struct description *description)
     json_t *object = json_object();
     json_object_set_new(object, "file", json_string(store_path(store)));
     json_object_set_new(object, "version", json_integer(store_version(store)));
-    json_object_set_new(object, "bytes", count_json(description->bytes));
-    json_object_set_new(object, "spec", spec_json(description->spec));
-    json_object_set_new(object, "episodes", count_json(description->episodes));
-    json_object_set_new(object, "groups", count_json(description->groups));
-    json_object_set_new(object, "group_minimum", count_json(description->group_min));
-    json_object_set_new(object, "group_maximum", count_json(description->group_max));
+    json_object_set_new(object, "bytes", size_json(description->bytes));
+    json_object_set_new(object, "spec", store_spec_json(description->spec));
+    json_object_set_new(object, "episodes", size_json(description->episodes));
+    json_object_set_new(object, "groups", size_json(description->groups));
+    json_object_set_new(object, "group_minimum", size_json(description->group_min));
+    json_object_set_new(object, "group_maximum", size_json(description->group_max));
     json_object_set_new(object, "ends", ends);
-    json_object_set_new(object, "steps", count_json(store_step_count(store)));
-    json_object_set_new(object, "length_minimum", count_json(description->length_min));
-    json_object_set_new(object, "length_maximum", count_json(store_length_max(store)));
+    json_object_set_new(object, "steps", size_json(store_step_count(store)));
+    json_object_set_new(object, "length_minimum", size_json(description->length_min));
+    json_object_set_new(object, "length_maximum", size_json(store_length_max(store)));
     json_object_set_new(object, "sources", sources_json(description));
     size_t dim = description->spec->observation_dim;
     json_object_set_new(object, "observation_mean",
@@ -406,28 +406,28 @@ bool inspect_describe(FILE *out, const struct store *store, enum inspect_form fo
                       struct failure *failure)
 {
     struct description description = {0};
-    if (!gather(&description, store, failure)) {
+    if (!describe_store_contents(&description, store, failure)) {
         return false;
     }
     if (form == INSPECT_JSON) {
         report_json(out, description_json(&description));
         return report_finish(out, failure);
     }
-    print_spec(out, &description);
+    print_store_spec(out, &description);
     print_episodes(out, &description);
     print_observations(out, store);
     print_sources(out, &description);
     for (size_t k = 0; k < description.spec->task_count; k++) {
-        print_returns(out, &description, k);
+        print_task_returns(out, &description, k);
     }
     return report_finish(out, failure);
 }
 
-static json_t *verdict_json(const struct store *store, json_t *damaged)
+static json_t *verification_json(const struct store *store, json_t *damaged)
 {
     json_t *object = json_object();
     json_object_set_new(object, "file", json_string(store_path(store)));
-    json_object_set_new(object, "episodes", count_json(store_episode_count(store)));
+    json_object_set_new(object, "episodes", size_json(store_episode_count(store)));
     json_object_set_new(object, "damaged", damaged);
     return object;
 }
@@ -443,7 +443,7 @@ bool inspect_verify(FILE *out, const struct store *store, enum inspect_form form
         struct failure found = {0};
         if (!store_verify(store, e, &found)) {
             failure_set(&first, found.code, "%s", found.text);
-            json_array_append_new(damaged, count_json(e));
+            json_array_append_new(damaged, size_json(e));
             if (form == INSPECT_TEXT) {
                 fprintf(out, "%s\n", found.text);
             }
@@ -452,7 +452,7 @@ bool inspect_verify(FILE *out, const struct store *store, enum inspect_form form
     }
     size_t bad = json_array_size(damaged);
     if (form == INSPECT_JSON) {
-        report_json(out, verdict_json(store, damaged));
+        report_json(out, verification_json(store, damaged));
     } else {
         fprintf(out, "%s: %zu of %zu episodes match their hashes\n", store_path(store),
                 episodes - bad, episodes);

@@ -14,28 +14,28 @@ struct sample {
     struct partition partition;
 };
 
-static void draw(struct sample *sample, const struct chain_catalog *catalog,
-                 const struct inspect_chains_options *options, size_t index)
+static void draw_sample_chain(struct sample *sample, const struct chain_catalog *catalog,
+                              const struct inspect_chains_options *options, size_t index)
 {
     sample->step = 1 + index / options->contexts;
     sample->number = index % options->contexts;
-    chain_draw(&sample->chain, catalog, options->task, &options->law, options->seed, sample->step,
-               sample->number);
+    chain_draw(&sample->chain, catalog, options->task, &options->sampler, options->seed,
+               sample->step, sample->number);
     partition_cut(&sample->partition, &sample->chain.steps, 1);
 }
 
 /* --- Text ------------------------------------------------------------------------------------- */
 
-static void print_head(FILE *out, const struct store *store,
-                       const struct inspect_chains_options *options)
+static void print_chains_head(FILE *out, const struct store *store,
+                              const struct inspect_chains_options *options)
 {
     static const char *const samplings[] = {"uniform", "return", "history", "best"};
     fprintf(out, "%s, task %s: %zu to %zu trajectories, sampling %s, seed %llu\n",
-            store_path(store), store_spec(store)->tasks[options->task], options->law.trials_min,
-            options->law.trials, samplings[options->law.sampling],
+            store_path(store), store_spec(store)->tasks[options->task], options->sampler.trials_min,
+            options->sampler.trials, samplings[options->sampler.sampling],
             (unsigned long long)options->seed);
     fprintf(out, "%zu contexts of a step, each on %zu rank%s, %s, %zu tokens of a step\n\n",
-            options->contexts, options->places, options->places == 1 ? "" : "s",
+            options->contexts, options->ring_size, options->ring_size == 1 ? "" : "s",
             options->rule == PARTITION_ZIGZAG ? "zigzag" : "contiguous", options->tokens);
     fprintf(out, "%6s%9s%8s%8s%12s%9s%10s  %s\n", "step", "context", "group", "trials", "target",
             "steps", "tokens", "tokens of each rank");
@@ -48,10 +48,10 @@ static void print_sample(FILE *out, const struct store *store,
     fprintf(out, "%6llu%9zu%8lld%8zu%12.6g%9zu%10zu ", (unsigned long long)sample->step,
             sample->number, (long long)store_group(store, chain->episodes[0]), chain->count,
             chain->target, chain->steps, chain->steps * options->tokens);
-    for (size_t place = 0; place < options->places && place < SHOWN; place++) {
-        fprintf(out, " %zu", sample->partition.shards[place].row_count * options->tokens);
+    for (size_t rank = 0; rank < options->ring_size && rank < SHOWN; rank++) {
+        fprintf(out, " %zu", sample->partition.shards[rank].row_count * options->tokens);
     }
-    fprintf(out, options->places > SHOWN ? " ...\n%15s" : "\n%15s", "");
+    fprintf(out, options->ring_size > SHOWN ? " ...\n%15s" : "\n%15s", "");
     for (size_t i = 0; i < chain->count; i++) {
         if (chain->count > SHOWN && i == SHOWN / 2) {
             fprintf(out, " ...");
@@ -77,8 +77,8 @@ static json_t *sample_json(const struct store *store, const struct inspect_chain
         json_array_append_new(episodes, json_integer((json_int_t)chain->episodes[i]));
         json_array_append_new(returns, json_real(value));
     }
-    for (size_t place = 0; place < options->places; place++) {
-        size_t tokens = sample->partition.shards[place].row_count * options->tokens;
+    for (size_t rank = 0; rank < options->ring_size; rank++) {
+        size_t tokens = sample->partition.shards[rank].row_count * options->tokens;
         json_array_append_new(shards, json_integer((json_int_t)tokens));
     }
     return json_pack("{s:I, s:I, s:I, s:o, s:o, s:f, s:I, s:I, s:o}", "step",
@@ -96,12 +96,12 @@ static void print_chains(FILE *out, const struct store *store, const struct chai
 {
     struct sample sample;
     json_t *list = json_array();
-    partition_open(&sample.partition, options->rule, options->places, 1);
+    partition_open(&sample.partition, options->rule, options->ring_size, 1);
     if (form == INSPECT_TEXT) {
-        print_head(out, store, options);
+        print_chains_head(out, store, options);
     }
     for (size_t i = 0; i < options->samples; i++) {
-        draw(&sample, catalog, options, i);
+        draw_sample_chain(&sample, catalog, options, i);
         if (form == INSPECT_TEXT) {
             print_sample(out, store, options, &sample);
         } else {
@@ -122,7 +122,7 @@ bool inspect_chains(FILE *out, const struct store *store,
                     const struct inspect_chains_options *options, enum inspect_form form,
                     struct failure *failure)
 {
-    if (!chain_law_check(&options->law, failure)) {
+    if (!chain_sampler_check(&options->sampler, failure)) {
         return false;
     }
     struct chain_catalog catalog;

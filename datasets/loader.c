@@ -4,7 +4,7 @@
 
 /* Rows that are read at once: long reads, whose numbers are still in the cache when they are
  * scaled. */
-enum { PIECE_ROWS = 1024 };
+enum { CHUNK_ROWS = 1024 };
 
 struct loader {
     const struct store *store;
@@ -14,23 +14,14 @@ struct loader {
     struct chain_catalog catalog;
     struct chain *chains; /* (options.contexts) of the batch at hand */
     size_t *steps;        /* (options.contexts) of each of these chains */
-    float *observation;   /* (PIECE_ROWS x observation_dim) as read */
-    float *reward;        /* (PIECE_ROWS); also of those that only count */
+    float *observation;   /* (CHUNK_ROWS x observation_dim) as read */
+    float *reward;        /* (CHUNK_ROWS); also of those that only count */
 };
 
-/* Steps [first, first + count) of one trajectory of a chain, which go to the rows from `row` on. */
-struct stretch {
-    const struct chain *chain;
-    size_t trial;
-    size_t first;
-    size_t count;
-    size_t row;
-};
-
-static bool check(const struct store *store, const struct scaling *scaling,
-                  const struct loader_options *options, struct failure *failure)
+static bool loader_check(const struct store *store, const struct scaling *scaling,
+                         const struct loader_options *options, struct failure *failure)
 {
-    if (!chain_law_check(&options->chain, failure)) {
+    if (!chain_sampler_check(&options->chain, failure)) {
         return false;
     }
     if (options->contexts == 0 || options->contexts > UINT32_MAX) {
@@ -57,7 +48,7 @@ static bool check(const struct store *store, const struct scaling *scaling,
 struct loader *loader_open(const struct store *store, size_t task, const struct scaling *scaling,
                            const struct loader_options *options, struct failure *failure)
 {
-    if (!check(store, scaling, options, failure)) {
+    if (!loader_check(store, scaling, options, failure)) {
         return NULL;
     }
     const struct store_spec *spec = store_spec(store);
@@ -70,8 +61,8 @@ struct loader *loader_open(const struct store *store, size_t task, const struct 
         .options = *options,
         .chains = memory_take(options->contexts, sizeof *loader->chains),
         .steps = memory_take(options->contexts, sizeof *loader->steps),
-        .observation = memory_take(PIECE_ROWS * spec->observation_dim, sizeof(float)),
-        .reward = memory_take(PIECE_ROWS, sizeof(float)),
+        .observation = memory_take(CHUNK_ROWS * spec->observation_dim, sizeof(float)),
+        .reward = memory_take(CHUNK_ROWS, sizeof(float)),
     };
     chain_catalog_open(&loader->catalog, store);
     return loader;
@@ -90,85 +81,108 @@ void loader_close(struct loader *loader)
     memory_free(loader);
 }
 
+/* --- A batch ---------------------------------------------------------------------------------- */
+
 static bool check_groups(const struct loader *loader, size_t groups, struct failure *failure)
 {
-    if (loader->options.contexts < groups) {
-        return failure_set(failure, EXIT_CODE_CONFIG,
-                           "found %zu contexts for an optimizer step, expected at least one for "
-                           "each of the %zu data-parallel groups; use more contexts, fewer ranks "
-                           "or larger rings",
-                           loader->options.contexts, groups);
-    }
-    return true;
-}
-
-/* The largest share of a step that a group has. */
-static size_t share_of(const struct loader *loader, size_t groups)
-{
-    return divide_up(loader->options.contexts, groups);
+    return loader->options.contexts >= groups ||
+           failure_set(failure, EXIT_CODE_CONFIG,
+                       "found %zu contexts for an optimizer step, expected at least one for "
+                       "each of the %zu data-parallel groups; use more contexts, fewer ranks "
+                       "or larger rings",
+                       loader->options.contexts, groups);
 }
 
 /* Contexts of the largest batch. */
-static size_t pass_of(const struct loader *loader, size_t groups)
+static size_t contexts_max(const struct loader *loader, size_t group_count)
 {
-    size_t share = share_of(loader, groups);
-    size_t pass = loader->options.pass;
-    return pass > 0 && pass < share ? pass : share;
+    size_t of_group = divide_up(loader->options.contexts, group_count);
+    size_t micro_batch = loader->options.micro_batch;
+    return micro_batch > 0 ? size_min(micro_batch, of_group) : of_group;
 }
 
-size_t loader_pass_count(const struct loader *loader, size_t groups)
+size_t loader_micro_batch_count(const struct loader *loader, size_t group_count)
 {
-    size_t pass = pass_of(loader, groups);
-    return divide_up(share_of(loader, groups), pass);
+    size_t of_group = divide_up(loader->options.contexts, group_count);
+    return divide_up(of_group, contexts_max(loader, group_count));
 }
 
-/* A batch with room for trajectories of so many steps. */
-static bool bind(const struct loader *loader, struct batch *batch, struct arena *arena,
-                 enum partition_rule rule, size_t places, size_t place, size_t groups,
-                 size_t length_max, struct failure *failure)
+/* Memory for trajectories of at most length_max steps. */
+static bool bind_lengths(const struct loader *loader, struct batch *batch, struct arena *arena,
+                         struct mesh_position position, size_t length_max, struct failure *failure)
 {
-    if (!check_groups(loader, groups, failure)) {
+    if (!check_groups(loader, position.group_count, failure)) {
         return false;
     }
     const struct store_spec *spec = store_spec(loader->store);
-    batch_bind(batch, arena, rule, places, place, pass_of(loader, groups),
+    batch_bind(batch, arena, position, contexts_max(loader, position.group_count),
                loader->options.chain.trials * length_max, spec->observation_dim, spec->action_dim);
     return true;
 }
 
 bool loader_batch_bind(const struct loader *loader, struct batch *batch, struct arena *arena,
-                       enum partition_rule rule, size_t places, size_t place, size_t groups,
-                       struct failure *failure)
+                       struct mesh_position position, struct failure *failure)
 {
-    return bind(loader, batch, arena, rule, places, place, groups, store_length_max(loader->store),
-                failure);
+    return bind_lengths(loader, batch, arena, position, store_length_max(loader->store), failure);
 }
 
-bool loader_plan_bind(const struct loader *loader, struct batch *plan, struct arena *arena,
-                      enum partition_rule rule, size_t places, size_t place, size_t groups,
-                      struct failure *failure)
+/* The micro-batch's chains, and their cut over the ring. */
+static bool draw_chains(struct loader *loader, struct batch *batch, uint64_t step,
+                        size_t micro_batch, struct failure *failure)
 {
-    return bind(loader, plan, arena, rule, places, place, groups, 0, failure);
-}
-
-/* The slice's chains, and their cut over the ring. */
-static void draw(struct loader *loader, struct batch *batch, uint64_t step,
-                 struct loader_slice slice)
-{
-    size_t pass = pass_of(loader, slice.groups);
+    size_t groups = batch->position.group_count;
+    if (!check_groups(loader, groups, failure)) {
+        return false;
+    }
+    invariant(batch->position.group < groups &&
+              micro_batch < loader_micro_batch_count(loader, groups));
+    size_t first = batch->position.group + micro_batch * contexts_max(loader, groups) * groups;
     size_t count = 0;
-    for (size_t i = slice.pass * pass; i < (slice.pass + 1) * pass; i++) {
-        size_t sample = slice.group + i * slice.groups;
-        if (sample >= loader->options.contexts) {
-            break;
-        }
+    for (size_t sample = first;
+         count < contexts_max(loader, groups) && sample < loader->options.contexts;
+         sample += groups, count++) {
         chain_draw(&loader->chains[count], &loader->catalog, loader->task, &loader->options.chain,
                    loader->options.seed, step, sample);
         loader->steps[count] = loader->chains[count].steps;
         batch->samples[count] = sample;
-        count++;
     }
     partition_cut(&batch->partition, loader->steps, count);
+    return true;
+}
+
+/* Goes through a shard by trajectories: steps [first, first + count) of the chain's trajectory
+ * `trial`, which go to the rows from `row` on. */
+struct range {
+    const struct chain *chain;
+    size_t trial, first, count, row;
+    size_t segment, next_trial, next_begin; /* where to go on; begins count along the chain */
+};
+
+static bool next_range(struct range *range, const struct loader *loader, const struct batch *batch)
+{
+    const struct shard *shard = batch_shard(batch);
+    while (range->segment < shard->segment_count) {
+        const struct segment *segment = &shard->segments[range->segment];
+        size_t segment_end = segment->first + segment->count;
+        range->chain = &loader->chains[segment->context];
+        while (range->next_trial < range->chain->count && range->next_begin < segment_end) {
+            range->trial = range->next_trial++;
+            size_t begin = range->next_begin;
+            size_t length = store_length(loader->store, range->chain->episodes[range->trial]);
+            range->next_begin += length;
+            size_t from = size_max(segment->first, begin);
+            size_t to = size_min(segment_end, range->next_begin);
+            if (from < to) {
+                range->first = from - begin;
+                range->count = to - from;
+                range->row = segment->row + (from - segment->first);
+                return true;
+            }
+        }
+        range->segment++;
+        range->next_trial = range->next_begin = 0;
+    }
+    return false;
 }
 
 /* The sum of a trajectory's rewards before step `end`, added up one after the other so that it is
@@ -177,8 +191,8 @@ static bool sum_rewards(struct loader *loader, size_t episode, size_t end, doubl
                         struct failure *failure)
 {
     *sum = 0.0;
-    for (size_t first = 0; first < end; first += PIECE_ROWS) {
-        size_t count = end - first < PIECE_ROWS ? end - first : PIECE_ROWS;
+    for (size_t first = 0; first < end; first += CHUNK_ROWS) {
+        size_t count = size_min(end - first, CHUNK_ROWS);
         if (!store_read(loader->store, loader->task, episode, first, count, NULL, NULL,
                         loader->reward, failure)) {
             return false;
@@ -190,131 +204,112 @@ static bool sum_rewards(struct loader *loader, size_t episode, size_t end, doubl
     return true;
 }
 
-/* One piece that has been read becomes rows, its actions aside; *earned is the sum of the rewards
- * before it, and then of those up to its end. */
+/* A chunk that has been read becomes rows, its actions aside; *return_so_far is the sum of the
+ * rewards before it, and then of those up to its end. */
 static void write_rows(const struct loader *loader, const struct steps *steps,
-                       const struct stretch *piece, double *earned)
+                       const struct range *chunk, double *return_so_far)
 {
-    const struct chain *chain = piece->chain;
-    size_t row = piece->row;
+    const struct chain *chain = chunk->chain;
+    size_t row = chunk->row;
     scaling_observations(steps->observation + row * steps->observation_dim, loader->observation,
-                         piece->count, loader->scaling);
-    scaling_rewards(steps->reward + row, loader->reward, piece->count, loader->scaling);
-    *earned = scaling_returns(steps->return_to_go + row, chain->target, *earned, loader->reward,
-                              piece->count, loader->scaling);
-    bool is_in_loss = piece->trial + 1 == chain->count || loader->options.loss == LOADER_LOSS_ALL;
-    for (size_t i = 0; i < piece->count; i++) {
+                         chunk->count, loader->scaling);
+    scaling_rewards(steps->reward + row, loader->reward, chunk->count, loader->scaling);
+    *return_so_far = scaling_returns(steps->return_to_go + row, chain->target, *return_so_far,
+                                     loader->reward, chunk->count, loader->scaling);
+    bool is_in_loss = chunk->trial + 1 == chain->count || loader->options.loss == LOADER_LOSS_ALL;
+    for (size_t i = 0; i < chunk->count; i++) {
         steps->done[row + i] = (real)0.0;
-        steps->time[row + i] = (uint32_t)(piece->first + i);
-        steps->trial[row + i] = (uint32_t)piece->trial;
+        steps->time[row + i] = (uint32_t)(chunk->first + i);
+        steps->trial[row + i] = (uint32_t)chunk->trial;
         steps->weight[row + i] = (real)(is_in_loss ? 1.0 : 0.0);
     }
-    size_t episode = chain->episodes[piece->trial];
-    bool is_last = piece->first + piece->count == store_length(loader->store, episode);
+    size_t episode = chain->episodes[chunk->trial];
+    bool is_last = chunk->first + chunk->count == store_length(loader->store, episode);
     bool is_reached = store_return(loader->store, loader->task, episode) >= chain->target;
-    steps->done[row + piece->count - 1] = (real)(is_last && is_reached ? 1.0 : 0.0);
+    steps->done[row + chunk->count - 1] = (real)(is_last && is_reached ? 1.0 : 0.0);
 }
 
-/* What is done with each stretch of a shard. */
-typedef bool visitor(struct loader *loader, const struct steps *steps, struct stretch stretch,
-                     struct failure *failure);
-
-static bool fill_stretch(struct loader *loader, const struct steps *steps, struct stretch stretch,
-                         struct failure *failure)
+static bool fill_range(struct loader *loader, const struct steps *steps, const struct range *range,
+                       struct failure *failure)
 {
-    size_t episode = stretch.chain->episodes[stretch.trial];
-    double earned;
-    invariant(stretch.row + stretch.count <= steps->row_max);
-    if (!sum_rewards(loader, episode, stretch.first, &earned, failure)) {
+    size_t episode = range->chain->episodes[range->trial];
+    double return_so_far;
+    invariant(range->row + range->count <= steps->row_max);
+    if (!sum_rewards(loader, episode, range->first, &return_so_far, failure)) {
         return false;
     }
-    while (stretch.count > 0) {
-        struct stretch piece = stretch;
-        piece.count = stretch.count < PIECE_ROWS ? stretch.count : PIECE_ROWS;
-        real *action = steps->action + piece.row * steps->action_dim; /* they stay as they are */
-        if (!store_read(loader->store, loader->task, episode, piece.first, piece.count,
+    for (size_t done = 0; done < range->count; done += CHUNK_ROWS) {
+        struct range chunk = *range;
+        chunk.first += done;
+        chunk.row += done;
+        chunk.count = size_min(range->count - done, CHUNK_ROWS);
+        real *action = steps->action + chunk.row * steps->action_dim; /* they stay as they are */
+        if (!store_read(loader->store, loader->task, episode, chunk.first, chunk.count,
                         loader->observation, action, loader->reward, failure)) {
             return false;
         }
-        write_rows(loader, steps, &piece, &earned);
-        stretch.first += piece.count;
-        stretch.row += piece.count;
-        stretch.count -= piece.count;
+        write_rows(loader, steps, &chunk, &return_so_far);
     }
     return true;
 }
 
-static bool expect_stretch(struct loader *loader, const struct steps *steps, struct stretch stretch,
-                           struct failure *failure)
+bool loader_fill(struct loader *loader, struct batch *batch, uint64_t step, size_t micro_batch,
+                 struct failure *failure)
 {
-    (void)steps;
-    (void)failure;
-    size_t episode = stretch.chain->episodes[stretch.trial];
-    store_expect_read(loader->store, loader->task, episode, stretch.first, stretch.count);
-    return true;
-}
-
-/* A segment counts steps along the whole chain: visit each trajectory that it touches. */
-static bool visit_segment(struct loader *loader, const struct steps *steps,
-                          const struct segment *segment, visitor *visit, struct failure *failure)
-{
-    const struct chain *chain = &loader->chains[segment->context];
-    size_t end = segment->first + segment->count;
-    size_t trial_begin = 0;
-    for (size_t trial = 0; trial < chain->count && trial_begin < end; trial++) {
-        size_t trial_end = trial_begin + store_length(loader->store, chain->episodes[trial]);
-        size_t from = segment->first > trial_begin ? segment->first : trial_begin;
-        size_t to = end < trial_end ? end : trial_end;
-        if (from < to) {
-            struct stretch stretch = {.chain = chain,
-                                      .trial = trial,
-                                      .first = from - trial_begin,
-                                      .count = to - from,
-                                      .row = segment->row + (from - segment->first)};
-            if (!visit(loader, steps, stretch, failure)) {
-                return false;
-            }
+    if (!draw_chains(loader, batch, step, micro_batch, failure)) {
+        return false;
+    }
+    for (struct range range = {0}; next_range(&range, loader, batch);) {
+        if (!fill_range(loader, &batch->steps, &range, failure)) {
+            return false;
         }
-        trial_begin = trial_end;
     }
-    return true;
-}
-
-/* Draw a slice's chains and visit all that this place holds of them. */
-static bool visit_shard(struct loader *loader, struct batch *batch, uint64_t step,
-                        struct loader_slice slice, visitor *visit, struct failure *failure)
-{
-    invariant(slice.group < slice.groups);
-    if (!check_groups(loader, slice.groups, failure)) {
-        return false;
-    }
-    invariant(slice.pass < loader_pass_count(loader, slice.groups));
-    draw(loader, batch, step, slice);
-    const struct shard *shard = batch_shard(batch);
-    bool ok = true;
-    for (size_t i = 0; ok && i < shard->segment_count; i++) {
-        ok = visit_segment(loader, &batch->steps, &shard->segments[i], visit, failure);
-    }
-    return ok;
-}
-
-bool loader_fill(struct loader *loader, struct batch *batch, uint64_t step,
-                 struct loader_slice slice, struct failure *failure)
-{
-    if (!visit_shard(loader, batch, step, slice, fill_stretch, failure)) {
-        return false;
-    }
-    const struct shard *shard = batch_shard(batch);
     double weights = 0.0;
-    for (size_t row = 0; row < shard->row_count; row++) {
+    for (size_t row = 0; row < batch_shard(batch)->row_count; row++) {
         weights += (double)batch->steps.weight[row];
     }
     batch->predicted = weights * (double)batch->steps.action_dim;
     return true;
 }
 
-bool loader_expect(struct loader *loader, struct batch *plan, uint64_t step,
-                   struct loader_slice slice, struct failure *failure)
+/* --- A run's batches, one after the other ----------------------------------------------------- */
+
+bool loader_stream_bind(struct loader_stream *stream, struct loader *loader, struct arena *arena,
+                        struct mesh_position position, struct failure *failure)
 {
-    return visit_shard(loader, plan, step, slice, expect_stretch, failure);
+    *stream = (struct loader_stream){.loader = loader};
+    return loader_batch_bind(loader, &stream->batch, arena, position, failure) &&
+           bind_lengths(loader, &stream->next, arena, position, 0, failure);
+}
+
+void loader_stream_unbind(struct loader_stream *stream)
+{
+    batch_close(&stream->batch);
+    batch_close(&stream->next);
+}
+
+/* Have the system bring into memory what filling the next batch will read. */
+static bool stream_prefetch(struct loader_stream *stream, uint64_t step, size_t micro_batch,
+                            struct failure *failure)
+{
+    struct loader *loader = stream->loader;
+    if (!draw_chains(loader, &stream->next, step, micro_batch, failure)) {
+        return false;
+    }
+    for (struct range range = {0}; next_range(&range, loader, &stream->next);) {
+        store_prefetch(loader->store, loader->task, range.chain->episodes[range.trial], range.first,
+                       range.count);
+    }
+    return true;
+}
+
+const struct batch *loader_stream_take(struct loader_stream *stream, uint64_t step,
+                                       size_t micro_batch, struct failure *failure)
+{
+    size_t count = loader_micro_batch_count(stream->loader, stream->batch.position.group_count);
+    bool is_last = micro_batch + 1 == count;
+    bool ok =
+        loader_fill(stream->loader, &stream->batch, step, micro_batch, failure) &&
+        stream_prefetch(stream, is_last ? step + 1 : step, is_last ? 0 : micro_batch + 1, failure);
+    return ok ? &stream->batch : NULL;
 }

@@ -4,7 +4,7 @@
 
 #include "base/fatal.h"
 
-static int ascending(const void *left, const void *right)
+static int compare_values(const void *left, const void *right)
 {
     double a = *(const double *)left;
     double b = *(const double *)right;
@@ -13,7 +13,7 @@ static int ascending(const void *left, const void *right)
 
 void percentile_sort(double *values, size_t count)
 {
-    qsort(values, count, sizeof *values, ascending);
+    qsort(values, count, sizeof *values, compare_values);
 }
 
 double percentile_of_sorted(const double *sorted, size_t count, double percent)

@@ -39,18 +39,18 @@ struct replay_fit {
 };
 
 enum replay_verdict {
-    REPLAY_OBEYS_EXACT,
-    REPLAY_OBEYS_LEGACY,
-    REPLAY_OBEYS_BOTH, /* they agree on these steps, and with the data */
-    REPLAY_OBEYS_NEITHER,
+    REPLAY_MATCHES_EXACT,
+    REPLAY_MATCHES_LEGACY,
+    REPLAY_MATCHES_BOTH, /* they agree on these steps, and with the data */
+    REPLAY_MATCHES_NEITHER,
 };
 
 struct replay {
     const struct store *store; /* borrowed */
     const char *task;          /* borrowed from the store */
     size_t steps;              /* compared */
-    size_t telling;            /* of them, those on which the rules part beyond the tolerance */
-    double parting;            /* the largest difference of physics between the rules */
+    size_t distinguishing;     /* of them, those on which the rules part beyond the tolerance */
+    double rule_difference;    /* the largest difference of physics between the rules */
     struct replay_fit fits[INERTIA_RULES];
     enum replay_verdict verdict;
 };

@@ -17,15 +17,15 @@ static const struct {
 };
 
 static const char *const verdicts[] = {
-    [REPLAY_OBEYS_EXACT] = "exact",
-    [REPLAY_OBEYS_LEGACY] = "legacy",
-    [REPLAY_OBEYS_BOTH] = "both",
-    [REPLAY_OBEYS_NEITHER] = "neither",
+    [REPLAY_MATCHES_EXACT] = "exact",
+    [REPLAY_MATCHES_LEGACY] = "legacy",
+    [REPLAY_MATCHES_BOTH] = "both",
+    [REPLAY_MATCHES_NEITHER] = "neither",
 };
 
 /* --- Text ------------------------------------------------------------------------------------- */
 
-static void print_table(FILE *out, const struct replay *replay)
+static void print_replay_table(FILE *out, const struct replay *replay)
 {
     fprintf(out, "%-24s%24s%24s\n%-24s%12s%12s%12s%12s\n", "", inertia_rule_name(INERTIA_EXACT),
             inertia_rule_name(INERTIA_LEGACY), "difference to the store", "median", "maximum",
@@ -47,33 +47,33 @@ static void print_table(FILE *out, const struct replay *replay)
 static void print_verdict(FILE *out, const struct replay *replay)
 {
     switch (replay->verdict) {
-    case REPLAY_OBEYS_EXACT:
-    case REPLAY_OBEYS_LEGACY:
+    case REPLAY_MATCHES_EXACT:
+    case REPLAY_MATCHES_LEGACY:
         fprintf(out, "the data obey the %s rule of inertia\n", verdicts[replay->verdict]);
         return;
-    case REPLAY_OBEYS_BOTH:
+    case REPLAY_MATCHES_BOTH:
         fprintf(out, "both rules agree on these steps, and with the data\n");
         return;
-    case REPLAY_OBEYS_NEITHER:
+    case REPLAY_MATCHES_NEITHER:
         fprintf(out, "the data obey neither rule of inertia\n");
         return;
     }
 }
 
-static void print_text(FILE *out, const struct replay *replay)
+static void print_replay_text(FILE *out, const struct replay *replay)
 {
     fprintf(out, "%s: %zu of %zu steps of %s, each simulated anew from the state before it\n\n",
             store_path(replay->store), replay->steps, store_step_count(replay->store),
             replay->task);
-    print_table(out, replay);
+    print_replay_table(out, replay);
     fprintf(out, "\nthe rules part by at most %.3g, on %zu steps by more than %g\n",
-            replay->parting, replay->telling, replay_tolerance);
+            replay->rule_difference, replay->distinguishing, replay_tolerance);
     print_verdict(out, replay);
 }
 
 /* --- JSON ------------------------------------------------------------------------------------- */
 
-static json_t *number(double value)
+static json_t *finite_json(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
 }
@@ -85,21 +85,21 @@ static json_t *fit_json(const struct replay_fit *fit)
     for (size_t i = 0; i < REPLAY_QUANTITIES; i++) {
         const struct replay_residual *residual = &fit->residuals[i];
         json_object_set_new(object, quantities[i].key,
-                            json_pack("{s:o, s:o}", "median", number(residual->median), "maximum",
-                                      number(residual->maximum)));
+                            json_pack("{s:o, s:o}", "median", finite_json(residual->median),
+                                      "maximum", finite_json(residual->maximum)));
     }
     return object;
 }
 
-static void print_json(FILE *out, const struct replay *replay)
+static void print_replay_json(FILE *out, const struct replay *replay)
 {
     json_t *object = json_object();
     json_object_set_new(object, "file", json_string(store_path(replay->store)));
     json_object_set_new(object, "task", json_string(replay->task));
     json_object_set_new(object, "steps", json_integer((json_int_t)replay->steps));
     json_object_set_new(object, "tolerance", json_real(replay_tolerance));
-    json_object_set_new(object, "parting", number(replay->parting));
-    json_object_set_new(object, "steps_telling", json_integer((json_int_t)replay->telling));
+    json_object_set_new(object, "parting", finite_json(replay->rule_difference));
+    json_object_set_new(object, "steps_telling", json_integer((json_int_t)replay->distinguishing));
     for (size_t rule = 0; rule < INERTIA_RULES; rule++) {
         json_object_set_new(object, inertia_rule_name((enum inertia_rule)rule),
                             fit_json(&replay->fits[rule]));
@@ -114,9 +114,9 @@ bool replay_print(FILE *out, const struct replay *replay, enum inspect_form form
                   struct failure *failure)
 {
     if (form == INSPECT_JSON) {
-        print_json(out, replay);
+        print_replay_json(out, replay);
     } else {
-        print_text(out, replay);
+        print_replay_text(out, replay);
     }
     return report_finish(out, failure);
 }

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "datasets/store_format.h"
 
-enum { VERIFY_PIECE = 1 << 16 }; /* bytes */
+enum { VERIFY_BYTES = 1 << 16 }; /* bytes */
 
 void store_close(struct store *store)
 {
@@ -145,8 +145,8 @@ bool store_read_bytes(const struct store *store, void *into, size_t bytes, uint6
     return true;
 }
 
-static bool read_rows(const struct store *store, size_t array, size_t first, size_t count,
-                      void *into, struct failure *failure)
+static bool store_read_rows(const struct store *store, size_t array, size_t first, size_t count,
+                            void *into, struct failure *failure)
 {
     const struct store_array *of = &store->arrays[array];
     invariant(first <= of->rows && count <= of->rows - first);
@@ -163,13 +163,13 @@ bool store_read(const struct store *store, size_t task, size_t episode, size_t f
     size_t rows = length + (beyond_last_step ? 1 : 0);
     invariant(task < store->spec.task_count && first <= rows && count <= rows - first);
     size_t step = (size_t)store->index.start[episode] + first;
-    return (!observation ||
-            read_rows(store, STORE_OBSERVATION, step + episode, count, observation, failure)) &&
-           (!action || read_rows(store, STORE_ACTION, step, count, action, failure)) &&
-           (!reward || read_rows(store, STORE_REWARD + task, step, count, reward, failure));
+    return (!observation || store_read_rows(store, STORE_OBSERVATION, step + episode, count,
+                                            observation, failure)) &&
+           (!action || store_read_rows(store, STORE_ACTION, step, count, action, failure)) &&
+           (!reward || store_read_rows(store, STORE_REWARD + task, step, count, reward, failure));
 }
 
-static void expect_rows(const struct store *store, size_t array, size_t first, size_t count)
+static void prefetch_rows(const struct store *store, size_t array, size_t first, size_t count)
 {
     const struct store_array *of = &store->arrays[array];
     invariant(first <= of->rows && count <= of->rows - first);
@@ -179,13 +179,13 @@ static void expect_rows(const struct store *store, size_t array, size_t first, s
                   POSIX_FADV_WILLNEED);
 }
 
-void store_expect_read(const struct store *store, size_t task, size_t episode, size_t first,
-                       size_t count)
+void store_prefetch(const struct store *store, size_t task, size_t episode, size_t first,
+                    size_t count)
 {
     size_t start = (size_t)store->index.start[episode];
-    expect_rows(store, STORE_OBSERVATION, start + first + episode, count);
-    expect_rows(store, STORE_ACTION, start + first, count);
-    expect_rows(store, STORE_REWARD + task, start, first + count);
+    prefetch_rows(store, STORE_OBSERVATION, start + first + episode, count);
+    prefetch_rows(store, STORE_ACTION, start + first, count);
+    prefetch_rows(store, STORE_REWARD + task, start, first + count);
 }
 
 bool store_read_physics(const struct store *store, size_t episode, size_t first, size_t count,
@@ -194,7 +194,7 @@ bool store_read_physics(const struct store *store, size_t episode, size_t first,
     invariant(first + count <= store_length(store, episode) + 1);
     size_t row = (size_t)store->index.start[episode] + episode + first;
     return store->spec.physics_dim == 0 ||
-           read_rows(store, STORE_PHYSICS, row, count, physics, failure);
+           store_read_rows(store, STORE_PHYSICS, row, count, physics, failure);
 }
 
 bool store_read_hidden(const struct store *store, size_t episode, double *hidden,
@@ -202,22 +202,22 @@ bool store_read_hidden(const struct store *store, size_t episode, double *hidden
 {
     invariant(episode < store->index.count);
     return store->spec.hidden_dim == 0 ||
-           read_rows(store, STORE_HIDDEN, episode, 1, hidden, failure);
+           store_read_rows(store, STORE_HIDDEN, episode, 1, hidden, failure);
 }
 
 /* Add rows of an array to a hash, piece by piece. */
 static bool hash_rows(struct store_hash *hash, const struct store *store, size_t array,
-                      size_t first, size_t count, unsigned char *piece, struct failure *failure)
+                      size_t first, size_t count, unsigned char *buffer, struct failure *failure)
 {
     const struct store_array *of = &store->arrays[array];
     size_t bytes = count * store_row_bytes(of);
     uint64_t offset = of->offset + first * store_row_bytes(of);
     while (bytes > 0) {
-        size_t part = bytes < VERIFY_PIECE ? bytes : VERIFY_PIECE;
-        if (!store_read_bytes(store, piece, part, offset, failure)) {
+        size_t part = bytes < VERIFY_BYTES ? bytes : VERIFY_BYTES;
+        if (!store_read_bytes(store, buffer, part, offset, failure)) {
             return false;
         }
-        store_hash_add(hash, piece, part);
+        store_hash_add(hash, buffer, part);
         bytes -= part;
         offset += part;
     }
@@ -230,16 +230,17 @@ static bool hash_stored(struct store_hash *hash, const struct store *store, size
 {
     size_t start = (size_t)store->index.start[episode];
     size_t length = (size_t)store->index.length[episode];
-    unsigned char *piece = memory_take(VERIFY_PIECE, 1);
+    unsigned char *buffer = memory_take(VERIFY_BYTES, 1);
     bool ok =
-        hash_rows(hash, store, STORE_OBSERVATION, start + episode, length + 1, piece, failure) &&
-        hash_rows(hash, store, STORE_ACTION, start, length, piece, failure);
+        hash_rows(hash, store, STORE_OBSERVATION, start + episode, length + 1, buffer, failure) &&
+        hash_rows(hash, store, STORE_ACTION, start, length, buffer, failure);
     for (size_t k = 0; ok && k < store->spec.task_count; k++) {
-        ok = hash_rows(hash, store, STORE_REWARD + k, start, length, piece, failure);
+        ok = hash_rows(hash, store, STORE_REWARD + k, start, length, buffer, failure);
     }
-    ok = ok && hash_rows(hash, store, STORE_PHYSICS, start + episode, length + 1, piece, failure) &&
-         hash_rows(hash, store, STORE_HIDDEN, episode, 1, piece, failure);
-    memory_free(piece);
+    ok = ok &&
+         hash_rows(hash, store, STORE_PHYSICS, start + episode, length + 1, buffer, failure) &&
+         hash_rows(hash, store, STORE_HIDDEN, episode, 1, buffer, failure);
+    memory_free(buffer);
     return ok;
 }
 

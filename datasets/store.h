@@ -57,18 +57,19 @@ struct store_writer;
 
 /* What a store is expected to hold: one that comes to just as much is written once, others are
  * copied when more comes, and at the end. */
-struct store_room {
+struct store_capacity {
     size_t episodes, steps;
 };
 
 /* A room that is larger by far, and holds `needed`: the next one when more comes. */
-struct store_room store_room_grow(struct store_room room, struct store_room needed);
+struct store_capacity store_capacity_grow(struct store_capacity capacity,
+                                          struct store_capacity needed);
 
 /* Begin a store that will be called `path`; refuses (EXIT_CODE_USAGE) a path that exists already or
  * that another run writes. Until the end it lies beside that path, as PATH.unfinished. NULL and a
  * failure where nothing can be written there. Local, like all of this file. */
 struct store_writer *store_writer_open(const char *path, const struct store_spec *spec,
-                                       struct store_room room, struct failure *failure);
+                                       struct store_capacity capacity, struct failure *failure);
 
 /* Append an episode. Refuses (EXIT_CODE_DATA) lengths of 0 and values that are not finite. */
 bool store_writer_add(struct store_writer *writer, const struct store_episode *episode,
@@ -81,12 +82,12 @@ void store_writer_discard(struct store_writer *writer);
 /* --- Writing one store from several processes ------------------------------------------------- */
 
 /* Which episode it is, and how many steps come before it. */
-struct store_place {
+struct store_position {
     size_t episode, step;
 };
 
 /* What the index takes of an episode; plain memory that can travel. */
-struct store_entry {
+struct store_index_entry {
     size_t length, source;
     int64_t group;
     enum store_end end;
@@ -97,20 +98,20 @@ struct store_entry {
 /* Another process's hand on a store that has been opened with the same spec and room: it can put
  * episodes, and its commit, before that of the store, only brings them to the disk. */
 struct store_writer *store_writer_join(const char *path, const struct store_spec *spec,
-                                       struct store_room room, struct failure *failure);
+                                       struct store_capacity capacity, struct failure *failure);
 
 /* Write an episode's arrays where they belong, and fill its entry and its moments (2,
  * observation_dim) for whoever opened the store. Refuses what store_writer_add refuses. */
-bool store_writer_put(struct store_writer *writer, struct store_place place,
-                      const struct store_episode *episode, struct store_entry *entry,
-                      double *moments, struct failure *failure);
+bool store_writer_write(struct store_writer *writer, struct store_position position,
+                        const struct store_episode *episode, struct store_index_entry *entry,
+                        double *moments, struct failure *failure);
 
 /* Take in the next episode, which somebody has put behind all before it. */
-void store_writer_enter(struct store_writer *writer, const struct store_entry *entry,
-                        const double *moments);
+void store_writer_append_index(struct store_writer *writer, const struct store_index_entry *entry,
+                               const double *moments);
 
 /* Make room for more, before anybody puts it there. Whoever has joined closes and joins again. */
-bool store_writer_resize(struct store_writer *writer, struct store_room room,
+bool store_writer_resize(struct store_writer *writer, struct store_capacity capacity,
                          struct failure *failure);
 
 /* --- Reading ---------------------------------------------------------------------------------- */
@@ -155,8 +156,8 @@ bool store_read(const struct store *store, size_t task, size_t episode, size_t f
 
 /* The same steps, and the rewards of all before them, will be read soon: the system is told to
  * bring them into memory meanwhile, as far as it likes. Thread-safe. */
-void store_expect_read(const struct store *store, size_t task, size_t episode, size_t first,
-                       size_t count);
+void store_prefetch(const struct store *store, size_t task, size_t episode, size_t first,
+                    size_t count);
 
 /* Rows [first, first + count) of an episode's physics (count x physics_dim), of which it has one
  * more than steps; and the numbers of its hidden task (hidden_dim). Nothing is read where the store

@@ -85,21 +85,21 @@ bool store_attribute_numbers(int64_t file, const char *path, const char *name,
 }
 
 /* Strings of `size` bytes each, which need not end in a NUL there, to `room` bytes each. */
-static bool copy_texts(char *texts, size_t room, const char *raw, size_t size, size_t count)
+static bool copy_strings(char *strings, size_t size_max, const char *raw, size_t size, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         size_t length = strnlen(raw + i * size, size);
-        if (length >= room) {
+        if (length >= size_max) {
             return false;
         }
-        memcpy(texts + i * room, raw + i * size, length);
-        texts[i * room + length] = '\0';
+        memcpy(strings + i * size_max, raw + i * size, length);
+        strings[i * size_max + length] = '\0';
     }
     return true;
 }
 
-bool store_attribute_texts(int64_t file, const char *path, const char *name, size_t max,
-                           size_t room, char *texts, size_t *count, struct failure *failure)
+bool store_attribute_strings(int64_t file, const char *path, const char *name, size_t max,
+                             size_t size_max, char *strings, size_t *count, struct failure *failure)
 {
     enum { SIZE_LIMIT = 4096 };
     struct attribute attribute;
@@ -124,7 +124,7 @@ bool store_attribute_texts(int64_t file, const char *path, const char *name, siz
         if (H5Aread(attribute.id, attribute.type, raw) < 0) {
             ok = store_refuse(path, "one that the HDF5 library can read", failure,
                               "a damaged attribute %s", name);
-        } else if (!copy_texts(texts, room, raw, size, *count)) {
+        } else if (!copy_strings(strings, size_max, raw, size, *count)) {
             ok = store_refuse(path, "at most 63 bytes (source: 255)", failure,
                               "a longer text in attribute %s", name);
         }

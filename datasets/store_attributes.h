@@ -25,7 +25,8 @@ bool store_attribute_numbers(int64_t file, const char *path, const char *name,
 
 /* One to `max` strings of an attribute, each to `room` bytes of `texts` with its NUL; their number
  * to `count`. */
-bool store_attribute_texts(int64_t file, const char *path, const char *name, size_t max,
-                           size_t room, char *texts, size_t *count, struct failure *failure);
+bool store_attribute_strings(int64_t file, const char *path, const char *name, size_t max,
+                             size_t size_max, char *strings, size_t *count,
+                             struct failure *failure);
 
 #endif

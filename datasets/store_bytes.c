@@ -8,7 +8,7 @@
 
 #include "base/memory.h"
 
-enum { COPY_PIECE = 1 << 20 }; /* bytes */
+enum { COPY_BYTES = 1 << 20 }; /* bytes */
 
 bool store_write_failed(const char *path, int error, struct failure *failure)
 {
@@ -23,24 +23,24 @@ bool store_write_bytes(int file, const void *bytes, size_t count, uint64_t offse
 {
     const char *at = bytes;
     while (count > 0) {
-        ssize_t put = pwrite(file, at, count, (off_t)offset);
-        if (put < 0 && errno == EINTR) {
+        ssize_t written = pwrite(file, at, count, (off_t)offset);
+        if (written < 0 && errno == EINTR) {
             continue;
         }
-        if (put <= 0) {
-            return store_write_failed(path, put < 0 ? errno : EIO, failure);
+        if (written <= 0) {
+            return store_write_failed(path, written < 0 ? errno : EIO, failure);
         }
-        at += put;
-        count -= (size_t)put;
-        offset += (uint64_t)put;
+        at += written;
+        count -= (size_t)written;
+        offset += (uint64_t)written;
     }
     return true;
 }
 
 /* Exactly `count` bytes; false when fewer are there. */
-static bool read_piece(int file, void *piece, size_t count, uint64_t offset)
+static bool read_exactly(int file, void *buffer, size_t count, uint64_t offset)
 {
-    char *at = piece;
+    char *at = buffer;
     while (count > 0) {
         ssize_t got = pread(file, at, count, (off_t)offset);
         if (got < 0 && errno == EINTR) {
@@ -60,16 +60,16 @@ static bool read_piece(int file, void *piece, size_t count, uint64_t offset)
 bool store_copy_bytes(int from, uint64_t from_offset, int file, uint64_t offset, uint64_t count,
                       const char *path, struct failure *failure)
 {
-    char *piece = memory_take(COPY_PIECE, 1);
+    char *buffer = memory_take(COPY_BYTES, 1);
     bool ok = true;
     for (uint64_t done = 0; ok && done < count;) {
         uint64_t left = count - done;
-        size_t part = left < COPY_PIECE ? (size_t)left : COPY_PIECE;
-        ok = read_piece(from, piece, part, from_offset + done) ||
+        size_t part = left < COPY_BYTES ? (size_t)left : COPY_BYTES;
+        ok = read_exactly(from, buffer, part, from_offset + done) ||
              store_write_failed(path, errno, failure);
-        ok = ok && store_write_bytes(file, piece, part, offset + done, path, failure);
+        ok = ok && store_write_bytes(file, buffer, part, offset + done, path, failure);
         done += part;
     }
-    memory_free(piece);
+    memory_free(buffer);
     return ok;
 }

@@ -13,8 +13,8 @@
 enum { ARRAY_ALIGNMENT = 4096 }; /* bytes: arrays begin on a page */
 
 /* Write an attribute of the root: a single value where rank is 0. */
-static bool put(hid_t file, const char *name, hid_t type, int rank, const hsize_t *extent,
-                const void *values)
+static bool write_attribute(hid_t file, const char *name, hid_t type, int rank,
+                            const hsize_t *extent, const void *values)
 {
     hid_t space = rank == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(rank, extent, NULL);
     hid_t attribute = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
@@ -26,14 +26,14 @@ static bool put(hid_t file, const char *name, hid_t type, int rank, const hsize_
     return ok;
 }
 
-static bool put_texts(hid_t file, const char *name, size_t room, int rank, size_t count,
-                      const char *texts)
+static bool write_strings(hid_t file, const char *name, size_t size, int rank, size_t count,
+                          const char *strings)
 {
     hid_t type = H5Tcopy(H5T_C_S1);
     hsize_t extent = count;
-    bool ok = type >= 0 && H5Tset_size(type, room) >= 0 && H5Tset_cset(type, H5T_CSET_UTF8) >= 0 &&
+    bool ok = type >= 0 && H5Tset_size(type, size) >= 0 && H5Tset_cset(type, H5T_CSET_UTF8) >= 0 &&
               H5Tset_strpad(type, H5T_STR_NULLPAD) >= 0 &&
-              put(file, name, type, rank, &extent, texts);
+              write_attribute(file, name, type, rank, &extent, strings);
     if (type >= 0) {
         H5Tclose(type);
     }
@@ -41,72 +41,74 @@ static bool put_texts(hid_t file, const char *name, size_t room, int rank, size_
 }
 
 /* The bytes behind a text's end are zeros, so that equal texts are equal bytes. */
-static bool put_text(hid_t file, const char *name, const char *text)
+static bool write_string(hid_t file, const char *name, const char *text)
 {
-    size_t room = strlen(text) + 1;
-    return put_texts(file, name, room, 0, 1, text);
+    size_t size = strlen(text) + 1;
+    return write_strings(file, name, size, 0, 1, text);
 }
 
-static bool put_padded_texts(hid_t file, const char *name, const char texts[][STORE_NAME_MAX],
-                             size_t count)
+static bool write_string_array(hid_t file, const char *name, const char strings[][STORE_NAME_MAX],
+                               size_t count)
 {
     char padded[STORE_SOURCES_MAX][STORE_NAME_MAX] = {{0}};
     for (size_t k = 0; k < count; k++) {
-        memcpy(padded[k], texts[k], strlen(texts[k]));
+        memcpy(padded[k], strings[k], strlen(strings[k]));
     }
-    return put_texts(file, name, STORE_NAME_MAX, 1, count, padded[0]);
+    return write_strings(file, name, STORE_NAME_MAX, 1, count, padded[0]);
 }
 
-static bool put_count(hid_t file, const char *name, size_t count)
+static bool write_count(hid_t file, const char *name, size_t count)
 {
     int64_t value = (int64_t)count;
-    return put(file, name, H5T_STD_I64LE, 0, NULL, &value);
+    return write_attribute(file, name, H5T_STD_I64LE, 0, NULL, &value);
 }
 
-static bool put_f64(hid_t file, const char *name, size_t count, const double *values)
+static bool write_f64(hid_t file, const char *name, size_t count, const double *values)
 {
     hsize_t extent = count;
-    return put(file, name, H5T_IEEE_F64LE, 1, &extent, values);
+    return write_attribute(file, name, H5T_IEEE_F64LE, 1, &extent, values);
 }
 
-static bool put_spec(hid_t file, const struct store_spec *spec)
+static bool write_spec(hid_t file, const struct store_spec *spec)
 {
     size_t version = spec->source_count > 0 ? STORE_VERSION_SOURCES : STORE_VERSION;
-    return put_text(file, "format", STORE_FORMAT) && put_count(file, "version", version) &&
+    return write_string(file, "format", STORE_FORMAT) && write_count(file, "version", version) &&
            (spec->source_count == 0 ||
-            put_padded_texts(file, "sources", spec->sources, spec->source_count)) &&
-           put_text(file, "domain", spec->domain) && put_text(file, "simulator", spec->simulator) &&
-           put_text(file, "source", spec->source) &&
-           put_padded_texts(file, "tasks", spec->tasks, spec->task_count) &&
-           put_padded_texts(file, "reward_source", spec->reward_source, spec->task_count) &&
-           put_count(file, "obs_dim", spec->observation_dim) &&
-           put_count(file, "act_dim", spec->action_dim) &&
-           put_count(file, "physics_dim", spec->physics_dim) &&
-           put_count(file, "hidden_dim", spec->hidden_dim) &&
-           put(file, "control_timestep", H5T_IEEE_F64LE, 0, NULL, &spec->control_timestep);
+            write_string_array(file, "sources", spec->sources, spec->source_count)) &&
+           write_string(file, "domain", spec->domain) &&
+           write_string(file, "simulator", spec->simulator) &&
+           write_string(file, "source", spec->source) &&
+           write_string_array(file, "tasks", spec->tasks, spec->task_count) &&
+           write_string_array(file, "reward_source", spec->reward_source, spec->task_count) &&
+           write_count(file, "obs_dim", spec->observation_dim) &&
+           write_count(file, "act_dim", spec->action_dim) &&
+           write_count(file, "physics_dim", spec->physics_dim) &&
+           write_count(file, "hidden_dim", spec->hidden_dim) &&
+           write_attribute(file, "control_timestep", H5T_IEEE_F64LE, 0, NULL,
+                           &spec->control_timestep);
 }
 
-static bool put_summary(hid_t file, const struct store_spec *spec,
-                        const struct store_summary *summary)
+static bool write_summary(hid_t file, const struct store_spec *spec,
+                          const struct store_summary *summary)
 {
     size_t tasks = spec->task_count;
     hsize_t table[2] = {tasks, STORE_PERCENTILES};
-    return put_count(file, "episodes", summary->episodes) &&
-           put_count(file, "steps", summary->steps) &&
-           put(file, "index_hash", H5T_STD_U64LE, 0, NULL, &summary->index_hash) &&
-           put_f64(file, "observation_mean", spec->observation_dim, summary->observation_mean) &&
-           put_f64(file, "observation_std", spec->observation_dim,
-                   summary->observation_deviation) &&
-           put_f64(file, "return_minimum", tasks, summary->return_minimum) &&
-           put_f64(file, "return_maximum", tasks, summary->return_maximum) &&
-           put_f64(file, "return_mean", tasks, summary->return_mean) &&
-           put_f64(file, "percentiles", STORE_PERCENTILES, store_percentiles) &&
-           put(file, "return_percentiles", H5T_IEEE_F64LE, 2, table,
-               summary->return_percentiles[0]);
+    return write_count(file, "episodes", summary->episodes) &&
+           write_count(file, "steps", summary->steps) &&
+           write_attribute(file, "index_hash", H5T_STD_U64LE, 0, NULL, &summary->index_hash) &&
+           write_f64(file, "observation_mean", spec->observation_dim, summary->observation_mean) &&
+           write_f64(file, "observation_std", spec->observation_dim,
+                     summary->observation_deviation) &&
+           write_f64(file, "return_minimum", tasks, summary->return_minimum) &&
+           write_f64(file, "return_maximum", tasks, summary->return_maximum) &&
+           write_f64(file, "return_mean", tasks, summary->return_mean) &&
+           write_f64(file, "percentiles", STORE_PERCENTILES, store_percentiles) &&
+           write_attribute(file, "return_percentiles", H5T_IEEE_F64LE, 2, table,
+                           summary->return_percentiles[0]);
 }
 
 /* Groups without times, so that equal data are equal files. */
-static bool make_group(hid_t file, const char *name)
+static bool create_group(hid_t file, const char *name)
 {
     hid_t creation = H5Pcreate(H5P_GROUP_CREATE);
     hid_t group = -1;
@@ -119,22 +121,22 @@ static bool make_group(hid_t file, const char *name)
     return group >= 0 && H5Gclose(group) >= 0;
 }
 
-static bool make_array(hid_t file, struct store_array *array)
+static bool create_array(hid_t file, struct store_array *array)
 {
     hsize_t extent[2] = {array->rows, array->columns};
     hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
     hid_t space = H5Screate_simple(array->rank, extent, NULL);
-    hid_t set = -1;
+    hid_t dataset = -1;
     if (creation >= 0 && space >= 0 && H5Pset_layout(creation, H5D_CONTIGUOUS) >= 0 &&
         H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY) >= 0 &&
         H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER) >= 0 &&
         H5Pset_obj_track_times(creation, 0) >= 0) {
-        set = H5Dcreate2(file, array->name, store_number_type(array->number), space, H5P_DEFAULT,
-                         creation, H5P_DEFAULT);
+        dataset = H5Dcreate2(file, array->name, store_number_type(array->number), space,
+                             H5P_DEFAULT, creation, H5P_DEFAULT);
     }
-    array->offset = set < 0 ? HADDR_UNDEF : H5Dget_offset(set);
-    bool ok = set >= 0 && array->offset != HADDR_UNDEF;
-    ok = (set < 0 || H5Dclose(set) >= 0) && ok;
+    array->offset = dataset < 0 ? HADDR_UNDEF : H5Dget_offset(dataset);
+    bool ok = dataset >= 0 && array->offset != HADDR_UNDEF;
+    ok = (dataset < 0 || H5Dclose(dataset) >= 0) && ok;
     H5Sclose(space);
     H5Pclose(creation);
     return ok;
@@ -161,16 +163,16 @@ static hid_t create_hdf5(const char *name)
     return file;
 }
 
-static bool write_skeleton(const char *name, const struct store_spec *spec,
-                           const struct store_summary *summary,
-                           struct store_array arrays[STORE_ARRAYS])
+static bool create_file(const char *name, const struct store_spec *spec,
+                        const struct store_summary *summary,
+                        struct store_array arrays[STORE_ARRAYS])
 {
     hid_t file = create_hdf5(name);
-    bool ok = file >= 0 && put_spec(file, spec) && put_summary(file, spec, summary) &&
-              make_group(file, "reward") && make_group(file, "episode") &&
-              make_group(file, "episode/return");
+    bool ok = file >= 0 && write_spec(file, spec) && write_summary(file, spec, summary) &&
+              create_group(file, "reward") && create_group(file, "episode") &&
+              create_group(file, "episode/return");
     for (size_t i = 0; ok && i < STORE_ARRAYS; i++) {
-        ok = arrays[i].name[0] == '\0' || make_array(file, &arrays[i]);
+        ok = arrays[i].name[0] == '\0' || create_array(file, &arrays[i]);
     }
     return (file < 0 || H5Fclose(file) >= 0) && ok;
 }
@@ -182,7 +184,7 @@ int store_create_skeleton(const char *path, const struct store_spec *spec,
     int memory = memfd_create("chainring-store", MFD_CLOEXEC);
     char name[64];
     snprintf(name, sizeof name, "/proc/self/fd/%d", memory);
-    if (memory >= 0 && write_skeleton(name, spec, summary, arrays)) {
+    if (memory >= 0 && create_file(name, spec, summary, arrays)) {
         return memory;
     }
     failure_set(failure, EXIT_CODE_SYSTEM,

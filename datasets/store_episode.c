@@ -27,16 +27,17 @@ const void *store_episode_rows(const struct store_episode *episode,
     }
 }
 
-size_t store_episode_first_row(size_t array, struct store_place place)
+size_t store_episode_first_row(size_t array, struct store_position position)
 {
     switch (array) {
     case STORE_OBSERVATION:
     case STORE_PHYSICS:
-        return place.step + place.episode; /* every episode before has one row more than steps */
+        return position.step +
+               position.episode; /* every episode before has one row more than steps */
     case STORE_HIDDEN:
-        return place.episode;
+        return position.episode;
     default:
-        return place.step;
+        return position.step;
     }
 }
 

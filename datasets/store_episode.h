@@ -18,7 +18,7 @@ const void *store_episode_rows(const struct store_episode *episode,
                                size_t *rows);
 
 /* The first row of the episode in such an array. */
-size_t store_episode_first_row(size_t array, struct store_place place);
+size_t store_episode_first_row(size_t array, struct store_position position);
 
 /* Can it be stored? Steps within bounds, finite numbers, an end and a source that there are. False
  * and EXIT_CODE_DATA, naming `path` and the episode's `number`. */

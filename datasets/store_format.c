@@ -29,8 +29,8 @@ size_t store_row_bytes(const struct store_array *array)
     return array->columns * store_number_bytes(array->number);
 }
 
-static struct store_array matrix(const char *name, enum store_number number, size_t rows,
-                                 size_t columns)
+static struct store_array matrix_array(const char *name, enum store_number number, size_t rows,
+                                       size_t columns)
 {
     struct store_array array = {.number = number, .rank = 2, .rows = rows, .columns = columns};
     if (columns > 0) {
@@ -39,8 +39,8 @@ static struct store_array matrix(const char *name, enum store_number number, siz
     return array;
 }
 
-static struct store_array vector(const char *group, const char *name, enum store_number number,
-                                 size_t rows)
+static struct store_array vector_array(const char *group, const char *name,
+                                       enum store_number number, size_t rows)
 {
     struct store_array array = {.number = number, .rank = 1, .rows = rows, .columns = 1};
     snprintf(array.name, sizeof array.name, "%s/%s", group, name);
@@ -52,21 +52,23 @@ void store_layout(struct store_array arrays[STORE_ARRAYS], const struct store_sp
 {
     memset(arrays, 0, STORE_ARRAYS * sizeof *arrays);
     size_t states = steps + episodes; /* T steps pass through T + 1 states */
-    arrays[STORE_OBSERVATION] = matrix("observation", STORE_F32, states, spec->observation_dim);
-    arrays[STORE_ACTION] = matrix("action", STORE_F32, steps, spec->action_dim);
-    arrays[STORE_PHYSICS] = matrix("physics", STORE_F64, states, spec->physics_dim);
-    arrays[STORE_HIDDEN] = matrix("episode/hidden", STORE_F64, episodes, spec->hidden_dim);
-    arrays[STORE_START] = vector("episode", "start", STORE_I64, episodes);
-    arrays[STORE_LENGTH] = vector("episode", "length", STORE_I64, episodes);
-    arrays[STORE_ENDING] = vector("episode", "end", STORE_U8, episodes);
-    arrays[STORE_GROUP] = vector("episode", "group", STORE_I64, episodes);
-    arrays[STORE_HASH] = vector("episode", "hash", STORE_U64, episodes);
+    arrays[STORE_OBSERVATION] =
+        matrix_array("observation", STORE_F32, states, spec->observation_dim);
+    arrays[STORE_ACTION] = matrix_array("action", STORE_F32, steps, spec->action_dim);
+    arrays[STORE_PHYSICS] = matrix_array("physics", STORE_F64, states, spec->physics_dim);
+    arrays[STORE_HIDDEN] = matrix_array("episode/hidden", STORE_F64, episodes, spec->hidden_dim);
+    arrays[STORE_START] = vector_array("episode", "start", STORE_I64, episodes);
+    arrays[STORE_LENGTH] = vector_array("episode", "length", STORE_I64, episodes);
+    arrays[STORE_ENDING] = vector_array("episode", "end", STORE_U8, episodes);
+    arrays[STORE_GROUP] = vector_array("episode", "group", STORE_I64, episodes);
+    arrays[STORE_HASH] = vector_array("episode", "hash", STORE_U64, episodes);
     if (spec->source_count > 0) {
-        arrays[STORE_SOURCE] = vector("episode", "source", STORE_U8, episodes);
+        arrays[STORE_SOURCE] = vector_array("episode", "source", STORE_U8, episodes);
     }
     for (size_t k = 0; k < spec->task_count; k++) {
-        arrays[STORE_REWARD + k] = vector("reward", spec->tasks[k], STORE_F32, steps);
-        arrays[STORE_RETURN + k] = vector("episode/return", spec->tasks[k], STORE_F64, episodes);
+        arrays[STORE_REWARD + k] = vector_array("reward", spec->tasks[k], STORE_F32, steps);
+        arrays[STORE_RETURN + k] =
+            vector_array("episode/return", spec->tasks[k], STORE_F64, episodes);
     }
 }
 
@@ -115,9 +117,9 @@ static size_t character_bytes(const unsigned char *at)
 }
 
 /* One line of UTF-8 that ends within `room` bytes. */
-static bool is_line(const char *text, size_t room)
+static bool is_line(const char *text, size_t size)
 {
-    if (strnlen(text, room) == room) {
+    if (strnlen(text, size) == size) {
         return false;
     }
     const unsigned char *at = (const unsigned char *)text;
@@ -131,8 +133,8 @@ static bool is_line(const char *text, size_t room)
     return true;
 }
 
-static bool check_dim(const char *path, const char *name, size_t dim, size_t least,
-                      struct failure *failure)
+static bool spec_check_dim(const char *path, const char *name, size_t dim, size_t least,
+                           struct failure *failure)
 {
     if (dim >= least && dim <= STORE_DIM_MAX) {
         return true;
@@ -142,7 +144,8 @@ static bool check_dim(const char *path, const char *name, size_t dim, size_t lea
     return store_refuse(path, expected, failure, "%s = %zu", name, dim);
 }
 
-static bool check_tasks(const struct store_spec *spec, const char *path, struct failure *failure)
+static bool spec_check_tasks(const struct store_spec *spec, const char *path,
+                             struct failure *failure)
 {
     static const char *const plain = "letters, digits, '_', '-' and '.' (not first)";
     if (spec->task_count == 0 || spec->task_count > STORE_TASKS_MAX) {
@@ -167,7 +170,8 @@ static bool check_tasks(const struct store_spec *spec, const char *path, struct 
     return true;
 }
 
-static bool check_sources(const struct store_spec *spec, const char *path, struct failure *failure)
+static bool spec_check_sources(const struct store_spec *spec, const char *path,
+                               struct failure *failure)
 {
     if (spec->source_count > STORE_SOURCES_MAX) {
         return store_refuse(path, "at most 64", failure, "%zu sources", spec->source_count);
@@ -194,11 +198,11 @@ bool store_check_spec(const struct store_spec *spec, const char *path, struct fa
         return store_refuse(path, "seconds above 0", failure, "control_timestep = %g",
                             spec->control_timestep);
     }
-    return check_tasks(spec, path, failure) && check_sources(spec, path, failure) &&
-           check_dim(path, "obs_dim", spec->observation_dim, 1, failure) &&
-           check_dim(path, "act_dim", spec->action_dim, 1, failure) &&
-           check_dim(path, "physics_dim", spec->physics_dim, 0, failure) &&
-           check_dim(path, "hidden_dim", spec->hidden_dim, 0, failure);
+    return spec_check_tasks(spec, path, failure) && spec_check_sources(spec, path, failure) &&
+           spec_check_dim(path, "obs_dim", spec->observation_dim, 1, failure) &&
+           spec_check_dim(path, "act_dim", spec->action_dim, 1, failure) &&
+           spec_check_dim(path, "physics_dim", spec->physics_dim, 0, failure) &&
+           spec_check_dim(path, "hidden_dim", spec->hidden_dim, 0, failure);
 }
 
 struct store_hash store_hash_begin(void)

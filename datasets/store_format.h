@@ -80,7 +80,7 @@ bool store_check_spec(const struct store_spec *spec, const char *path, struct fa
 struct store_index {
     size_t task_count;
     bool has_sources;
-    size_t count, room; /* episodes */
+    size_t count, capacity; /* episodes */
     int64_t *start, *length, *group;
     uint8_t *ending, *source; /* sources are 0 where there are none */
     uint64_t *hash;
@@ -88,11 +88,11 @@ struct store_index {
 };
 
 /* An index of no episodes with room for some; the caller closes it. */
-void store_index_open(struct store_index *index, const struct store_spec *spec, size_t room);
+void store_index_open(struct store_index *index, const struct store_spec *spec, size_t capacity);
 void store_index_close(struct store_index *index);
 
 /* Make room for one more episode; the caller fills the columns at `count` and counts it. */
-void store_index_grow(struct store_index *index);
+void store_index_reserve(struct store_index *index);
 
 /* A column by its array; NULL for arrays that are not the index's. */
 void *store_index_column(const struct store_index *index, size_t array);

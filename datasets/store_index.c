@@ -3,27 +3,28 @@
 #include "base/memory.h"
 #include "datasets/store_format.h"
 
-static void resize(struct store_index *index, size_t room)
+static void index_resize(struct store_index *index, size_t capacity)
 {
     size_t count = index->count;
-    index->start = memory_grow(index->start, count, room, sizeof *index->start);
-    index->length = memory_grow(index->length, count, room, sizeof *index->length);
-    index->group = memory_grow(index->group, count, room, sizeof *index->group);
-    index->ending = memory_grow(index->ending, count, room, sizeof *index->ending);
-    index->source = memory_grow(index->source, count, room, sizeof *index->source);
-    index->hash = memory_grow(index->hash, count, room, sizeof *index->hash);
+    index->start = memory_grow(index->start, count, capacity, sizeof *index->start);
+    index->length = memory_grow(index->length, count, capacity, sizeof *index->length);
+    index->group = memory_grow(index->group, count, capacity, sizeof *index->group);
+    index->ending = memory_grow(index->ending, count, capacity, sizeof *index->ending);
+    index->source = memory_grow(index->source, count, capacity, sizeof *index->source);
+    index->hash = memory_grow(index->hash, count, capacity, sizeof *index->hash);
     for (size_t k = 0; k < index->task_count; k++) {
-        index->returns[k] = memory_grow(index->returns[k], count, room, sizeof *index->returns[k]);
+        index->returns[k] =
+            memory_grow(index->returns[k], count, capacity, sizeof *index->returns[k]);
     }
-    index->room = room;
+    index->capacity = capacity;
 }
 
-void store_index_open(struct store_index *index, const struct store_spec *spec, size_t room)
+void store_index_open(struct store_index *index, const struct store_spec *spec, size_t capacity)
 {
     invariant(spec->task_count <= STORE_TASKS_MAX);
     *index =
         (struct store_index){.task_count = spec->task_count, .has_sources = spec->source_count > 0};
-    resize(index, room);
+    index_resize(index, capacity);
 }
 
 void store_index_close(struct store_index *index)
@@ -40,10 +41,10 @@ void store_index_close(struct store_index *index)
     *index = (struct store_index){0};
 }
 
-void store_index_grow(struct store_index *index)
+void store_index_reserve(struct store_index *index)
 {
-    if (index->count == index->room) {
-        resize(index, 2 * index->room);
+    if (index->count == index->capacity) {
+        index_resize(index, 2 * index->capacity);
     }
 }
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-void store_moments_measure(double *moments, const float *observation, size_t rows, size_t dim)
+void store_moments_compute(double *moments, const float *observation, size_t rows, size_t dim)
 {
     double *restrict mean = moments;
     double *restrict squares = moments + dim;
@@ -18,7 +18,8 @@ void store_moments_measure(double *moments, const float *observation, size_t row
     }
 }
 
-void store_moments_join(double *moments, size_t count, const double *added, size_t rows, size_t dim)
+void store_moments_merge(double *moments, size_t count, const double *added, size_t rows,
+                         size_t dim)
 {
     double all = (double)(count + rows);
     double share = (double)rows / all;

@@ -10,10 +10,10 @@
 
 /* Of one episode: moments (2, dim) becomes its mean and its sum of squared deviations;
  * observation is (rows, dim). */
-void store_moments_measure(double *moments, const float *observation, size_t rows, size_t dim);
+void store_moments_compute(double *moments, const float *observation, size_t rows, size_t dim);
 
 /* Join an episode's `added` of `rows` rows to `moments` of `count` rows. */
-void store_moments_join(double *moments, size_t count, const double *added, size_t rows,
-                        size_t dim);
+void store_moments_merge(double *moments, size_t count, const double *added, size_t rows,
+                         size_t dim);
 
 #endif

@@ -80,7 +80,7 @@ static bool is_same_file(hid_t file, int descriptor)
            ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-static hid_t open_hdf5(const struct store *store, struct failure *failure)
+static hid_t store_open_hdf5(const struct store *store, struct failure *failure)
 {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* we say ourselves what is wrong */
     H5PLset_loading_state(0);              /* a file must not choose code to be loaded */
@@ -104,12 +104,13 @@ static hid_t open_hdf5(const struct store *store, struct failure *failure)
     return -1;
 }
 
-static bool check_format(bool *has_sources, hid_t file, const char *path, struct failure *failure)
+static bool store_check_format(bool *has_sources, hid_t file, const char *path,
+                               struct failure *failure)
 {
     char format[STORE_NAME_MAX];
     int64_t version = 0;
     size_t count;
-    if (!store_attribute_texts(file, path, "format", 1, sizeof format, format, &count, failure)) {
+    if (!store_attribute_strings(file, path, "format", 1, sizeof format, format, &count, failure)) {
         return false;
     }
     if (strcmp(format, STORE_FORMAT) != 0) {
@@ -127,8 +128,8 @@ static bool check_format(bool *has_sources, hid_t file, const char *path, struct
 }
 
 /* A count of things; absurd ones end here, before they are multiplied or taken. */
-static bool read_count(hid_t file, const char *path, const char *name, int64_t least, int64_t most,
-                       size_t *count, struct failure *failure)
+static bool read_count_attribute(hid_t file, const char *path, const char *name, int64_t least,
+                                 int64_t most, size_t *count, struct failure *failure)
 {
     int64_t value = 0;
     if (!store_attribute_numbers(file, path, name, STORE_I64, 1, &value, failure)) {
@@ -142,32 +143,37 @@ static bool read_count(hid_t file, const char *path, const char *name, int64_t l
     return true;
 }
 
-static bool read_spec(hid_t file, struct store *store, bool has_sources, struct failure *failure)
+static bool store_read_spec(hid_t file, struct store *store, bool has_sources,
+                            struct failure *failure)
 {
     struct store_spec *spec = &store->spec;
     const char *path = store->path;
     size_t one, sources = 0;
-    if (!store_attribute_texts(file, path, "domain", 1, sizeof spec->domain, spec->domain, &one,
-                               failure) ||
-        !store_attribute_texts(file, path, "simulator", 1, sizeof spec->simulator, spec->simulator,
-                               &one, failure) ||
-        !store_attribute_texts(file, path, "source", 1, sizeof spec->source, spec->source, &one,
-                               failure) ||
-        !store_attribute_texts(file, path, "tasks", STORE_TASKS_MAX, STORE_NAME_MAX,
-                               (char *)spec->tasks, &spec->task_count, failure) ||
-        !store_attribute_texts(file, path, "reward_source", STORE_TASKS_MAX, STORE_NAME_MAX,
-                               (char *)spec->reward_source, &sources, failure) ||
-        !read_count(file, path, "obs_dim", 1, STORE_DIM_MAX, &spec->observation_dim, failure) ||
-        !read_count(file, path, "act_dim", 1, STORE_DIM_MAX, &spec->action_dim, failure) ||
-        !read_count(file, path, "physics_dim", 0, STORE_DIM_MAX, &spec->physics_dim, failure) ||
-        !read_count(file, path, "hidden_dim", 0, STORE_DIM_MAX, &spec->hidden_dim, failure) ||
+    if (!store_attribute_strings(file, path, "domain", 1, sizeof spec->domain, spec->domain, &one,
+                                 failure) ||
+        !store_attribute_strings(file, path, "simulator", 1, sizeof spec->simulator,
+                                 spec->simulator, &one, failure) ||
+        !store_attribute_strings(file, path, "source", 1, sizeof spec->source, spec->source, &one,
+                                 failure) ||
+        !store_attribute_strings(file, path, "tasks", STORE_TASKS_MAX, STORE_NAME_MAX,
+                                 (char *)spec->tasks, &spec->task_count, failure) ||
+        !store_attribute_strings(file, path, "reward_source", STORE_TASKS_MAX, STORE_NAME_MAX,
+                                 (char *)spec->reward_source, &sources, failure) ||
+        !read_count_attribute(file, path, "obs_dim", 1, STORE_DIM_MAX, &spec->observation_dim,
+                              failure) ||
+        !read_count_attribute(file, path, "act_dim", 1, STORE_DIM_MAX, &spec->action_dim,
+                              failure) ||
+        !read_count_attribute(file, path, "physics_dim", 0, STORE_DIM_MAX, &spec->physics_dim,
+                              failure) ||
+        !read_count_attribute(file, path, "hidden_dim", 0, STORE_DIM_MAX, &spec->hidden_dim,
+                              failure) ||
         !store_attribute_numbers(file, path, "control_timestep", STORE_F64, 1,
                                  &spec->control_timestep, failure)) {
         return false;
     }
     if (has_sources &&
-        !store_attribute_texts(file, path, "sources", STORE_SOURCES_MAX, STORE_NAME_MAX,
-                               (char *)spec->sources, &spec->source_count, failure)) {
+        !store_attribute_strings(file, path, "sources", STORE_SOURCES_MAX, STORE_NAME_MAX,
+                                 (char *)spec->sources, &spec->source_count, failure)) {
         return false;
     }
     if (sources != spec->task_count) {
@@ -205,8 +211,8 @@ static bool read_statistics(hid_t file, struct store *store, struct failure *fai
 /* --- Arrays ----------------------------------------------------------------------------------- */
 
 /* Every component of the name must be a hard link: soft and external ones can lead elsewhere. */
-static bool check_links(hid_t file, const struct store *store, const char *name,
-                        struct failure *failure)
+static bool store_check_links(hid_t file, const struct store *store, const char *name,
+                              struct failure *failure)
 {
     char part[sizeof store->arrays[0].name];
     for (size_t i = 0;; i++) {
@@ -230,8 +236,8 @@ static bool check_links(hid_t file, const struct store *store, const char *name,
 }
 
 /* Before anything else is asked of the data set: other layouts open other files or run filters. */
-static bool check_layout(hid_t set, const struct store *store, const char *name,
-                         struct failure *failure)
+static bool store_check_layout(hid_t set, const struct store *store, const char *name,
+                               struct failure *failure)
 {
     hid_t creation = H5Dget_create_plist(set);
     bool is_contiguous = creation >= 0 && H5Pget_layout(creation) == H5D_CONTIGUOUS;
@@ -244,8 +250,8 @@ static bool check_layout(hid_t set, const struct store *store, const char *name,
                                     "a chunked, filtered, virtual or external data set %s", name);
 }
 
-static bool check_type(hid_t set, const struct store *store, const struct store_array *array,
-                       struct failure *failure)
+static bool store_check_type(hid_t set, const struct store *store, const struct store_array *array,
+                             struct failure *failure)
 {
     static const char *const names[] = {
         [STORE_F32] = "little-endian float32",
@@ -263,8 +269,8 @@ static bool check_type(hid_t set, const struct store *store, const struct store_
                                     "another type of number in %s", array->name);
 }
 
-static bool check_extent(hid_t set, const struct store *store, const struct store_array *array,
-                         struct failure *failure)
+static bool store_check_extent(hid_t set, const struct store *store,
+                               const struct store_array *array, struct failure *failure)
 {
     hsize_t extent[2] = {0, 1};
     hid_t space = H5Dget_space(set);
@@ -287,8 +293,8 @@ static bool check_extent(hid_t set, const struct store *store, const struct stor
                         array->name);
 }
 
-static bool find_offset(hid_t set, const struct store *store, struct store_array *array,
-                        struct failure *failure)
+static bool store_find_offset(hid_t set, const struct store *store, struct store_array *array,
+                              struct failure *failure)
 {
     uint64_t bytes = (uint64_t)array->rows * store_row_bytes(array);
     haddr_t offset = H5Dget_offset(set);
@@ -304,10 +310,10 @@ static bool find_offset(hid_t set, const struct store *store, struct store_array
     return true;
 }
 
-static bool check_array(hid_t file, const struct store *store, struct store_array *array,
-                        struct failure *failure)
+static bool store_check_array(hid_t file, const struct store *store, struct store_array *array,
+                              struct failure *failure)
 {
-    if (!check_links(file, store, array->name, failure)) {
+    if (!store_check_links(file, store, array->name, failure)) {
         return false;
     }
     hid_t set = H5Oopen(file, array->name, H5P_DEFAULT);
@@ -316,9 +322,10 @@ static bool check_array(hid_t file, const struct store *store, struct store_arra
         store_refuse(store->path, "a data set", failure, "something else or damage at %s",
                      array->name);
     }
-    ok = ok && check_layout(set, store, array->name, failure) &&
-         check_type(set, store, array, failure) && check_extent(set, store, array, failure) &&
-         find_offset(set, store, array, failure);
+    ok = ok && store_check_layout(set, store, array->name, failure) &&
+         store_check_type(set, store, array, failure) &&
+         store_check_extent(set, store, array, failure) &&
+         store_find_offset(set, store, array, failure);
     if (set >= 0) {
         H5Oclose(set);
     }
@@ -331,10 +338,13 @@ static bool read_structure(hid_t file, struct store *store, uint64_t *index_hash
 {
     size_t episodes = 0;
     bool has_sources = false;
-    if (!check_format(&has_sources, file, store->path, failure) ||
-        !read_spec(file, store, has_sources, failure) || !read_statistics(file, store, failure) ||
-        !read_count(file, store->path, "episodes", 1, STORE_EPISODES_MAX, &episodes, failure) ||
-        !read_count(file, store->path, "steps", 1, STORE_STEPS_MAX, &store->step_count, failure) ||
+    if (!store_check_format(&has_sources, file, store->path, failure) ||
+        !store_read_spec(file, store, has_sources, failure) ||
+        !read_statistics(file, store, failure) ||
+        !read_count_attribute(file, store->path, "episodes", 1, STORE_EPISODES_MAX, &episodes,
+                              failure) ||
+        !read_count_attribute(file, store->path, "steps", 1, STORE_STEPS_MAX, &store->step_count,
+                              failure) ||
         !store_attribute_numbers(file, store->path, "index_hash", STORE_U64, 1, index_hash,
                                  failure)) {
         return false;
@@ -342,7 +352,7 @@ static bool read_structure(hid_t file, struct store *store, uint64_t *index_hash
     store_layout(store->arrays, &store->spec, episodes, store->step_count);
     for (size_t i = 0; i < STORE_ARRAYS; i++) {
         if (store->arrays[i].name[0] != '\0' &&
-            !check_array(file, store, &store->arrays[i], failure)) {
+            !store_check_array(file, store, &store->arrays[i], failure)) {
             return false;
         }
     }
@@ -372,7 +382,7 @@ static bool read_index(struct store *store, uint64_t index_hash, struct failure 
                         (unsigned long long)found);
 }
 
-static bool check_episode(const struct store *store, size_t episode, struct failure *failure)
+static bool store_check_episode(const struct store *store, size_t episode, struct failure *failure)
 {
     const struct store_index *index = &store->index;
     if (index->ending[episode] > STORE_END_TRUNCATED) {
@@ -406,7 +416,7 @@ static bool check_index(struct store *store, struct failure *failure)
                                 failure, "start %lld and length %lld of episode %zu",
                                 (long long)index->start[e], (long long)length, e);
         }
-        if (!check_episode(store, e, failure)) {
+        if (!store_check_episode(store, e, failure)) {
             return false;
         }
         if ((size_t)length > store->length_max) {
@@ -426,7 +436,7 @@ struct store *store_open(const char *path, struct failure *failure)
     store->file = -1;
     uint64_t index_hash = 0;
     bool ok = open_regular_file(store, failure) && check_superblock(store, failure);
-    hid_t file = ok ? open_hdf5(store, failure) : -1;
+    hid_t file = ok ? store_open_hdf5(store, failure) : -1;
     ok = file >= 0 && read_structure(file, store, &index_hash, failure);
     if (file >= 0) {
         H5Fclose(file);

@@ -6,57 +6,58 @@
 #include "datasets/percentile.h"
 #include "datasets/store_bytes.h"
 #include "datasets/store_create.h"
-#include "datasets/store_draft.h"
 #include "datasets/store_episode.h"
 #include "datasets/store_format.h"
 #include "datasets/store_moments.h"
+#include "datasets/store_staging.h"
 
 struct store_writer {
     struct store_spec spec;
-    struct store_draft draft;
+    struct store_staging staging;
     struct store_index index;
     size_t steps;
-    double *moments; /* (2, observation_dim) of all observations so far */
-    double *added;   /* the same of one episode */
-    bool is_joined;  /* the store is finished by another process */
-    bool is_broken;  /* an episode was written by half */
+    double *moments;         /* (2, observation_dim) of all observations so far */
+    double *episode_moments; /* the same of one episode */
+    bool is_joined;          /* the store is finished by another process */
+    bool is_broken;          /* an episode was written by half */
 };
 
 /* --- Opening and closing ---------------------------------------------------------------------- */
 
-static struct store_writer *take(const struct store_spec *spec)
+static struct store_writer *writer_new(const struct store_spec *spec)
 {
-    enum { FIRST_ROOM = 64 };
+    enum { FIRST_CAPACITY = 64 };
     struct store_writer *writer = memory_take(1, sizeof *writer);
-    *writer = (struct store_writer){.spec = *spec, .draft = {.file = -1}};
-    store_index_open(&writer->index, spec, FIRST_ROOM);
+    *writer = (struct store_writer){.spec = *spec, .staging = {.file = -1}};
+    store_index_open(&writer->index, spec, FIRST_CAPACITY);
     writer->moments = memory_take(2 * spec->observation_dim, sizeof(double));
-    writer->added = memory_take(2 * spec->observation_dim, sizeof(double));
+    writer->episode_moments = memory_take(2 * spec->observation_dim, sizeof(double));
     return writer;
 }
 
-static bool check_room(const char *path, struct store_room room, struct failure *failure)
+static bool check_capacity(const char *path, struct store_capacity capacity,
+                           struct failure *failure)
 {
-    return (room.steps <= STORE_STEPS_MAX && room.episodes <= STORE_EPISODES_MAX) ||
+    return (capacity.steps <= STORE_STEPS_MAX && capacity.episodes <= STORE_EPISODES_MAX) ||
            store_refuse(path, "room for them in the format", failure, "%zu steps in %zu episodes",
-                        room.steps, room.episodes);
+                        capacity.steps, capacity.episodes);
 }
 
 /* HDF5 gives no place to what has no size. */
-static struct store_room at_least_one(struct store_room room)
+static struct store_capacity at_least_one(struct store_capacity capacity)
 {
-    return (struct store_room){.episodes = room.episodes + (room.episodes == 0),
-                               .steps = room.steps + (room.steps == 0)};
+    return (struct store_capacity){.episodes = capacity.episodes + (capacity.episodes == 0),
+                                   .steps = capacity.steps + (capacity.steps == 0)};
 }
 
 struct store_writer *store_writer_open(const char *path, const struct store_spec *spec,
-                                       struct store_room room, struct failure *failure)
+                                       struct store_capacity capacity, struct failure *failure)
 {
-    if (!store_check_spec(spec, path, failure) || !check_room(path, room, failure)) {
+    if (!store_check_spec(spec, path, failure) || !check_capacity(path, capacity, failure)) {
         return NULL;
     }
-    struct store_writer *writer = take(spec);
-    if (!store_draft_make(&writer->draft, path, spec, at_least_one(room), failure)) {
+    struct store_writer *writer = writer_new(spec);
+    if (!store_staging_create(&writer->staging, path, spec, at_least_one(capacity), failure)) {
         store_writer_discard(writer);
         return NULL;
     }
@@ -64,11 +65,11 @@ struct store_writer *store_writer_open(const char *path, const struct store_spec
 }
 
 struct store_writer *store_writer_join(const char *path, const struct store_spec *spec,
-                                       struct store_room room, struct failure *failure)
+                                       struct store_capacity capacity, struct failure *failure)
 {
-    struct store_writer *writer = take(spec);
+    struct store_writer *writer = writer_new(spec);
     writer->is_joined = true;
-    if (!store_draft_join(&writer->draft, path, spec, at_least_one(room), failure)) {
+    if (!store_staging_join(&writer->staging, path, spec, at_least_one(capacity), failure)) {
         store_writer_discard(writer);
         return NULL;
     }
@@ -77,24 +78,24 @@ struct store_writer *store_writer_join(const char *path, const struct store_spec
 
 void store_writer_discard(struct store_writer *writer)
 {
-    store_draft_close(&writer->draft);
+    store_staging_close(&writer->staging);
     store_index_close(&writer->index);
     memory_free(writer->moments);
-    memory_free(writer->added);
+    memory_free(writer->episode_moments);
     memory_free(writer);
 }
 
 /* --- One episode ------------------------------------------------------------------------------ */
 
-static void fill_entry(struct store_entry *entry, const struct store_writer *writer,
-                       const struct store_episode *episode)
+static void fill_index_entry(struct store_index_entry *entry, const struct store_writer *writer,
+                             const struct store_episode *episode)
 {
-    *entry = (struct store_entry){
+    *entry = (struct store_index_entry){
         .length = episode->length,
         .source = episode->source,
         .group = episode->group,
         .end = episode->end,
-        .hash = store_episode_hash(episode, writer->draft.arrays),
+        .hash = store_episode_hash(episode, writer->staging.arrays),
     };
     for (size_t k = 0; k < writer->spec.task_count; k++) {
         for (size_t t = 0; t < episode->length; t++) {
@@ -103,29 +104,29 @@ static void fill_entry(struct store_entry *entry, const struct store_writer *wri
     }
 }
 
-bool store_writer_put(struct store_writer *writer, struct store_place place,
-                      const struct store_episode *episode, struct store_entry *entry,
-                      double *moments, struct failure *failure)
+bool store_writer_write(struct store_writer *writer, struct store_position position,
+                        const struct store_episode *episode, struct store_index_entry *entry,
+                        double *moments, struct failure *failure)
 {
-    struct store_draft *draft = &writer->draft;
-    if (!store_episode_check(episode, &writer->spec, draft->arrays, draft->path, place.episode,
-                             failure) ||
-        !store_draft_put(draft, place, episode, failure)) {
+    struct store_staging *staging = &writer->staging;
+    if (!store_episode_check(episode, &writer->spec, staging->arrays, staging->path,
+                             position.episode, failure) ||
+        !store_staging_write(staging, position, episode, failure)) {
         return false;
     }
-    fill_entry(entry, writer, episode);
-    store_moments_measure(moments, episode->observation, episode->length + 1,
+    fill_index_entry(entry, writer, episode);
+    store_moments_compute(moments, episode->observation, episode->length + 1,
                           writer->spec.observation_dim);
     return true;
 }
 
-void store_writer_enter(struct store_writer *writer, const struct store_entry *entry,
-                        const double *moments)
+void store_writer_append_index(struct store_writer *writer, const struct store_index_entry *entry,
+                               const double *moments)
 {
     struct store_index *index = &writer->index;
-    store_moments_join(writer->moments, writer->steps + index->count, moments, entry->length + 1,
-                       writer->spec.observation_dim);
-    store_index_grow(index);
+    store_moments_merge(writer->moments, writer->steps + index->count, moments, entry->length + 1,
+                        writer->spec.observation_dim);
+    store_index_reserve(index);
     size_t e = index->count++;
     index->start[e] = (int64_t)writer->steps;
     index->length[e] = (int64_t)entry->length;
@@ -139,55 +140,56 @@ void store_writer_enter(struct store_writer *writer, const struct store_entry *e
     writer->steps += entry->length;
 }
 
-bool store_writer_resize(struct store_writer *writer, struct store_room room,
+bool store_writer_resize(struct store_writer *writer, struct store_capacity capacity,
                          struct failure *failure)
 {
-    struct store_draft *draft = &writer->draft;
-    return check_room(draft->path, room, failure) &&
-           store_draft_resize(draft, &writer->spec, room, failure);
+    struct store_staging *staging = &writer->staging;
+    return check_capacity(staging->path, capacity, failure) &&
+           store_staging_resize(staging, &writer->spec, capacity, failure);
 }
 
 /* What is not used takes no space on the disk, and what is copied is less than a third of the whole
  * before the end. */
-struct store_room store_room_grow(struct store_room room, struct store_room needed)
+struct store_capacity store_capacity_grow(struct store_capacity capacity,
+                                          struct store_capacity needed)
 {
     enum { TIMES = 4, EPISODES_LEAST = 64, STEPS_LEAST = 4096 };
     size_t episodes = TIMES * needed.episodes + EPISODES_LEAST;
     size_t steps = TIMES * needed.steps + STEPS_LEAST;
-    if (needed.episodes > room.episodes) {
-        room.episodes = episodes < STORE_EPISODES_MAX ? episodes : needed.episodes;
+    if (needed.episodes > capacity.episodes) {
+        capacity.episodes = episodes < STORE_EPISODES_MAX ? episodes : needed.episodes;
     }
-    if (needed.steps > room.steps) {
-        room.steps = steps < STORE_STEPS_MAX ? steps : needed.steps;
+    if (needed.steps > capacity.steps) {
+        capacity.steps = steps < STORE_STEPS_MAX ? steps : needed.steps;
     }
-    return room;
+    return capacity;
 }
 
-static bool make_room(struct store_writer *writer, size_t length, struct failure *failure)
+static bool writer_reserve(struct store_writer *writer, size_t length, struct failure *failure)
 {
-    struct store_room room = writer->draft.room;
-    struct store_room needed = {.episodes = writer->index.count + 1,
-                                .steps = writer->steps + length};
-    if (needed.episodes <= room.episodes && needed.steps <= room.steps) {
+    struct store_capacity capacity = writer->staging.capacity;
+    struct store_capacity needed = {.episodes = writer->index.count + 1,
+                                    .steps = writer->steps + length};
+    if (needed.episodes <= capacity.episodes && needed.steps <= capacity.steps) {
         return true;
     }
-    return store_writer_resize(writer, store_room_grow(room, needed), failure);
+    return store_writer_resize(writer, store_capacity_grow(capacity, needed), failure);
 }
 
 bool store_writer_add(struct store_writer *writer, const struct store_episode *episode,
                       struct failure *failure)
 {
-    struct store_entry entry;
+    struct store_index_entry entry;
     if (writer->is_broken) {
-        return store_write_failed(writer->draft.path, EIO, failure);
+        return store_write_failed(writer->staging.path, EIO, failure);
     }
-    const struct store_place end = {.episode = writer->index.count, .step = writer->steps};
-    if (!make_room(writer, episode->length, failure) ||
-        !store_writer_put(writer, end, episode, &entry, writer->added, failure)) {
+    const struct store_position end = {.episode = writer->index.count, .step = writer->steps};
+    if (!writer_reserve(writer, episode->length, failure) ||
+        !store_writer_write(writer, end, episode, &entry, writer->episode_moments, failure)) {
         writer->is_broken = failure->code == EXIT_CODE_IO;
         return false;
     }
-    store_writer_enter(writer, &entry, writer->added);
+    store_writer_append_index(writer, &entry, writer->episode_moments);
     return true;
 }
 
@@ -215,7 +217,7 @@ static void summarise_returns(struct store_summary *summary, const struct store_
 }
 
 /* The moments become mean and deviation; they are used up. */
-static struct store_summary summarise(struct store_writer *writer)
+static struct store_summary writer_summary(struct store_writer *writer)
 {
     size_t dim = writer->spec.observation_dim;
     size_t rows = writer->steps + writer->index.count;
@@ -234,22 +236,22 @@ static struct store_summary summarise(struct store_writer *writer)
     return summary;
 }
 
-static bool finish(struct store_writer *writer, struct failure *failure)
+static bool writer_finish(struct store_writer *writer, struct failure *failure)
 {
     if (writer->is_broken) {
-        return store_write_failed(writer->draft.path, EIO, failure);
+        return store_write_failed(writer->staging.path, EIO, failure);
     }
     if (writer->index.count == 0) {
-        return store_refuse(writer->draft.path, "at least one", failure, "no episodes to store");
+        return store_refuse(writer->staging.path, "at least one", failure, "no episodes to store");
     }
-    struct store_summary summary = summarise(writer);
-    return store_draft_finish(&writer->draft, &writer->spec, &writer->index, &summary, failure);
+    struct store_summary summary = writer_summary(writer);
+    return store_staging_commit(&writer->staging, &writer->spec, &writer->index, &summary, failure);
 }
 
 bool store_writer_commit(struct store_writer *writer, struct failure *failure)
 {
-    bool ok =
-        writer->is_joined ? store_draft_sync(&writer->draft, failure) : finish(writer, failure);
+    bool ok = writer->is_joined ? store_staging_sync(&writer->staging, failure)
+                                : writer_finish(writer, failure);
     store_writer_discard(writer);
     return ok;
 }

@@ -12,7 +12,7 @@
 #include "bench/measure.h"
 #include "bench/random_store.h"
 #include "comm/comm.h"
-#include "datasets/prefetch.h"
+#include "datasets/loader.h"
 
 enum {
     TRAJECTORIES = 128,
@@ -39,7 +39,7 @@ struct data_fixture {
     struct scaling scaling;
     struct loader *loader;
     struct arena arena;
-    struct prefetch prefetch;
+    struct loader_stream batches;
     size_t rows; /* of this rank's shard */
     char *bytes; /* that as many rows have in the store */
 };
@@ -49,8 +49,9 @@ struct data_fixture {
 static bool data_fixture_bind(struct data_fixture *fixture, struct arena *arena,
                               enum partition_rule rule, struct failure *failure)
 {
-    return prefetch_bind(&fixture->prefetch, fixture->loader, arena, rule, comm_size(), comm_rank(),
-                         0, 1, failure);
+    const struct mesh_position position = {
+        .split = rule, .ring_size = comm_size(), .ring_rank = comm_rank(), .group_count = 1};
+    return loader_stream_bind(&fixture->batches, fixture->loader, arena, position, failure);
 }
 
 static bool data_fixture_open(struct data_fixture *fixture, const char *path,
@@ -84,7 +85,7 @@ static bool data_fixture_open(struct data_fixture *fixture, const char *path,
 
 static void data_fixture_close(struct data_fixture *fixture)
 {
-    prefetch_unbind(&fixture->prefetch);
+    loader_stream_unbind(&fixture->batches);
     memory_free(fixture->arena.base);
     loader_close(fixture->loader);
     close(fixture->file);
@@ -106,9 +107,9 @@ static void data_measure_memory(struct data_result *result, struct data_fixture 
         return;
     }
     for (uint64_t step = 1; step <= TRAINING_STEPS; step++) {
-        prefetch_take(&fixture->prefetch, step, 0, failure);
+        loader_stream_take(&fixture->batches, step, 0, failure);
     }
-    fixture->rows = batch_shard(&fixture->prefetch.batch)->row_count;
+    fixture->rows = batch_shard(&fixture->batches.batch)->row_count;
     result->shard = (double)(fixture->rows * row_bytes);
     result->peak = resident_peak() - before;
 }
@@ -144,7 +145,7 @@ static double data_rate(struct data_fixture *fixture, int work, uint64_t step,
     double begun = clock_seconds();
     for (size_t turn = 0; turn < TURNS; turn++) {
         if (work == FILL) {
-            prefetch_take(&fixture->prefetch, step, 0, failure);
+            loader_stream_take(&fixture->batches, step, 0, failure);
         } else {
             data_read_plainly(fixture, failure);
         }

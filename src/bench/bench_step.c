@@ -67,7 +67,7 @@ static void step_save(const struct bench_options *options, struct failure *failu
     learner_fixture_open(&fixture, options, failure);
     learner_open(learner, &fixture.options, fixture.loader, fixture.ring, fixture.workers);
     const struct model_shape *shape = &fixture.options.shape;
-    const struct batch *batch = &learner->prefetch.batch; /* after the step: of the step */
+    const struct batch *batch = &learner->batches.batch; /* after the step: of the step */
     size_t tensors = 2 * parameters_entries(NULL, shape) + OF_BATCH + OF_LOSS;
     struct tensor_list list = {.tensors = memory_take(tensors, sizeof *list.tensors)};
     real *parameters = memory_take(learner->weights.count, sizeof(real)); /* before the step */
@@ -99,7 +99,7 @@ struct step_result {
     double flops;         /* of the model in a step, nothing counted twice */
     struct compute_peak peak;
     struct samples_summary seconds;
-    struct step_timer step_timer;            /* where the time of all repeats went, mean over the ranks */
+    struct step_timer step_timer;    /* where the time of all repeats went, mean over the ranks */
     double parts[TRANSFORMER_PARTS]; /* seconds of all repeats, mean over the ranks */
     /* Bytes of the rank that needs most. */
     double kept;         /* by the formula */
@@ -157,7 +157,7 @@ static void step_measure_memory(struct step_result *result, const struct learner
 {
     const struct model_shape *shape = &result->shape;
     struct footprint footprint = footprint_of(shape);
-    size_t rows = learner->prefetch.batch.steps.row_max;
+    size_t rows = learner->batches.batch.steps.row_max;
     double largest[] = {footprint_bytes(&footprint, shape, rows),
                         (double)(learner->arena.peak + learner->arena.elsewhere),
                         resident_peak() - before, (double)(rows * shape->layout.count)};

@@ -11,8 +11,8 @@
 #include "base/memory.h"
 #include "bench/random_store.h"
 #include "comm/comm.h"
-#include "datasets/foreign/convert.h"
-#include "datasets/foreign/npz.h"
+#include "datasets/formats/convert.h"
+#include "datasets/formats/npz.h"
 
 enum { EPISODES = 256, STEPS = 1000 };
 
@@ -37,7 +37,7 @@ struct member_list {
 /* Rank 0: the store of random numbers as an ExoRL folder. */
 static void conversion_write_folder(const char *folder, const char *path, struct failure *failure)
 {
-    const struct foreign_writer *writer = foreign_find_writer("exorl", failure);
+    const struct format_writer *writer = format_find_writer("exorl", failure);
     struct store *store = writer ? store_open(path, failure) : NULL;
     if (store) {
         writer->write(folder, store, failure);
@@ -50,7 +50,7 @@ static bool member_list_add(struct member_list *list, struct npz *npz, size_t me
 {
     struct packed packed;
     if (!npz_size(&packed.inflated, npz, member, failure) ||
-        !npz_packed_size(&packed.count, npz, member, failure)) {
+        !npz_compressed_size(&packed.count, npz, member, failure)) {
         return false;
     }
     packed.bytes = memory_take(packed.count, 1);
@@ -62,7 +62,7 @@ static bool member_list_add(struct member_list *list, struct npz *npz, size_t me
     list->members[list->count++] = packed;
     list->inflated = memory_reserve(list->inflated, &list->inflated_capacity, packed.inflated);
     list->bytes += (double)packed.inflated;
-    return npz_read_packed(packed.bytes, packed.count, npz, member, failure);
+    return npz_read_compressed(packed.bytes, packed.count, npz, member, failure);
 }
 
 static bool member_list_add_episode(struct member_list *list, size_t episode,

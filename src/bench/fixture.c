@@ -54,8 +54,9 @@ static void attention_fixture_bind(struct attention_fixture *fixture,
         .contexts_max = 1,
         .wire = learner->wire,
     };
-    batch_bind(&fixture->batch, arena, learner->rule, ranks, ring_rank(fixture->ring), 1,
-               options->length, 1, 1);
+    const struct mesh_position position = {
+        .split = learner->rule, .ring_size = ranks, .ring_rank = ring_rank(fixture->ring)};
+    batch_bind(&fixture->batch, arena, position, 1, options->length, 1, 1);
     fixture->query = arena_take(arena, rows * width, sizeof(real));
     fixture->output = arena_take(arena, rows * width, sizeof(real));
     fixture->d_output = arena_take(arena, rows * width, sizeof(real));
@@ -103,7 +104,8 @@ void attention_fixture_run(struct attention_fixture *fixture, enum ring_directio
                                fixture->query, &fixture->batch);
     } else {
         ring_attention_backward(fixture->d_query, &fixture->attention, fixture->d_output,
-                                fixture->output, fixture->logsumexp, fixture->query, &fixture->batch);
+                                fixture->output, fixture->logsumexp, fixture->query,
+                                &fixture->batch);
     }
 }
 

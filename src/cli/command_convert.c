@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "comm/comm.h"
-#include "datasets/foreign/convert.h"
+#include "datasets/formats/convert.h"
 
 static void print_counts(const struct convert_summary *summary, const char *output)
 {
@@ -66,7 +66,7 @@ static void to_store(const struct config *config, const char *input, const char 
 static void from_store(const struct config *config, const char *input, const char *output,
                        struct failure *failure)
 {
-    const struct foreign_writer *writer = foreign_find_writer(config->convert.to, failure);
+    const struct format_writer *writer = format_find_writer(config->convert.to, failure);
     struct store *store = writer ? store_open(input, failure) : NULL;
     if (!store) {
         return;

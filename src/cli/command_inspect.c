@@ -44,12 +44,12 @@ static void inspect_configuration(const struct config *config, struct failure *f
         config->inspect.format == CONFIG_FORMAT_JSON ? INSPECT_JSON : INSPECT_TEXT;
     struct token_layout layout;
     struct inspect_chains_options options = {
-        .law = config_chain_law(config),
+        .sampler = config_chain_sampler(config),
         .seed = config->run.seed,
         .contexts = config->train.contexts,
         .samples = config->inspect.samples,
         .rule = (enum partition_rule)config->mesh.split,
-        .places = config->mesh.ring > 0 ? config->mesh.ring : comm_size(),
+        .ring_size = config->mesh.ring > 0 ? config->mesh.ring : comm_size(),
     };
     struct store *store = store_open(config->data.store, failure);
     if (store && token_layout_parse(&layout, config->context.tokens, failure) &&

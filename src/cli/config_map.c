@@ -47,9 +47,9 @@ struct learner_options config_learner_options(const struct config *config)
     };
 }
 
-struct chain_law config_chain_law(const struct config *config)
+struct chain_sampler config_chain_sampler(const struct config *config)
 {
-    return (struct chain_law){
+    return (struct chain_sampler){
         .sampling = (enum chain_sampling)config->chain.sampling,
         .trials_min = config->chain.trials_min,
         .trials = config->chain.trials,

@@ -11,7 +11,7 @@
 struct learner_options config_learner_options(const struct config *config);
 
 /* How chains are drawn. */
-struct chain_law config_chain_law(const struct config *config);
+struct chain_sampler config_chain_sampler(const struct config *config);
 
 /* The deviation of action noise in each of `trials` trials, read from eval.explore: 0 where the
  * list is shorter. False and a failure (EXIT_CODE_CONFIG) where it is not a list of numbers. */

@@ -14,7 +14,7 @@ static void print_heading(FILE *out)
             "action", "physics", "hidden", "steps", "step in s", "script");
 }
 
-static void print_task_line(FILE *out, const struct env_spec *spec)
+static void print_task_row(FILE *out, const struct env_spec *spec)
 {
     fprintf(out, "%-34s %-16s %11zu %6zu %7zu %6zu %5zu %9g %6s\n", spec->task, spec->domain,
             spec->observation_dim, spec->action_dim, spec->physics_dim, spec->hidden_dim,
@@ -28,7 +28,7 @@ static json_t *task_count_json(size_t count)
     return json_integer((json_int_t)count);
 }
 
-static json_t *json_of_task(const struct env_spec *spec)
+static json_t *task_spec_json(const struct env_spec *spec)
 {
     json_t *object = json_object();
     json_object_set_new(object, "task", json_string(spec->task));
@@ -43,7 +43,7 @@ static json_t *json_of_task(const struct env_spec *spec)
     return object;
 }
 
-static void print_task_json(FILE *out, json_t *tasks)
+static void print_tasks_json(FILE *out, json_t *tasks)
 {
     json_t *object = json_object();
     json_object_set_new(object, "simulator", json_string(env_simulator()));
@@ -58,7 +58,7 @@ static void print_task_json(FILE *out, json_t *tasks)
 
 /* --- What is called --------------------------------------------------------------------------- */
 
-static bool flush_list(FILE *out, struct failure *failure)
+static bool task_list_finish(FILE *out, struct failure *failure)
 {
     if (fflush(out) == 0 && !ferror(out)) {
         return true;
@@ -77,9 +77,9 @@ static bool print_task(FILE *out, json_t *list, const char *name, struct failure
         return false;
     }
     if (list) {
-        json_array_append_new(list, json_of_task(env_task_spec(task)));
+        json_array_append_new(list, task_spec_json(env_task_spec(task)));
     } else {
-        print_task_line(out, env_task_spec(task));
+        print_task_row(out, env_task_spec(task));
     }
     env_task_close(task);
     return true;
@@ -98,7 +98,7 @@ bool task_list_print(FILE *out, bool is_json, struct failure *failure)
         }
     }
     if (is_json) {
-        print_task_json(out, list);
+        print_tasks_json(out, list);
     }
-    return flush_list(out, failure);
+    return task_list_finish(out, failure);
 }

@@ -5,22 +5,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "context/mesh_position.h"
 #include "context/partition.h"
 #include "context/steps.h"
 
 struct batch {
-    struct partition partition; /* of all contexts of the batch over the ring's places */
-    size_t place;               /* of this rank */
-    struct steps steps;         /* the rows of this place's shard */
-    uint64_t *samples;          /* (context_max): each context's number within the optimizer step */
-    double predicted;           /* action elements in the loss among this rank's rows, weighted */
+    struct mesh_position position; /* of this rank */
+    struct partition partition;    /* of all contexts of the batch over the ring's ranks */
+    struct steps steps;            /* the rows of this rank's shard */
+    uint64_t *samples; /* (context_max): each context's number within the optimizer step */
+    double predicted;  /* action elements in the loss among this rank's rows, weighted */
 };
 
 /* Room for context_max contexts of at most steps_max steps, out of the arena but for the partition,
  * which batch_close gives back. The same call on a measuring arena binds nothing. Local. */
-void batch_bind(struct batch *batch, struct arena *arena, enum partition_rule rule, size_t places,
-                size_t place, size_t context_max, size_t steps_max, size_t observation_dim,
-                size_t action_dim);
+void batch_bind(struct batch *batch, struct arena *arena, struct mesh_position position,
+                size_t context_max, size_t steps_max, size_t observation_dim, size_t action_dim);
 void batch_close(struct batch *batch);
 
 /* The shard that this rank holds. */

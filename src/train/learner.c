@@ -16,13 +16,18 @@ static void bind_learner(struct learner *learner)
     const struct model_shape *shape = &options->shape;
     struct failure failure = {0};
     struct ring *ring = learner->ring;
-    prefetch_bind(&learner->prefetch, learner->loader, &learner->arena, options->rule,
-                  ring_size(ring), ring_rank(ring), ring_group(ring), ring_group_count(ring),
-                  &failure);
+    const struct mesh_position position = {
+        .split = options->rule,
+        .ring_size = ring_size(ring),
+        .ring_rank = ring_rank(ring),
+        .group = ring_group(ring),
+        .group_count = ring_group_count(ring),
+    };
+    loader_stream_bind(&learner->batches, learner->loader, &learner->arena, position, &failure);
     comm_agree(&failure);
     struct transformer_options transformer = {
-        .rows_max = learner->prefetch.batch.steps.row_max,
-        .contexts_max = learner->prefetch.batch.partition.context_max,
+        .rows_max = learner->batches.batch.steps.row_max,
+        .contexts_max = learner->batches.batch.partition.context_max,
         .kernel = options->kernel,
         .query_block = options->query_block,
         .key_block = options->key_block,
@@ -69,7 +74,7 @@ void learner_open(struct learner *learner, const struct learner_options *options
 void learner_close(struct learner *learner)
 {
     transformer_close(&learner->transformer);
-    prefetch_unbind(&learner->prefetch);
+    loader_stream_unbind(&learner->batches);
     arena_close(&learner->arena);
 }
 
@@ -88,7 +93,7 @@ enum total { TOTAL_LOSS, TOTAL_PREDICTED, TOTAL_TOKENS, TOTAL_FLOPS, TOTAL_STOPP
 static void count_work(double totals[TOTALS], const struct learner *learner,
                        const struct batch *batch)
 {
-    if (batch->place != 0) {
+    if (batch->position.ring_rank != 0) {
         return;
     }
     for (size_t context = 0; context < batch->partition.context_count; context++) {
@@ -107,7 +112,8 @@ static void accumulate_micro_batch(struct learner *learner, double totals[TOTALS
     struct failure failure = {0};
     struct transformer *transformer = &learner->transformer;
     const struct kv_ring *journey = &transformer->attention.kv_ring;
-    const struct batch *batch = prefetch_take(&learner->prefetch, number, micro_batch, &failure);
+    const struct batch *batch =
+        loader_stream_take(&learner->batches, number, micro_batch, &failure);
     step_timer_lap(timer, STEP_TIMER_DATA);
     comm_agree(&failure);
     step_timer_lap(timer, STEP_TIMER_RANKS);
@@ -173,7 +179,8 @@ struct learner_step learner_step(struct learner *learner, uint64_t number)
     step_timer_start(&timer);
     memset(gradients->flat, 0, gradients->count * sizeof *gradients->flat);
     reduction_begin(ring_reduction(learner->ring), gradients->flat, gradients->count);
-    size_t micro_batches = loader_pass_count(learner->loader, ring_group_count(learner->ring));
+    size_t micro_batches =
+        loader_micro_batch_count(learner->loader, ring_group_count(learner->ring));
     for (size_t micro_batch = 0; micro_batch < micro_batches; micro_batch++) {
         bool is_last = micro_batch + 1 == micro_batches;
         accumulate_micro_batch(learner, totals, &timer, number, micro_batch,

@@ -13,7 +13,6 @@
 #include "comm/ring.h"
 #include "context/batch.h"
 #include "datasets/loader.h"
-#include "datasets/prefetch.h"
 #include "model/transformer.h"
 #include "optim/adamw.h"
 #include "optim/schedule.h"
@@ -37,7 +36,7 @@ struct learner {
     struct loader *loader;   /* borrowed */
     struct workers *workers; /* borrowed */
     struct arena arena;
-    struct prefetch prefetch; /* the batches */
+    struct loader_stream batches;
     struct transformer transformer;
     struct parameters weights, gradients;
     struct adamw adamw;

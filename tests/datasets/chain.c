@@ -31,7 +31,8 @@ static void write_store(const char *path)
                               .control_timestep = 1.0};
     struct failure failure = {0};
     struct store_writer *writer = store_writer_open(
-        path, &spec, (struct store_room){.episodes = EPISODES, .steps = 4 * EPISODES}, &failure);
+        path, &spec, (struct store_capacity){.episodes = EPISODES, .steps = 4 * EPISODES},
+        &failure);
     assert_non_null(writer);
     for (size_t episode = 0; episode < EPISODES; episode++) {
         const float numbers[5] = {0};
@@ -53,12 +54,12 @@ static int set_up(void **state)
     return chain_fixture_open(state, write_store);
 }
 
-/* By the law of any 1 to `trials`. */
+/* By sampling any 1 to `trials`. */
 static void draw(struct chain *chain, const struct chain_fixture *fixture, size_t task,
                  size_t trials, uint64_t seed, uint64_t step, uint64_t sample)
 {
-    const struct chain_law law = {.trials_min = 1, .trials = trials};
-    chain_draw(chain, &fixture->catalog, task, &law, seed, step, sample);
+    const struct chain_sampler sampler = {.trials_min = 1, .trials = trials};
+    chain_draw(chain, &fixture->catalog, task, &sampler, seed, step, sample);
 }
 
 static void test_chain_catalog_holds_each_episode_once_in_its_group(void **state)

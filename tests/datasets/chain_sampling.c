@@ -1,4 +1,4 @@
-/* How often each law of sampling chooses what: counts against exact chances. */
+/* How often each kind of sampling chooses what: counts against exact chances. */
 #include "tests/support/support.h"
 
 #include <math.h>
@@ -22,7 +22,7 @@ static void write_store(const char *path)
                               .control_timestep = 1.0};
     struct failure failure = {0};
     struct store_writer *writer = store_writer_open(
-        path, &spec, (struct store_room){.episodes = EPISODES, .steps = EPISODES}, &failure);
+        path, &spec, (struct store_capacity){.episodes = EPISODES, .steps = EPISODES}, &failure);
     assert_non_null(writer);
     for (size_t episode = 0; episode < EPISODES; episode++) {
         const float zeros[2] = {0};
@@ -42,14 +42,14 @@ static int set_up(void **state)
     return chain_fixture_open(state, write_store);
 }
 
-/* Draws a chain and sees to what holds for every law; its members as bits. */
-static unsigned draw_set(const struct chain_fixture *fixture, const struct chain_law *law,
+/* Draws a chain and sees to what holds for every kind of sampling; its members as bits. */
+static unsigned draw_set(const struct chain_fixture *fixture, const struct chain_sampler *sampler,
                          uint64_t sample)
 {
     struct chain chain;
     unsigned set = 0;
-    chain_draw(&chain, &fixture->catalog, 0, law, SEED, (uint64_t)law->sampling, sample);
-    assert_in_range(chain.count, law->trials_min, law->trials);
+    chain_draw(&chain, &fixture->catalog, 0, sampler, SEED, (uint64_t)sampler->sampling, sample);
+    assert_in_range(chain.count, sampler->trials_min, sampler->trials);
     for (size_t i = 0; i < chain.count; i++) {
         size_t member = chain.episodes[i] / 2;
         assert_int_equal(chain.episodes[i] % 2, chain.episodes[0] % 2);
@@ -100,11 +100,11 @@ static double better_chance(size_t member)
 
 static void test_chain_by_return_draws_one_by_its_place(void **state)
 {
-    const struct chain_law law = {.sampling = CHAIN_RETURN, .trials_min = 1, .trials = 1};
+    const struct chain_sampler sampler = {.sampling = CHAIN_RETURN, .trials_min = 1, .trials = 1};
     size_t counts[1 << MEMBERS] = {0};
     double chances[1 << MEMBERS] = {0};
     for (uint64_t sample = 0; sample < DRAWS; sample++) {
-        counts[draw_set(*state, &law, sample)]++;
+        counts[draw_set(*state, &sampler, sample)]++;
     }
     for (size_t member = 0; member < MEMBERS; member++) {
         chances[1u << member] = better_chance(member);
@@ -115,11 +115,11 @@ static void test_chain_by_return_draws_one_by_its_place(void **state)
 /* Two, one after the other: the second among those left, in proportion to the same chances. */
 static void test_chain_by_return_draws_further_ones_among_those_left(void **state)
 {
-    const struct chain_law law = {.sampling = CHAIN_RETURN, .trials_min = 2, .trials = 2};
+    const struct chain_sampler sampler = {.sampling = CHAIN_RETURN, .trials_min = 2, .trials = 2};
     size_t counts[1 << MEMBERS] = {0};
     double chances[1 << MEMBERS] = {0};
     for (uint64_t sample = 0; sample < DRAWS; sample++) {
-        counts[draw_set(*state, &law, sample)]++;
+        counts[draw_set(*state, &sampler, sample)]++;
     }
     for (size_t i = 0; i < MEMBERS; i++) {
         for (size_t j = 0; j < MEMBERS; j++) {
@@ -134,18 +134,18 @@ static void test_chain_by_return_draws_further_ones_among_those_left(void **stat
 
 static void test_chain_by_return_can_take_all(void **state)
 {
-    const struct chain_law law = {
+    const struct chain_sampler sampler = {
         .sampling = CHAIN_RETURN, .trials_min = MEMBERS, .trials = MEMBERS};
-    assert_int_equal(draw_set(*state, &law, 0), (1 << MEMBERS) - 1);
+    assert_int_equal(draw_set(*state, &sampler, 0), (1 << MEMBERS) - 1);
 }
 
 static void test_chain_of_a_history_is_any_window_of_the_group(void **state)
 {
-    const struct chain_law law = {.sampling = CHAIN_HISTORY, .trials_min = 3, .trials = 3};
+    const struct chain_sampler sampler = {.sampling = CHAIN_HISTORY, .trials_min = 3, .trials = 3};
     size_t counts[1 << MEMBERS] = {0};
     double chances[1 << MEMBERS] = {0};
     for (uint64_t sample = 0; sample < DRAWS; sample++) {
-        counts[draw_set(*state, &law, sample)]++;
+        counts[draw_set(*state, &sampler, sample)]++;
     }
     for (size_t first = 0; first + 3 <= MEMBERS; first++) {
         chances[7u << first] = 1.0 / (MEMBERS - 2);
@@ -185,11 +185,12 @@ static size_t size_of(unsigned set)
 /* Against all 70 sets of four, each alike. */
 static void test_chain_of_the_best_is_the_top_of_any_draws(void **state)
 {
-    const struct chain_law law = {.sampling = CHAIN_BEST, .trials_min = 2, .trials = 2, .draws = 4};
+    const struct chain_sampler sampler = {
+        .sampling = CHAIN_BEST, .trials_min = 2, .trials = 2, .draws = 4};
     size_t counts[1 << MEMBERS] = {0};
     double chances[1 << MEMBERS] = {0};
     for (uint64_t sample = 0; sample < DRAWS; sample++) {
-        counts[draw_set(*state, &law, sample)]++;
+        counts[draw_set(*state, &sampler, sample)]++;
     }
     for (unsigned set = 0; set < 1 << MEMBERS; set++) {
         if (size_of(set) == 4) {
@@ -202,8 +203,8 @@ static void test_chain_of_the_best_is_the_top_of_any_draws(void **state)
 static void test_chain_of_the_best_of_too_few_draws_is_any(void **state)
 {
     const struct chain_fixture *fixture = *state;
-    const struct chain_law any = {.trials_min = 1, .trials = 5};
-    const struct chain_law best = {
+    const struct chain_sampler any = {.trials_min = 1, .trials = 5};
+    const struct chain_sampler best = {
         .sampling = CHAIN_BEST, .trials_min = 1, .trials = 5, .draws = 1};
     for (uint64_t sample = 0; sample < 200; sample++) {
         struct chain left, right;
@@ -220,11 +221,11 @@ static void test_chain_is_no_shorter_than_wanted_but_for_its_group(void **state)
     size_t counts[3] = {0};
     for (uint64_t sample = 0; sample < 3000; sample++) {
         struct chain chain;
-        const struct chain_law law = {.trials_min = 4, .trials = 6};
-        chain_draw(&chain, &fixture->catalog, 0, &law, SEED, 1, sample);
+        const struct chain_sampler sampler = {.trials_min = 4, .trials = 6};
+        chain_draw(&chain, &fixture->catalog, 0, &sampler, SEED, 1, sample);
         assert_in_range(chain.count, 4, 6);
         counts[chain.count - 4]++;
-        const struct chain_law whole = {.trials_min = 2 * MEMBERS, .trials = 3 * MEMBERS};
+        const struct chain_sampler whole = {.trials_min = 2 * MEMBERS, .trials = 3 * MEMBERS};
         chain_draw(&chain, &fixture->catalog, 0, &whole, SEED, 1, sample);
         assert_int_equal(chain.count, MEMBERS);
     }

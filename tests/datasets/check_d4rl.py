@@ -1,4 +1,4 @@
-"""Are D4RL files read as they are meant, and bad ones refused?  check_d4rl.py FOREIGN_TOOL"""
+"""Are D4RL files read as they are meant, and bad ones refused?  check_d4rl.py FORMATS_TOOL"""
 
 import os
 import sys
@@ -7,7 +7,7 @@ import tempfile
 import h5py
 import numpy as np
 
-from foreign_check import expect_refusal, expect_rows, read
+from formats_check import expect_refusal, expect_rows, read
 
 LENGTHS = [5, 3, 7]  # and a partial episode of 2
 STEPS = sum(LENGTHS) + 2

@@ -16,7 +16,7 @@ import zipfile
 import numpy as np
 
 from convert_check import Program, episode_of, open_store, same, same_file, tasks_of
-from foreign_check import fixture
+from formats_check import fixture
 
 LENGTHS = [7, 1, 40, 3, 12]
 KEYS = ["observation", "action", "reward", "discount", "physics"]

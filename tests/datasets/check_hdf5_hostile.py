@@ -1,6 +1,6 @@
 """Is every HDF5 file that means harm, or is broken, refused with one line before it is read?
 
-check_hdf5_hostile.py FOREIGN_TOOL"""
+check_hdf5_hostile.py FORMATS_TOOL"""
 
 import fcntl
 import os
@@ -11,7 +11,7 @@ import time
 import h5py
 import numpy as np
 
-from foreign_check import expect_refusal, read, run_tool
+from formats_check import expect_refusal, read, run_tool
 
 STEPS = 6
 GOOD = {"observations": np.ones((STEPS, 3), np.float32), "actions": np.zeros((STEPS, 2)),

@@ -1,4 +1,4 @@
-"""Are Minari data sets read as they are meant, and bad ones refused?  check_minari.py FOREIGN_TOOL
+"""Are Minari data sets read as they are meant, and bad ones refused?  check_minari.py FORMATS_TOOL
 
 The fixtures are minari's own work (tests/producers/make)."""
 
@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 import minari_sample as sample
-from foreign_check import expect_refusal, expect_rows, fixture, read
+from formats_check import expect_refusal, expect_rows, fixture, read
 
 
 def expect_sample(spec, episodes, observations, source):

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 import minari_sample as sample
-from foreign_check import fixture
+from formats_check import fixture
 
 
 def convert(chainring, source, output, *options, code=0, **more):

@@ -122,21 +122,21 @@ static void test_collector_summary_is_that_of_the_store(void **state)
     double sum = 0.0;
     double squares = 0.0;
     double largest = 0.0;
-    double rungs[4] = {0.0};
+    double level_means[4] = {0.0};
     for (size_t episode = 0; episode < 12; episode++) {
         double value = store_return(store, 0, episode);
         sum += value;
         squares += value * value;
         largest = fmax(largest, value);
-        rungs[episode % 4] += value / 3.0;
+        level_means[episode % 4] += value / 3.0;
     }
     assert_true(fabs(summary.all.mean - sum / 12.0) < 1e-9);
     double variance = (squares - sum * sum / 12.0) / 11.0;
     assert_true(fabs(summary.all.error - sqrt(variance / 12.0)) < 1e-9);
     assert_true(fabs(summary.all.largest - largest) < 1e-9);
-    assert_int_equal(summary.rungs, 4);
-    for (size_t rung = 0; rung < 4; rung++) {
-        assert_true(fabs(summary.rung[rung].returns.mean - rungs[rung]) < 1e-9);
+    assert_int_equal(summary.level_count, 4);
+    for (size_t level = 0; level < 4; level++) {
+        assert_true(fabs(summary.levels[level].returns.mean - level_means[level]) < 1e-9);
     }
     assert_int_equal(summary.redrawn, 0);
     store_close(store);
@@ -194,19 +194,19 @@ static void test_collector_returns_climb_the_ladder(void **state)
     struct collection options = tiny;
     options.groups = 150;
     struct collector_summary summary = collect(options, fixture->path);
-    for (size_t rung = 1; rung < summary.rungs; rung++) {
-        assert_true(summary.rung[rung].returns.mean > summary.rung[rung - 1].returns.mean);
+    for (size_t level = 1; level < summary.level_count; level++) {
+        assert_true(summary.levels[level].returns.mean > summary.levels[level - 1].returns.mean);
     }
-    assert_true(summary.rung[3].returns.mean > 1.5 * summary.rung[0].returns.mean);
+    assert_true(summary.levels[3].returns.mean > 1.5 * summary.levels[0].returns.mean);
 }
 
-static void test_collector_ladder_of_many_episodes_has_eight_rungs(void **state)
+static void test_collector_curriculum_of_many_episodes_has_eight_levels(void **state)
 {
     const struct fixture *fixture = *state;
     struct collection options = tiny;
     options.episodes = 19;
     struct collector_summary summary = collect(options, fixture->path);
-    assert_int_equal(summary.rungs, COLLECTOR_RUNGS_MAX);
+    assert_int_equal(summary.level_count, COLLECTOR_LEVELS_MAX);
     struct store *store = open_store(fixture->path);
     double first = 0.0;
     for (size_t group = 0; group < 3; group++) {
@@ -214,7 +214,7 @@ static void test_collector_ladder_of_many_episodes_has_eight_rungs(void **state)
             first += store_return(store, 0, group * 19 + episode) / 9.0;
         }
     }
-    assert_true(fabs(summary.rung[0].returns.mean - first) < 1e-9);
+    assert_true(fabs(summary.levels[0].returns.mean - first) < 1e-9);
     store_close(store);
 }
 
@@ -498,7 +498,7 @@ int main(void)
         TEST(test_collector_knows_no_error_of_one_episode),
         TEST(test_collector_physics_and_hidden_numbers_give_the_rewards_again),
         TEST(test_collector_returns_climb_the_ladder),
-        TEST(test_collector_ladder_of_many_episodes_has_eight_rungs),
+        TEST(test_collector_curriculum_of_many_episodes_has_eight_levels),
         TEST(test_collector_episodes_replay_in_the_hidden_task_of_their_group),
         TEST(test_collector_noise_is_correlated_and_of_its_deviation),
         TEST(test_collector_without_noise_follows_the_script),

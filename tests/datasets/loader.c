@@ -82,14 +82,14 @@ static void test_loader_rows_are_the_chains_trajectories_one_after_the_other(voi
     struct chain_catalog catalog;
     chain_catalog_open(&catalog, fixture->store);
     struct loader_sample whole;
-    loader_sample_bind(&whole, loader, PARTITION_ZIGZAG, 1, 0, 1);
+    loader_sample_bind(&whole, loader, loader_sample_whole);
     for (uint64_t step = 0; step < 3; step++) {
-        loader_sample_fill(loader, &whole.batch, step, 0, 1);
+        loader_sample_fill(loader, &whole.batch, step);
         const struct shard *shard = batch_shard(&whole.batch);
         assert_int_equal(shard->segment_count, CONTEXTS);
         for (size_t context = 0; context < CONTEXTS; context++) {
             struct chain chain;
-            chain_draw(&chain, &catalog, 0, &loader_sample_law, SEED, step, context);
+            chain_draw(&chain, &catalog, 0, &loader_sample_sampler, SEED, step, context);
             assert_int_equal(shard->segments[context].count, chain.steps);
             check_context(&whole.batch, context, &chain);
         }
@@ -113,18 +113,22 @@ static void compare_shard(const struct batch *part, const struct batch *whole)
     }
 }
 
-static void check_shards(struct loader *loader, enum partition_rule rule, size_t places)
+static void check_shards(struct loader *loader, enum partition_rule rule, size_t ring_size)
 {
     struct loader_sample whole;
-    loader_sample_bind(&whole, loader, rule, 1, 0, 1);
+    loader_sample_bind(&whole, loader,
+                       (struct mesh_position){.split = rule, .ring_size = 1, .group_count = 1});
     for (uint64_t step = 0; step < 2; step++) {
-        loader_sample_fill(loader, &whole.batch, step, 0, 1);
+        loader_sample_fill(loader, &whole.batch, step);
         size_t rows = 0;
         double predicted = 0.0;
-        for (size_t place = 0; place < places; place++) {
+        for (size_t rank = 0; rank < ring_size; rank++) {
             struct loader_sample part;
-            loader_sample_bind(&part, loader, rule, places, place, 1);
-            loader_sample_fill(loader, &part.batch, step, 0, 1);
+            loader_sample_bind(
+                &part, loader,
+                (struct mesh_position){
+                    .split = rule, .ring_size = ring_size, .ring_rank = rank, .group_count = 1});
+            loader_sample_fill(loader, &part.batch, step);
             compare_shard(&part.batch, &whole.batch);
             rows += batch_shard(&part.batch)->row_count;
             predicted += part.batch.predicted;
@@ -142,15 +146,15 @@ static void test_loader_shards_together_are_the_whole_batch_bit_for_bit(void **s
     const struct fixture *fixture = *state;
     for (int sampling = CHAIN_UNIFORM; sampling <= CHAIN_BEST; sampling++) {
         struct loader_options options = {
-            .chain = loader_sample_law, .contexts = CONTEXTS, .seed = SEED};
+            .chain = loader_sample_sampler, .contexts = CONTEXTS, .seed = SEED};
         options.chain.sampling = (enum chain_sampling)sampling;
         struct failure failure = {0};
         struct loader *loader =
             loader_open(fixture->store, 0, &fixture->identity, &options, &failure);
         assert_non_null(loader);
-        for (size_t places = 1; places <= 4; places++) {
-            check_shards(loader, PARTITION_ZIGZAG, places);
-            check_shards(loader, PARTITION_CONTIGUOUS, places);
+        for (size_t ring_size = 1; ring_size <= 4; ring_size++) {
+            check_shards(loader, PARTITION_ZIGZAG, ring_size);
+            check_shards(loader, PARTITION_CONTIGUOUS, ring_size);
         }
         loader_close(loader);
     }
@@ -162,14 +166,16 @@ static void test_loader_groups_share_the_samples_of_a_step(void **state)
     struct loader *loader =
         loader_sample_open(fixture->store, &fixture->identity, LOADER_LOSS_BEST);
     struct loader_sample whole;
-    loader_sample_bind(&whole, loader, PARTITION_ZIGZAG, 1, 0, 1);
-    loader_sample_fill(loader, &whole.batch, 9, 0, 1);
+    loader_sample_bind(&whole, loader, loader_sample_whole);
+    loader_sample_fill(loader, &whole.batch, 9);
     for (size_t groups = 1; groups <= CONTEXTS; groups++) {
         bool taken[CONTEXTS] = {false};
         for (size_t group = 0; group < groups; group++) {
             struct loader_sample part;
-            loader_sample_bind(&part, loader, PARTITION_ZIGZAG, 1, 0, groups);
-            loader_sample_fill(loader, &part.batch, 9, group, groups);
+            loader_sample_bind(
+                &part, loader,
+                (struct mesh_position){.ring_size = 1, .group = group, .group_count = groups});
+            loader_sample_fill(loader, &part.batch, 9);
             const struct shard *shard = batch_shard(&part.batch);
             for (size_t i = 0; i < part.batch.partition.context_count; i++) {
                 uint64_t sample = part.batch.samples[i];
@@ -192,29 +198,29 @@ static void test_loader_groups_share_the_samples_of_a_step(void **state)
     loader_close(loader);
 }
 
-static void test_loader_passes_together_are_the_groups_share(void **state)
+static void test_loader_micro_batches_together_are_the_groups_share(void **state)
 {
     const struct fixture *fixture = *state;
-    struct loader_options options = {.chain = loader_sample_law,
+    struct loader_options options = {.chain = loader_sample_sampler,
                                      .contexts = CONTEXTS,
-                                     .pass = 2,
+                                     .micro_batch = 2,
                                      .loss = LOADER_LOSS_BEST,
                                      .seed = SEED};
     struct failure failure = {0};
     struct loader *loader = loader_open(fixture->store, 0, &fixture->identity, &options, &failure);
     assert_non_null(loader);
-    assert_int_equal(loader_pass_count(loader, 2), 2);
+    assert_int_equal(loader_micro_batch_count(loader, 2), 2);
     struct loader_sample part;
-    loader_sample_bind(&part, loader, PARTITION_ZIGZAG, 1, 0, 2);
+    loader_sample_bind(&part, loader, (struct mesh_position){.ring_size = 1, .group_count = 2});
     assert_int_equal(part.batch.partition.context_max, 2);
     size_t next[2] = {0,
                       1}; /* the samples of group 0 are 0, 2, 4, 6; those of group 1 are 1, 3, 5 */
-    for (size_t pass = 0; pass < 2; pass++) {
+    for (size_t micro_batch = 0; micro_batch < 2; micro_batch++) {
         for (size_t group = 0; group < 2; group++) {
-            struct loader_slice slice = {.group = group, .groups = 2, .pass = pass};
-            assert_true(loader_fill(loader, &part.batch, 9, slice, &failure));
+            part.batch.position.group = group;
+            assert_true(loader_fill(loader, &part.batch, 9, micro_batch, &failure));
             size_t count = part.batch.partition.context_count;
-            assert_int_equal(count, group == 1 && pass == 1 ? 1 : 2);
+            assert_int_equal(count, group == 1 && micro_batch == 1 ? 1 : 2);
             for (size_t i = 0; i < count; i++, next[group] += 2) {
                 assert_int_equal(part.batch.samples[i], next[group]);
             }
@@ -230,14 +236,14 @@ static void test_loader_gives_other_contexts_at_other_steps(void **state)
     struct loader *loader =
         loader_sample_open(fixture->store, &fixture->identity, LOADER_LOSS_BEST);
     struct loader_sample bound;
-    loader_sample_bind(&bound, loader, PARTITION_ZIGZAG, 1, 0, 1);
+    loader_sample_bind(&bound, loader, loader_sample_whole);
     size_t differing = 0;
     for (uint64_t step = 0; step < 10; step++) {
-        loader_sample_fill(loader, &bound.batch, step, 0, 1);
+        loader_sample_fill(loader, &bound.batch, step);
         size_t rows = batch_shard(&bound.batch)->row_count;
-        loader_sample_fill(loader, &bound.batch, step + 1, 0, 1);
+        loader_sample_fill(loader, &bound.batch, step + 1);
         differing += batch_shard(&bound.batch)->row_count != rows;
-        loader_sample_fill(loader, &bound.batch, step, 0, 1);
+        loader_sample_fill(loader, &bound.batch, step);
         assert_int_equal(batch_shard(&bound.batch)->row_count, rows);
     }
     assert_true(differing > 5);
@@ -253,16 +259,16 @@ static void test_loader_refuses_fewer_contexts_than_groups(void **state)
     struct loader *loader =
         loader_sample_open(fixture->store, &fixture->identity, LOADER_LOSS_BEST);
     struct loader_sample bound;
-    loader_sample_bind(&bound, loader, PARTITION_ZIGZAG, 1, 0, CONTEXTS);
+    loader_sample_bind(&bound, loader,
+                       (struct mesh_position){.ring_size = 1, .group_count = CONTEXTS});
     struct failure failure = {0};
-    assert_false(loader_fill(loader, &bound.batch, 0, (struct loader_slice){.groups = CONTEXTS + 1},
-                             &failure));
+    bound.batch.position.group_count = CONTEXTS + 1;
+    assert_false(loader_fill(loader, &bound.batch, 0, 0, &failure));
     assert_int_equal(failure.code, EXIT_CODE_CONFIG);
     struct arena measure = {0};
     struct batch unbound;
     failure = (struct failure){0};
-    assert_false(loader_batch_bind(loader, &unbound, &measure, PARTITION_ZIGZAG, 1, 0, CONTEXTS + 1,
-                                   &failure));
+    assert_false(loader_batch_bind(loader, &unbound, &measure, bound.batch.position, &failure));
     assert_int_equal(failure.code, EXIT_CODE_CONFIG);
     loader_sample_unbind(&bound);
     loader_close(loader);
@@ -280,7 +286,7 @@ static void refuse_options(const struct fixture *fixture, struct loader_options 
 static void test_loader_refuses_options_that_make_no_sense(void **state)
 {
     const struct fixture *fixture = *state;
-    const struct chain_law laws[] = {
+    const struct chain_sampler samplers[] = {
         {.trials_min = 1, .trials = 0},
         {.trials_min = 1, .trials = CHAIN_TRIALS_MAX + 1},
         {.trials_min = 0, .trials = 2},
@@ -288,13 +294,13 @@ static void test_loader_refuses_options_that_make_no_sense(void **state)
         {.sampling = CHAIN_BEST, .trials_min = 1, .trials = 2, .draws = 0},
         {.sampling = CHAIN_BEST, .trials_min = 1, .trials = 2, .draws = CHAIN_TRIALS_MAX + 1},
     };
-    for (size_t i = 0; i < sizeof laws / sizeof laws[0]; i++) {
-        struct loader_options options = {.chain = laws[i], .contexts = 1};
+    for (size_t i = 0; i < sizeof samplers / sizeof samplers[0]; i++) {
+        struct loader_options options = {.chain = samplers[i], .contexts = 1};
         refuse_options(fixture, options, OBSERVATION_DIM);
     }
-    struct loader_options none = {.chain = loader_sample_law, .contexts = 0};
+    struct loader_options none = {.chain = loader_sample_sampler, .contexts = 0};
     refuse_options(fixture, none, OBSERVATION_DIM);
-    struct loader_options one = {.chain = loader_sample_law, .contexts = 1};
+    struct loader_options one = {.chain = loader_sample_sampler, .contexts = 1};
     refuse_options(fixture, one, OBSERVATION_DIM + 1);
 }
 
@@ -305,12 +311,11 @@ static void test_loader_hands_up_the_failure_of_a_store_cut_short(void **state)
     struct store *store = loader_sample_store(path, &loader_sample_mixed);
     struct loader *loader = loader_sample_open(store, &fixture->identity, LOADER_LOSS_BEST);
     struct loader_sample bound;
-    loader_sample_bind(&bound, loader, PARTITION_ZIGZAG, 1, 0, 1);
-    loader_sample_fill(loader, &bound.batch, 0, 0, 1);
+    loader_sample_bind(&bound, loader, loader_sample_whole);
+    loader_sample_fill(loader, &bound.batch, 0);
     assert_int_equal(truncate(path, 256), 0);
     struct failure failure = {0};
-    assert_false(
-        loader_fill(loader, &bound.batch, 0, (struct loader_slice){.groups = 1}, &failure));
+    assert_false(loader_fill(loader, &bound.batch, 0, 0, &failure));
     assert_int_equal(failure.code, EXIT_CODE_IO);
     assert_non_null(strstr(failure.text, path));
     loader_sample_unbind(&bound);
@@ -325,7 +330,7 @@ int main(void)
         cmocka_unit_test(test_loader_rows_are_the_chains_trajectories_one_after_the_other),
         cmocka_unit_test(test_loader_shards_together_are_the_whole_batch_bit_for_bit),
         cmocka_unit_test(test_loader_groups_share_the_samples_of_a_step),
-        cmocka_unit_test(test_loader_passes_together_are_the_groups_share),
+        cmocka_unit_test(test_loader_micro_batches_together_are_the_groups_share),
         cmocka_unit_test(test_loader_gives_other_contexts_at_other_steps),
         cmocka_unit_test(test_loader_refuses_fewer_contexts_than_groups),
         cmocka_unit_test(test_loader_refuses_options_that_make_no_sense),

@@ -12,7 +12,9 @@ enum { LENGTH_MAX = 2600 };
 static const size_t mixed_lengths[] = {1, 5, 17, 8, 3, 30, 2, 9, 14, 4, 1500, 20, 2600, 1024, 7};
 const struct loader_sample_content loader_sample_mixed = {3, 5, mixed_lengths};
 
-const struct chain_law loader_sample_law = {.trials_min = 1, .trials = TRIALS, .draws = TRIALS};
+const struct mesh_position loader_sample_whole = {.ring_size = 1, .group_count = 1};
+const struct chain_sampler loader_sample_sampler = {
+    .trials_min = 1, .trials = TRIALS, .draws = TRIALS};
 
 /* A number that belongs to one place in the store, of no special value. */
 float loader_sample_number(size_t kind, size_t episode, size_t step, size_t item)
@@ -51,7 +53,7 @@ static struct store_writer *begin_store(const char *path)
                               .control_timestep = 1.0};
     struct failure failure = {0};
     struct store_writer *writer = store_writer_open(
-        path, &spec, (struct store_room){.episodes = 64, .steps = 64 * LENGTH_MAX}, &failure);
+        path, &spec, (struct store_capacity){.episodes = 64, .steps = 64 * LENGTH_MAX}, &failure);
     assert_non_null(writer);
     return writer;
 }
@@ -116,7 +118,7 @@ struct loader *loader_sample_open(const struct store *store, const struct scalin
                                   enum loader_loss loss)
 {
     struct loader_options options = {
-        .chain = loader_sample_law, .contexts = CONTEXTS, .loss = loss, .seed = SEED};
+        .chain = loader_sample_sampler, .contexts = CONTEXTS, .loss = loss, .seed = SEED};
     struct failure failure = {0};
     struct loader *loader = loader_open(store, 0, scaling, &options, &failure);
     assert_non_null(loader);
@@ -124,16 +126,14 @@ struct loader *loader_sample_open(const struct store *store, const struct scalin
 }
 
 void loader_sample_bind(struct loader_sample *bound, const struct loader *loader,
-                        enum partition_rule rule, size_t places, size_t place, size_t groups)
+                        struct mesh_position position)
 {
     struct failure failure = {0};
     struct arena measure = {0};
     struct batch unbound;
-    assert_true(
-        loader_batch_bind(loader, &unbound, &measure, rule, places, place, groups, &failure));
+    assert_true(loader_batch_bind(loader, &unbound, &measure, position, &failure));
     arena_open(&bound->arena, measure.peak);
-    assert_true(loader_batch_bind(loader, &bound->batch, &bound->arena, rule, places, place, groups,
-                                  &failure));
+    assert_true(loader_batch_bind(loader, &bound->batch, &bound->arena, position, &failure));
     assert_int_equal(bound->arena.peak, measure.peak);
 }
 
@@ -143,12 +143,10 @@ void loader_sample_unbind(struct loader_sample *bound)
     arena_close(&bound->arena);
 }
 
-void loader_sample_fill(struct loader *loader, struct batch *batch, uint64_t step, size_t group,
-                        size_t groups)
+void loader_sample_fill(struct loader *loader, struct batch *batch, uint64_t step)
 {
     struct failure failure = {0};
-    struct loader_slice slice = {.group = group, .groups = groups};
-    if (!loader_fill(loader, batch, step, slice, &failure)) {
+    if (!loader_fill(loader, batch, step, 0, &failure)) {
         fail_msg("%s", failure.text);
     }
 }

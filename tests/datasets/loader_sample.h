@@ -23,8 +23,11 @@ struct loader_sample_content {
 /* Three groups of five; the last group's are longer than one piece of reading. */
 extern const struct loader_sample_content loader_sample_mixed;
 
+/* One rank has it all. */
+extern const struct mesh_position loader_sample_whole;
+
 /* Any 1 to TRIALS trajectories. */
-extern const struct chain_law loader_sample_law;
+extern const struct chain_sampler loader_sample_sampler;
 
 /* A number that belongs to one place in the store, of no special value: kind 0 is the observation,
  * 1 the action, 2 the reward. */
@@ -50,11 +53,10 @@ struct loader_sample {
 
 /* A batch for a loader. */
 void loader_sample_bind(struct loader_sample *bound, const struct loader *loader,
-                        enum partition_rule rule, size_t places, size_t place, size_t groups);
+                        struct mesh_position position);
 void loader_sample_unbind(struct loader_sample *bound);
 
-/* Fill it with a group's first pass; must succeed. */
-void loader_sample_fill(struct loader *loader, struct batch *batch, uint64_t step, size_t group,
-                        size_t groups);
+/* Fill it with its group's first micro-batch; must succeed. */
+void loader_sample_fill(struct loader *loader, struct batch *batch, uint64_t step);
 
 #endif

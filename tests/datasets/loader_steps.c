@@ -10,7 +10,7 @@
 static size_t find_pair(struct loader *loader, struct batch *batch)
 {
     for (uint64_t step = 0; step < 20; step++) {
-        loader_sample_fill(loader, batch, step, 0, 1);
+        loader_sample_fill(loader, batch, step);
         const struct shard *shard = batch_shard(batch);
         for (size_t i = 0; i < shard->segment_count; i++) {
             if (shard->segments[i].count == 5) {
@@ -31,7 +31,7 @@ static void check_pair(const float first[3], const float second[2], enum loader_
     struct store *store = loader_sample_pair(path, first, second);
     struct loader *loader = loader_sample_open(store, scaling, loss);
     struct loader_sample bound;
-    loader_sample_bind(&bound, loader, PARTITION_ZIGZAG, 1, 0, 1);
+    loader_sample_bind(&bound, loader, loader_sample_whole);
     size_t row = find_pair(loader, &bound.batch);
     check(&bound.batch.steps, row);
     double weights = 0.0;

@@ -88,10 +88,10 @@ static void test_data_of_each_rule_get_its_verdict(void **state)
             struct store *store = collect(*state, tasks[i], (enum inertia_rule)rule);
             struct replay replay = run(store, 200);
             assert_int_equal(replay.verdict,
-                             rule == INERTIA_EXACT ? REPLAY_OBEYS_EXACT : REPLAY_OBEYS_LEGACY);
+                             rule == INERTIA_EXACT ? REPLAY_MATCHES_EXACT : REPLAY_MATCHES_LEGACY);
             assert_int_equal(replay.steps, 200);
-            assert_true(replay.telling > 100);
-            assert_int_equal(replay.fits[rule].nearer, replay.telling);
+            assert_true(replay.distinguishing > 100);
+            assert_int_equal(replay.fits[rule].nearer, replay.distinguishing);
             assert_int_equal(replay.fits[rule].failed, 0);
             for (size_t q = REPLAY_POSITION; q <= REPLAY_REWARD; q++) {
                 assert_true(replay.fits[rule].residuals[q].maximum < largest_residual());
@@ -111,10 +111,10 @@ static void test_without_capsules_that_weigh_both_rules_agree(void **state)
     for (size_t i = 0; i < sizeof tasks / sizeof tasks[0]; i++) {
         struct store *store = collect(*state, tasks[i], INERTIA_EXACT);
         struct replay replay = run(store, 0);
-        assert_int_equal(replay.verdict, REPLAY_OBEYS_BOTH);
+        assert_int_equal(replay.verdict, REPLAY_MATCHES_BOTH);
         assert_int_equal(replay.steps, store_step_count(store));
-        assert_true(replay.parting == 0.0);
-        assert_int_equal(replay.telling, 0);
+        assert_true(replay.rule_difference == 0.0);
+        assert_int_equal(replay.distinguishing, 0);
         store_close(store);
     }
 }
@@ -136,7 +136,7 @@ static void test_made_up_data_obey_neither_rule(void **state)
     struct store *store = write_sample(*state, &spec);
     struct replay replay = run(store, 0);
     assert_string_equal(replay.task, "point_mass_hidden");
-    assert_int_equal(replay.verdict, REPLAY_OBEYS_NEITHER);
+    assert_int_equal(replay.verdict, REPLAY_MATCHES_NEITHER);
     store_close(store);
 }
 

@@ -30,13 +30,13 @@ static size_t length_of(size_t e)
     return 1 + e * 5 % 9;
 }
 
-struct store_room sample_room(void)
+struct store_capacity sample_room(void)
 {
-    struct store_room room = {.episodes = SAMPLE_EPISODES};
+    struct store_capacity capacity = {.episodes = SAMPLE_EPISODES};
     for (size_t e = 0; e < SAMPLE_EPISODES; e++) {
-        room.steps += length_of(e);
+        capacity.steps += length_of(e);
     }
-    return room;
+    return capacity;
 }
 
 static float *take_floats(size_t rows, size_t columns, size_t e, size_t limit, double unit)

@@ -208,7 +208,7 @@ static void expect_same_file(const char *path, const char *wanted)
 static void test_store_is_the_same_file_whatever_was_expected_of_it(void **state)
 {
     (void)state;
-    static const struct store_room rooms[] = {{0, 0}, {2, 1000}, {1000, 2}, {1000, 100000}};
+    static const struct store_capacity rooms[] = {{0, 0}, {2, 1000}, {1000, 2}, {1000, 100000}};
     struct place place = fresh_place();
     struct store_spec spec = sample_spec();
     char other[sizeof place.path + 8];
@@ -238,19 +238,19 @@ static void test_store_is_the_same_file_whoever_put_the_episodes(void **state)
     struct store_writer *writer = store_writer_open(other, &spec, sample_room(), &failure);
     struct store_writer *helper = store_writer_join(other, &spec, sample_room(), &failure);
     assert_non_null(helper);
-    struct store_entry entries[SAMPLE_EPISODES];
+    struct store_index_entry entries[SAMPLE_EPISODES];
     double moments[SAMPLE_EPISODES][2 * SAMPLE_OBSERVATION];
-    struct store_place end = {.step = sample_room().steps};
+    struct store_position end = {.step = sample_room().steps};
     for (size_t e = SAMPLE_EPISODES; e-- > 0;) {
         struct store_episode episode = sample_episode(&spec, e);
-        end = (struct store_place){.episode = e, .step = end.step - episode.length};
-        assert_true(store_writer_put(e % 2 == 0 ? writer : helper, end, &episode, &entries[e],
-                                     moments[e], &failure));
+        end = (struct store_position){.episode = e, .step = end.step - episode.length};
+        assert_true(store_writer_write(e % 2 == 0 ? writer : helper, end, &episode, &entries[e],
+                                       moments[e], &failure));
         sample_episode_free(&episode);
     }
     assert_true(store_writer_commit(helper, &failure));
     for (size_t e = 0; e < SAMPLE_EPISODES; e++) {
-        store_writer_enter(writer, &entries[e], moments[e]);
+        store_writer_append_index(writer, &entries[e], moments[e]);
     }
     assert_true(store_writer_commit(writer, &failure));
     expect_same_file(other, place.path);

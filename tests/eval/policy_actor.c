@@ -92,7 +92,7 @@ static void bind_model(struct fixture *fixture)
         .query_block = 32,
         .key_block = 64,
     };
-    batch_bind(&fixture->batch, &fixture->arena, PARTITION_ZIGZAG, 1, 0, CONTEXTS,
+    batch_bind(&fixture->batch, &fixture->arena, (struct mesh_position){.ring_size = 1}, CONTEXTS,
                LISTENER_STEPS_MAX, shape->observation_dim, shape->action_dim);
     transformer_bind(&fixture->transformer, &fixture->arena, shape, &options, fixture->ring,
                      fixture->workers);

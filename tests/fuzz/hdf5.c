@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "datasets/foreign/formats.h"
+#include "datasets/formats/formats.h"
 #include "tests/fuzz/need.h"
 
 enum { EPISODES_MAX = 4 };
@@ -22,11 +22,11 @@ static double touch(const struct store_spec *spec, const struct store_episode *e
     return sum;
 }
 
-static void read_as(const struct foreign_format *format, const char *path)
+static void read_as(const struct format_reader *format, const char *path)
 {
     struct store_spec spec;
     struct failure failure = {0};
-    const struct foreign_options options = {.episode_steps_max = 3};
+    const struct format_options options = {.episode_steps_max = 3};
     void *source = format->open(path, &options, &spec, &failure);
     if (!source) {
         need_line(&failure);
@@ -35,7 +35,7 @@ static void read_as(const struct foreign_format *format, const char *path)
     size_t count = format->episode_count(source);
     volatile double sum = 0.0;
     for (size_t i = 0; i < count && i < EPISODES_MAX; i++) {
-        struct foreign_episode episode;
+        struct format_episode episode;
         struct failure bad = {0};
         if (format->read(source, i, &episode, &bad)) {
             sum += touch(&spec, &episode.data);
@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     static const char path[] = "build-fuzz/hdf5/input.hdf5";
     struct failure failure = {0};
     need(file_write(path, bytes, size, &failure));
-    read_as(&foreign_d4rl, path);
-    read_as(&foreign_minari, path);
+    read_as(&format_d4rl, path);
+    read_as(&format_minari, path);
     return 0;
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "datasets/foreign/npy.h"
+#include "datasets/formats/npy.h"
 #include "tests/fuzz/need.h"
 
 /* All numbers, as each of the kinds that they are wanted in. */

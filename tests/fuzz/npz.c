@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "datasets/foreign/npy.h"
-#include "datasets/foreign/npz.h"
+#include "datasets/formats/npy.h"
+#include "datasets/formats/npz.h"
 #include "tests/fuzz/need.h"
 
 enum { MEMBER_BYTES_MAX = 1 << 20 };

@@ -76,8 +76,11 @@ static void bind_all(struct problem *problem)
         .query_block = options->query_block,
         .key_block = options->key_block,
     };
-    batch_bind(&problem->batch, &problem->arena, options->rule, ring_size(problem->ring),
-               ring_rank(problem->ring), options->contexts, longest, OBSERVATION_DIM, ACTION_DIM);
+    const struct mesh_position position = {.split = options->rule,
+                                           .ring_size = ring_size(problem->ring),
+                                           .ring_rank = ring_rank(problem->ring)};
+    batch_bind(&problem->batch, &problem->arena, position, options->contexts, longest,
+               OBSERVATION_DIM, ACTION_DIM);
     parameters_bind(&problem->weights, &problem->arena, &problem->shape);
     parameters_bind(&problem->gradients, &problem->arena, &problem->shape);
     transformer_bind(&problem->transformer, &problem->arena, &problem->shape, &transformer,

@@ -27,8 +27,9 @@ static void bind_all(struct sharded *s, const struct sharded_options *how, struc
         .contexts_max = 1,
         .wire = how->wire,
     };
-    batch_bind(&s->batch, &s->arena, how->rule, ring_size(ring), ring_rank(ring), 1, dense->length,
-               1, 1);
+    const struct mesh_position position = {
+        .split = how->rule, .ring_size = ring_size(ring), .ring_rank = ring_rank(ring)};
+    batch_bind(&s->batch, &s->arena, position, 1, dense->length, 1, 1);
     s->query = arena_take(&s->arena, rows * width, sizeof(real));
     s->output = arena_take(&s->arena, rows * width, sizeof(real));
     s->d_output = arena_take(&s->arena, rows * width, sizeof(real));

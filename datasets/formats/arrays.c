@@ -1,0 +1,372 @@
+#include "datasets/formats/formats.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "datasets/formats/npy.h"
+
+/* A folder of numpy's arrays, the episodes one after the other: length.npy says how many steps each
+ * has. Rows are read from the files episode by episode. */
+
+enum array_key { OBSERVATION, ACTION, REWARD, LENGTH, PHYSICS, GROUP, END, KEYS };
+
+static const char *const file_names[KEYS] = {"observation.npy", "action.npy",  "reward.npy",
+                                             "length.npy",      "physics.npy", "group.npy",
+                                             "end.npy"};
+
+struct npy_file {
+    char path[FILE_PATH_MAX];
+    struct file_reader reader; /* of `path` */
+    bool is_present;
+    struct npy npy;
+    size_t rows, columns;
+    unsigned char *bytes; /* of the rows read last */
+    size_t capacity;
+};
+
+struct arrays {
+    struct npy_file files[KEYS];
+    size_t episodes, steps;
+    int64_t *start, *length, *group, *end;              /* (episodes) */
+    float *observation, *action, *reward_rows, *reward; /* of the longest episode */
+    double *physics;
+};
+
+/* --- One file --------------------------------------------------------------------------------- */
+
+static bool arrays_refuse(const struct npy_file *file, const char *found, const char *expected,
+                          struct failure *failure)
+{
+    return failure_set(failure, EXIT_CODE_DATA, "%s: found %s, expected %s; write the array again",
+                       file->path, found, expected);
+}
+
+static bool arrays_refuse_shape(const struct npy_file *file, const char *expected,
+                                struct failure *failure)
+{
+    char found[NPY_SHAPE_TEXT + 16];
+    memcpy(found, "shape ", sizeof "shape ");
+    npy_shape_text(found + strlen(found), &file->npy);
+    return arrays_refuse(file, found, expected, failure);
+}
+
+static bool arrays_read_header(struct npy_file *file, struct failure *failure)
+{
+    unsigned char header[NPY_HEADER_MAX];
+    uint64_t file_size = file->reader.size;
+    size_t size = file_size < sizeof header ? (size_t)file_size : sizeof header;
+    if (!file_reader_read(&file->reader, header, size, 0, failure) ||
+        !npy_read_header(&file->npy, header, size, file_size, file->path, failure)) {
+        return false;
+    }
+    const struct npy *npy = &file->npy;
+    if (npy->rank < 1 || npy->rank > 2 || npy->count == 0) {
+        return arrays_refuse_shape(file, "rows of numbers", failure);
+    }
+    if (npy->is_fortran && npy->rank == 2 && npy->shape[1] > 1) {
+        return arrays_refuse(file, "Fortran order", "C order (numpy.ascontiguousarray)", failure);
+    }
+    file->rows = npy->shape[0];
+    file->columns = npy->rank == 2 ? npy->shape[1] : 1;
+    return true;
+}
+
+static bool arrays_open_file(struct npy_file *file, const char *folder, enum array_key key,
+                             struct failure *failure)
+{
+    struct stat status;
+    if (!file_join(file->path, folder, file_names[key], failure)) {
+        return false;
+    }
+    if (key > LENGTH && stat(file->path, &status) != 0) {
+        return true;
+    }
+    file->is_present = file_reader_open(&file->reader, file->path, failure);
+    return file->is_present && arrays_read_header(file, failure);
+}
+
+/* Rows [first, first + count) as an array of its own; its numbers last until the next call. */
+static bool read_npy_rows(struct npy *rows, struct npy_file *file, size_t first, size_t count,
+                          struct failure *failure)
+{
+    size_t row_bytes = file->columns * number_bytes(file->npy.type);
+    size_t size = count * row_bytes;
+    file->bytes = memory_reserve(file->bytes, &file->capacity, size);
+    *rows = file->npy;
+    rows->shape[0] = count;
+    rows->count = count * file->columns;
+    rows->is_fortran = false;
+    rows->numbers = file->bytes;
+    return file_reader_read(&file->reader, file->bytes, size,
+                            file->npy.data_offset + (uint64_t)first * row_bytes, failure);
+}
+
+static bool read_npy_singles(float *out, struct npy_file *file, size_t first, size_t count,
+                             struct failure *failure)
+{
+    struct npy rows;
+    return read_npy_rows(&rows, file, first, count, failure) &&
+           npy_to_single(out, &rows, file->path, failure);
+}
+
+static bool read_npy_doubles(double *out, struct npy_file *file, size_t first, size_t count,
+                             struct failure *failure)
+{
+    struct npy rows;
+    return read_npy_rows(&rows, file, first, count, failure) &&
+           npy_to_double(out, &rows, file->path, failure);
+}
+
+/* One number for each episode; NULL where the file is not there. */
+static bool read_npy_column(int64_t **out, struct npy_file *file, size_t episodes,
+                            struct failure *failure)
+{
+    if (!file->is_present) {
+        return true;
+    }
+    char expected[64];
+    snprintf(expected, sizeof expected, "(%zu,), a number for each episode", episodes);
+    if (file->rows != episodes || file->columns != 1) {
+        return arrays_refuse_shape(file, expected, failure);
+    }
+    struct npy rows;
+    *out = memory_take(episodes, sizeof **out);
+    return read_npy_rows(&rows, file, 0, episodes, failure) &&
+           npy_to_integer(*out, &rows, file->path, failure);
+}
+
+/* --- All of them ------------------------------------------------------------------------------ */
+
+static void arrays_close(void *source)
+{
+    struct arrays *arrays = source;
+    for (size_t key = 0; key < KEYS; key++) {
+        if (arrays->files[key].is_present) {
+            file_reader_close(&arrays->files[key].reader);
+        }
+        memory_free(arrays->files[key].bytes);
+    }
+    memory_free(arrays->start);
+    memory_free(arrays->length);
+    memory_free(arrays->group);
+    memory_free(arrays->end);
+    memory_free(arrays->observation);
+    memory_free(arrays->action);
+    memory_free(arrays->reward_rows);
+    memory_free(arrays->reward);
+    memory_free(arrays->physics);
+    memory_free(arrays);
+}
+
+/* Where each episode begins, and how many steps there are in all. */
+static bool arrays_find_starts(struct arrays *arrays, struct failure *failure)
+{
+    struct npy_file *file = &arrays->files[LENGTH];
+    size_t steps = arrays->files[ACTION].rows;
+    arrays->start = memory_take(arrays->episodes, sizeof *arrays->start);
+    for (size_t e = 0; e < arrays->episodes; e++) {
+        int64_t length = arrays->length[e];
+        if (length < 1 || (uint64_t)length > steps - arrays->steps) {
+            char found[64];
+            char expected[80];
+            snprintf(found, sizeof found, "%lld steps in episode %zu", (long long)length, e);
+            snprintf(expected, sizeof expected, "1 or more, and %zu in all as action.npy has rows",
+                     steps);
+            return arrays_refuse(file, found, expected, failure);
+        }
+        arrays->start[e] = (int64_t)arrays->steps;
+        arrays->steps += (size_t)length;
+    }
+    return true;
+}
+
+/* T rows of what happens in an episode's steps; T or T + 1 of what it is seen in. */
+static bool arrays_check_rows(const struct arrays *arrays, struct failure *failure)
+{
+    const struct npy_file *files = arrays->files;
+    size_t steps = arrays->steps;
+    size_t states = steps + arrays->episodes;
+    char expected[96];
+    snprintf(expected, sizeof expected, "%zu rows, one for each step of length.npy", steps);
+    for (size_t key = ACTION; key <= REWARD; key++) {
+        if (files[key].rows != steps) {
+            return arrays_refuse_shape(&files[key], expected, failure);
+        }
+    }
+    snprintf(expected, sizeof expected, "%zu rows, or %zu with that after the last step of each",
+             steps, states);
+    if (files[OBSERVATION].rows != steps && files[OBSERVATION].rows != states) {
+        return arrays_refuse_shape(&files[OBSERVATION], expected, failure);
+    }
+    if (files[PHYSICS].is_present && files[PHYSICS].rows != files[OBSERVATION].rows) {
+        return arrays_refuse_shape(&files[PHYSICS], "as many rows as observation.npy", failure);
+    }
+    return files[REWARD].columns <= STORE_TASKS_MAX ||
+           arrays_refuse_shape(&files[REWARD], "at most 16 columns, one for each task", failure);
+}
+
+static void arrays_take_buffers(struct arrays *arrays)
+{
+    size_t longest = 0;
+    for (size_t e = 0; e < arrays->episodes; e++) {
+        longest = (size_t)arrays->length[e] > longest ? (size_t)arrays->length[e] : longest;
+    }
+    const struct npy_file *files = arrays->files;
+    arrays->observation = memory_take((longest + 1) * files[OBSERVATION].columns, sizeof(float));
+    arrays->action = memory_take(longest * files[ACTION].columns, sizeof(float));
+    arrays->reward_rows = memory_take(longest * files[REWARD].columns, sizeof(float));
+    arrays->reward = memory_take(longest * files[REWARD].columns, sizeof(float));
+    arrays->physics = memory_take((longest + 1) * files[PHYSICS].columns, sizeof(double));
+}
+
+static bool arrays_open_all(struct arrays *arrays, const char *folder, struct failure *failure)
+{
+    for (size_t key = 0; key < KEYS; key++) {
+        if (!arrays_open_file(&arrays->files[key], folder, (enum array_key)key, failure)) {
+            return false;
+        }
+    }
+    struct npy_file *files = arrays->files;
+    arrays->episodes = files[LENGTH].rows;
+    if (!read_npy_column(&arrays->length, &files[LENGTH], arrays->episodes, failure) ||
+        !read_npy_column(&arrays->group, &files[GROUP], arrays->episodes, failure) ||
+        !read_npy_column(&arrays->end, &files[END], arrays->episodes, failure) ||
+        !arrays_find_starts(arrays, failure) || !arrays_check_rows(arrays, failure)) {
+        return false;
+    }
+    arrays_take_buffers(arrays);
+    return true;
+}
+
+static void *arrays_open(const char *path, const struct format_options *options,
+                         struct store_spec *spec, struct failure *failure)
+{
+    (void)options;
+    struct arrays *arrays = memory_take(1, sizeof *arrays);
+    if (!arrays_open_all(arrays, path, failure)) {
+        arrays_close(arrays);
+        return NULL;
+    }
+    *spec = (struct store_spec){
+        .domain = "unknown",
+        .simulator = "unknown",
+        .source = "arrays",
+        .observation_dim = arrays->files[OBSERVATION].columns,
+        .action_dim = arrays->files[ACTION].columns,
+        .physics_dim = arrays->files[PHYSICS].columns,
+    };
+    format_name_rewards(spec, arrays->files[REWARD].columns);
+    return arrays;
+}
+
+static bool arrays_recognise(const char *path)
+{
+    char file[FILE_PATH_MAX];
+    struct failure failure = {0};
+    struct stat status;
+    for (size_t key = 0; key <= LENGTH; key++) {
+        if (!file_join(file, path, file_names[key], &failure) || stat(file, &status) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static size_t arrays_episode_count(const void *source)
+{
+    const struct arrays *arrays = source;
+    return arrays->episodes;
+}
+
+static size_t arrays_step_count(const void *source)
+{
+    const struct arrays *arrays = source;
+    return arrays->steps;
+}
+
+/* --- One episode ------------------------------------------------------------------------------ */
+
+/* The state before each step and after the last, which is the last again where the files lack it.
+ */
+static bool arrays_read_states(struct arrays *arrays, size_t index, struct failure *failure)
+{
+    struct npy_file *observation = &arrays->files[OBSERVATION];
+    struct npy_file *physics = &arrays->files[PHYSICS];
+    size_t length = (size_t)arrays->length[index];
+    bool has_last = observation->rows > arrays->steps;
+    size_t first = (size_t)arrays->start[index] + (has_last ? index : 0);
+    size_t count = length + has_last;
+    if (!read_npy_singles(arrays->observation, observation, first, count, failure) ||
+        (physics->is_present &&
+         !read_npy_doubles(arrays->physics, physics, first, count, failure))) {
+        return false;
+    }
+    if (!has_last) {
+        float *last = arrays->observation + length * observation->columns;
+        memcpy(last, last - observation->columns, observation->columns * sizeof *last);
+        double *last_physics = arrays->physics + length * physics->columns;
+        memcpy(last_physics, last_physics - physics->columns,
+               physics->columns * sizeof *last_physics);
+    }
+    return true;
+}
+
+static bool arrays_read_end(enum store_end *end, const struct arrays *arrays, size_t index,
+                            struct failure *failure)
+{
+    int64_t value = arrays->end ? arrays->end[index] : STORE_END_UNKNOWN;
+    *end = (enum store_end)value;
+    if (value < STORE_END_UNKNOWN || value > STORE_END_TRUNCATED) {
+        char found[64];
+        snprintf(found, sizeof found, "%lld for episode %zu", (long long)value, index);
+        return arrays_refuse(&arrays->files[END], found, "0 unknown, 1 terminated or 2 truncated",
+                             failure);
+    }
+    return true;
+}
+
+static bool arrays_read(void *source, size_t index, struct format_episode *episode,
+                        struct failure *failure)
+{
+    struct arrays *arrays = source;
+    size_t first = (size_t)arrays->start[index];
+    size_t length = (size_t)arrays->length[index];
+    size_t rewards = arrays->files[REWARD].columns;
+    enum store_end end;
+    if (!arrays_read_states(arrays, index, failure) ||
+        !read_npy_singles(arrays->action, &arrays->files[ACTION], first, length, failure) ||
+        !read_npy_singles(arrays->reward_rows, &arrays->files[REWARD], first, length, failure) ||
+        !arrays_read_end(&end, arrays, index, failure)) {
+        return false;
+    }
+    *episode = (struct format_episode){
+        .data = {.length = length,
+                 .observation = arrays->observation,
+                 .action = arrays->action,
+                 .physics = arrays->files[PHYSICS].is_present ? arrays->physics : NULL,
+                 .group = arrays->group ? arrays->group[index] : 0,
+                 .end = end}};
+    snprintf(episode->name, sizeof episode->name, "episode %zu", index);
+    for (size_t k = 0; k < rewards; k++) {
+        float *reward = arrays->reward + k * length;
+        for (size_t t = 0; t < length; t++) {
+            reward[t] = arrays->reward_rows[t * rewards + k];
+        }
+        episode->data.reward[k] = reward;
+    }
+    return true;
+}
+
+const struct format_reader format_arrays = {
+    .name = "arrays",
+    .help = "arrays: a folder of observation.npy, action.npy, reward.npy and length.npy",
+    .recognises = arrays_recognise,
+    .open = arrays_open,
+    .close = arrays_close,
+    .episode_count = arrays_episode_count,
+    .step_count = arrays_step_count,
+    .read = arrays_read,
+};

@@ -1,0 +1,344 @@
+/* D4RL: one HDF5 file of flat arrays over all steps, episodes one after the other.
+ *
+ * Rows of observations, actions, rewards ((N,) or (N, 1)) and terminals; an episode ends where
+ * terminals or timeouts is true, or without timeouts after episode_steps_max steps. What follows
+ * the last end is a partial episode. The observation after the last step is that row of
+ * next_observations; files without it do not have that observation, and the last one recorded
+ * stands in its place, because to drop the step would drop its reward, often the only one. Where
+ * infos/qpos and infos/qvel are both there they are the physics, whose last row is repeated too.
+ * Everything else (metadata, other infos) is passed over.
+ * Source: https://github.com/Farama-Foundation/D4RL, d4rl/offline_env.py. */
+#include "datasets/formats/formats.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "datasets/formats/hdf5_file.h"
+#include "datasets/formats/sandbox.h"
+
+enum d4rl_key {
+    OBSERVATIONS,
+    ACTIONS,
+    REWARDS,
+    TERMINALS,
+    REQUIRED, /* those before are in every file; those behind may be */
+    TIMEOUTS = REQUIRED,
+    NEXT_OBSERVATIONS,
+    POSITIONS,
+    VELOCITIES,
+    KEYS
+};
+
+static const char *const key_names[KEYS] = {
+    [OBSERVATIONS] = "observations", [ACTIONS] = "actions",
+    [REWARDS] = "rewards",           [TERMINALS] = "terminals",
+    [TIMEOUTS] = "timeouts",         [NEXT_OBSERVATIONS] = "next_observations",
+    [POSITIONS] = "infos/qpos",      [VELOCITIES] = "infos/qvel",
+};
+
+/* Rows [first, first + count). */
+struct episode_rows {
+    size_t first, count;
+    enum store_end end;
+    bool is_partial;
+};
+
+struct d4rl {
+    const char *path;
+    struct hdf5_array arrays[KEYS];
+    bool has[KEYS];
+    size_t rows;
+    struct episode_rows *episodes;
+    size_t episode_count, episode_capacity;
+    float *observation, *action, *reward; /* of the episode read last, room for the longest */
+    double *physics;
+};
+
+/* --- Which arrays ----------------------------------------------------------------------------- */
+
+static bool d4rl_open_arrays(struct d4rl *data, int64_t file, struct failure *failure)
+{
+    for (size_t key = 0; key < KEYS; key++) {
+        data->has[key] = key < REQUIRED || hdf5_file_has(file, key_names[key]);
+        if (!data->has[key]) {
+            continue;
+        }
+        struct hdf5_array *array = &data->arrays[key];
+        if (!hdf5_array_open(array, file, data->path, key_names[key], failure) ||
+            !hdf5_array_check_rows(array, data->arrays[OBSERVATIONS].rows,
+                                   "as many as observations", failure)) {
+            return false;
+        }
+    }
+    /* Only both together are a state of the simulator. */
+    bool has_physics = data->has[POSITIONS] && data->has[VELOCITIES];
+    data->has[POSITIONS] = data->has[VELOCITIES] = has_physics;
+    data->rows = data->arrays[OBSERVATIONS].rows;
+    return true;
+}
+
+static bool d4rl_check_columns(const struct hdf5_array *array, size_t columns,
+                               struct failure *failure)
+{
+    return array->columns == columns ||
+           failure_set(failure, EXIT_CODE_DATA, "%s: %s: found %zu columns, expected %zu",
+                       array->where, array->name, array->columns, columns);
+}
+
+static bool d4rl_check_arrays(const struct d4rl *data, struct failure *failure)
+{
+    const struct hdf5_array *arrays = data->arrays;
+    if (hdf5_array_is_integer(&arrays[ACTIONS])) {
+        return failure_set(failure, EXIT_CODE_DATA,
+                           "%s: actions: found integers (discrete actions), expected continuous "
+                           "actions in floating point",
+                           data->path);
+    }
+    return d4rl_check_columns(&arrays[REWARDS], 1, failure) &&
+           d4rl_check_columns(&arrays[TERMINALS], 1, failure) &&
+           (!data->has[TIMEOUTS] || d4rl_check_columns(&arrays[TIMEOUTS], 1, failure)) &&
+           (!data->has[NEXT_OBSERVATIONS] ||
+            d4rl_check_columns(&arrays[NEXT_OBSERVATIONS], arrays[OBSERVATIONS].columns, failure));
+}
+
+/* --- Where episodes end ----------------------------------------------------------------------- */
+
+static void d4rl_add_episode(struct d4rl *data, size_t first, size_t behind, enum store_end end,
+                             bool is_partial)
+{
+    if (data->episode_count == data->episode_capacity) {
+        size_t room = 2 * data->episode_capacity + 64;
+        data->episodes =
+            memory_grow(data->episodes, data->episode_capacity, room, sizeof *data->episodes);
+        data->episode_capacity = room;
+    }
+    data->episodes[data->episode_count++] = (struct episode_rows){
+        .first = first, .count = behind - first, .end = end, .is_partial = is_partial};
+}
+
+/* Rows of a flag as 0 or 1; all 0 where the file has no such flag. */
+static bool d4rl_read_flags(const struct d4rl *data, enum d4rl_key key, size_t first, size_t count,
+                            double *flags, struct failure *failure)
+{
+    memset(flags, 0, count * sizeof *flags);
+    if (!data->has[key]) {
+        return true;
+    }
+    if (!hdf5_array_read_double(&data->arrays[key], first, count, flags, 1, failure)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (flags[i] != 0.0 && flags[i] != 1.0) {
+            return failure_set(failure, EXIT_CODE_DATA,
+                               "%s: %s: found %g in row %zu, expected 0 or 1", data->path,
+                               key_names[key], flags[i], first + i);
+        }
+    }
+    return true;
+}
+
+static bool d4rl_find_episodes(struct d4rl *data, size_t steps_max, struct failure *failure)
+{
+    enum { CHUNK = 4096 };
+    double terminals[CHUNK], timeouts[CHUNK];
+    size_t limit = data->has[TIMEOUTS] || steps_max == 0 ? SIZE_MAX : steps_max;
+    size_t first = 0;
+    for (size_t row = 0; row < data->rows; row++) {
+        size_t at = row % CHUNK;
+        size_t count = data->rows - row < CHUNK ? data->rows - row : CHUNK;
+        if (at == 0 && (!d4rl_read_flags(data, TERMINALS, row, count, terminals, failure) ||
+                        !d4rl_read_flags(data, TIMEOUTS, row, count, timeouts, failure))) {
+            return false;
+        }
+        bool is_terminal = terminals[at] > 0.0;
+        if (is_terminal || timeouts[at] > 0.0 || row + 1 - first == limit) {
+            d4rl_add_episode(data, first, row + 1,
+                             is_terminal ? STORE_END_TERMINATED : STORE_END_TRUNCATED, false);
+            first = row + 1;
+        }
+    }
+    if (first < data->rows) {
+        d4rl_add_episode(data, first, data->rows, STORE_END_UNKNOWN, true);
+    }
+    return true;
+}
+
+static bool d4rl_check_episodes(const struct d4rl *data, size_t steps_max, struct failure *failure)
+{
+    if (data->episode_count == 0) {
+        return failure_set(failure, EXIT_CODE_DATA, "%s: found no steps in it, expected episodes",
+                           data->path);
+    }
+    if (data->episodes[0].is_partial && !data->has[TIMEOUTS] && steps_max == 0) {
+        return failure_set(failure, EXIT_CODE_DATA,
+                           "%s: found no timeouts, and no end of an episode in terminals, expected "
+                           "one of them; say after how many steps episodes end with "
+                           "--convert.episode_steps",
+                           data->path);
+    }
+    return true;
+}
+
+/* --- The format ------------------------------------------------------------------------------- */
+
+static void d4rl_fill_spec(const struct d4rl *data, struct store_spec *spec)
+{
+    *spec = (struct store_spec){
+        .domain = "unknown",
+        .simulator = "unknown",
+        .source = "a D4RL file",
+        .tasks = {"recorded"},
+        .reward_source = {"recorded"},
+        .task_count = 1,
+        .observation_dim = data->arrays[OBSERVATIONS].columns,
+        .action_dim = data->arrays[ACTIONS].columns,
+        .physics_dim = data->has[POSITIONS]
+                           ? data->arrays[POSITIONS].columns + data->arrays[VELOCITIES].columns
+                           : 0,
+    };
+}
+
+static void d4rl_reserve(struct d4rl *data, const struct store_spec *spec)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < data->episode_count; i++) {
+        longest = data->episodes[i].count > longest ? data->episodes[i].count : longest;
+    }
+    data->observation = memory_take((longest + 1) * spec->observation_dim, sizeof(float));
+    data->action = memory_take(longest * spec->action_dim, sizeof(float));
+    data->reward = memory_take(longest, sizeof(float));
+    data->physics = memory_take((longest + 1) * spec->physics_dim, sizeof(double));
+}
+
+static void d4rl_close(void *source)
+{
+    struct d4rl *data = source;
+    for (size_t key = 0; key < KEYS; key++) {
+        hdf5_array_close(&data->arrays[key]);
+    }
+    memory_free(data->episodes);
+    memory_free(data->observation);
+    memory_free(data->action);
+    memory_free(data->reward);
+    memory_free(data->physics);
+    memory_free(data);
+}
+
+static void *d4rl_open(const char *path, const struct format_options *options,
+                       struct store_spec *spec, struct failure *failure)
+{
+    int64_t file = hdf5_file_open(path, failure);
+    if (file < 0) {
+        return NULL;
+    }
+    struct d4rl *data = memory_take(1, sizeof *data);
+    data->path = path;
+    if (!d4rl_open_arrays(data, file, failure) || !d4rl_check_arrays(data, failure) ||
+        !d4rl_find_episodes(data, options->episode_steps_max, failure) ||
+        !d4rl_check_episodes(data, options->episode_steps_max, failure)) {
+        d4rl_close(data);
+        return NULL;
+    }
+    d4rl_fill_spec(data, spec);
+    d4rl_reserve(data, spec);
+    return data;
+}
+
+static size_t d4rl_episode_count(const void *source)
+{
+    return ((const struct d4rl *)source)->episode_count;
+}
+
+/* A row for each step. */
+static size_t d4rl_step_count(const void *source)
+{
+    return ((const struct d4rl *)source)->rows;
+}
+
+/* The row behind the last step, from next_observations or, where there are none, the last again. */
+static bool d4rl_read_observations(const struct d4rl *data, const struct episode_rows *rows,
+                                   struct failure *failure)
+{
+    const struct hdf5_array *array = &data->arrays[OBSERVATIONS];
+    size_t dim = array->columns;
+    float *last = data->observation + rows->count * dim;
+    if (!hdf5_array_read_single(array, rows->first, rows->count, data->observation, dim, failure)) {
+        return false;
+    }
+    if (data->has[NEXT_OBSERVATIONS]) {
+        return hdf5_array_read_single(&data->arrays[NEXT_OBSERVATIONS],
+                                      rows->first + rows->count - 1, 1, last, dim, failure);
+    }
+    memcpy(last, last - dim, dim * sizeof *last);
+    return true;
+}
+
+/* Positions and velocities side by side; the last row again behind the last step. */
+static bool d4rl_read_physics(const struct d4rl *data, const struct episode_rows *rows,
+                              struct failure *failure)
+{
+    const struct hdf5_array *positions = &data->arrays[POSITIONS];
+    const struct hdf5_array *velocities = &data->arrays[VELOCITIES];
+    size_t dim = positions->columns + velocities->columns;
+    double *last = data->physics + rows->count * dim;
+    if (!hdf5_array_read_double(positions, rows->first, rows->count, data->physics, dim, failure) ||
+        !hdf5_array_read_double(velocities, rows->first, rows->count,
+                                data->physics + positions->columns, dim, failure)) {
+        return false;
+    }
+    memcpy(last, last - dim, dim * sizeof *last);
+    return true;
+}
+
+static bool d4rl_read(void *source, size_t index, struct format_episode *episode,
+                      struct failure *failure)
+{
+    struct d4rl *data = source;
+    const struct episode_rows *rows = &data->episodes[index];
+    const struct hdf5_array *arrays = data->arrays;
+    if (!d4rl_read_observations(data, rows, failure) ||
+        !hdf5_array_read_single(&arrays[ACTIONS], rows->first, rows->count, data->action,
+                                arrays[ACTIONS].columns, failure) ||
+        !hdf5_array_read_single(&arrays[REWARDS], rows->first, rows->count, data->reward, 1,
+                                failure) ||
+        (data->has[POSITIONS] && !d4rl_read_physics(data, rows, failure))) {
+        return false;
+    }
+    *episode = (struct format_episode){.is_partial = rows->is_partial};
+    episode->data = (struct store_episode){.length = rows->count,
+                                           .observation = data->observation,
+                                           .action = data->action,
+                                           .reward = {data->reward},
+                                           .physics = data->has[POSITIONS] ? data->physics : NULL,
+                                           .end = rows->end};
+    snprintf(episode->name, sizeof episode->name, "rows %zu to %zu", rows->first,
+             rows->first + rows->count - 1);
+    return true;
+}
+
+static const struct format_reader d4rl_in_sandbox = {
+    .name = "d4rl",
+    .open = d4rl_open,
+    .close = d4rl_close,
+    .episode_count = d4rl_episode_count,
+    .step_count = d4rl_step_count,
+    .read = d4rl_read,
+};
+
+static void *d4rl_open_sandboxed(const char *path, const struct format_options *options,
+                                 struct store_spec *spec, struct failure *failure)
+{
+    return sandbox_open(&d4rl_in_sandbox, &sandbox_limits_default, path, options, spec, failure);
+}
+
+const struct format_reader format_d4rl = {
+    .name = "d4rl",
+    .help = "D4RL: an HDF5 file of flat arrays (observations, actions, rewards, terminals)",
+    .recognises = hdf5_file_is_one,
+    .open = d4rl_open_sandboxed,
+    .close = sandbox_close,
+    .episode_count = sandbox_episode_count,
+    .step_count = sandbox_step_count,
+    .read = sandbox_read,
+};

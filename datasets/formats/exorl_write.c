@@ -1,0 +1,121 @@
+#include "datasets/formats/formats.h"
+
+#include <stdio.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "datasets/formats/folder.h"
+#include "datasets/formats/npz.h"
+
+/* The arrays of the longest episode, with the row of the reset. */
+struct episode_rows {
+    float *observation, *action, *reward_rows, *reward, *discount;
+    double *physics, *hidden;
+};
+
+static void exorl_take_rows(struct episode_rows *rows, const struct store *store)
+{
+    const struct store_spec *spec = store_spec(store);
+    size_t count = store_length_max(store) + 1;
+    rows->observation = memory_take(count * spec->observation_dim, sizeof(float));
+    rows->action = memory_take(count * spec->action_dim, sizeof(float));
+    rows->reward_rows = memory_take(count * spec->task_count, sizeof(float));
+    rows->reward = memory_take(count, sizeof(float));
+    rows->discount = memory_take(count, sizeof(float));
+    rows->physics = memory_take(count * spec->physics_dim, sizeof(double));
+    rows->hidden = memory_take(spec->hidden_dim, sizeof(double));
+}
+
+static void exorl_free_rows(struct episode_rows *rows)
+{
+    memory_free(rows->observation);
+    memory_free(rows->action);
+    memory_free(rows->reward_rows);
+    memory_free(rows->reward);
+    memory_free(rows->discount);
+    memory_free(rows->physics);
+    memory_free(rows->hidden);
+}
+
+/* Row 0 stands for the reset: it acts with 0 and is rewarded with 0 (memory begins as zeros and
+ * nothing writes there). */
+static bool exorl_read_rows(struct episode_rows *rows, const struct store *store, size_t episode,
+                            struct failure *failure)
+{
+    const struct store_spec *spec = store_spec(store);
+    size_t length = store_length(store, episode);
+    if (!store_read(store, 0, episode, 0, length + 1, rows->observation, NULL, NULL, failure) ||
+        !store_read(store, 0, episode, 0, length, NULL, rows->action + spec->action_dim, NULL,
+                    failure) ||
+        !store_read_physics(store, episode, 0, length + 1, rows->physics, failure) ||
+        !store_read_hidden(store, episode, rows->hidden, failure)) {
+        return false;
+    }
+    for (size_t k = 0; k < spec->task_count; k++) {
+        if (!store_read(store, k, episode, 0, length, NULL, NULL, rows->reward, failure)) {
+            return false;
+        }
+        for (size_t t = 0; t < length; t++) {
+            rows->reward_rows[(t + 1) * spec->task_count + k] = rows->reward[t];
+        }
+    }
+    for (size_t row = 0; row <= length; row++) {
+        rows->discount[row] = 1.0F;
+    }
+    if (store_ending(store, episode) == STORE_END_TERMINATED) {
+        rows->discount[length] = 0.0F;
+    }
+    return true;
+}
+
+static bool exorl_write_episode(const char *folder, const struct episode_rows *rows,
+                                const struct store *store, size_t episode, struct failure *failure)
+{
+    const struct store_spec *spec = store_spec(store);
+    size_t length = store_length(store, episode);
+    size_t count = length + 1;
+    struct npz_array arrays[] = {
+        {"observation", rows->observation, NUMBER_F32, count, spec->observation_dim},
+        {"action", rows->action, NUMBER_F32, count, spec->action_dim},
+        {"reward", rows->reward_rows, NUMBER_F32, count, spec->task_count},
+        {"discount", rows->discount, NUMBER_F32, count, 1},
+        {"physics", rows->physics, NUMBER_F64, count, spec->physics_dim},
+        {"hidden", rows->hidden, NUMBER_F64, 1, spec->hidden_dim},
+    };
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+        if (arrays[i].columns > 0) {
+            arrays[used++] = arrays[i];
+        }
+    }
+    char name[64];
+    char path[FILE_PATH_MAX];
+    snprintf(name, sizeof name, "episode_%06zu_%zu.npz", episode, length);
+    return file_join(path, folder, name, failure) && npz_write(path, arrays, used, failure);
+}
+
+static bool exorl_write_all(const char *folder, const struct store *store, struct failure *failure)
+{
+    struct episode_rows rows;
+    exorl_take_rows(&rows, store);
+    size_t count = store_episode_count(store);
+    struct progress progress = progress_begin("convert", 0, count);
+    bool is_written = true;
+    for (size_t episode = 0; episode < count && is_written; episode++) {
+        is_written = exorl_read_rows(&rows, store, episode, failure) &&
+                     exorl_write_episode(folder, &rows, store, episode, failure);
+        if (is_written) {
+            progress_show(&progress, episode + 1, "");
+        }
+    }
+    exorl_free_rows(&rows);
+    return is_written;
+}
+
+static bool exorl_write(const char *path, const struct store *store, struct failure *failure)
+{
+    return folder_write(path, store, exorl_write_all, failure);
+}
+
+const struct format_writer format_exorl_writer = {.name = "exorl", .write = exorl_write};

@@ -1,0 +1,76 @@
+/* An HDF5 file of others, open for reading: its names, and its arrays as numbers.
+ *
+ * Everything here runs in a child process (datasets/formats/sandbox.h): opening a file takes from
+ * the process the right to open any other, and the library may crash over what it reads. Handles
+ * are int64_t, so that hdf5.h stays inside. */
+#ifndef CHAINRING_DATASETS_FORMATS_HDF5_FILE_H
+#define CHAINRING_DATASETS_FORMATS_HDF5_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fatal.h"
+#include "datasets/formats/number.h"
+
+/* An array as rows: its first extent, and the product of the others as columns. */
+struct hdf5_array {
+    char where[256]; /* "FILE" or "FILE: EPISODE", for messages */
+    char name[256];
+    int64_t dataset;
+    enum number_type type;
+    bool is_big_endian;
+    size_t rank, rows, columns;
+};
+
+/* Do the file's first bytes say HDF5? False for everything that cannot be read. Usable anywhere. */
+bool hdf5_file_is_one(const char *path);
+
+/* Open a file and let the guard walk it. -1 and a failure: EXIT_CODE_NO_INPUT where there is
+ * nothing to open, EXIT_CODE_DATA for the rest. Afterwards this process opens no more files. There
+ * is no close: the child ends with it. */
+int64_t hdf5_file_open(const char *path, struct failure *failure);
+
+/* Is there an object of this path? */
+bool hdf5_file_has(int64_t file, const char *name);
+bool hdf5_file_has_group(int64_t file, const char *name);
+
+/* The names in a group, in no particular order; the caller frees each and the list with
+ * hdf5_file_free_names. */
+bool hdf5_file_list(int64_t file, const char *path, const char *group, char ***names, size_t *count,
+                    struct failure *failure);
+void hdf5_file_free_names(char **names, size_t count);
+
+/* An attribute of an object: one integer, or `count` numbers in floating point. False, and nothing
+ * written, where there is none of that kind. */
+bool hdf5_file_attribute_integer(int64_t *value, int64_t file, const char *object,
+                                 const char *name);
+bool hdf5_file_attribute_doubles(double *values, size_t count, int64_t file, const char *object,
+                                 const char *name);
+
+/* A text, cut to size - 1 bytes; false, and an empty one, where there is none. */
+bool hdf5_file_attribute_text(char *text, size_t size, int64_t file, const char *object,
+                              const char *name);
+
+/* `where` comes before the name in messages. False and EXIT_CODE_DATA where there is no array of
+ * numbers of this name (true-or-false counts as one: 0 and 1). */
+bool hdf5_array_open(struct hdf5_array *array, int64_t file, const char *where, const char *name,
+                     struct failure *failure);
+void hdf5_array_close(struct hdf5_array *array); /* one that is zero or closed is fine */
+
+/* Is it of an integer type (or true-or-false)? */
+bool hdf5_array_is_integer(const struct hdf5_array *array);
+
+/* Rows [first, first + count) as (count x columns), each row's numbers `stride` behind those of
+ * the row before in `out`. False and EXIT_CODE_DATA, with the row in the line, where a number does
+ * not fit or the file is damaged. */
+bool hdf5_array_read_single(const struct hdf5_array *array, size_t first, size_t count, float *out,
+                            size_t stride, struct failure *failure);
+bool hdf5_array_read_double(const struct hdf5_array *array, size_t first, size_t count, double *out,
+                            size_t stride, struct failure *failure);
+
+/* Are there `rows` rows? */
+bool hdf5_array_check_rows(const struct hdf5_array *array, size_t rows, const char *why,
+                           struct failure *failure);
+
+#endif

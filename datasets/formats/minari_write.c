@@ -1,0 +1,247 @@
+/* A store as a Minari data set, of the files and keys that Minari 0.5.0 writes, and under the names
+ * of minari.c what Minari does not know. */
+#include <ctype.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "datasets/formats/folder.h"
+#include "datasets/formats/formats.h"
+#include "datasets/formats/hdf5_output.h"
+#include "datasets/formats/minari_folder.h"
+#include "datasets/formats/sandbox.h"
+
+/* What the child writes, and the arrays of the longest episode. */
+struct minari_export {
+    const struct store *store;
+    const char *path; /* of main_data.hdf5 */
+    float *observation, *action, *reward;
+    double *physics, *hidden;
+    unsigned char *flags;
+};
+
+/* --- The arrays ------------------------------------------------------------------------------- */
+
+static void minari_take_rows(struct minari_export *export)
+{
+    const struct store_spec *spec = store_spec(export->store);
+    size_t count = store_length_max(export->store) + 1;
+    export->observation = memory_take(count * spec->observation_dim, sizeof(float));
+    export->action = memory_take(count * spec->action_dim, sizeof(float));
+    export->reward = memory_take(count, sizeof(float));
+    export->physics = memory_take(count * spec->physics_dim, sizeof(double));
+    export->hidden = memory_take(spec->hidden_dim, sizeof(double));
+    export->flags = memory_take(count, 1);
+}
+
+static void minari_free_rows(struct minari_export *export)
+{
+    memory_free(export->observation);
+    memory_free(export->action);
+    memory_free(export->reward);
+    memory_free(export->physics);
+    memory_free(export->hidden);
+    memory_free(export->flags);
+}
+
+/* "episode_3/KEY" */
+static const char *key_of_episode(char name[2 * STORE_NAME_MAX], size_t episode, const char *key)
+{
+    snprintf(name, 2 * STORE_NAME_MAX, "episode_%zu%s%.96s", episode, key[0] ? "/" : "", key);
+    return name;
+}
+
+static void minari_write_flags(struct hdf5_output *output, const struct minari_export *export,
+                               size_t episode, const char *key, enum store_end end)
+{
+    char name[2 * STORE_NAME_MAX];
+    size_t length = store_length(export->store, episode);
+    export->flags[length - 1] = store_ending(export->store, episode) == end;
+    hdf5_output_array(output, key_of_episode(name, episode, key), HDF5_BOOL, length, 0,
+                      export->flags);
+    export->flags[length - 1] = 0;
+}
+
+/* The first task's rewards where Minari has them, the others' among the infos. */
+static bool minari_write_rewards(struct hdf5_output *output, const struct minari_export *export,
+                                 size_t episode, struct failure *failure)
+{
+    const struct store_spec *spec = store_spec(export->store);
+    size_t length = store_length(export->store, episode);
+    for (size_t k = 0; k < spec->task_count; k++) {
+        char name[2 * STORE_NAME_MAX], key[2 * STORE_NAME_MAX] = "rewards";
+        if (!store_read(export->store, k, episode, 0, length, NULL, NULL, export->reward,
+                        failure)) {
+            return false;
+        }
+        if (k > 0) {
+            snprintf(key, sizeof key, "infos/reward/%s", spec->tasks[k]);
+        }
+        hdf5_output_array(output, key_of_episode(name, episode, key), HDF5_F32, length, 0,
+                          export->reward);
+    }
+    return true;
+}
+
+/* Numbers that only a store knows. */
+static bool minari_write_extension(struct hdf5_output *output, const struct minari_export *export,
+                                   size_t episode, struct failure *failure)
+{
+    char name[2 * STORE_NAME_MAX];
+    const struct store_spec *spec = store_spec(export->store);
+    size_t rows = store_length(export->store, episode) + 1;
+    if (!store_read_physics(export->store, episode, 0, rows, export->physics, failure) ||
+        !store_read_hidden(export->store, episode, export->hidden, failure)) {
+        return false;
+    }
+    if (spec->physics_dim > 0) {
+        hdf5_output_array(output, key_of_episode(name, episode, "infos/physics"), HDF5_F64, rows,
+                          spec->physics_dim, export->physics);
+    }
+    key_of_episode(name, episode, "");
+    hdf5_output_integer(output, name, "id", (int64_t)episode);
+    hdf5_output_integer(output, name, "total_steps", (int64_t)rows - 1);
+    hdf5_output_integer(output, name, "group", store_group(export->store, episode));
+    if (spec->hidden_dim > 0) {
+        hdf5_output_doubles(output, name, "hidden", spec->hidden_dim, export->hidden);
+    }
+    return true;
+}
+
+static bool minari_write_episode(struct hdf5_output *output, const struct minari_export *export,
+                                 size_t episode, struct failure *failure)
+{
+    char name[2 * STORE_NAME_MAX];
+    const struct store_spec *spec = store_spec(export->store);
+    size_t length = store_length(export->store, episode);
+    if (!store_read(export->store, 0, episode, 0, length + 1, export->observation, NULL, NULL,
+                    failure) ||
+        !store_read(export->store, 0, episode, 0, length, NULL, export->action, NULL, failure)) {
+        return false;
+    }
+    hdf5_output_array(output, key_of_episode(name, episode, "observations"), HDF5_F32, length + 1,
+                      spec->observation_dim, export->observation);
+    hdf5_output_array(output, key_of_episode(name, episode, "actions"), HDF5_F32, length,
+                      spec->action_dim, export->action);
+    minari_write_flags(output, export, episode, "terminations", STORE_END_TERMINATED);
+    minari_write_flags(output, export, episode, "truncations", STORE_END_TRUNCATED);
+    return minari_write_rewards(output, export, episode, failure) &&
+           minari_write_extension(output, export, episode, failure);
+}
+
+/* In a child. */
+static bool minari_write_arrays(void *self, struct failure *failure)
+{
+    struct minari_export *export = self;
+    struct hdf5_output output;
+    size_t count = store_episode_count(export->store);
+    struct progress progress = progress_begin("convert", 0, count);
+    bool ok = true;
+    minari_take_rows(export);
+    hdf5_output_open(&output, export->path);
+    for (size_t episode = 0; ok && !output.has_failed && episode < count; episode++) {
+        ok = minari_write_episode(&output, export, episode, failure);
+        progress_show(&progress, episode + 1, "");
+    }
+    minari_free_rows(export);
+    return ok && hdf5_output_close(&output, export->path, failure);
+}
+
+/* --- metadata.json ---------------------------------------------------------------------------- */
+
+/* A Box of single precision, as the text that Minari keeps it in; its JSON is Python's, where
+ * Infinity is a number. */
+static char *box_json(size_t dim, const char *low, const char *high)
+{
+    size_t size = 256 + dim * (strlen(low) + strlen(high) + 4);
+    char *text = memory_take(size, 1);
+    size_t used = (size_t)snprintf(
+        text, size, "{\"type\": \"Box\", \"dtype\": \"float32\", \"shape\": [%zu], \"low\": [",
+        dim);
+    for (size_t i = 0; i < 2 * dim; i++) {
+        const char *before = i == dim ? "], \"high\": [" : i > 0 ? ", " : "";
+        used += (size_t)snprintf(text + used, size - used, "%s%s", before, i < dim ? low : high);
+    }
+    snprintf(text + used, size - used, "]}");
+    return text;
+}
+
+/* The folder's own name, in the letters that an id may have. */
+static void dataset_id(char id[FILE_PATH_MAX], const char *path)
+{
+    snprintf(id, FILE_PATH_MAX, "%s", path);
+    size_t length = strlen(id);
+    while (length > 1 && id[length - 1] == '/') {
+        id[--length] = '\0';
+    }
+    const char *slash = strrchr(id, '/');
+    memmove(id, slash ? slash + 1 : id, strlen(slash ? slash + 1 : id) + 1);
+    for (char *at = id; *at; at++) {
+        *at = isalnum((unsigned char)*at) || *at == '_' ? *at : '-';
+    }
+}
+
+static json_t *make_metadata(const struct store *store, const char *id, double megabytes)
+{
+    const struct store_spec *spec = store_spec(store);
+    char *observation = box_json(spec->observation_dim, "-Infinity", "Infinity");
+    char *action = box_json(spec->action_dim, "-1.0", "1.0");
+    json_t *metadata = json_pack(
+        "{s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:o}", "total_episodes",
+        (json_int_t)store_episode_count(store), "total_steps", (json_int_t)store_step_count(store),
+        "data_format", "hdf5", "observation_space", observation, "action_space", action,
+        "dataset_id", id, "description", spec->source, "minari_version", "0.5.0", "dataset_size",
+        megabytes, "chainring", minari_folder_extension(spec));
+    memory_free(observation);
+    memory_free(action);
+    invariant(metadata);
+    return metadata;
+}
+
+/* `folder` still has its temporary name, NAME.part. */
+static bool minari_write_metadata(const char *folder, const struct store *store, const char *data,
+                                  const char *path, struct failure *failure)
+{
+    char id[FILE_PATH_MAX], name[FILE_PATH_MAX];
+    struct stat status = {0};
+    snprintf(name, sizeof name, "%.*s", (int)(strlen(folder) - strlen(".part")), folder);
+    dataset_id(id, name);
+    stat(data, &status);
+    double tenths = floor((double)status.st_size / 1e5); /* of a megabyte */
+    json_t *metadata = make_metadata(store, id, tenths / 10.0);
+    char *text = json_dumps(metadata, 0);
+    invariant(text);
+    bool ok = file_write_text(path, text, failure);
+    void (*free_text)(void *block);
+    json_get_alloc_funcs(NULL, &free_text);
+    free_text(text);
+    json_decref(metadata);
+    return ok;
+}
+
+/* --- The folder ------------------------------------------------------------------------------- */
+
+static bool minari_fill_folder(const char *folder, const struct store *store,
+                               struct failure *failure)
+{
+    char inner[FILE_PATH_MAX], data[FILE_PATH_MAX], metadata[FILE_PATH_MAX];
+    struct minari_export export = {.store = store, .path = data};
+    return file_join(inner, folder, "data", failure) && file_make_folder(inner, failure) &&
+           file_join(data, inner, "main_data.hdf5", failure) &&
+           file_join(metadata, inner, "metadata.json", failure) &&
+           sandbox_run(minari_write_arrays, &export, data, failure) &&
+           minari_write_metadata(folder, store, data, metadata, failure) &&
+           file_sync_folder(inner, failure);
+}
+
+static bool minari_write(const char *path, const struct store *store, struct failure *failure)
+{
+    return folder_write(path, store, minari_fill_folder, failure);
+}
+
+const struct format_writer format_minari_writer = {.name = "minari", .write = minari_write};

@@ -1,0 +1,40 @@
+/* Numbers as other programs write them, and their way into single precision.
+ *
+ * Types of fixed size only; memory holds them as they came from the file. */
+#ifndef CHAINRING_DATASETS_FORMATS_NUMBER_H
+#define CHAINRING_DATASETS_FORMATS_NUMBER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum number_type {
+    NUMBER_F16,
+    NUMBER_F32,
+    NUMBER_F64,
+    NUMBER_I8,
+    NUMBER_I16,
+    NUMBER_I32,
+    NUMBER_I64,
+    NUMBER_U8,
+    NUMBER_U16,
+    NUMBER_U32,
+    NUMBER_U64,
+    NUMBER_TYPES
+};
+
+size_t number_bytes(enum number_type type);
+
+/* Turn the bytes of each of count numbers round. Local, like all of this file. */
+void number_swap(void *numbers, enum number_type type, size_t count);
+
+/* out (count) from numbers (count), which may be unaligned but must not overlap out. Floats are
+ * rounded to nearest; NaN and infinity pass. Returns how many were converted before the first that
+ * does not fit: a finite number beyond the range, or an integer that would be rounded. */
+size_t number_to_single(float *out, const void *numbers, enum number_type type, size_t count);
+size_t number_to_double(double *out, const void *numbers, enum number_type type, size_t count);
+
+/* The same into integers: what is no whole number does not fit. */
+size_t number_to_integer(int64_t *out, const void *numbers, enum number_type type, size_t count);
+
+#endif

@@ -1,0 +1,526 @@
+#define _GNU_SOURCE /* close_range */
+#include "datasets/formats/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/arithmetic.h"
+#include "base/memory.h"
+
+const struct sandbox_limits sandbox_limits_default = {.memory_bytes = (size_t)2 << 30,
+                                                      .episode_bytes = (size_t)1 << 30,
+                                                      .cpu_seconds = 60,
+                                                      .timeout_seconds = 1200};
+
+enum { ALIGNMENT = 64, SANDBOX_SOCKET = 3 };
+
+/* What the child says about an episode; its arrays stand in the shared memory in the order of
+ * `offsets`. Also what it says first, of the whole input. */
+struct reply {
+    struct failure failure;
+    struct store_spec spec; /* the first reply only */
+    size_t episode_count;   /* the first reply only, as the next */
+    size_t step_count;
+    size_t length;
+    int64_t group;
+    enum store_end end;
+    bool is_partial;
+    bool is_last; /* the child ends with it */
+    char name[FORMAT_NAME_MAX];
+};
+
+struct sandbox {
+    const struct format_reader *reader;
+    struct sandbox_limits limits;
+    struct format_options options;
+    char *path;
+    struct store_spec spec;
+    size_t episode_count, step_count;
+    char *shared;  /* limits.episode_bytes, of this process and the child */
+    pid_t process; /* 0: there is no child now */
+    int socket;
+};
+
+/* --- Where an episode's arrays stand ---------------------------------------------------------- */
+
+struct offsets {
+    size_t observation, action, reward[STORE_TASKS_MAX], physics, hidden;
+    size_t bytes; /* in all */
+};
+
+/* The offset of rows x columns items at the end of `offsets`; false where that is absurd. */
+static bool offsets_append(struct offsets *offsets, size_t *offset, size_t rows, size_t columns,
+                           size_t item)
+{
+    size_t bytes;
+    *offset = offsets->bytes;
+    if (__builtin_mul_overflow(rows, columns, &bytes) ||
+        __builtin_mul_overflow(bytes, item, &bytes) || bytes > SIZE_MAX / 2 - offsets->bytes) {
+        return false;
+    }
+    offsets->bytes = round_up(offsets->bytes + bytes, ALIGNMENT);
+    return true;
+}
+
+static bool find_offsets(struct offsets *offsets, const struct store_spec *spec, size_t length)
+{
+    *offsets = (struct offsets){0};
+    bool ok =
+        length < SIZE_MAX &&
+        offsets_append(offsets, &offsets->observation, length + 1, spec->observation_dim,
+                       sizeof(float)) &&
+        offsets_append(offsets, &offsets->action, length, spec->action_dim, sizeof(float)) &&
+        offsets_append(offsets, &offsets->physics, length + 1, spec->physics_dim, sizeof(double)) &&
+        offsets_append(offsets, &offsets->hidden, 1, spec->hidden_dim, sizeof(double));
+    for (size_t k = 0; ok && k < spec->task_count; k++) {
+        ok = offsets_append(offsets, &offsets->reward[k], length, 1, sizeof(float));
+    }
+    return ok;
+}
+
+static struct store_episode episode_at(char *shared, const struct offsets *offsets,
+                                       const struct store_spec *spec, size_t length)
+{
+    struct store_episode episode = {
+        .length = length,
+        .observation = (const void *)(shared + offsets->observation),
+        .action = (const void *)(shared + offsets->action),
+        .physics = spec->physics_dim > 0 ? (const void *)(shared + offsets->physics) : NULL,
+        .hidden = spec->hidden_dim > 0 ? (const void *)(shared + offsets->hidden) : NULL,
+    };
+    for (size_t k = 0; k < spec->task_count; k++) {
+        episode.reward[k] = (const void *)(shared + offsets->reward[k]);
+    }
+    return episode;
+}
+
+/* --- The child -------------------------------------------------------------------------------- */
+
+static void sandbox_send(const struct reply *reply)
+{
+    if (send(SANDBOX_SOCKET, reply, sizeof *reply, MSG_NOSIGNAL) != (ssize_t)sizeof *reply) {
+        _exit(EXIT_CODE_SYSTEM);
+    }
+}
+
+/* fatal() in the child: most likely memory has run out. */
+static void sandbox_report_fatal(void *self, const struct failure *failure)
+{
+    const struct sandbox *sandbox = self;
+    static struct reply reply;
+    failure_set(&reply.failure, EXIT_CODE_DATA,
+                "%s: cannot be read within %zu MiB of memory (%.200s); the file is damaged, or too "
+                "large for this",
+                sandbox->path, sandbox->limits.memory_bytes >> 20, failure->text);
+    reply.is_last = true;
+    sandbox_send(&reply);
+    _exit(failure->code);
+}
+
+/* Address space of this process, in bytes. */
+static size_t address_space(void)
+{
+    char pages[128];
+    FILE *file = fopen("/proc/self/statm", "re");
+    bool is_known = file && fgets(pages, sizeof pages, file);
+    if (file) {
+        fclose(file);
+    }
+    return is_known ? strtoul(pages, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+/* From now on, counted anew for each question. */
+static void limit_cpu_time(const struct sandbox_limits *limits)
+{
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    rlim_t seconds = (rlim_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + 1;
+    const struct rlimit limit = {seconds + limits->cpu_seconds, RLIM_INFINITY};
+    setrlimit(RLIMIT_CPU, &limit);
+}
+
+static void limit_resources(const struct sandbox_limits *limits)
+{
+    const struct rlimit none = {0, 0};
+    size_t room = address_space() + limits->memory_bytes;
+    const struct rlimit memory = {room, room};
+    setrlimit(RLIMIT_CORE, &none);
+    setrlimit(RLIMIT_FSIZE, &none);
+    setrlimit(RLIMIT_AS, &memory);
+    limit_cpu_time(limits);
+}
+
+/* Handlers of signals that this process has set up must not act in the child (MPI's prints a
+ * trace), nor the ways in which fatal() ends all ranks. */
+static void reset_signals(void)
+{
+    for (int signal_number = 1; signal_number < NSIG; signal_number++) {
+        signal(signal_number, SIG_DFL);
+    }
+    sigset_t nothing;
+    sigemptyset(&nothing);
+    sigprocmask(SIG_SETMASK, &nothing, NULL);
+    fatal_set_terminate(NULL);
+}
+
+/* Open files do not go with the child, but for its end of the socket. */
+static void sandbox_confine(struct sandbox *sandbox, int socket)
+{
+    reset_signals();
+    fatal_set_thread_handler(sandbox_report_fatal, sandbox);
+    int null_device = open("/dev/null", O_RDWR);
+    dup2(null_device, STDIN_FILENO);
+    dup2(null_device, STDOUT_FILENO);
+    dup2(null_device, STDERR_FILENO);
+    dup2(socket, SANDBOX_SOCKET);
+    close_range(SANDBOX_SOCKET + 1, ~0U, 0);
+    limit_resources(&sandbox->limits);
+}
+
+static void sandbox_copy_episode(const struct sandbox *sandbox,
+                                 const struct format_episode *episode, struct reply *reply)
+{
+    const struct store_episode *data = &episode->data;
+    const struct store_spec *spec = &sandbox->spec;
+    struct offsets offsets;
+    if (!find_offsets(&offsets, spec, data->length) ||
+        offsets.bytes > sandbox->limits.episode_bytes) {
+        failure_set(&reply->failure, EXIT_CODE_DATA,
+                    "%s: %s: found %zu steps, which need more than %zu MiB, expected an episode "
+                    "that fits",
+                    sandbox->path, episode->name, data->length,
+                    sandbox->limits.episode_bytes >> 20);
+        return;
+    }
+    char *shared = sandbox->shared;
+    size_t length = data->length;
+    memcpy(shared + offsets.observation, data->observation,
+           (length + 1) * spec->observation_dim * sizeof(float));
+    memcpy(shared + offsets.action, data->action, length * spec->action_dim * sizeof(float));
+    for (size_t k = 0; k < spec->task_count; k++) {
+        memcpy(shared + offsets.reward[k], data->reward[k], length * sizeof(float));
+    }
+    if (spec->physics_dim > 0) {
+        memcpy(shared + offsets.physics, data->physics,
+               (length + 1) * spec->physics_dim * sizeof(double));
+    }
+    if (spec->hidden_dim > 0) {
+        memcpy(shared + offsets.hidden, data->hidden, spec->hidden_dim * sizeof(double));
+    }
+    reply->length = length;
+    reply->group = data->group;
+    reply->end = data->end;
+    reply->is_partial = episode->is_partial;
+    snprintf(reply->name, sizeof reply->name, "%s", episode->name);
+}
+
+/* Answer questions until the other side is gone. */
+static _Noreturn void sandbox_serve(struct sandbox *sandbox)
+{
+    static struct reply reply;
+    void *opened =
+        sandbox->reader->open(sandbox->path, &sandbox->options, &sandbox->spec, &reply.failure);
+    if (opened) {
+        reply.spec = sandbox->spec;
+        reply.episode_count = sandbox->reader->episode_count(opened);
+        reply.step_count = sandbox->reader->step_count ? sandbox->reader->step_count(opened) : 0;
+    }
+    sandbox_send(&reply);
+    size_t index;
+    while (opened && recv(SANDBOX_SOCKET, &index, sizeof index, 0) == (ssize_t)sizeof index) {
+        limit_cpu_time(&sandbox->limits);
+        reply = (struct reply){0};
+        struct format_episode episode = {0};
+        if (sandbox->reader->read(opened, index, &episode, &reply.failure)) {
+            sandbox_copy_episode(sandbox, &episode, &reply);
+        }
+        sandbox_send(&reply);
+    }
+    _exit(EXIT_CODE_DONE); /* without the library's own end, which can crash after an error */
+}
+
+/* --- This process ----------------------------------------------------------------------------- */
+
+/* The child's end, or what made it end, as a line. Returns false. */
+static bool describe_exit(const struct sandbox *sandbox, bool is_timeout, int status,
+                          struct failure *failure)
+{
+    const char *expected = "expected a whole file of this form; copy it again, or do not trust it";
+    unsigned seconds = sandbox->limits.cpu_seconds;
+    if (is_timeout) {
+        return failure_set(failure, EXIT_CODE_DATA, "%s: found no answer in %u s of reading it, %s",
+                           sandbox->path, sandbox->limits.timeout_seconds, expected);
+    }
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
+        return failure_set(failure, EXIT_CODE_DATA,
+                           "%s: found more than %u s of work in one piece of it, %s", sandbox->path,
+                           seconds, expected);
+    }
+    if (WIFSIGNALED(status)) {
+        return failure_set(failure, EXIT_CODE_DATA,
+                           "%s: reading it crashes the library (signal %d), %s", sandbox->path,
+                           WTERMSIG(status), expected);
+    }
+    return failure_set(failure, EXIT_CODE_DATA, "%s: reading it ended with status %d, %s",
+                       sandbox->path, WIFEXITED(status) ? WEXITSTATUS(status) : 0, expected);
+}
+
+static int sandbox_kill(struct sandbox *sandbox)
+{
+    int status = 0;
+    kill(sandbox->process, SIGKILL); /* nothing happens to one that has ended */
+    while (waitpid(sandbox->process, &status, 0) < 0 && errno == EINTR) {
+    }
+    close(sandbox->socket);
+    sandbox->process = 0;
+    return status;
+}
+
+/* Names from the file may stand in it. */
+static void make_printable(char *text)
+{
+    for (; *text; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7f) {
+            *text = '?';
+        }
+    }
+}
+
+/* One reply, or why there is none; then there is no child any more either. */
+static bool sandbox_receive(struct sandbox *sandbox, struct reply *reply, struct failure *failure)
+{
+    struct pollfd wait = {.fd = sandbox->socket, .events = POLLIN};
+    int ready;
+    do {
+        ready = poll(&wait, 1, (int)(1000 * sandbox->limits.timeout_seconds));
+    } while (ready < 0 && errno == EINTR);
+    if (ready > 0 && recv(sandbox->socket, reply, sizeof *reply, 0) == (ssize_t)sizeof *reply) {
+        reply->failure.text[sizeof reply->failure.text - 1] = '\0';
+        make_printable(reply->failure.text);
+        if (reply->is_last) {
+            sandbox_kill(sandbox);
+        }
+        return reply->failure.code == EXIT_CODE_DONE ||
+               failure_set(failure, reply->failure.code, "%s", reply->failure.text);
+    }
+    /* Without an reply the socket is closed and the child at its end, or it hangs. */
+    int status = sandbox_kill(sandbox);
+    return describe_exit(sandbox, ready == 0, status, failure);
+}
+
+/* Fork, and let the child open the input. */
+static bool sandbox_start(struct sandbox *sandbox, struct reply *reply, struct failure *failure)
+{
+    int sockets[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0) {
+        return failure_set(failure, EXIT_CODE_SYSTEM, "%s: no child process to read it with (%s)",
+                           sandbox->path, strerror(errno));
+    }
+    fflush(NULL); /* what is buffered belongs to this process */
+    sandbox->process = fork();
+    if (sandbox->process == 0) {
+        sandbox_confine(sandbox, sockets[1]);
+        sandbox_serve(sandbox);
+    }
+    close(sockets[1]);
+    sandbox->socket = sockets[0];
+    if (sandbox->process < 0) {
+        close(sockets[0]);
+        sandbox->process = 0;
+        return failure_set(failure, EXIT_CODE_SYSTEM, "%s: no child process to read it with (%s)",
+                           sandbox->path, strerror(errno));
+    }
+    if (!sandbox_receive(sandbox, reply, failure)) {
+        if (sandbox->process != 0) {
+            sandbox_kill(sandbox);
+        }
+        return false;
+    }
+    return true;
+}
+
+/* The child may have been led astray: its words are data too. */
+static bool check_reply_spec(const struct sandbox *sandbox, const struct reply *reply,
+                             struct failure *failure)
+{
+    const struct store_spec *spec = &reply->spec;
+    size_t dim_max = sandbox->limits.episode_bytes / sizeof(float);
+    return (spec->task_count <= STORE_TASKS_MAX && spec->observation_dim <= dim_max &&
+            spec->action_dim <= dim_max && spec->physics_dim <= dim_max &&
+            spec->hidden_dim <= dim_max) ||
+           failure_set(failure, EXIT_CODE_DATA,
+                       "%s: found rows that need more than %zu MiB, expected ones that fit",
+                       sandbox->path, sandbox->limits.episode_bytes >> 20);
+}
+
+static struct sandbox *sandbox_new(const struct format_reader *reader,
+                                   const struct sandbox_limits *limits, const char *path,
+                                   const struct format_options *options, struct failure *failure)
+{
+    void *shared = mmap(NULL, limits->episode_bytes, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (shared == MAP_FAILED) {
+        failure_set(failure, EXIT_CODE_SYSTEM, "%s: no memory of %zu MiB to read it into (%s)",
+                    path, limits->episode_bytes >> 20, strerror(errno));
+        return NULL;
+    }
+    struct sandbox *sandbox = memory_take(1, sizeof *sandbox);
+    sandbox->reader = reader;
+    sandbox->limits = *limits;
+    sandbox->options = *options;
+    sandbox->path = memory_copy_text(path);
+    sandbox->shared = shared;
+    return sandbox;
+}
+
+void *sandbox_open(const struct format_reader *reader, const struct sandbox_limits *limits,
+                   const char *path, const struct format_options *options, struct store_spec *spec,
+                   struct failure *failure)
+{
+    struct sandbox *sandbox = sandbox_new(reader, limits, path, options, failure);
+    struct reply reply = {0};
+    if (!sandbox) {
+        return NULL;
+    }
+    if (!sandbox_start(sandbox, &reply, failure) || !check_reply_spec(sandbox, &reply, failure)) {
+        sandbox_close(sandbox);
+        return NULL;
+    }
+    sandbox->spec = reply.spec;
+    sandbox->episode_count = reply.episode_count;
+    sandbox->step_count = reply.step_count;
+    *spec = sandbox->spec;
+    return sandbox;
+}
+
+void sandbox_close(void *opened)
+{
+    struct sandbox *sandbox = opened;
+    if (sandbox->process != 0) {
+        sandbox_kill(sandbox);
+    }
+    munmap(sandbox->shared, sandbox->limits.episode_bytes);
+    memory_free(sandbox->path);
+    memory_free(sandbox);
+}
+
+size_t sandbox_episode_count(const void *opened)
+{
+    return ((const struct sandbox *)opened)->episode_count;
+}
+
+size_t sandbox_step_count(const void *opened)
+{
+    return ((const struct sandbox *)opened)->step_count;
+}
+
+/* A child that ended over an earlier episode is replaced; the input must still be the same. */
+static bool sandbox_restart(struct sandbox *sandbox, struct failure *failure)
+{
+    struct reply reply = {0};
+    if (sandbox->process != 0) {
+        return true;
+    }
+    if (!sandbox_start(sandbox, &reply, failure)) {
+        return false;
+    }
+    return (reply.episode_count == sandbox->episode_count &&
+            memcmp((const char *)&reply.spec, (const char *)&sandbox->spec, sizeof reply.spec) ==
+                0) ||
+           failure_set(failure, EXIT_CODE_IO,
+                       "%s: the file has changed while it was read, expected it to stay as it is",
+                       sandbox->path);
+}
+
+bool sandbox_read(void *opened, size_t index, struct format_episode *episode,
+                  struct failure *failure)
+{
+    struct sandbox *sandbox = opened;
+    struct reply reply = {0};
+    struct offsets offsets;
+    invariant(index < sandbox->episode_count);
+    if (!sandbox_restart(sandbox, failure)) {
+        return false;
+    }
+    /* A child that is gone cannot be asked; hearing nothing from it then says why. */
+    (void)send(sandbox->socket, &index, sizeof index, MSG_NOSIGNAL);
+    if (!sandbox_receive(sandbox, &reply, failure)) {
+        return false;
+    }
+    if (!find_offsets(&offsets, &sandbox->spec, reply.length) ||
+        offsets.bytes > sandbox->limits.episode_bytes) {
+        return failure_set(failure, EXIT_CODE_DATA,
+                           "%s: found a length of %zu, expected an episode that fits",
+                           sandbox->path, reply.length);
+    }
+    *episode = (struct format_episode){
+        .data = episode_at(sandbox->shared, &offsets, &sandbox->spec, reply.length),
+        .is_partial = reply.is_partial};
+    episode->data.group = reply.group;
+    episode->data.end = reply.end;
+    snprintf(episode->name, sizeof episode->name, "%.*s", FORMAT_NAME_MAX - 1, reply.name);
+    return true;
+}
+
+/* --- Work without limits ---------------------------------------------------------------------- */
+
+static int work_pipe; /* of the child of sandbox_run, which does nothing else */
+
+static void write_work_failure(void *self, const struct failure *failure)
+{
+    (void)self;
+    ssize_t written = write(work_pipe, failure, sizeof *failure);
+    _exit(written < 0 ? EXIT_CODE_SYSTEM : EXIT_CODE_DONE);
+}
+
+static _Noreturn void run_work(bool (*work)(void *self, struct failure *failure), void *self)
+{
+    struct failure failure = {0};
+    reset_signals();
+    signal(SIGXFSZ, SIG_IGN); /* a file too large is an error like a full disk */
+    fatal_set_thread_handler(write_work_failure, NULL);
+    work(self, &failure);
+    write_work_failure(NULL, &failure);
+    _exit(EXIT_CODE_DONE);
+}
+
+bool sandbox_run(bool (*work)(void *self, struct failure *failure), void *self, const char *path,
+                 struct failure *failure)
+{
+    int ends[2] = {-1, -1};
+    fflush(NULL);
+    pid_t process = pipe2(ends, O_CLOEXEC) == 0 ? fork() : -1;
+    if (process == 0) {
+        work_pipe = ends[1];
+        run_work(work, self);
+    }
+    struct failure reply = {0};
+    if (process < 0) {
+        failure_set(&reply, EXIT_CODE_SYSTEM, "%s: no child process to write it with (%s)", path,
+                    strerror(errno));
+    }
+    close(ends[1]);
+    ssize_t received = 0;
+    while (process > 0 && (received = read(ends[0], &reply, sizeof reply)) < 0 && errno == EINTR) {
+    }
+    close(ends[0]);
+    int status = 0;
+    while (process > 0 && waitpid(process, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (process > 0 && received != (ssize_t)sizeof reply) {
+        reply = (struct failure){0};
+        failure_set(&reply, EXIT_CODE_IO, "%s: writing it crashed (status %d); nothing was kept",
+                    path, status);
+    }
+    return reply.code == EXIT_CODE_DONE || failure_set(failure, reply.code, "%s", reply.text);
+}
