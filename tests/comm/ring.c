@@ -258,7 +258,7 @@ static void test_places_must_be_others_of_the_ring(void **state)
     (void)state;
     struct ring *ring = ring_open(comm_size(), 0);
     support_expect_exit(send_to_itself, ring, EXIT_CODE_BUG, "rank != ring->rank");
-    support_expect_exit(receive_from_outside, ring, EXIT_CODE_BUG, "place < ring->size");
+    support_expect_exit(receive_from_outside, ring, EXIT_CODE_BUG, "rank < ring->size");
     ring_close(ring);
 }
 
