@@ -21,7 +21,7 @@ struct evaluation {
     struct workers *workers;                /* step environments and predict actions */
     struct rollout *rollout;
     struct arena arena;
-    struct parameters parameters;
+    struct parameter_store parameters;
     struct policy_actor policy;
 };
 
@@ -105,7 +105,7 @@ static void evaluation_bind(struct evaluation *evaluation, size_t batch)
                     .kernel = evaluation->options->kernel,
                     .workers = evaluation->workers},
     };
-    parameters_bind(&evaluation->parameters, &evaluation->arena, &policy->shape);
+    parameter_store_bind(&evaluation->parameters, &evaluation->arena, &policy->shape, 0, NULL);
     policy_actor_bind(&evaluation->policy, &evaluation->arena, &options);
 }
 

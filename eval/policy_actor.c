@@ -6,7 +6,7 @@ void policy_actor_bind(struct policy_actor *policy, struct arena *arena,
     const struct model_shape *shape = options->shape;
     size_t rows = options->decoder.context_max;
     *policy = (struct policy_actor){.options = *options};
-    policy->decoder = decoder_bind(arena, &options->decoder, shape, options->parameters);
+    policy->decoder = decoder_bind(arena, &options->decoder, options->parameters);
     steps_bind(&policy->last, arena, rows, shape->observation_dim, shape->action_dim);
     steps_bind(&policy->now, arena, rows, shape->observation_dim, shape->action_dim);
     policy->predicted = arena_take(arena, rows * shape->action_dim, sizeof(real));

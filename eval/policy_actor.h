@@ -13,15 +13,15 @@
 #include "context/scaling.h"
 #include "context/steps.h"
 #include "eval/actor.h"
-#include "model/parameters.h"
-#include "model/shape.h"
+#include "parameters/parameter_store.h"
+#include "parameters/shape.h"
 #include "policy/decoder.h"
 
 /* All but `decoder` is borrowed and must outlive the actor. */
 struct policy_actor_options {
     const struct model_shape *shape;
     const struct scaling *scaling;
-    const struct parameters *parameters;
+    struct parameter_store *parameters;
     const double *explore; /* deviation of the action noise in each trial */
     struct decoder_options decoder;
 };

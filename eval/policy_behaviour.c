@@ -13,7 +13,7 @@ struct policy_behaviour {
     struct trained_policy trained;
     struct workers *workers;
     struct arena arena;
-    struct parameters parameters;
+    struct parameter_store parameters;
     struct policy_actor policy;
     struct actor actor;
     double target;
@@ -85,7 +85,7 @@ static void policy_behaviour_bind(struct policy_behaviour *self, const struct en
                     .kernel = options->kernel,
                     .workers = self->workers},
     };
-    parameters_bind(&self->parameters, &self->arena, &policy->shape);
+    parameter_store_bind(&self->parameters, &self->arena, &policy->shape, 0, NULL);
     policy_actor_bind(&self->policy, &self->arena, &actor);
 }
 

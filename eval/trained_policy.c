@@ -64,21 +64,22 @@ void trained_policy_find(struct trained_policy *trained, const char *run, const 
     comm_broadcast(trained, sizeof *trained);
 }
 
-void trained_policy_load(struct parameters *parameters, const struct trained_policy *trained)
+void trained_policy_load(struct parameter_store *parameters, const struct trained_policy *trained)
 {
     struct failure failure = {0};
+    const struct parameter_layout *layout = &parameters->layout;
     if (comm_rank() == 0) {
-        const struct model_shape *shape = &trained->policy.shape;
-        struct tensor *tensors = policy_config_tensors(parameters->flat, "", shape);
+        struct named_tensor *tensors = memory_take(layout->entry_count, sizeof *tensors);
+        named_tensors_append(tensors, "", parameters->master.flat, layout);
         struct checkpoint_tensors expected = {
             .model = tensors,
-            .model_count = parameters_entries(NULL, shape),
+            .model_count = layout->entry_count,
         };
         checkpoint_load_tensors(&expected, trained->path, &failure);
         memory_free(tensors);
     }
     comm_agree(&failure);
-    comm_broadcast(parameters->flat, parameters->count * sizeof *parameters->flat);
+    comm_broadcast(parameters->master.flat, layout->count * sizeof(real));
 }
 
 /* The task has `found` of what the policy was trained on. */

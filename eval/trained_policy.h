@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "checkpoint/policy_config.h"
 #include "envs/env.h"
-#include "model/parameters.h"
+#include "parameters/parameter_store.h"
 
 /* Plain data without pointers. */
 struct trained_policy {
@@ -34,6 +34,6 @@ bool trained_policy_check(const struct trained_policy *trained, const struct env
 
 /* Read its numbers into parameters that were bound for its shape. Fatal on all ranks where that
  * fails. Collective over the job. */
-void trained_policy_load(struct parameters *parameters, const struct trained_policy *trained);
+void trained_policy_load(struct parameter_store *parameters, const struct trained_policy *trained);
 
 #endif

@@ -37,13 +37,21 @@ static void attention_save(const struct bench_options *options, struct failure *
     real *d_value = d_key + rows * width;
     split_key_value(key, value, fixture.attention.key_value, rows, width);
     split_key_value(d_key, d_value, fixture.attention.d_key_value, rows, width);
-    const struct tensor tensors[] = {
-        {"query", rows, width, fixture.query},   {"key", rows, width, key},
-        {"value", rows, width, value},           {"d_output", rows, width, fixture.d_output},
-        {"output", rows, width, fixture.output}, {"d_query", rows, width, fixture.d_query},
-        {"d_key", rows, width, d_key},           {"d_value", rows, width, d_value},
+    const struct {
+        const char *name;
+        real *data;
+    } arrays[] = {
+        {"query", fixture.query},   {"key", key},
+        {"value", value},           {"d_output", fixture.d_output},
+        {"output", fixture.output}, {"d_query", fixture.d_query},
+        {"d_key", d_key},           {"d_value", d_value},
     };
-    safetensors_write(NULL, options->save, tensors, sizeof tensors / sizeof tensors[0], failure);
+    enum { ARRAYS = sizeof arrays / sizeof arrays[0] };
+    struct named_tensor tensors[ARRAYS];
+    for (size_t i = 0; i < ARRAYS; i++) {
+        tensors[i] = named_tensor_of(arrays[i].name, arrays[i].data, rows, width);
+    }
+    safetensors_write(NULL, options->save, tensors, ARRAYS, failure);
     memory_free(key);
     attention_fixture_close(&fixture);
     workers_close(workers);
@@ -105,8 +113,8 @@ static void attention_print_head(struct table_printer *printer, const struct ben
               "attention, causal, %zu tokens, width %zu, %zu heads; %zu thread%s a rank; kernels "
               "for %s, tiles of %zu queries x %zu keys\n",
               options->length, learner->shape.width, learner->shape.heads, options->threads,
-              options->threads == 1 ? "" : "s", attention_kernel_name(learner->kernel),
-              learner->query_block, learner->key_block);
+              options->threads == 1 ? "" : "s", attention_kernel_name(learner->attention.kernel),
+              learner->attention.query_block, learner->attention.key_block);
     compute_peak_print(printer, peak);
     table_say(printer, "\n\n");
 }

@@ -8,36 +8,27 @@
 #include "bench/measure.h"
 #include "checkpoint/safetensors.h"
 #include "comm/comm.h"
-#include "model/parameters.h"
 #include "train/footprint.h"
 
 /* --- Saving ----------------------------------------------------------------------------------- */
 
 /* Views of numbers that stay where they are until they are written. */
 struct tensor_list {
-    struct tensor *tensors;
+    struct named_tensor *tensors;
     size_t count;
 };
 
-static void tensor_list_add(struct tensor_list *list, const char *prefix, const char *name,
-                            size_t rows, size_t columns, real *data)
+static void tensor_list_add(struct tensor_list *list, const char *name, size_t rows, size_t columns,
+                            real *data)
 {
-    struct tensor *tensor = &list->tensors[list->count++];
-    *tensor = (struct tensor){.rows = rows, .columns = columns, .data = data};
-    snprintf(tensor->name, sizeof tensor->name, "%s.%s", prefix, name);
+    list->tensors[list->count++] = named_tensor_of(name, data, rows, columns);
 }
 
 static void tensor_list_add_parameters(struct tensor_list *list, const char *prefix,
-                                       const struct model_shape *shape, real *flat)
+                                       const struct parameter_layout *layout, real *flat)
 {
-    size_t count = parameters_entries(NULL, shape);
-    struct parameter_entry *entries = memory_take(count, sizeof *entries);
-    parameters_entries(entries, shape);
-    for (size_t i = 0; i < count; i++) {
-        tensor_list_add(list, prefix, entries[i].name, entries[i].rows, entries[i].columns,
-                        flat + entries[i].offset);
-    }
-    memory_free(entries);
+    named_tensors_append(list->tensors + list->count, prefix, flat, layout);
+    list->count += layout->entry_count;
 }
 
 /* indices: 2 x rows. */
@@ -50,13 +41,13 @@ static void tensor_list_add_batch(struct tensor_list *list, const struct batch *
         indices[i] = (real)steps->time[i];
         indices[rows + i] = (real)steps->trial[i];
     }
-    tensor_list_add(list, "batch", "return", rows, 1, steps->return_to_go);
-    tensor_list_add(list, "batch", "state", rows, steps->observation_dim, steps->observation);
-    tensor_list_add(list, "batch", "action", rows, steps->action_dim, steps->action);
-    tensor_list_add(list, "batch", "reward", rows, 1, steps->reward);
-    tensor_list_add(list, "batch", "done", rows, 1, steps->done);
-    tensor_list_add(list, "batch", "time", rows, 1, indices);
-    tensor_list_add(list, "batch", "trial", rows, 1, indices + rows);
+    tensor_list_add(list, "batch.return", rows, 1, steps->return_to_go);
+    tensor_list_add(list, "batch.state", rows, steps->observation_dim, steps->observation);
+    tensor_list_add(list, "batch.action", rows, steps->action_dim, steps->action);
+    tensor_list_add(list, "batch.reward", rows, 1, steps->reward);
+    tensor_list_add(list, "batch.done", rows, 1, steps->done);
+    tensor_list_add(list, "batch.time", rows, 1, indices);
+    tensor_list_add(list, "batch.trial", rows, 1, indices + rows);
 }
 
 static void step_save(const struct bench_options *options, struct failure *failure)
@@ -66,22 +57,22 @@ static void step_save(const struct bench_options *options, struct failure *failu
     struct learner *learner = memory_take(1, sizeof *learner);
     learner_fixture_open(&fixture, options, failure);
     learner_open(learner, &fixture.options, fixture.loader, fixture.ring, fixture.workers);
-    const struct model_shape *shape = &fixture.options.shape;
+    const struct parameter_layout *layout = &learner->parameters.layout;
     const struct batch *batch = &learner->batches.batch; /* after the step: of the step */
-    size_t tensors = 2 * parameters_entries(NULL, shape) + OF_BATCH + OF_LOSS;
+    size_t tensors = 2 * layout->entry_count + OF_BATCH + OF_LOSS;
     struct tensor_list list = {.tensors = memory_take(tensors, sizeof *list.tensors)};
-    real *parameters = memory_take(learner->weights.count, sizeof(real)); /* before the step */
+    real *parameters = memory_take(layout->count, sizeof(real)); /* before the step */
     real *indices = memory_take(2 * batch->steps.row_max, sizeof(real));
-    memcpy(parameters, learner->weights.flat, learner->weights.count * sizeof(real));
+    memcpy(parameters, learner->parameters.master.flat, layout->count * sizeof(real));
     real loss = (real)learner_step(learner, 1).loss;
-    for (size_t i = 0; i < learner->gradients.count; i++) {
+    for (size_t i = 0; i < layout->count; i++) {
         learner->gradients.flat[i] =
             (real)(1.0 / batch->predicted * (double)learner->gradients.flat[i]);
     }
     tensor_list_add_batch(&list, batch, indices);
-    tensor_list_add_parameters(&list, "parameters", shape, parameters);
-    tensor_list_add_parameters(&list, "gradients", shape, learner->gradients.flat);
-    tensor_list_add(&list, "step", "loss", 1, 1, &loss);
+    tensor_list_add_parameters(&list, "parameters.", layout, parameters);
+    tensor_list_add_parameters(&list, "gradients.", layout, learner->gradients.flat);
+    tensor_list_add(&list, "step.loss", 1, 1, &loss);
     safetensors_write(NULL, options->save, list.tensors, list.count, failure);
     memory_free(indices);
     memory_free(parameters);
@@ -174,7 +165,7 @@ static void step_print_head(struct table_printer *printer, const struct bench_op
                             const struct step_result *result)
 {
     const struct model_shape *shape = &result->shape;
-    const char *kernel = attention_kernel_name(options->learner.kernel);
+    const char *kernel = attention_kernel_name(options->learner.attention.kernel);
     char tokens[TOKEN_LAYOUT_TEXT_SIZE];
     token_layout_print(&shape->layout, tokens);
     fixture_print_options(printer, "step", options);

@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "bench/random_store.h"
 #include "comm/comm.h"
+#include "comm/progress.h"
 #include "math/peak.h"
 
 struct workers *fixture_workers(size_t threads)
@@ -28,9 +29,9 @@ void fixture_print_options(struct table_printer *printer, const char *bench,
     table_number(printer, "layers", shape->layers);
     table_number(printer, "heads", shape->heads);
     table_number(printer, "hidden", shape->hidden);
-    table_word(printer, "kernel", attention_kernel_name(options->learner.kernel));
-    table_number(printer, "query_block", options->learner.query_block);
-    table_number(printer, "key_block", options->learner.key_block);
+    table_word(printer, "kernel", attention_kernel_name(options->learner.attention.kernel));
+    table_number(printer, "query_block", options->learner.attention.query_block);
+    table_number(printer, "key_block", options->learner.attention.key_block);
 }
 
 /* --- Attention -------------------------------------------------------------------------------- */
@@ -43,16 +44,12 @@ static void attention_fixture_bind(struct attention_fixture *fixture,
     size_t ranks = ring_size(fixture->ring);
     size_t rows = partition_rows_max(learner->rule, ranks, 1, options->length);
     size_t width = learner->shape.width;
-    struct ring_attention_options attention = {
+    struct attention_sizes sizes = {
         .heads = learner->shape.heads,
         .head_width = width / learner->shape.heads,
         .tokens_per_step = 1,
-        .kernel = learner->kernel,
-        .query_block = learner->query_block,
-        .key_block = learner->key_block,
-        .rows_max = rows,
+        .tokens_max = rows,
         .contexts_max = 1,
-        .wire = learner->wire,
     };
     const struct mesh_position position = {
         .split = learner->rule, .ring_size = ranks, .ring_rank = ring_rank(fixture->ring)};
@@ -62,7 +59,11 @@ static void attention_fixture_bind(struct attention_fixture *fixture,
     fixture->d_output = arena_take(arena, rows * width, sizeof(real));
     fixture->d_query = arena_take(arena, rows * width, sizeof(real));
     fixture->logsumexp = arena_take(arena, rows * learner->shape.heads, sizeof(real));
-    ring_attention_bind(&fixture->attention, arena, &attention, fixture->ring, workers);
+    fixture->shape = learner->shape;
+    executor_bind(&fixture->executor, arena, &fixture->shape, EXECUTOR_FORWARD, workers,
+                  comm_progress);
+    ring_attention_bind(&fixture->attention, arena, &sizes, &learner->attention,
+                        learner->comm_dtype, fixture->ring, &fixture->executor);
     fixture->rows = rows;
 }
 
@@ -103,9 +104,13 @@ void attention_fixture_run(struct attention_fixture *fixture, enum ring_directio
         ring_attention_forward(fixture->output, fixture->logsumexp, &fixture->attention,
                                fixture->query, &fixture->batch);
     } else {
-        ring_attention_backward(fixture->d_query, &fixture->attention, fixture->d_output,
-                                fixture->output, fixture->logsumexp, fixture->query,
-                                &fixture->batch);
+        const struct attention_saved saved = {
+            .query = fixture->query,
+            .output = fixture->output,
+            .d_output = fixture->d_output,
+            .logsumexp = fixture->logsumexp,
+        };
+        ring_attention_backward(fixture->d_query, &fixture->attention, &saved, &fixture->batch);
     }
 }
 
@@ -174,11 +179,11 @@ static void decoder_fixture_bind(struct decoder_fixture *fixture,
     struct decoder_options decoder = {
         .context_max = contexts,
         .steps_max = steps,
-        .kernel = options->learner.kernel,
+        .kernel = options->learner.attention.kernel,
         .workers = fixture->workers,
     };
-    parameters_bind(&fixture->parameters, arena, shape);
-    fixture->decoder = decoder_bind(arena, &decoder, shape, &fixture->parameters);
+    parameter_store_bind(&fixture->parameters, arena, shape, 0, NULL);
+    fixture->decoder = decoder_bind(arena, &decoder, &fixture->parameters);
     steps_bind(&fixture->last, arena, contexts, shape->observation_dim, shape->action_dim);
     steps_bind(&fixture->now, arena, contexts, shape->observation_dim, shape->action_dim);
     fixture->action = arena_take(arena, contexts * shape->action_dim, sizeof(real));
@@ -203,7 +208,7 @@ void decoder_fixture_open(struct decoder_fixture *fixture, const struct bench_op
     decoder_fixture_bind(fixture, options, steps);
     arena_open(&fixture->arena, fixture->arena.peak);
     decoder_fixture_bind(fixture, options, steps);
-    parameters_initialise(&fixture->parameters, &fixture->shape, 1);
+    parameter_store_initialise(&fixture->parameters, 1);
     decoder_begin(fixture->decoder, options->contexts);
 }
 

@@ -19,10 +19,12 @@ struct attention_fixture {
     struct arena arena;
     struct ring *ring;
     struct batch batch;
+    struct model_shape shape;
+    struct executor executor;
     struct ring_attention attention;
     size_t rows;                               /* tokens of this rank */
     real *query, *output, *d_output, *d_query; /* (rows x width) */
-    real *logsumexp;                             /* (rows x heads) */
+    real *logsumexp;                           /* (rows x heads) */
 };
 
 /* Over rings of `ranks` ranks. `workers` are borrowed; the caller closes it. Collective over the
@@ -57,7 +59,7 @@ struct decoder_fixture {
     struct model_shape shape;
     struct workers *workers;
     struct arena arena;
-    struct parameters parameters;
+    struct parameter_store parameters;
     struct decoder *decoder;
     struct steps last, now; /* what each prediction reads */
     real *action;           /* what it writes */

@@ -15,13 +15,13 @@
 #include "base/fatal.h"
 #include "base/file.h"
 #include "checkpoint/checkpoint_state.h"
-#include "checkpoint/tensor.h"
+#include "checkpoint/named_tensor.h"
 
 /* The tensors of a checkpoint, borrowed. */
 struct checkpoint_tensors {
-    const struct tensor *model;
+    const struct named_tensor *model;
     size_t model_count;
-    const struct tensor *optimizer; /* when loading, NULL: not wanted */
+    const struct named_tensor *optimizer; /* when loading, NULL: not wanted */
     size_t optimizer_count;
 };
 

@@ -237,22 +237,3 @@ bool policy_config_agrees(const struct policy_config *saved, const struct policy
     }
     return true;
 }
-
-struct tensor *policy_config_tensors(real *flat, const char *prefix,
-                                     const struct model_shape *shape)
-{
-    size_t count = parameters_entries(NULL, shape);
-    struct parameter_entry *entries = memory_take(count, sizeof *entries);
-    struct tensor *tensors = memory_take(count, sizeof *tensors);
-    parameters_entries(entries, shape);
-    for (size_t i = 0; i < count; i++) {
-        int length =
-            snprintf(tensors[i].name, sizeof tensors[i].name, "%s%s", prefix, entries[i].name);
-        invariant(length > 0 && (size_t)length < sizeof tensors[i].name);
-        tensors[i].rows = entries[i].rows;
-        tensors[i].columns = entries[i].columns;
-        tensors[i].data = flat + entries[i].offset;
-    }
-    memory_free(entries);
-    return tensors;
-}

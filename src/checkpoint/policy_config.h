@@ -1,5 +1,5 @@
 /* A policy as a checkpoint keeps it: the model's shape, how raw numbers become its tokens, what it
- * was trained for, and its parameters as tensors.
+ * was trained for.
  *
  * Training writes it, evaluation reads it, and neither needs the other's options. Everything is
  * local; one rank reads and writes. */
@@ -11,10 +11,8 @@
 
 #include "base/fatal.h"
 #include "checkpoint/checkpoint_state.h"
-#include "checkpoint/tensor.h"
 #include "context/scaling.h"
-#include "model/parameters.h"
-#include "model/shape.h"
+#include "parameters/shape.h"
 
 enum { POLICY_CONFIG_NAME_MAX = 64 };
 
@@ -37,11 +35,5 @@ bool policy_config_get(struct policy_config *policy, const struct checkpoint_sta
  * a failure (EXIT_CODE_DATA) naming the first thing that differs. */
 bool policy_config_agrees(const struct policy_config *saved, const struct policy_config *wanted,
                           const char *path, struct failure *failure);
-
-/* Describe a flat array laid out as the shape's parameters as tensors named prefix + entry name;
- * the numbers stay in `flat`. tensors: (parameters_entries(NULL, shape)), the caller frees it with
- * memory_free. Only in float. */
-struct tensor *policy_config_tensors(real *flat, const char *prefix,
-                                     const struct model_shape *shape);
 
 #endif

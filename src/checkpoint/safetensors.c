@@ -21,27 +21,27 @@ static const char other_model[] =
 
 /* --- Writing ---------------------------------------------------------------------------------- */
 
-static size_t tensor_bytes(const struct tensor *tensor)
+static size_t tensor_bytes(const struct named_tensor *tensor)
 {
     size_t bytes;
-    invariant(!__builtin_mul_overflow(tensor->rows, tensor->columns, &bytes) &&
+    invariant(!__builtin_mul_overflow(tensor->view.rows, tensor->view.columns, &bytes) &&
               !__builtin_mul_overflow(bytes, sizeof(float), &bytes));
     return bytes;
 }
 
-static json_t *describe_tensors(const struct tensor *tensors, size_t count)
+static json_t *describe_tensors(const struct named_tensor *tensors, size_t count)
 {
     json_t *header = json_object();
     json_object_set_new(header, metadata_key,
                         json_pack("{s:s}", "producer", "chainring " CHAINRING_VERSION));
     json_int_t offset = 0;
     for (size_t i = 0; i < count; i++) {
-        const struct tensor *tensor = &tensors[i];
+        const struct named_tensor *tensor = &tensors[i];
         invariant(!json_object_get(header, tensor->name));
         json_int_t end = offset + (json_int_t)tensor_bytes(tensor);
-        json_t *entry =
-            json_pack("{s:s, s:[I,I], s:[I,I]}", "dtype", "F32", "shape", (json_int_t)tensor->rows,
-                      (json_int_t)tensor->columns, "data_offsets", offset, end);
+        json_t *entry = json_pack("{s:s, s:[I,I], s:[I,I]}", "dtype", "F32", "shape",
+                                  (json_int_t)tensor->view.rows, (json_int_t)tensor->view.columns,
+                                  "data_offsets", offset, end);
         invariant(json_object_set_new(header, tensor->name, entry) == 0);
         offset = end;
     }
@@ -49,7 +49,7 @@ static json_t *describe_tensors(const struct tensor *tensors, size_t count)
 }
 
 /* The header's length and text, filled with spaces so that the numbers begin aligned. */
-static char *print_header(size_t *size, const struct tensor *tensors, size_t count)
+static char *print_header(size_t *size, const struct named_tensor *tensors, size_t count)
 {
     json_t *header = describe_tensors(tensors, count);
     size_t length = json_dumpb(header, NULL, 0, JSON_COMPACT);
@@ -64,7 +64,7 @@ static char *print_header(size_t *size, const struct tensor *tensors, size_t cou
     return bytes;
 }
 
-bool safetensors_write(struct digest *digest, const char *path, const struct tensor *tensors,
+bool safetensors_write(struct digest *digest, const char *path, const struct named_tensor *tensors,
                        size_t count, struct failure *failure)
 {
     struct digest_writer writer;
@@ -77,7 +77,7 @@ bool safetensors_write(struct digest *digest, const char *path, const struct ten
     memory_free(header);
     for (size_t i = 0; is_written && i < count; i++) {
         is_written =
-            digest_writer_append(&writer, tensors[i].data, tensor_bytes(&tensors[i]), failure);
+            digest_writer_append(&writer, tensors[i].view.data, tensor_bytes(&tensors[i]), failure);
     }
     struct digest unused;
     return is_written && digest_writer_commit(digest ? digest : &unused, &writer, failure);
@@ -258,20 +258,21 @@ static const struct entry *find_entry(const struct contents *contents, const cha
 
 /* Every wanted tensor is there with its shape, and no other is. */
 static bool check_wanted(const struct contents *contents, const char *path,
-                         const struct tensor *tensors, size_t count, struct failure *failure)
+                         const struct named_tensor *tensors, size_t count, struct failure *failure)
 {
     for (size_t i = 0; i < count; i++) {
-        const struct tensor *tensor = &tensors[i];
+        const struct named_tensor *tensor = &tensors[i];
         const struct entry *entry = find_entry(contents, tensor->name);
         if (!entry) {
             return failure_set(failure, EXIT_CODE_DATA, "%s: %s is missing, expected %zu x %zu; %s",
-                               path, tensor->name, tensor->rows, tensor->columns, other_model);
+                               path, tensor->name, tensor->view.rows, tensor->view.columns,
+                               other_model);
         }
-        if (entry->rows != tensor->rows || entry->columns != tensor->columns) {
+        if (entry->rows != tensor->view.rows || entry->columns != tensor->view.columns) {
             return failure_set(failure, EXIT_CODE_DATA,
                                "%s: %s is %" PRIu64 " x %" PRIu64 ", expected %zu x %zu; %s", path,
-                               tensor->name, entry->rows, entry->columns, tensor->rows,
-                               tensor->columns, other_model);
+                               tensor->name, entry->rows, entry->columns, tensor->view.rows,
+                               tensor->view.columns, other_model);
         }
     }
     for (size_t i = 0; contents->count != count && i < contents->count; i++) {
@@ -291,11 +292,11 @@ static bool check_wanted(const struct contents *contents, const char *path,
 }
 
 static bool read_numbers(const struct contents *contents, const struct file_reader *file,
-                         const struct tensor *tensors, size_t count, struct failure *failure)
+                         const struct named_tensor *tensors, size_t count, struct failure *failure)
 {
     for (size_t i = 0; i < count; i++) {
         const struct entry *entry = find_entry(contents, tensors[i].name);
-        if (!file_reader_read(file, tensors[i].data, (size_t)(entry->end - entry->begin),
+        if (!file_reader_read(file, tensors[i].view.data, (size_t)(entry->end - entry->begin),
                               contents->data_start + entry->begin, failure)) {
             return false;
         }
@@ -303,7 +304,7 @@ static bool read_numbers(const struct contents *contents, const struct file_read
     return true;
 }
 
-bool safetensors_read(const char *path, const struct tensor *tensors, size_t count,
+bool safetensors_read(const char *path, const struct named_tensor *tensors, size_t count,
                       struct failure *failure)
 {
     struct file_reader file;

@@ -12,16 +12,16 @@
 
 #include "base/fatal.h"
 #include "checkpoint/digest.h"
-#include "checkpoint/tensor.h"
+#include "checkpoint/named_tensor.h"
 
 /* Write `count` tensors with different names under a temporary name, sync, rename. `digest` says
  * what was written; it may be NULL. Failures are EXIT_CODE_IO. Local. */
-bool safetensors_write(struct digest *digest, const char *path, const struct tensor *tensors,
+bool safetensors_write(struct digest *digest, const char *path, const struct named_tensor *tensors,
                        size_t count, struct failure *failure);
 
 /* Read into the numbers of the given tensors. Failures: EXIT_CODE_NO_INPUT, EXIT_CODE_DATA (the
  * numbers are as before), EXIT_CODE_IO (the numbers may be a mixture). Local. */
-bool safetensors_read(const char *path, const struct tensor *tensors, size_t count,
+bool safetensors_read(const char *path, const struct named_tensor *tensors, size_t count,
                       struct failure *failure);
 
 #endif

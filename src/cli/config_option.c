@@ -17,8 +17,8 @@
 #include "math/activation.h"
 #include "math/attention_block.h"
 #include "model/kv_ring.h"
-#include "model/shape.h"
 #include "optim/schedule.h"
+#include "parameters/shape.h"
 
 #define INITIAL_COUNT(value)  .initial = (double)(value)
 #define INITIAL_NUMBER(value) .initial = (value)

@@ -10,16 +10,18 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "comm/collective.h"
+#include "comm/comm_private.h"
 #include "comm/cores.h"
 
 /* What this process is in the job; MPI itself is one per process. */
 static struct {
+    MPI_Comm communicator;
     size_t rank;
     size_t size;
     size_t ranks_on_this_node;
     size_t threads; /* that are this rank's share of the node's cores */
     pid_t process;  /* that called comm_start: its forked children are no ranks */
-} job = {.size = 1, .ranks_on_this_node = 1, .threads = 1};
+} job = {.communicator = MPI_COMM_NULL, .size = 1, .ranks_on_this_node = 1, .threads = 1};
 
 /* --- The end of a job that went wrong --------------------------------------------------------- */
 
@@ -75,7 +77,7 @@ static void find_node(void)
 {
     MPI_Comm node;
     int size;
-    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
+    MPI_Comm_split_type(job.communicator, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
     MPI_Comm_size(node, &size);
     job.ranks_on_this_node = (size_t)size;
     job.threads = cores_threads(node);
@@ -93,8 +95,9 @@ void comm_start(int *argc, char ***argv)
     fatal_set_terminate(end_job);
     MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
     install_error_handler();
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    MPI_Comm_size(MPI_COMM_WORLD, &size);
+    MPI_Comm_dup(MPI_COMM_WORLD, &job.communicator);
+    MPI_Comm_rank(job.communicator, &rank);
+    MPI_Comm_size(job.communicator, &size);
     fatal_set_rank(size > 1 ? rank : -1);
     log_set_speaking(rank == 0);
     job.rank = (size_t)rank;
@@ -113,7 +116,13 @@ void comm_start(int *argc, char ***argv)
 void comm_stop(void)
 {
     invariant(is_running());
+    MPI_Comm_free(&job.communicator);
     MPI_Finalize();
+}
+
+MPI_Comm comm_job(void)
+{
+    return job.communicator;
 }
 
 size_t comm_rank(void)
@@ -151,7 +160,7 @@ void comm_agree(const struct failure *failure)
     invariant(is_running());
     int own = failure->code == EXIT_CODE_DONE ? INT_MAX : (int)job.rank;
     int lowest;
-    MPI_Allreduce(&own, &lowest, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+    MPI_Allreduce(&own, &lowest, 1, MPI_INT, MPI_MIN, job.communicator);
     if (lowest == INT_MAX) {
         return;
     }
@@ -165,7 +174,7 @@ void comm_same(uint64_t value, const char *what)
 {
     invariant(is_running());
     uint64_t *found = memory_take(job.size, sizeof *found);
-    MPI_Allgather(&value, 1, MPI_UINT64_T, found, 1, MPI_UINT64_T, MPI_COMM_WORLD);
+    MPI_Allgather(&value, 1, MPI_UINT64_T, found, 1, MPI_UINT64_T, job.communicator);
     struct failure failure = {.code = EXIT_CODE_DONE};
     for (size_t rank = 1; rank < job.size; rank++) {
         if (found[rank] != found[0]) {
@@ -185,7 +194,7 @@ void comm_send(size_t rank, const void *bytes, size_t size)
     const char *at = bytes;
     for (size_t done = 0; done < size;) {
         int piece = collective_piece(size - done);
-        MPI_Send(at + done, piece, MPI_BYTE, (int)rank, 0, MPI_COMM_WORLD);
+        MPI_Send(at + done, piece, MPI_BYTE, (int)rank, 0, job.communicator);
         done += (size_t)piece;
     }
 }
@@ -196,35 +205,36 @@ void comm_receive(size_t rank, void *bytes, size_t size)
     char *at = bytes;
     for (size_t done = 0; done < size;) {
         int piece = collective_piece(size - done);
-        MPI_Recv(at + done, piece, MPI_BYTE, (int)rank, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+        MPI_Recv(at + done, piece, MPI_BYTE, (int)rank, 0, job.communicator, MPI_STATUS_IGNORE);
         done += (size_t)piece;
     }
 }
 
 void comm_barrier(void)
 {
-    MPI_Barrier(MPI_COMM_WORLD);
+    MPI_Barrier(job.communicator);
 }
 
 /* --- Numbers ---------------------------------------------------------------------------------- */
 
 void comm_sum_double(double *values, size_t count)
 {
-    collective_reduce(MPI_COMM_WORLD, values, count, MPI_DOUBLE, MPI_SUM);
+    collective_reduce(job.communicator, values, count, MPI_DOUBLE, MPI_SUM);
 }
 
 void comm_max_double(double *values, size_t count)
 {
-    collective_reduce(MPI_COMM_WORLD, values, count, MPI_DOUBLE, MPI_MAX);
+    collective_reduce(job.communicator, values, count, MPI_DOUBLE, MPI_MAX);
 }
 
 void comm_broadcast(void *bytes, size_t size)
 {
-    collective_broadcast(MPI_COMM_WORLD, bytes, size);
+    collective_broadcast(job.communicator, bytes, size);
 }
 
 void comm_gather_double(double *gathered, const double *values, size_t count)
 {
     invariant(count <= COLLECTIVE_PIECE);
-    MPI_Gather(values, (int)count, MPI_DOUBLE, gathered, (int)count, MPI_DOUBLE, 0, MPI_COMM_WORLD);
+    MPI_Gather(values, (int)count, MPI_DOUBLE, gathered, (int)count, MPI_DOUBLE, 0,
+               job.communicator);
 }

@@ -6,20 +6,22 @@
 #include "base/arithmetic.h"
 #include "base/fatal.h"
 #include "base/memory.h"
+#include "base/pieces.h"
 #include "comm/collective.h"
 #include "comm/comm.h"
+#include "comm/comm_private.h"
+#include "comm/progress.h"
 
 enum {
-    PIECE = 1 << 15,     /* reals in a message */
     SLOTS = 64,          /* pieces on their way at once; MPI keeps a copy of each */
-    TESTS_PER_CALL = 16, /* a piece goes by parts; one look moves few of them */
+    TESTS_PER_CALL = 16, /* a piece goes by parts; one test moves few of them */
 };
 
 /* A piece is added up on one rank, its owner, and goes from there to all: MPI only advises that
  * MPI_Iallreduce give all of them the same bits. Pieces are numbered from the end of the values.
  * Both ways have a communicator of their own, where each rank begins the pieces in their order. */
 struct reduction {
-    MPI_Comm inward, outward;
+    MPI_Comm sums, broadcasts;
     real *values;
     size_t count;
     size_t complete;             /* values from here on may go */
@@ -29,50 +31,12 @@ struct reduction {
     MPI_Request requests[SLOTS]; /* of piece k: k % SLOTS */
 };
 
-struct reduction *reduction_open(void)
-{
-    struct reduction *reduction = memory_take(1, sizeof *reduction);
-    MPI_Comm_dup(MPI_COMM_WORLD, &reduction->inward);
-    MPI_Comm_dup(MPI_COMM_WORLD, &reduction->outward);
-    return reduction;
-}
-
-void reduction_close(struct reduction *reduction)
-{
-    invariant(reduction->done == reduction->begun);
-    MPI_Comm_free(&reduction->outward);
-    MPI_Comm_free(&reduction->inward);
-    memory_free(reduction);
-}
-
 /* --- Pieces ----------------------------------------------------------------------------------- */
 
-struct piece {
-    real *values;
-    int count;
-    int owner;
-};
-
-static size_t piece_count(const struct reduction *reduction)
+/* A piece is added up on its owner. */
+static int owner_of(size_t number)
 {
-    return divide_up(reduction->count, PIECE);
-}
-
-static size_t first_of_piece(const struct reduction *reduction, size_t number)
-{
-    size_t from_end = (number + 1) * PIECE;
-    return from_end < reduction->count ? reduction->count - from_end : 0;
-}
-
-static struct piece piece_at(const struct reduction *reduction, size_t number)
-{
-    size_t first = first_of_piece(reduction, number);
-    size_t end = reduction->count - number * PIECE;
-    return (struct piece){
-        .values = reduction->values + first,
-        .count = (int)(end - first),
-        .owner = (int)(number % comm_size()),
-    };
+    return (int)(number % comm_size());
 }
 
 static MPI_Request *request_of(struct reduction *reduction, size_t number)
@@ -82,24 +46,25 @@ static MPI_Request *request_of(struct reduction *reduction, size_t number)
 
 static bool reduction_may_start(const struct reduction *reduction)
 {
-    return reduction->begun < piece_count(reduction) &&
+    return reduction->begun < piece_count(reduction->count) &&
            reduction->begun < reduction->done + SLOTS &&
-           first_of_piece(reduction, reduction->begun) >= reduction->complete;
+           piece_at(reduction->count, reduction->begun).first >= reduction->complete;
 }
 
 static void reduction_start_sum(struct reduction *reduction, size_t number)
 {
-    struct piece piece = piece_at(reduction, number);
-    bool is_owner = (int)comm_rank() == piece.owner;
-    MPI_Ireduce(is_owner ? MPI_IN_PLACE : piece.values, piece.values, piece.count, COLLECTIVE_REAL,
-                MPI_SUM, piece.owner, reduction->inward, request_of(reduction, number));
+    struct piece piece = piece_at(reduction->count, number);
+    real *values = reduction->values + piece.first;
+    bool is_owner = (int)comm_rank() == owner_of(number);
+    MPI_Ireduce(is_owner ? MPI_IN_PLACE : values, values, (int)piece.count, COLLECTIVE_REAL,
+                MPI_SUM, owner_of(number), reduction->sums, request_of(reduction, number));
 }
 
 static void reduction_start_broadcast(struct reduction *reduction, size_t number)
 {
-    struct piece piece = piece_at(reduction, number);
-    MPI_Ibcast(piece.values, piece.count, COLLECTIVE_REAL, piece.owner, reduction->outward,
-               request_of(reduction, number));
+    struct piece piece = piece_at(reduction->count, number);
+    MPI_Ibcast(reduction->values + piece.first, (int)piece.count, COLLECTIVE_REAL, owner_of(number),
+               reduction->broadcasts, request_of(reduction, number));
 }
 
 static bool reduction_has_arrived(struct reduction *reduction, size_t number)
@@ -129,18 +94,40 @@ static bool reduction_is_moving(const struct reduction *reduction)
     return reduction->done < reduction->begun || reduction_may_start(reduction);
 }
 
-void reduction_progress(struct reduction *reduction)
+/* For comm_progress. */
+static void reduction_progress(void *self)
 {
+    struct reduction *reduction = self;
     for (int i = 0; i < TESTS_PER_CALL && reduction_is_moving(reduction); i++) {
         reduction_test(reduction);
     }
+}
+
+/* --- Open and close --------------------------------------------------------------------------- */
+
+struct reduction *reduction_open(void)
+{
+    struct reduction *reduction = memory_take(1, sizeof *reduction);
+    MPI_Comm_dup(comm_job(), &reduction->sums);
+    MPI_Comm_dup(comm_job(), &reduction->broadcasts);
+    progress_add(reduction_progress, reduction);
+    return reduction;
+}
+
+void reduction_close(struct reduction *reduction)
+{
+    invariant(reduction->done == reduction->begun);
+    progress_remove(reduction);
+    MPI_Comm_free(&reduction->broadcasts);
+    MPI_Comm_free(&reduction->sums);
+    memory_free(reduction);
 }
 
 /* --- A sum ------------------------------------------------------------------------------------ */
 
 void reduction_begin(struct reduction *reduction, real *values, size_t count)
 {
-    invariant(reduction->done == piece_count(reduction));
+    invariant(reduction->done == piece_count(reduction->count));
     reduction->values = values;
     reduction->count = comm_size() > 1 ? count : 0;
     reduction->complete = reduction->count;
@@ -159,7 +146,7 @@ void reduction_barrier(struct reduction *reduction)
 {
     MPI_Request everyone;
     int is_complete = 0;
-    MPI_Ibarrier(MPI_COMM_WORLD, &everyone);
+    MPI_Ibarrier(comm_job(), &everyone);
     while (!is_complete) {
         reduction_progress(reduction);
         MPI_Test(&everyone, &is_complete, MPI_STATUS_IGNORE);
@@ -169,7 +156,7 @@ void reduction_barrier(struct reduction *reduction)
 void reduction_finish(struct reduction *reduction)
 {
     reduction_mark_ready(reduction, 0);
-    while (reduction->done < piece_count(reduction)) {
+    while (reduction->done < piece_count(reduction->count)) {
         reduction_progress(reduction);
     }
 }

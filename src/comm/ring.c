@@ -7,8 +7,8 @@
 #include "base/memory.h"
 #include "comm/collective.h"
 #include "comm/comm.h"
-#include "comm/reduction.h"
-#include "comm/ring_private.h"
+#include "comm/comm_private.h"
+#include "comm/progress.h"
 
 enum { PENDING_MAX = 64, TAG_BITS = 20 };
 
@@ -30,7 +30,6 @@ struct ring {
     size_t *node_group;         /* (size): the first ring rank of each one's node group */
     MPI_Comm node_communicator; /* the ranks of this one's */
     struct pending pending[RING_CHANNELS][DIRECTIONS];
-    struct reduction *reduction; /* over the whole job */
 };
 
 /* --- The mesh --------------------------------------------------------------------------------- */
@@ -52,7 +51,7 @@ static void check_tags(void)
     struct failure failure = {.code = EXIT_CODE_DONE};
     int *largest;
     int is_known;
-    MPI_Comm_get_attr(MPI_COMM_WORLD, MPI_TAG_UB, &largest, &is_known);
+    MPI_Comm_get_attr(comm_job(), MPI_TAG_UB, &largest, &is_known);
     int needed = (RING_CHANNELS << TAG_BITS) - 1;
     if (!is_known || *largest < needed) {
         failure_set(&failure, EXIT_CODE_SYSTEM,
@@ -93,6 +92,52 @@ static void ring_find_node_groups(struct ring *ring, size_t node_ranks_max)
                    &ring->node_communicator);
 }
 
+/* --- Messages on their way -------------------------------------------------------------------- */
+
+/* MPI takes a message shorter than its receive without a word; here that is a bug. */
+static void check_lengths(const struct pending *receives, const MPI_Status *statuses)
+{
+    for (int i = 0; i < receives->count; i++) {
+        int received;
+        MPI_Get_count(&statuses[i], COLLECTIVE_REAL, &received);
+        invariant(received == receives->reals[i]);
+    }
+}
+
+/* All complete: the statuses are MPI's answer for each. */
+static void retire(struct pending *pending, enum direction direction, const MPI_Status *statuses)
+{
+    if (direction == RECEIVES) {
+        check_lengths(pending, statuses);
+    }
+    pending->count = 0;
+}
+
+static void progress_pending(struct pending *pending, enum direction direction)
+{
+    if (pending->count == 0) {
+        return;
+    }
+    MPI_Status statuses[PENDING_MAX];
+    int all_complete;
+    MPI_Testall(pending->count, pending->requests, &all_complete, statuses);
+    if (all_complete) {
+        retire(pending, direction, statuses);
+    }
+}
+
+/* For comm_progress. */
+static void ring_move_messages(void *self)
+{
+    struct ring *ring = self;
+    for (size_t channel = 0; channel < RING_CHANNELS; channel++) {
+        progress_pending(&ring->pending[channel][SENDS], SENDS);
+        progress_pending(&ring->pending[channel][RECEIVES], RECEIVES);
+    }
+}
+
+/* --- Open and close --------------------------------------------------------------------------- */
+
 struct ring *ring_open(size_t size, size_t node_ranks_max)
 {
     check_size(size);
@@ -102,9 +147,9 @@ struct ring *ring_open(size_t size, size_t node_ranks_max)
     ring->rank = comm_rank() % size;
     ring->group = comm_rank() / size;
     ring->group_count = comm_size() / size;
-    MPI_Comm_split(MPI_COMM_WORLD, (int)ring->group, (int)ring->rank, &ring->communicator);
+    MPI_Comm_split(comm_job(), (int)ring->group, (int)ring->rank, &ring->communicator);
     ring_find_node_groups(ring, node_ranks_max);
-    ring->reduction = reduction_open();
+    progress_add(ring_move_messages, ring);
     return ring;
 }
 
@@ -114,7 +159,7 @@ void ring_close(struct ring *ring)
         invariant(ring->pending[channel][SENDS].count == 0);
         invariant(ring->pending[channel][RECEIVES].count == 0);
     }
-    reduction_close(ring->reduction);
+    progress_remove(ring);
     MPI_Comm_free(&ring->node_communicator);
     MPI_Comm_free(&ring->communicator);
     memory_free(ring->node_group);
@@ -149,11 +194,6 @@ bool ring_shares_memory(const struct ring *ring, size_t rank, size_t other)
 MPI_Comm ring_node_communicator(const struct ring *ring)
 {
     return ring->node_communicator;
-}
-
-struct reduction *ring_reduction(const struct ring *ring)
-{
-    return ring->reduction;
 }
 
 /* --- Messages --------------------------------------------------------------------------------- */
@@ -204,47 +244,6 @@ void ring_receive(struct ring *ring, enum ring_channel channel, size_t rank, siz
         data += piece;
         count -= (size_t)piece;
     }
-}
-
-/* MPI takes a message shorter than its receive without a word; here that is a bug. */
-static void check_lengths(const struct pending *receives, const MPI_Status *statuses)
-{
-    for (int i = 0; i < receives->count; i++) {
-        int received;
-        MPI_Get_count(&statuses[i], COLLECTIVE_REAL, &received);
-        invariant(received == receives->reals[i]);
-    }
-}
-
-/* All complete: the statuses are MPI's answer for each. */
-static void retire(struct pending *pending, enum direction direction, const MPI_Status *statuses)
-{
-    if (direction == RECEIVES) {
-        check_lengths(pending, statuses);
-    }
-    pending->count = 0;
-}
-
-static void progress_pending(struct pending *pending, enum direction direction)
-{
-    if (pending->count == 0) {
-        return;
-    }
-    MPI_Status statuses[PENDING_MAX];
-    int all_complete;
-    MPI_Testall(pending->count, pending->requests, &all_complete, statuses);
-    if (all_complete) {
-        retire(pending, direction, statuses);
-    }
-}
-
-void ring_progress(struct ring *ring)
-{
-    for (size_t channel = 0; channel < RING_CHANNELS; channel++) {
-        progress_pending(&ring->pending[channel][SENDS], SENDS);
-        progress_pending(&ring->pending[channel][RECEIVES], RECEIVES);
-    }
-    reduction_progress(ring->reduction);
 }
 
 static double wait_for(struct ring *ring, enum ring_channel channel, enum direction direction)

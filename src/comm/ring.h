@@ -2,8 +2,7 @@
  *
  * The job is a mesh: rank = group * ring_size + ring rank. Groups see different contexts (data
  * parallel); the ranks of one group hold the shards of the same contexts. Messages are
- * non-blocking; Open MPI moves them only inside MPI calls, so whoever computes meanwhile calls
- * ring_progress now and then. One rank is a ring too. */
+ * non-blocking and moved along by comm_progress (progress.h). One rank is a ring too. */
 #ifndef CHAINRING_COMM_RING_H
 #define CHAINRING_COMM_RING_H
 
@@ -12,7 +11,6 @@
 
 #include "base/real.h"
 
-struct reduction;
 struct ring;
 
 /* Independent streams of messages between the same two ranks. */
@@ -41,13 +39,6 @@ void ring_send(struct ring *ring, enum ring_channel channel, size_t rank, size_t
                const real *data, size_t count);
 void ring_receive(struct ring *ring, enum ring_channel channel, size_t rank, size_t tag, real *data,
                   size_t count);
-
-/* The sum over the job that this ring carries; its own, not to be closed. */
-struct reduction *ring_reduction(const struct ring *ring);
-
-/* Move messages along, and the sum that the ring carries (reduction.h), without waiting. Cheap;
- * call about every half millisecond. Local. */
-void ring_progress(struct ring *ring);
 
 /* Wait until all messages begun on a channel are complete, or only those in one direction. Return
  * the seconds spent waiting. */

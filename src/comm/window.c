@@ -10,7 +10,8 @@
 #include "base/fatal.h"
 #include "base/memory.h"
 #include "comm/comm.h"
-#include "comm/ring_private.h"
+#include "comm/comm_private.h"
+#include "comm/progress.h"
 
 enum {
     LINE = 64,          /* bytes that caches move together */
@@ -129,7 +130,7 @@ double window_await(struct window *window, size_t rank, uint64_t progress)
     double begun = clock_seconds();
     for (size_t look = 1; !region_has_reached(region, progress); look++) {
         if (look % PATIENCE == 0) {
-            ring_progress(window->ring);
+            comm_progress();
             sched_yield();
         }
     }

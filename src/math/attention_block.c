@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/arithmetic.h"
-#include "math/attention_groups.h"
 #include "math/attention_kernel.h"
+#include "math/attention_panels.h"
 
 /* --- Panels and blocks ------------------------------------------------------------------------ */
 
@@ -53,7 +53,7 @@ static struct attention_work work_of(const struct attention_workspace *workspace
 /* The keys from `start` on; none where there are not so many. */
 static struct attention_keys keys_from(const struct attention_keys *keys, size_t start)
 {
-    start = start < keys->count ? start : keys->count;
+    start = size_min(start, keys->count);
     return (struct attention_keys){
         .key = keys->key + start * keys->stride,
         .value = keys->value + start * keys->stride,
@@ -68,20 +68,46 @@ static struct attention_keys keys_seen(const struct attention_keys *keys, size_t
 {
     size_t count = position < keys->position ? 0 : position - keys->position + 1;
     struct attention_keys seen = *keys;
-    seen.count = count < keys->count ? count : keys->count;
+    seen.count = size_min(count, keys->count);
     return seen;
 }
 
-/* The block of keys from `start` on, as far as the last query sees it; count 0: there is none. */
-static struct attention_keys block_at(const struct attention_workspace *workspace,
-                                      const struct attention_queries *queries,
-                                      const struct attention_keys *keys, size_t start)
+/* One block of keys after the other, as far as the last query sees them. */
+struct key_block {
+    struct attention_keys keys, next; /* count 0: there is no next one */
+    size_t start;                     /* of keys */
+    size_t length;                    /* most of a block */
+    struct attention_keys rest;       /* all that are seen, after keys */
+};
+
+/* Split off the first of the keys that are left. */
+static struct attention_keys take_keys(struct attention_keys *rest, size_t length)
 {
-    struct attention_keys rest = keys_from(keys, start);
-    struct attention_keys block = keys_seen(&rest, queries->position + queries->count - 1);
-    block.count =
-        block.count < workspace->options.key_block ? block.count : workspace->options.key_block;
+    struct attention_keys taken = *rest;
+    taken.count = size_min(rest->count, length);
+    *rest = keys_from(rest, length);
+    return taken;
+}
+
+static struct key_block key_block_first(const struct attention_workspace *workspace,
+                                        const struct attention_queries *queries,
+                                        const struct attention_keys *keys)
+{
+    struct key_block block = {
+        .length = workspace->options.key_block,
+        .rest = keys_seen(keys, queries->position + queries->count - 1),
+    };
+    block.start = 0 - block.length;
+    block.next = take_keys(&block.rest, block.length);
     return block;
+}
+
+static bool key_block_next(struct key_block *block)
+{
+    block->keys = block->next;
+    block->start += block->length;
+    block->next = take_keys(&block->rest, block->length);
+    return block->keys.count > 0;
 }
 
 /* How many of a block's keys any of a panel's queries before lane `end` sees; in whole vectors, as
@@ -89,7 +115,7 @@ static struct attention_keys block_at(const struct attention_workspace *workspac
 static size_t keys_before(const struct attention_kernel *kernel, const struct query_panel *panel,
                           const struct attention_keys *seen, size_t end)
 {
-    size_t last = panel->position + (end < panel->count ? end : panel->count) - 1;
+    size_t last = panel->position + size_min(end, panel->count) - 1;
     size_t count = keys_seen(seen, last).count;
     size_t whole = round_up(count, kernel->vector);
     return size_min(whole, seen->count);
@@ -119,7 +145,7 @@ static struct query_panel panel_from(const struct query_panel *panel, size_t lan
 static struct attention_work work_from(const struct attention_workspace *workspace,
                                        const struct attention_work *work, size_t key)
 {
-    size_t width = workspace->options.width;
+    size_t width = workspace->width;
     struct attention_work part = *work;
     part.d_key += key * workspace->row_stride;
     part.d_value += key * workspace->row_stride;
@@ -130,43 +156,60 @@ static struct attention_work work_from(const struct attention_workspace *workspa
     return part;
 }
 
-/* A panel meets the keys that its first queries see, then goes down the diagonal as down stairs:
- * those queries stay behind, and the others meet the keys that the next of them see. */
-static void update_panel(const struct attention_workspace *workspace,
-                         const struct query_panel *panel, const struct attention_work *work,
-                         const struct attention_keys *seen, const struct attention_direction *pass)
+/* A panel goes down the diagonal of a block of keys in steps: its first queries meet the keys that
+ * they see; then they stay behind, and the others meet the keys that the next of them see. */
+struct diagonal {
+    const struct attention_kernel *kernel;
+    const struct query_panel *panel;
+    const struct attention_keys *seen; /* keys that any of the panel's queries see */
+    size_t next;                       /* lane of the step after this */
+    size_t lane;                       /* the first query that meets this step's keys */
+    size_t begin, end;                 /* which are these of the keys seen */
+};
+
+static struct diagonal diagonal_first(const struct attention_workspace *workspace,
+                                      const struct query_panel *panel,
+                                      const struct attention_keys *seen)
 {
-    const struct attention_kernel *kernel = workspace->kernel;
-    size_t begin = 0;
-    for (size_t lane = 0; lane < panel->count; lane += kernel->diagonal_step) {
-        size_t end = keys_before(kernel, panel, seen, lane + kernel->diagonal_step);
-        if (end > begin) {
-            struct query_panel queries = panel_from(panel, lane);
-            struct attention_work part = work_from(workspace, work, begin);
-            struct attention_keys keys = keys_from(seen, begin);
-            keys.count = end - begin;
-            pass->update(&queries, &part, &keys);
+    return (struct diagonal){.kernel = workspace->kernel, .panel = panel, .seen = seen};
+}
+
+static bool diagonal_next(struct diagonal *d)
+{
+    while (d->next < d->panel->count) {
+        d->lane = d->next;
+        d->next += d->kernel->diagonal_step;
+        d->begin = d->end;
+        d->end = keys_before(d->kernel, d->panel, d->seen, d->next);
+        if (d->end > d->begin) {
+            return true;
         }
-        begin = end;
     }
+    return false;
 }
 
 /* All panels of queries meet a block of keys, which stays near the processor meanwhile, while the
  * next one comes near. */
 static void update_panels(struct attention_workspace *workspace,
-                          const struct attention_queries *queries,
-                          const struct attention_keys *block, const struct attention_keys *next,
-                          const struct attention_direction *pass)
+                          const struct attention_queries *queries, const struct key_block *block,
+                          const struct attention_direction *direction)
 {
-    struct attention_work work = work_of(workspace, block, next);
-    if (pass->load) {
-        pass->load(&work, block, queries->width);
+    struct attention_work work = work_of(workspace, &block->keys, &block->next);
+    if (direction->load) {
+        direction->load(&work, &block->keys, queries->width);
     }
     work.shares = panel_count(workspace, queries->count);
     for (work.share = 0; work.share < work.shares; work.share++) {
         struct query_panel panel = panel_at(workspace, queries, work.share);
-        struct attention_keys seen = keys_seen(block, panel.position + panel.count - 1);
-        update_panel(workspace, &panel, &work, &seen, pass);
+        struct attention_keys seen = keys_seen(&block->keys, panel.position + panel.count - 1);
+        struct diagonal d = diagonal_first(workspace, &panel, &seen);
+        while (diagonal_next(&d)) {
+            struct query_panel rest = panel_from(&panel, d.lane);
+            struct attention_work part = work_from(workspace, &work, d.begin);
+            struct attention_keys keys = keys_from(&seen, d.begin);
+            keys.count = d.end - d.begin;
+            direction->update(&rest, &part, &keys);
+        }
     }
 }
 
@@ -176,12 +219,9 @@ void attention_block_update(struct attention_workspace *workspace,
                             const struct attention_queries *queries,
                             const struct attention_keys *keys)
 {
-    size_t key_block = workspace->options.key_block;
-    struct attention_keys block = block_at(workspace, queries, keys, 0);
-    for (size_t start = 0; block.count > 0; start += key_block) {
-        struct attention_keys next = block_at(workspace, queries, keys, start + key_block);
-        update_panels(workspace, queries, &block, &next, &workspace->kernel->forward);
-        block = next;
+    struct key_block block = key_block_first(workspace, queries, keys);
+    while (key_block_next(&block)) {
+        update_panels(workspace, queries, &block, &workspace->kernel->forward);
     }
 }
 
@@ -189,16 +229,13 @@ size_t attention_block_scores(const struct attention_workspace *workspace,
                               const struct attention_queries *queries,
                               const struct attention_keys *keys)
 {
-    const struct attention_kernel *kernel = workspace->kernel;
     size_t scores = 0;
     for (size_t i = 0; i < panel_count(workspace, queries->count); i++) {
         struct query_panel panel = panel_at(workspace, queries, i);
         struct attention_keys seen = keys_seen(keys, panel.position + panel.count - 1);
-        size_t begin = 0;
-        for (size_t lane = 0; lane < panel.count; lane += kernel->diagonal_step) {
-            size_t end = keys_before(kernel, &panel, &seen, lane + kernel->diagonal_step);
-            scores += (workspace->lanes - lane) * (end - begin);
-            begin = end;
+        struct diagonal d = diagonal_first(workspace, &panel, &seen);
+        while (diagonal_next(&d)) {
+            scores += (workspace->lanes - d.lane) * (d.end - d.begin);
         }
     }
     return scores;
@@ -214,17 +251,23 @@ static void add_rows(real *restrict out, size_t out_stride, const real *restrict
     }
 }
 
-static void wait_for_turn(const struct attention_tickets *turns, size_t block)
+/* What this block of queries gathered for a block of keys, after what those before it did. */
+static void add_key_gradients(const struct attention_gradients *gradients,
+                              const struct attention_workspace *workspace,
+                              const struct key_block *block)
 {
-    if (turns) {
-        workers_await(turns->workers, turns->thread, &turns->next[block], turns->number);
+    const struct attention_tickets *tickets = gradients->tickets;
+    size_t number = block->start / workspace->options.key_block;
+    size_t offset = block->start * gradients->stride;
+    if (tickets && tickets->workers) {
+        workers_await(tickets->workers, tickets->thread, &tickets->next[number], tickets->number);
     }
-}
-
-static void pass_turn(const struct attention_tickets *turns, size_t block)
-{
-    if (turns) {
-        atomic_store(&turns->next[block], turns->number + 1);
+    add_rows(gradients->d_key + offset, gradients->stride, workspace->d_key, workspace->row_stride,
+             block->keys.count, workspace->width);
+    add_rows(gradients->d_value + offset, gradients->stride, workspace->d_value,
+             workspace->row_stride, block->keys.count, workspace->width);
+    if (tickets) {
+        atomic_store(&tickets->next[number], tickets->number + 1);
     }
 }
 
@@ -233,21 +276,12 @@ void attention_block_update_backward(const struct attention_gradients *gradients
                                      const struct attention_queries *queries,
                                      const struct attention_keys *keys)
 {
-    size_t stride = gradients->stride;
-    size_t row_stride = workspace->row_stride;
-    size_t key_block = workspace->options.key_block;
-    struct attention_keys block = block_at(workspace, queries, keys, 0);
-    for (size_t start = 0; block.count > 0; start += key_block) {
-        struct attention_keys next = block_at(workspace, queries, keys, start + key_block);
-        memset(workspace->d_key, 0, block.count * row_stride * sizeof(real));
-        memset(workspace->d_value, 0, block.count * row_stride * sizeof(real));
-        update_panels(workspace, queries, &block, &next, &workspace->kernel->backward);
-        wait_for_turn(gradients->turns, start / key_block);
-        add_rows(gradients->d_key + start * stride, stride, workspace->d_key, row_stride,
-                 block.count, queries->width);
-        add_rows(gradients->d_value + start * stride, stride, workspace->d_value, row_stride,
-                 block.count, queries->width);
-        pass_turn(gradients->turns, start / key_block);
-        block = next;
+    struct key_block block = key_block_first(workspace, queries, keys);
+    while (key_block_next(&block)) {
+        size_t bytes = block.keys.count * workspace->row_stride * sizeof(real);
+        memset(workspace->d_key, 0, bytes);
+        memset(workspace->d_value, 0, bytes);
+        update_panels(workspace, queries, &block, &workspace->kernel->backward);
+        add_key_gradients(gradients, workspace, &block);
     }
 }

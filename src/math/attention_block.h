@@ -48,11 +48,11 @@ enum attention_choice {
     ATTENTION_CHOICES
 };
 
+/* Whole from the configuration down to here. */
 struct attention_options {
     enum attention_choice kernel;
     size_t query_block; /* most queries that are loaded at once */
     size_t key_block;   /* keys that they meet at once */
-    size_t width;       /* of the head */
 };
 
 /* Can this processor run it? Local, like all of this file. */
@@ -66,6 +66,7 @@ const char *attention_kernel_name(enum attention_choice choice);
 struct attention_workspace {
     const struct attention_kernel *kernel;
     struct attention_options options;
+    size_t width;      /* of the head */
     size_t lanes;      /* of a panel of queries, which is computed side by side */
     size_t row_stride; /* of rows: the width in whole vectors */
     size_t panels;     /* of a query block */
@@ -78,9 +79,9 @@ struct attention_workspace {
 };
 
 /* A kernel that this processor cannot run is an invariant. */
-size_t attention_workspace_size(const struct attention_options *options);
+size_t attention_workspace_size(const struct attention_options *options, size_t width);
 void attention_workspace_bind(struct attention_workspace *workspace, real *memory,
-                              const struct attention_options *options);
+                              const struct attention_options *options, size_t width);
 
 /* Nothing has been seen yet. */
 void attention_block_init(struct attention_state *state, const struct attention_queries *queries);
@@ -143,7 +144,7 @@ struct attention_tickets {
 struct attention_gradients {
     real *d_key, *d_value; /* (key count x width), += , row stride `stride` */
     size_t stride;
-    const struct attention_tickets *turns; /* NULL: nobody else adds to d_key and d_value */
+    const struct attention_tickets *tickets; /* NULL: nobody else adds to d_key and d_value */
 };
 
 /* The adjoint of one online_softmax_update, for what is loaded; probabilities are computed again

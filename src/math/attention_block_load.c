@@ -5,8 +5,8 @@
 #include "base/arithmetic.h"
 #include "base/fatal.h"
 #include "math/attention_block.h"
-#include "math/attention_groups.h"
 #include "math/attention_kernel.h"
+#include "math/attention_panels.h"
 #include "math/exponential.h"
 #include "math/panel.h"
 #include "math/vector.h"
@@ -28,7 +28,7 @@ static size_t panel_offset(const struct attention_workspace *workspace, size_t p
 /* Where its share of attention_state lies: (width x queries of the panel). */
 static size_t state_offset(const struct attention_workspace *workspace, size_t panel)
 {
-    return panel * workspace->options.width * workspace->lanes;
+    return panel * workspace->width * workspace->lanes;
 }
 
 /* lanes (panels x row_stride x lanes) = scale * rows (queries x width, row stride `stride`), with
@@ -36,7 +36,7 @@ static size_t state_offset(const struct attention_workspace *workspace, size_t p
 static void load_rows(real *lanes, const real *rows, size_t stride, real scale,
                       const struct attention_workspace *workspace, size_t queries)
 {
-    size_t width = workspace->options.width;
+    size_t width = workspace->width;
     if (queries % workspace->lanes > 0) {
         real *last = lanes + panel_offset(workspace, queries / workspace->lanes);
         memset(last, 0, width * workspace->lanes * sizeof *last);
@@ -99,7 +99,7 @@ static void load_queries(struct attention_workspace *workspace,
                          const struct attention_queries *queries)
 {
     invariant(queries->count <= workspace->options.query_block);
-    invariant(queries->width == workspace->options.width);
+    invariant(queries->width == workspace->width);
     real scale = (real)(log2_e / sqrt((double)queries->width)); /* and into base 2 */
     load_rows(workspace->query, queries->query, queries->stride, scale, workspace, queries->count);
 }
@@ -184,7 +184,7 @@ void attention_block_finalize(real *output, size_t output_stride, real *logsumex
 static void copy_rows(real *restrict out, const real *restrict in, size_t stride, real scale,
                       const struct attention_workspace *workspace, size_t queries)
 {
-    size_t width = workspace->options.width;
+    size_t width = workspace->width;
     for (size_t i = 0; i < queries; i++, out += workspace->row_stride, in += stride) {
         for (size_t column = 0; column < width; column++) {
             out[column] = scale * in[column];

@@ -70,8 +70,9 @@ static void blas_mask_keys(real *scores, const struct query_panel *panel,
 static void compute_scores(const struct query_panel *panel, const struct attention_work *work,
                            const struct attention_keys *keys)
 {
-    gemm_nn(work->scores, panel->lanes, GEMM_SET, keys->key, keys->stride, panel->query,
-            panel->lanes, keys->count, panel->count, panel->width);
+    gemm_nn(work->scores, panel->lanes, GEMM_SET, (struct gemm_factor){keys->key, keys->stride},
+            (struct gemm_factor){panel->query, panel->lanes},
+            (struct gemm_sizes){keys->count, panel->count, panel->width});
     blas_mask_keys(work->scores, panel, keys);
 }
 
@@ -86,8 +87,9 @@ static void blas_online_softmax_update(const struct query_panel *panel,
     }
     blas_exponentiate(work->scores, panel->sum, panel->maximum, keys->count, panel->count,
                       panel->lanes);
-    gemm_tn(panel->output, panel->lanes, GEMM_ADD, keys->value, keys->stride, work->scores,
-            panel->lanes, panel->width, panel->count, keys->count);
+    gemm_tn(panel->output, panel->lanes, GEMM_ADD, (struct gemm_factor){keys->value, keys->stride},
+            (struct gemm_factor){work->scores, panel->lanes},
+            (struct gemm_sizes){panel->width, panel->count, keys->count});
 }
 
 /* scores become probabilities P; score_gradients, which hold dP, become P (dP - delta). */
@@ -113,15 +115,20 @@ static void blas_attention_update_backward(const struct query_panel *panel,
 {
     size_t lanes = panel->lanes;
     compute_scores(panel, work, keys);
-    gemm_nn(work->score_gradients, lanes, GEMM_SET, keys->value, keys->stride, panel->d_output,
-            lanes, keys->count, panel->count, panel->width);
+    gemm_nn(work->score_gradients, lanes, GEMM_SET, (struct gemm_factor){keys->value, keys->stride},
+            (struct gemm_factor){panel->d_output, lanes},
+            (struct gemm_sizes){keys->count, panel->count, panel->width});
     differentiate_softmax(panel, work, keys->count);
-    gemm_nn(work->d_value, panel->row_stride, GEMM_ADD, work->scores, lanes, panel->d_output_rows,
-            panel->row_stride, keys->count, panel->width, panel->count);
-    gemm_nn(work->d_key, panel->row_stride, GEMM_ADD, work->score_gradients, lanes,
-            panel->query_rows, panel->row_stride, keys->count, panel->width, panel->count);
-    gemm_tn(panel->d_query, lanes, GEMM_ADD, keys->key, keys->stride, work->score_gradients, lanes,
-            panel->width, panel->count, keys->count);
+    gemm_nn(work->d_value, panel->row_stride, GEMM_ADD, (struct gemm_factor){work->scores, lanes},
+            (struct gemm_factor){panel->d_output_rows, panel->row_stride},
+            (struct gemm_sizes){keys->count, panel->width, panel->count});
+    gemm_nn(work->d_key, panel->row_stride, GEMM_ADD,
+            (struct gemm_factor){work->score_gradients, lanes},
+            (struct gemm_factor){panel->query_rows, panel->row_stride},
+            (struct gemm_sizes){keys->count, panel->width, panel->count});
+    gemm_tn(panel->d_query, lanes, GEMM_ADD, (struct gemm_factor){keys->key, keys->stride},
+            (struct gemm_factor){work->score_gradients, lanes},
+            (struct gemm_sizes){panel->width, panel->count, keys->count});
 }
 
 /* --- A cache ---------------------------------------------------------------------------------- */
@@ -152,14 +159,16 @@ static void blas_update_cache(const struct attention_cache_queries *panel,
                               const struct attention_cache_block *block)
 {
     const size_t length = ATTENTION_CACHE_BLOCK;
-    gemm_tn(panel->scores, length, GEMM_SET, panel->query, panel->count, block->key, length,
-            panel->count, length, panel->width);
+    gemm_tn(panel->scores, length, GEMM_SET, (struct gemm_factor){panel->query, panel->count},
+            (struct gemm_factor){block->key, length},
+            (struct gemm_sizes){panel->count, length, panel->width});
     attention_cache_mask(panel, block);
     for (size_t i = 0; i < panel->count; i++) {
         blas_exponentiate_cache(panel, i);
     }
-    gemm_nn(panel->output, panel->row_stride, GEMM_ADD, panel->scores, length, block->value,
-            panel->width, panel->count, panel->width, block->count);
+    gemm_nn(panel->output, panel->row_stride, GEMM_ADD, (struct gemm_factor){panel->scores, length},
+            (struct gemm_factor){block->value, panel->width},
+            (struct gemm_sizes){panel->count, panel->width, block->count});
 }
 
 const struct attention_kernel *attention_kernel_blas(void)

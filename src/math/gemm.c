@@ -17,20 +17,20 @@ static blasint narrow(size_t extent)
     return (blasint)extent;
 }
 
-static void multiply(CBLAS_TRANSPOSE a_form, real *c, size_t c_stride, enum gemm_store store,
-                     const real *a, size_t a_stride, const real *b, size_t b_stride, size_t m,
-                     size_t n, size_t k)
+static void gemm_call_blas(CBLAS_TRANSPOSE a_form, real *c, size_t c_stride, enum gemm_store store,
+                           struct gemm_factor a, struct gemm_factor b, struct gemm_sizes sizes)
 {
-    if (m == 0 || n == 0) {
+    if (sizes.m == 0 || sizes.n == 0) {
         return;
     }
     real beta = store == GEMM_ADD ? 1 : 0;
+    blasint m = narrow(sizes.m), n = narrow(sizes.n), k = narrow(sizes.k);
 #ifdef CHAINRING_REAL_DOUBLE
-    cblas_dgemm(CblasRowMajor, a_form, CblasNoTrans, narrow(m), narrow(n), narrow(k), 1, a,
-                narrow(a_stride), b, narrow(b_stride), beta, c, narrow(c_stride));
+    cblas_dgemm(CblasRowMajor, a_form, CblasNoTrans, m, n, k, 1, a.data, narrow(a.stride), b.data,
+                narrow(b.stride), beta, c, narrow(c_stride));
 #else
-    cblas_sgemm(CblasRowMajor, a_form, CblasNoTrans, narrow(m), narrow(n), narrow(k), 1, a,
-                narrow(a_stride), b, narrow(b_stride), beta, c, narrow(c_stride));
+    cblas_sgemm(CblasRowMajor, a_form, CblasNoTrans, m, n, k, 1, a.data, narrow(a.stride), b.data,
+                narrow(b.stride), beta, c, narrow(c_stride));
 #endif
 }
 
@@ -62,26 +62,33 @@ static size_t piece_of(size_t extent, size_t triples)
     return size_min(rounded, most);
 }
 
-void gemm_nn(real *c, size_t c_stride, enum gemm_store store, const real *a, size_t a_stride,
-             const real *b, size_t b_stride, size_t m, size_t n, size_t k)
+static struct gemm_factor factor_from(struct gemm_factor factor, size_t row)
 {
-    size_t piece = piece_of(m, n * k);
-    for (size_t row = 0; row < m; row += piece) {
-        multiply(CblasNoTrans, c + row * c_stride, c_stride, store, a + row * a_stride, a_stride, b,
-                 b_stride, size_min(piece, m - row), n, k);
+    return (struct gemm_factor){factor.data + row * factor.stride, factor.stride};
+}
+
+void gemm_nn(real *c, size_t c_stride, enum gemm_store store, struct gemm_factor a,
+             struct gemm_factor b, struct gemm_sizes sizes)
+{
+    size_t piece = piece_of(sizes.m, sizes.n * sizes.k);
+    for (size_t row = 0; row < sizes.m; row += piece) {
+        struct gemm_sizes part = {size_min(piece, sizes.m - row), sizes.n, sizes.k};
+        gemm_call_blas(CblasNoTrans, c + row * c_stride, c_stride, store, factor_from(a, row), b,
+                       part);
     }
 }
 
-void gemm_tn(real *c, size_t c_stride, enum gemm_store store, const real *a, size_t a_stride,
-             const real *b, size_t b_stride, size_t m, size_t n, size_t k)
+void gemm_tn(real *c, size_t c_stride, enum gemm_store store, struct gemm_factor a,
+             struct gemm_factor b, struct gemm_sizes sizes)
 {
-    size_t piece = piece_of(k, m * n);
+    size_t piece = piece_of(sizes.k, sizes.m * sizes.n);
     size_t row = 0;
     do {
-        multiply(CblasTrans, c, c_stride, row > 0 ? GEMM_ADD : store, a + row * a_stride, a_stride,
-                 b + row * b_stride, b_stride, m, n, size_min(piece, k - row));
+        struct gemm_sizes part = {sizes.m, sizes.n, size_min(piece, sizes.k - row)};
+        gemm_call_blas(CblasTrans, c, c_stride, row > 0 ? GEMM_ADD : store, factor_from(a, row),
+                       factor_from(b, row), part);
         row += piece;
-    } while (row < k);
+    } while (row < sizes.k);
 }
 
 const char *gemm_core_name(void)

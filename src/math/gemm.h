@@ -13,14 +13,25 @@
 
 enum gemm_store { GEMM_SET, GEMM_ADD };
 
-/* c (m x n) = or += a (m x k) b (k x n). The second argument of each matrix is its row stride;
- * c must not overlap a or b. Local. Cost 2 m n k flops. */
-void gemm_nn(real *c, size_t c_stride, enum gemm_store store, const real *a, size_t a_stride,
-             const real *b, size_t b_stride, size_t m, size_t n, size_t k);
+/* A factor, which is only read; the stride counts reals from row to row. */
+struct gemm_factor {
+    const real *data;
+    size_t stride;
+};
+
+/* c is (m x n), the sum goes over k. */
+struct gemm_sizes {
+    size_t m, n, k;
+};
+
+/* c = or += a (m x k) b (k x n), c with rows `c_stride` reals apart; c must not overlap a or b.
+ * Local. Cost 2 m n k flops. */
+void gemm_nn(real *c, size_t c_stride, enum gemm_store store, struct gemm_factor a,
+             struct gemm_factor b, struct gemm_sizes sizes);
 
 /* The same with a stored (k x m). */
-void gemm_tn(real *c, size_t c_stride, enum gemm_store store, const real *a, size_t a_stride,
-             const real *b, size_t b_stride, size_t m, size_t n, size_t k);
+void gemm_tn(real *c, size_t c_stride, enum gemm_store store, struct gemm_factor a,
+             struct gemm_factor b, struct gemm_sizes sizes);
 
 /* The kernels that the BLAS has chosen for this processor ("SkylakeX"). */
 const char *gemm_core_name(void);

@@ -2,55 +2,63 @@
 
 #include <string.h>
 
+#include "base/arithmetic.h"
+
 /* Rows whose cache lines stay at hand while they are read column by column. */
 enum { TRANSPOSE_TILE = 16 };
 
-void linear_forward(real *y, const real *x, const real *weight, const real *bias,
-                    const struct linear_dims *dims)
+static struct gemm_factor factor_of(struct linear_rows rows)
 {
-    if (bias) {
-        for (size_t row = 0; row < dims->rows; row++) {
-            memcpy(y + row * dims->y_stride, bias, dims->out * sizeof *y);
-        }
-    }
-    gemm_nn(y, dims->y_stride, bias ? GEMM_ADD : GEMM_SET, x, dims->x_stride, weight,
-            dims->weight_stride, dims->rows, dims->out, dims->in);
+    return (struct gemm_factor){rows.data, rows.stride};
 }
 
-void linear_transpose(real *transposed, const real *weight, const struct linear_dims *dims)
+void linear_forward(real *y, size_t y_stride, struct linear_rows x, const struct linear_weights *w)
 {
-    for (size_t first = 0; first < dims->in; first += TRANSPOSE_TILE) {
-        size_t left = dims->in - first;
-        size_t count = left < TRANSPOSE_TILE ? left : TRANSPOSE_TILE;
-        for (size_t column = 0; column < dims->out; column++) {
+    size_t in = w->weight.rows;
+    size_t out = w->weight.columns;
+    for (size_t row = 0; row < x.count; row++) {
+        memcpy(y + row * y_stride, tensor_reals(&w->bias), out * sizeof *y);
+    }
+    gemm_nn(y, y_stride, GEMM_ADD, factor_of(x),
+            (struct gemm_factor){tensor_reals(&w->weight), out},
+            (struct gemm_sizes){x.count, out, in});
+}
+
+void linear_transpose(real *transposed, const struct tensor *weight)
+{
+    const real *values = tensor_reals(weight);
+    for (size_t first = 0; first < weight->rows; first += TRANSPOSE_TILE) {
+        size_t count = size_min(weight->rows - first, TRANSPOSE_TILE);
+        for (size_t column = 0; column < weight->columns; column++) {
             for (size_t row = first; row < first + count; row++) {
-                transposed[column * dims->in + row] = weight[row * dims->weight_stride + column];
+                transposed[column * weight->rows + row] = values[row * weight->columns + column];
             }
         }
     }
 }
 
-static void add_column_sums(real *sums, const real *y, const struct linear_dims *dims)
+void linear_backward_input(real *d_x, enum gemm_store store, struct linear_rows d_y,
+                           const struct linear_weights *w)
 {
-    for (size_t row = 0; row < dims->rows; row++) {
-        const real *y_row = y + row * dims->y_stride;
-        for (size_t column = 0; column < dims->out; column++) {
-            sums[column] += y_row[column];
-        }
-    }
+    size_t in = w->weight.rows;
+    size_t out = w->weight.columns;
+    invariant(w->weight.transposed != NULL);
+    gemm_nn(d_x, in, store, factor_of(d_y), (struct gemm_factor){w->weight.transposed, in},
+            (struct gemm_sizes){d_y.count, in, out});
 }
 
-void linear_backward(real *d_x, enum gemm_store d_x_store, real *d_weight, real *d_bias,
-                     const real *d_y, const real *x, const real *transposed,
-                     const struct linear_dims *dims)
+void linear_backward_weights(const struct linear_weights *gradient, struct linear_rows d_y,
+                             struct linear_rows x)
 {
-    if (d_x) {
-        gemm_nn(d_x, dims->x_stride, d_x_store, d_y, dims->y_stride, transposed, dims->in,
-                dims->rows, dims->in, dims->out);
-    }
-    gemm_tn(d_weight, dims->weight_stride, GEMM_ADD, x, dims->x_stride, d_y, dims->y_stride,
-            dims->in, dims->out, dims->rows);
-    if (d_bias) {
-        add_column_sums(d_bias, d_y, dims);
+    size_t in = gradient->weight.rows;
+    size_t out = gradient->weight.columns;
+    real *d_bias = tensor_reals(&gradient->bias);
+    gemm_tn(tensor_reals(&gradient->weight), out, GEMM_ADD, factor_of(x), factor_of(d_y),
+            (struct gemm_sizes){in, out, x.count});
+    for (size_t row = 0; row < d_y.count; row++) {
+        const real *d_y_row = d_y.data + row * d_y.stride;
+        for (size_t column = 0; column < out; column++) {
+            d_bias[column] += d_y_row[column];
+        }
     }
 }

@@ -1,32 +1,40 @@
-/* y = x W + b on rows, and its adjoint. */
+/* y = x W + b on rows, and its adjoints. */
 #ifndef CHAINRING_MATH_LINEAR_H
 #define CHAINRING_MATH_LINEAR_H
 
 #include <stddef.h>
 
 #include "base/real.h"
+#include "base/tensor.h"
 #include "math/gemm.h"
 
-/* Sizes of one linear map; strides count reals between rows, so that inputs, outputs and weights
- * may be columns or every n-th row of something larger. */
-struct linear_dims {
-    size_t rows, in, out;
-    size_t x_stride, y_stride, weight_stride;
+/* A linear map, or the gradient of one. */
+struct linear_weights {
+    struct tensor weight; /* (in x out) */
+    struct tensor bias;   /* (1 x out) */
 };
 
-/* y (rows x out) = x (rows x in) weight (in x out) + bias (out, or NULL for none).
- * y must not overlap x. Local. */
-void linear_forward(real *y, const real *x, const real *weight, const real *bias,
-                    const struct linear_dims *dims);
+/* Rows of a matrix; the stride counts reals from one to the next, so that they may be every n-th
+ * row of something larger. */
+struct linear_rows {
+    const real *data;
+    size_t stride, count;
+};
 
-/* transposed (out x in, dense) = weight^T. Backward wants it so, because products with a factor
- * transposed on the way are the slow ones of OpenBLAS; once serves any number of rows. Local. */
-void linear_transpose(real *transposed, const real *weight, const struct linear_dims *dims);
+/* y (rows x out, y_stride reals apart) = x (rows x in) weight + bias. y must not overlap x. Local,
+ * like all of this file. */
+void linear_forward(real *y, size_t y_stride, struct linear_rows x, const struct linear_weights *w);
 
-/* d_x = or += d_y weight^T (d_x has x's stride; NULL: not wanted, and no transposed weight);
- * d_weight += x^T d_y; d_bias += column sums of d_y (NULL where there is no bias). Local. */
-void linear_backward(real *d_x, enum gemm_store d_x_store, real *d_weight, real *d_bias,
-                     const real *d_y, const real *x, const real *transposed,
-                     const struct linear_dims *dims);
+/* transposed (out x in) = weight. Products with a factor that is transposed on the way are the slow
+ * ones of OpenBLAS; once serves any number of rows. */
+void linear_transpose(real *transposed, const struct tensor *weight);
+
+/* d_x (rows x in, dense) = or += d_y weight^T, by the weight's transposed copy. */
+void linear_backward_input(real *d_x, enum gemm_store store, struct linear_rows d_y,
+                           const struct linear_weights *w);
+
+/* The gradient of the map += x^T d_y and the column sums of d_y. */
+void linear_backward_weights(const struct linear_weights *gradient, struct linear_rows d_y,
+                             struct linear_rows x);
 
 #endif

@@ -12,7 +12,7 @@ static inline size_t whole_of(size_t width)
     return width / VECTOR_LANES * VECTOR_LANES;
 }
 
-static inline real mean_of(const real *x, size_t width)
+static inline real row_mean(const real *x, size_t width)
 {
     size_t whole = whole_of(width);
     vector sums = vector_all(0);
@@ -48,11 +48,11 @@ static inline real sum_squares_about(real mean, const real *x, size_t width)
     return sum;
 }
 
-static inline void row_forward(real *y, const real *x, const real *gain, const real *bias,
-                               size_t width)
+static inline void norm_row_forward(real *y, const real *x, const real *gain, const real *bias,
+                                    size_t width)
 {
     size_t whole = whole_of(width);
-    real mean = mean_of(x, width);
+    real mean = row_mean(x, width);
     real scale = inverse_deviation_of(sum_squares_about(mean, x, width), width);
     for (size_t i = 0; i < whole; i += VECTOR_LANES) {
         vector n = (vector_load(x + i) - vector_all(mean)) * vector_all(scale);
@@ -63,11 +63,13 @@ static inline void row_forward(real *y, const real *x, const real *gain, const r
     }
 }
 
-void norm_forward(real *y, size_t y_stride, const real *x, size_t x_stride, const real *gain,
-                  const real *bias, size_t rows, size_t width)
+void norm_forward(real *y, const real *x, size_t x_stride, size_t rows,
+                  const struct norm_weights *w)
 {
+    size_t width = w->gain.columns;
     for (size_t row = 0; row < rows; row++) {
-        row_forward(y + row * y_stride, x + row * x_stride, gain, bias, width);
+        norm_row_forward(y + row * width, x + row * x_stride, tensor_reals(&w->gain),
+                         tensor_reals(&w->bias), width);
     }
 }
 
@@ -79,8 +81,8 @@ struct row_sums {
     real g, g_d;  /* of g, and of g times d */
 };
 
-static inline struct row_sums sum_row(real mean, const real *d_y, const real *x, const real *gain,
-                                      size_t width)
+static inline struct row_sums norm_sum_row(real mean, const real *d_y, const real *x,
+                                           const real *gain, size_t width)
 {
     size_t whole = whole_of(width);
     vector squares = vector_all(0), gs = vector_all(0), g_ds = vector_all(0);
@@ -103,13 +105,14 @@ static inline struct row_sums sum_row(real mean, const real *d_y, const real *x,
 }
 
 /* With n the normalised row: d_x = (g - mean(g) - n mean(g n)) / deviation. */
-static inline void row_backward(real *restrict d_x, real *restrict d_gain, real *restrict d_bias,
-                                const real *restrict d_y, const real *restrict x,
-                                const real *restrict gain, size_t width)
+static inline void norm_row_backward(real *restrict d_x, real *restrict d_gain,
+                                     real *restrict d_bias, const real *restrict d_y,
+                                     const real *restrict x, const real *restrict gain,
+                                     size_t width)
 {
     size_t whole = whole_of(width);
-    real mean = mean_of(x, width);
-    struct row_sums sums = sum_row(mean, d_y, x, gain, width);
+    real mean = row_mean(x, width);
+    struct row_sums sums = norm_sum_row(mean, d_y, x, gain, width);
     real scale = inverse_deviation_of(sums.squares, width);
     real mean_g = sums.g / (real)width;
     real mean_g_n = sums.g_d * scale / (real)width;
@@ -129,11 +132,13 @@ static inline void row_backward(real *restrict d_x, real *restrict d_gain, real 
     }
 }
 
-void norm_backward(real *d_x, real *d_gain, real *d_bias, const real *d_y, const real *x,
-                   size_t x_stride, const real *gain, size_t rows, size_t width)
+void norm_backward(real *d_x, const struct norm_weights *gradient, const real *d_y, const real *x,
+                   size_t x_stride, size_t rows, const struct norm_weights *w)
 {
+    size_t width = w->gain.columns;
     for (size_t row = 0; row < rows; row++) {
-        row_backward(d_x + row * x_stride, d_gain, d_bias, d_y + row * width, x + row * x_stride,
-                     gain, width);
+        norm_row_backward(d_x + row * x_stride, tensor_reals(&gradient->gain),
+                          tensor_reals(&gradient->bias), d_y + row * width, x + row * x_stride,
+                          tensor_reals(&w->gain), width);
     }
 }

@@ -5,15 +5,21 @@
 #include <stddef.h>
 
 #include "base/real.h"
+#include "base/tensor.h"
 
-/* y = gain (x - mean) / deviation + bias for each row; x, y (rows x width), row strides in reals.
- * y may be x. Local. */
-void norm_forward(real *y, size_t y_stride, const real *x, size_t x_stride, const real *gain,
-                  const real *bias, size_t rows, size_t width);
+/* What normalised rows are scaled and shifted by, or the gradient of it. */
+struct norm_weights {
+    struct tensor gain, bias; /* (1 x width) */
+};
 
-/* d_x += , d_gain += , d_bias += ; mean and deviation are computed again from x. All (rows x width)
- * arrays are dense but x and d_x, which share x_stride. d_x must not overlap d_y. Local. */
-void norm_backward(real *d_x, real *d_gain, real *d_bias, const real *d_y, const real *x,
-                   size_t x_stride, const real *gain, size_t rows, size_t width);
+/* y (rows x width, dense) = gain (x - mean) / deviation + bias for each row of x, x_stride reals
+ * apart. y may be x where that is dense. Local, like all of this file. */
+void norm_forward(real *y, const real *x, size_t x_stride, size_t rows,
+                  const struct norm_weights *w);
+
+/* d_x += , laid out as x; gradient += ; mean and deviation are computed again from x. d_y (rows x
+ * width) is dense and must not overlap d_x. */
+void norm_backward(real *d_x, const struct norm_weights *gradient, const real *d_y, const real *x,
+                   size_t x_stride, size_t rows, const struct norm_weights *w);
 
 #endif

@@ -16,7 +16,8 @@ double peak_gemm(real *memory, size_t repeats)
     double best = 0.0;
     for (size_t i = 0; i < repeats; i++) {
         double begun = clock_seconds();
-        gemm_nn(c, extent, GEMM_SET, a, extent, b, extent, extent, extent, extent);
+        gemm_nn(c, extent, GEMM_SET, (struct gemm_factor){a, extent},
+                (struct gemm_factor){b, extent}, (struct gemm_sizes){extent, extent, extent});
         double rate = 2.0 * (double)(extent * extent * extent) / (clock_seconds() - begun);
         best = rate > best ? rate : best;
     }

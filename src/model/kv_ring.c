@@ -7,7 +7,7 @@
 #include "math/accumulate.h"
 #include "math/bfloat16.h"
 
-/* --- Places ----------------------------------------------------------------------------------- */
+/* --- Ranks ------------------------------------------------------------------------------------ */
 
 static size_t rank_after(const struct kv_ring *kv_ring, size_t rank, size_t steps)
 {
@@ -46,17 +46,17 @@ static bool is_in_node_group(const struct kv_ring *kv_ring, size_t source)
 /* Room of `count` packed numbers, as a message of reals. */
 static size_t packed_reals(size_t count)
 {
-    return divide_up(count * sizeof(uint16_t), sizeof(real));
+    return divide_up(count * dtype_size(DTYPE_BF16), sizeof(real));
 }
 
 void kv_ring_bind(struct kv_ring *kv_ring, struct arena *arena, struct ring *ring, size_t reals_max,
-                  enum ring_wire wire)
+                  enum dtype comm_dtype)
 {
     size_t ranks = ring_size(ring);
     bool all_near = ring_shares_memory(ring, 0, ranks - 1);
     size_t travelling = all_near ? 0 : reals_max;
-    size_t packed = wire == RING_WIRE_BF16 ? packed_reals(travelling) : 0;
-    *kv_ring = (struct kv_ring){.ring = ring, .wire = wire, .reals_max = reals_max};
+    size_t packed = comm_dtype == DTYPE_BF16 ? packed_reals(travelling) : 0;
+    *kv_ring = (struct kv_ring){.ring = ring, .comm_dtype = comm_dtype, .reals_max = reals_max};
     kv_ring->last_step = arena_take(arena, ranks, sizeof(size_t));
     kv_ring->reals = arena_take(arena, ranks, sizeof(size_t));
     for (size_t i = 0; i < 2; i++) {
@@ -114,7 +114,7 @@ real *kv_ring_own_gradient(const struct kv_ring *kv_ring)
 static uint64_t progress_after(const struct kv_ring *kv_ring, size_t steps)
 {
     size_t steps_max = ring_size(kv_ring->ring) + 1;
-    return kv_ring->calls * (steps_max + 1) + steps;
+    return kv_ring->rounds * (steps_max + 1) + steps;
 }
 
 static void wait_until(struct kv_ring *kv_ring, size_t rank, size_t steps)
@@ -141,7 +141,7 @@ static bool is_backward(const struct kv_ring *kv_ring)
 void kv_ring_begin(struct kv_ring *kv_ring, enum ring_direction direction)
 {
     size_t rank = ring_rank(kv_ring->ring);
-    kv_ring->calls++;
+    kv_ring->rounds++;
     kv_ring->steps = ring_size(kv_ring->ring) + (direction == RING_BACKWARD ? 1 : 0);
     size_t away = is_backward(kv_ring) ? last_step_away(kv_ring) : 0;
     if (is_backward(kv_ring)) {
@@ -192,7 +192,7 @@ enum { LEAVING, COMING };
 static void send_on(struct kv_ring *kv_ring, size_t source, const real *shard)
 {
     size_t count = kv_ring->reals[source];
-    if (kv_ring->wire == RING_WIRE_BF16) {
+    if (kv_ring->comm_dtype == DTYPE_BF16) {
         bfloat16_pack(kv_ring->packed[LEAVING], shard, count);
         shard = kv_ring->packed[LEAVING];
         count = packed_reals(count);
@@ -204,7 +204,7 @@ static void expect(struct kv_ring *kv_ring, size_t source, size_t step)
 {
     size_t count = kv_ring->reals[source];
     real *shard = kv_ring->remote[step % 2];
-    if (kv_ring->wire == RING_WIRE_BF16) {
+    if (kv_ring->comm_dtype == DTYPE_BF16) {
         shard = kv_ring->packed[COMING];
         count = packed_reals(count);
     }
@@ -249,7 +249,7 @@ const real *kv_ring_acquire(struct kv_ring *kv_ring, size_t step)
 void kv_ring_release(struct kv_ring *kv_ring, size_t step)
 {
     kv_ring->message_wait += ring_wait(kv_ring->ring, RING_KEYS_VALUES);
-    if (kv_ring->wire == RING_WIRE_BF16 && is_expected(kv_ring, step + 1)) {
+    if (kv_ring->comm_dtype == DTYPE_BF16 && is_expected(kv_ring, step + 1)) {
         bfloat16_unpack(kv_ring->remote[(step + 1) % 2], kv_ring->packed[COMING],
                         kv_ring->reals[kv_ring_source(kv_ring, step + 1)]);
     }

@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 #include "base/real.h"
-#include "model/shape.h"
+#include "parameters/shape.h"
 
 struct saved_activations {
     real *residual[MODEL_LAYERS_MAX + 1]; /* (tokens x width): what enters each layer; the result */

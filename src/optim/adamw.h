@@ -1,5 +1,5 @@
 /* AdamW: Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2).
- */
+ * Its moments lie in the store's slots. */
 #ifndef CHAINRING_OPTIM_ADAMW_H
 #define CHAINRING_OPTIM_ADAMW_H
 
@@ -7,9 +7,11 @@
 #include <stdint.h>
 
 #include "base/memory.h"
-#include "base/real.h"
-#include "base/workers.h"
-#include "model/parameters.h"
+#include "ops/executor.h"
+#include "parameters/parameter_store.h"
+
+/* The store's slots: running moments of the gradient. */
+enum { ADAMW_FIRST, ADAMW_SECOND, ADAMW_SLOTS };
 
 struct adamw_options {
     double beta1, beta2, epsilon;
@@ -18,24 +20,26 @@ struct adamw_options {
 
 struct adamw {
     struct adamw_options options;
-    struct parameter_entry *entries; /* (entry_count) of the model */
-    size_t entry_count;
-    real *first, *second; /* running moments, laid out as parameters.flat */
-    double *squares;      /* of each piece of the gradients */
+    double *squares; /* of each piece of the gradients */
 };
 
-/* Moments of zero, out of the arena (which may only be measuring). Local, like all of this file. */
+/* Room out of the arena (which may only be measuring). Local, like all of this file. */
 void adamw_bind(struct adamw *adamw, struct arena *arena, const struct adamw_options *options,
-                const struct model_shape *shape);
+                const struct parameter_layout *layout);
 
-/* parameters -= rate * (update + decay), for the gradient `scale` * gradients (laid out as
- * parameters.flat). `step` counts from 1. The workers share it. */
-void adamw_step(struct parameters *parameters, struct adamw *adamw,
-                const struct parameters *gradients, double scale, double rate, uint64_t step,
-                struct workers *workers);
+/* One step's numbers: the gradient is `scale` * gradients. */
+struct adamw_rates {
+    double scale, rate;
+    uint64_t number; /* of the step, from 1 */
+};
 
-/* The Euclidean norm over all tensors, in double: the same for any number of workers. */
-double adamw_gradient_norm(const struct adamw *adamw, const struct parameters *gradients,
-                           struct workers *workers);
+/* The store's master weights -= rate * (update + decay), its slots go along. */
+void adamw_step(struct parameter_store *store, const struct adamw *adamw,
+                const struct parameter_array *gradients, const struct adamw_rates *rates,
+                struct executor *executor);
+
+/* The Euclidean norm over all tensors, in double: the same for any number of threads. */
+double adamw_gradient_norm(const struct adamw *adamw, const struct parameter_array *gradients,
+                           struct executor *executor);
 
 #endif

@@ -2,86 +2,77 @@
 
 #include "base/arithmetic.h"
 #include "base/fatal.h"
-#include "math/attention_cache.h"
-#include "math/norm.h"
-#include "model/block.h"
-#include "model/embedding.h"
-#include "model/head.h"
+#include "ops/action_head.h"
+#include "ops/attention_out.h"
+#include "ops/embedding.h"
+#include "ops/ffn.h"
+#include "ops/kv_cache.h"
+#include "ops/qkv.h"
 
-/* Contexts are predicted in bundles: of few, so that there are many to share out, where products of
+/* Contexts are decoded in batches: of few, so that there are many to share out, where products of
  * matrices are fast with few rows; of more where each product first rearranges its weights
  * (math/gemm.c). Threads have no say in it, so they do not change how products round. */
-enum { NARROW_WIDTH = 128, NARROW_BUNDLE = 2, WIDE_BUNDLE = 16 };
+enum { NARROW_WIDTH = 128, NARROW_BATCH = 2, WIDE_BATCH = 16 };
 
 _Static_assert((int)TOKEN_KINDS <= (int)ATTENTION_CACHE_QUERIES,
                "a step's tokens look back together");
 
-/* What a thread needs for one bundle. */
-struct desk {
-    real *x, *query, *key_value, *attention; /* (a bundle's new tokens x width (2 width)) */
+/* What a thread needs for one batch. */
+struct decode_workspace {
+    real *x, *attention; /* (a batch's new tokens x width) */
+    struct qkv qkv;
+    struct executor executor;
     struct attention_cache_workspace cache;
-    struct block_scratch block;
-    struct head_scratch head;
 };
 
 struct decoder {
     struct decoder_options options;
     const struct model_shape *shape;
-    const struct parameters *parameters;
-    size_t contexts;    /* that grow now: rows 0 .. contexts-1 */
-    size_t tokens;      /* that each of them has taken */
-    size_t *slots;      /* (context_max): where in the cache a row's context lives */
-    size_t head_size;   /* reals of the cache of one head of one layer of one context */
-    real *cache;        /* (context_max x layers x heads x head_size) */
-    size_t bundle;      /* contexts of one */
-    struct desk *desks; /* one for each thread */
+    struct parameter_store *parameters;
+    struct kv_cache cache;
+    size_t contexts; /* that grow now: rows 0 .. contexts-1 */
+    size_t *slots;   /* (context_max): where in the cache a row's context lives */
+    size_t batch;    /* contexts of one */
+    struct decode_workspace *workspaces; /* one for each thread */
 };
 
 /* --- Memory ----------------------------------------------------------------------------------- */
 
-static size_t tokens_max(const struct decoder *decoder)
-{
-    return decoder->options.steps_max * decoder->shape->layout.count;
-}
-
-static void desk_bind(struct desk *desk, struct arena *arena, const struct decoder *decoder)
+static void decode_workspace_bind(struct decode_workspace *workspace, struct arena *arena,
+                                  const struct decoder *decoder)
 {
     const struct model_shape *shape = decoder->shape;
-    size_t head_width = model_head_width(shape);
-    size_t contexts = decoder->options.context_max;
-    size_t bundle = size_min(contexts, decoder->bundle);
-    size_t rows = bundle * shape->layout.count;
-    desk->x = arena_take(arena, rows * shape->width, sizeof(real));
-    desk->query = arena_take(arena, rows * shape->width, sizeof(real));
-    desk->key_value = arena_take(arena, rows * 2 * shape->width, sizeof(real));
-    desk->attention = arena_take(arena, rows * shape->width, sizeof(real));
-    real *memory = arena_take(arena, attention_cache_workspace_size(head_width), sizeof(real));
-    attention_cache_workspace_bind(&desk->cache, memory, head_width, decoder->options.kernel);
-    block_scratch_bind(&desk->block, arena, shape);
-    head_scratch_bind(&desk->head, arena, shape);
+    size_t rows = size_min(decoder->options.context_max, decoder->batch) * shape->layout.count;
+    workspace->x = arena_take(arena, rows * shape->width, sizeof(real));
+    workspace->attention = arena_take(arena, rows * shape->width, sizeof(real));
+    workspace->qkv.query = arena_take(arena, rows * shape->width, sizeof(real));
+    workspace->qkv.key_value = arena_take(arena, rows * 2 * shape->width, sizeof(real));
+    workspace->cache = kv_cache_workspace_bind(arena, shape, decoder->options.kernel);
+    executor_bind(&workspace->executor, arena, shape, EXECUTOR_FORWARD, NULL, NULL);
 }
 
 struct decoder *decoder_bind(struct arena *arena, const struct decoder_options *options,
-                             const struct model_shape *shape, const struct parameters *parameters)
+                             struct parameter_store *parameters)
 {
     struct decoder measured = {0};
     struct decoder *kept = arena_take(arena, 1, sizeof *kept);
     struct decoder *decoder = kept ? kept : &measured;
+    const struct model_shape *shape = &parameters->layout.shape;
     *decoder = (struct decoder){
         .options = *options,
         .shape = shape,
         .parameters = parameters,
-        .bundle = shape->width <= NARROW_WIDTH ? NARROW_BUNDLE : WIDE_BUNDLE,
+        .batch = shape->width <= NARROW_WIDTH ? NARROW_BATCH : WIDE_BATCH,
     };
-    decoder->head_size = attention_cache_size(tokens_max(decoder), model_head_width(shape));
-    size_t heads = options->context_max * shape->layers * shape->heads;
     size_t threads = workers_count(options->workers);
+    kv_cache_bind(&decoder->cache, arena, shape, options->context_max,
+                  options->steps_max * shape->layout.count);
     decoder->slots = arena_take(arena, options->context_max, sizeof *decoder->slots);
-    decoder->cache = arena_take(arena, heads, decoder->head_size * sizeof(real));
-    decoder->desks = arena_take(arena, threads, sizeof *decoder->desks);
+    decoder->workspaces = arena_take(arena, threads, sizeof *decoder->workspaces);
     for (size_t i = 0; i < threads; i++) {
-        struct desk desk;
-        desk_bind(decoder->desks ? &decoder->desks[i] : &desk, arena, decoder);
+        struct decode_workspace workspace;
+        decode_workspace_bind(decoder->workspaces ? &decoder->workspaces[i] : &workspace, arena,
+                              decoder);
     }
     return kept;
 }
@@ -92,7 +83,7 @@ void decoder_begin(struct decoder *decoder, size_t contexts)
 {
     invariant(contexts <= decoder->options.context_max);
     decoder->contexts = contexts;
-    decoder->tokens = 0;
+    decoder->cache.tokens = 0;
     for (size_t i = 0; i < contexts; i++) {
         decoder->slots[i] = i;
     }
@@ -107,128 +98,77 @@ void decoder_keep(struct decoder *decoder, const size_t *kept, size_t count)
     decoder->contexts = count;
 }
 
-/* --- One bundle, in any thread ---------------------------------------------------------------- */
+/* --- One batch, in any thread ----------------------------------------------------------------- */
 
 /* One call of decoder_predict. */
 struct prediction {
-    const struct decoder *decoder;
+    struct decoder *decoder;
     const struct steps *last, *now;
     real *action;
     size_t tail;  /* new tokens of a context that its last step has left behind */
     size_t count; /* all its new tokens */
 };
 
-/* Rows [first, first + contexts) of a prediction. */
-struct bundle {
-    size_t first, contexts;
-};
-
-static struct bundle bundle_at(const struct decoder *decoder, size_t index)
-{
-    size_t first = index * decoder->bundle;
-    return (struct bundle){first, size_min(decoder->contexts - first, decoder->bundle)};
-}
-
-static void check_places(const struct steps *steps, size_t rows, const struct model_shape *shape)
+static void check_times(const struct steps *steps, size_t rows, const struct model_shape *shape)
 {
     for (size_t i = 0; i < rows; i++) {
         invariant(steps->time[i] < shape->time_max && steps->trial[i] < shape->trial_max);
     }
 }
 
-/* Tokens of some kinds of the bundle's steps, from the new token at `place` of each context on. */
-static void embed_kinds(struct desk *desk, const struct prediction *prediction,
-                        struct bundle bundle, const struct steps *steps, struct token_range kinds,
-                        size_t place)
+/* x = the new tokens of `contexts` rows from `first` on, context after context. */
+static void embed_new_tokens(struct decode_workspace *workspace,
+                             const struct prediction *prediction, size_t first, size_t contexts)
 {
-    const struct decoder *decoder = prediction->decoder;
-    size_t width = decoder->shape->width;
-    struct steps own = steps_from(steps, bundle.first);
-    check_places(&own, bundle.contexts, decoder->shape);
-    embedding_forward(desk->x + place * width, prediction->count * width, kinds, &own,
-                      bundle.contexts, decoder->parameters, decoder->shape);
-}
-
-/* x = the new tokens, context after context. */
-static void embed(struct desk *desk, const struct prediction *prediction, struct bundle bundle)
-{
-    const struct decoder *decoder = prediction->decoder;
-    const struct parameters *p = decoder->parameters;
-    size_t width = decoder->shape->width;
-    size_t kinds = decoder->shape->layout.count;
-    size_t tail = prediction->tail;
-    if (tail > 0) {
-        embed_kinds(desk, prediction, bundle, prediction->last,
-                    (struct token_range){kinds - tail, kinds}, 0);
-    }
-    embed_kinds(desk, prediction, bundle, prediction->now,
-                (struct token_range){0, prediction->count - tail}, tail);
-    norm_forward(desk->x, width, desk->x, width, p->embed_norm_gain, p->embed_norm_bias,
-                 bundle.contexts * prediction->count, width);
-}
-
-/* One head's new tokens of a context join its cache and look back. */
-static void attend(struct desk *desk, const struct prediction *prediction, real *blocks, size_t row,
-                   size_t head)
-{
-    size_t width = prediction->decoder->shape->width;
-    size_t head_width = model_head_width(prediction->decoder->shape);
-    size_t first = row * prediction->count;
-    const real *key = desk->key_value + first * 2 * width + head * head_width;
-    struct attention_cache cache = {
-        .blocks = blocks, .width = head_width, .count = prediction->decoder->tokens};
-    struct attention_keys keys = {
-        .key = key,
-        .value = key + width,
-        .count = prediction->count,
-        .stride = 2 * width,
-        .position = cache.count,
-    };
-    struct attention_queries queries = {
-        .query = desk->query + first * width + head * head_width,
-        .count = prediction->count,
-        .width = head_width,
-        .stride = width,
-        .position = cache.count,
-    };
-    attention_cache_append(&cache, &keys);
-    attention_cache_attend(desk->attention + first * width + head * head_width, width, &cache,
-                           &queries, &desk->cache);
-}
-
-static void attend_all(struct desk *desk, const struct prediction *prediction, struct bundle bundle,
-                       size_t layer)
-{
-    const struct decoder *decoder = prediction->decoder;
+    struct decoder *decoder = prediction->decoder;
     const struct model_shape *shape = decoder->shape;
-    for (size_t row = 0; row < bundle.contexts; row++) {
-        size_t place = decoder->slots[bundle.first + row] * shape->layers + layer;
-        real *blocks = decoder->cache + place * shape->heads * decoder->head_size;
-        for (size_t head = 0; head < shape->heads; head++) {
-            attend(desk, prediction, blocks + head * decoder->head_size, row, head);
-        }
+    const struct outer_weights *w =
+        parameter_store_acquire_outer(decoder->parameters, PARAMETER_FORWARD);
+    struct steps now = steps_from(prediction->now, first);
+    struct steps last;
+    struct embedding_part parts[2];
+    size_t part_count = 0;
+    check_times(&now, contexts, shape);
+    if (prediction->tail > 0) {
+        last = steps_from(prediction->last, first);
+        check_times(&last, contexts, shape);
+        parts[part_count++] = (struct embedding_part){&last, shape->layout.count - prediction->tail,
+                                                      shape->layout.count};
     }
+    parts[part_count++] = (struct embedding_part){&now, 0, prediction->count - prediction->tail};
+    embedding_forward(&workspace->executor, workspace->x, parts, part_count, &w->embedding);
 }
 
-static void predict_bundle(void *self, size_t item, size_t thread)
+static void predict_batch(void *self, size_t item, size_t thread)
 {
     const struct prediction *prediction = self;
-    const struct decoder *decoder = prediction->decoder;
+    struct decoder *decoder = prediction->decoder;
     const struct model_shape *shape = decoder->shape;
-    struct desk *desk = &decoder->desks[thread];
-    struct bundle bundle = bundle_at(decoder, item);
-    size_t rows = bundle.contexts * prediction->count;
-    embed(desk, prediction, bundle);
+    struct decode_workspace *workspace = &decoder->workspaces[thread];
+    struct executor *e = &workspace->executor;
+    size_t first = item * decoder->batch;
+    struct kv_cache_batch batch = {
+        .slots = decoder->slots + first,
+        .contexts = size_min(decoder->contexts - first, decoder->batch),
+        .count = prediction->count,
+    };
+    executor_begin(e, (struct token_rows){batch.contexts, batch.count, batch.count - 1}, NULL);
+    embed_new_tokens(workspace, prediction, first, batch.contexts);
     for (size_t layer = 0; layer < shape->layers; layer++) {
-        const struct layer_parameters *p = &decoder->parameters->layers[layer];
-        block_project(desk->query, desk->key_value, desk->x, p, &desk->block, shape, rows);
-        attend_all(desk, prediction, bundle, layer);
-        block_finish(desk->x, desk->x, desk->attention, p, &desk->block, shape, rows,
-                     (struct block_dropout){0});
+        const struct layer_weights *w =
+            parameter_store_acquire(decoder->parameters, layer, PARAMETER_FORWARD);
+        qkv_forward(e, workspace->qkv, workspace->x, &w->qkv);
+        kv_cache_attend(workspace->attention, &decoder->cache, &workspace->cache, &batch,
+                        workspace->qkv, layer);
+        attention_out_forward(e, workspace->x, workspace->x, workspace->attention,
+                              &w->attention_out, layer);
+        ffn_forward(e, workspace->x, &w->ffn, layer);
+        parameter_store_release(decoder->parameters, layer);
     }
-    head_forward(prediction->action + bundle.first * shape->action_dim,
-                 desk->x + (prediction->count - 1) * shape->width, prediction->count * shape->width,
-                 decoder->parameters, &desk->head, shape, bundle.contexts);
+    action_head_forward(
+        e, prediction->action + first * shape->action_dim, workspace->x,
+        &parameter_store_acquire_outer(decoder->parameters, PARAMETER_FORWARD)->head);
+    parameter_store_release_outer(decoder->parameters);
 }
 
 /* --- All of them ------------------------------------------------------------------------------ */
@@ -237,7 +177,7 @@ static void predict_bundle(void *self, size_t item, size_t thread)
 static size_t tail_of(const struct decoder *decoder)
 {
     const struct token_layout *layout = &decoder->shape->layout;
-    return decoder->tokens > 0 ? layout->count - layout->state_index - 1 : 0;
+    return decoder->cache.tokens > 0 ? layout->count - layout->state_index - 1 : 0;
 }
 
 void decoder_predict(real *action, struct decoder *decoder, const struct steps *last,
@@ -252,10 +192,10 @@ void decoder_predict(real *action, struct decoder *decoder, const struct steps *
         .tail = tail,
         .count = tail + decoder->shape->layout.state_index + 1,
     };
-    invariant(decoder->tokens + prediction.count <= tokens_max(decoder));
-    workers_run(decoder->options.workers, divide_up(decoder->contexts, decoder->bundle),
-                predict_bundle, &prediction);
-    decoder->tokens += prediction.count;
+    invariant(decoder->cache.tokens + prediction.count <= decoder->cache.tokens_max);
+    workers_run(decoder->options.workers, divide_up(decoder->contexts, decoder->batch),
+                predict_batch, &prediction);
+    decoder->cache.tokens += prediction.count;
 }
 
 void decoder_pretend(struct decoder *decoder, size_t steps)
@@ -263,13 +203,13 @@ void decoder_pretend(struct decoder *decoder, size_t steps)
     const struct token_layout *layout = &decoder->shape->layout;
     size_t tail = layout->count - layout->state_index - 1;
     invariant(steps <= decoder->options.steps_max);
-    decoder->tokens = steps > 0 ? steps * layout->count - tail : 0;
+    decoder->cache.tokens = steps > 0 ? steps * layout->count - tail : 0;
 }
 
 double decoder_bytes(const struct decoder *decoder)
 {
     const struct model_shape *shape = decoder->shape;
-    size_t tokens = decoder->tokens + tail_of(decoder) + shape->layout.state_index + 1;
+    size_t tokens = decoder->cache.tokens + tail_of(decoder) + shape->layout.state_index + 1;
     return (double)(decoder->contexts * tokens) * (double)(shape->layers * 2 * shape->width) *
            (double)sizeof(real);
 }

@@ -4,8 +4,8 @@
  * trials at different times, but each has taken the same number of steps. At every call the tokens
  * that the last step left behind (its action, its reward, ...) and those that the next step begins
  * with (the wanted return, the state) join each context, and the action at the state token is
- * predicted. Computes with the same blocks as training; contexts are shared out among threads, with
- * the same bits for any number of them. Does not know environments. */
+ * predicted. Computes with the same operations as training; contexts are shared out among threads,
+ * with the same bits for any number of them. Does not know environments. */
 #ifndef CHAINRING_POLICY_DECODER_H
 #define CHAINRING_POLICY_DECODER_H
 
@@ -16,8 +16,7 @@
 #include "base/workers.h"
 #include "context/steps.h"
 #include "math/attention_block.h"
-#include "model/parameters.h"
-#include "model/shape.h"
+#include "parameters/parameter_store.h"
 
 struct decoder_options {
     size_t context_max; /* that grow together */
@@ -28,11 +27,10 @@ struct decoder_options {
 
 struct decoder;
 
-/* Take all memory out of the arena (which may only be measuring: then NULL). `shape` and
- * `parameters` are borrowed and must outlive the decoder; nothing is to be closed. Local, like all
- * of this file. */
+/* Take all memory out of the arena (which may only be measuring: then NULL). `parameters` are
+ * borrowed and must outlive the decoder; nothing is to be closed. Local, like all of this file. */
 struct decoder *decoder_bind(struct arena *arena, const struct decoder_options *options,
-                             const struct model_shape *shape, const struct parameters *parameters);
+                             struct parameter_store *parameters);
 
 /* Forget everything; `contexts` (at most context_max) empty contexts grow from now on. */
 void decoder_begin(struct decoder *decoder, size_t contexts);

@@ -1,31 +1,26 @@
 #include "train/checkpointer.h"
 
-#include <string.h>
-
 #include "base/memory.h"
 
 void checkpointer_open(struct checkpointer *checkpointer, const char *run,
                        const struct policy_config *policy, uint64_t seed, size_t keep,
                        struct learner *learner)
 {
-    const struct model_shape *shape = &policy->shape;
-    size_t count = parameters_entries(NULL, shape);
-    struct tensor *first = policy_config_tensors(learner->adamw.first, "first.", shape);
-    struct tensor *second = policy_config_tensors(learner->adamw.second, "second.", shape);
-    struct tensor *optimizer = memory_take(2 * count, sizeof *optimizer);
-    memcpy(optimizer, first, count * sizeof *first);
-    memcpy(optimizer + count, second, count * sizeof *second);
-    memory_free(first);
-    memory_free(second);
+    struct parameter_store *parameters = &learner->parameters;
+    size_t count = parameters->layout.entry_count;
     *checkpointer = (struct checkpointer){
         .run = run,
         .policy = policy,
         .seed = seed,
         .keep = keep,
-        .model = policy_config_tensors(learner->weights.flat, "", shape),
-        .optimizer = optimizer,
+        .model = memory_take(count, sizeof *checkpointer->model),
+        .optimizer = memory_take(ADAMW_SLOTS * count, sizeof *checkpointer->optimizer),
         .tensor_count = count,
     };
+    named_tensors_append(checkpointer->model, "", parameters->master.flat, &parameters->layout);
+    struct named_tensor *second = named_tensors_append(
+        checkpointer->optimizer, "first.", parameters->slots[ADAMW_FIRST], &parameters->layout);
+    named_tensors_append(second, "second.", parameters->slots[ADAMW_SECOND], &parameters->layout);
 }
 
 void checkpointer_close(struct checkpointer *checkpointer)
@@ -41,7 +36,7 @@ static struct checkpoint_tensors tensors_of(const struct checkpointer *checkpoin
         .model = checkpointer->model,
         .model_count = checkpointer->tensor_count,
         .optimizer = checkpointer->optimizer,
-        .optimizer_count = 2 * checkpointer->tensor_count,
+        .optimizer_count = ADAMW_SLOTS * checkpointer->tensor_count,
     };
 }
 

@@ -17,9 +17,9 @@ struct checkpointer {
     const struct policy_config *policy; /* borrowed */
     uint64_t seed;
     size_t keep; /* checkpoints */
-    struct tensor *model;
-    struct tensor *optimizer; /* both moments */
-    size_t tensor_count;      /* of the model */
+    struct named_tensor *model;
+    struct named_tensor *optimizer; /* both moments */
+    size_t tensor_count;            /* of the model */
 };
 
 /* Where a run stands. */

@@ -3,7 +3,7 @@
 #include <stdint.h>
 
 #include "base/real.h"
-#include "model/parameters.h"
+#include "parameters/parameter_layout.h"
 
 struct footprint footprint_of(const struct model_shape *shape)
 {

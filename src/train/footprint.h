@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#include "model/shape.h"
+#include "parameters/shape.h"
 
 /* In bytes. */
 struct footprint {

@@ -1,12 +1,10 @@
 #include "train/learner.h"
 
 #include <math.h>
-#include <string.h>
 #include <sys/resource.h>
 
 #include "base/fatal.h"
 #include "comm/comm.h"
-#include "comm/reduction.h"
 #include "train/stop.h"
 
 /* Called twice with the same arguments: on a measuring arena and on a real one. */
@@ -28,16 +26,14 @@ static void bind_learner(struct learner *learner)
     struct transformer_options transformer = {
         .rows_max = learner->batches.batch.steps.row_max,
         .contexts_max = learner->batches.batch.partition.context_max,
-        .kernel = options->kernel,
-        .query_block = options->query_block,
-        .key_block = options->key_block,
-        .wire = options->wire,
+        .attention = options->attention,
+        .comm_dtype = options->comm_dtype,
     };
-    parameters_bind(&learner->weights, &learner->arena, shape);
-    parameters_bind(&learner->gradients, &learner->arena, shape);
-    adamw_bind(&learner->adamw, &learner->arena, &options->adamw, shape);
-    transformer_bind(&learner->transformer, &learner->arena, shape, &transformer, learner->ring,
-                     learner->workers);
+    struct arena *arena = &learner->arena;
+    parameter_store_bind(&learner->parameters, arena, shape, ADAMW_SLOTS, learner->workers);
+    parameter_array_bind(&learner->gradients, arena, &learner->parameters.layout);
+    adamw_bind(&learner->adamw, arena, &options->adamw, &learner->parameters.layout);
+    transformer_bind(&learner->transformer, arena, shape, &transformer, ring, learner->workers);
 }
 
 /* An arena that has only measured. */
@@ -68,11 +64,13 @@ void learner_open(struct learner *learner, const struct learner_options *options
         (struct learner){.options = *options, .ring = ring, .loader = loader, .workers = workers};
     arena_open(&learner->arena, bytes);
     bind_learner(learner);
-    parameters_initialise(&learner->weights, &options->shape, options->seed);
+    parameter_store_initialise(&learner->parameters, options->seed);
+    learner->reduction = reduction_open();
 }
 
 void learner_close(struct learner *learner)
 {
+    reduction_close(learner->reduction);
     transformer_close(&learner->transformer);
     loader_stream_unbind(&learner->batches);
     arena_close(&learner->arena);
@@ -80,10 +78,12 @@ void learner_close(struct learner *learner)
 
 void learner_broadcast(struct learner *learner)
 {
-    size_t bytes = learner->weights.count * sizeof *learner->weights.flat;
-    comm_broadcast(learner->weights.flat, bytes);
-    comm_broadcast(learner->adamw.first, bytes);
-    comm_broadcast(learner->adamw.second, bytes);
+    struct parameter_store *parameters = &learner->parameters;
+    size_t bytes = parameters->layout.count * sizeof(real);
+    comm_broadcast(parameters->master.flat, bytes);
+    for (size_t slot = 0; slot < parameters->slot_count; slot++) {
+        comm_broadcast(parameters->slots[slot], bytes);
+    }
 }
 
 /* What the ranks add up at the end of a step. */
@@ -104,14 +104,21 @@ static void count_work(double totals[TOTALS], const struct learner *learner,
     }
 }
 
-/* Forward, loss and backward of the contexts of one micro-batch. */
+/* Backward says what is complete; the sum over ranks begins there. */
+static void start_reducing(void *self, size_t first)
+{
+    reduction_mark_ready(self, first);
+}
+
+/* Forward, loss and backward of the contexts of one micro-batch; `sink` as of transformer_backward.
+ */
 static void accumulate_micro_batch(struct learner *learner, double totals[TOTALS],
                                    struct step_timer *timer, uint64_t number, size_t micro_batch,
-                                   enum gradients_state state)
+                                   const struct gradient_sink *sink)
 {
     struct failure failure = {0};
     struct transformer *transformer = &learner->transformer;
-    const struct kv_ring *journey = &transformer->attention.kv_ring;
+    const struct kv_ring *kv_ring = &transformer->attention.kv_ring;
     const struct batch *batch =
         loader_stream_take(&learner->batches, number, micro_batch, &failure);
     step_timer_lap(timer, STEP_TIMER_DATA);
@@ -119,15 +126,15 @@ static void accumulate_micro_batch(struct learner *learner, double totals[TOTALS
     step_timer_lap(timer, STEP_TIMER_RANKS);
     struct token_dropout dropout =
         transformer_dropout(transformer, batch, learner->options.seed, number);
-    transformer_forward(transformer, &learner->weights, batch, &dropout);
+    transformer_forward(transformer, &learner->parameters, batch, &dropout);
     totals[TOTAL_LOSS] += transformer_loss(transformer, batch);
     totals[TOTAL_PREDICTED] += batch->predicted;
-    transformer_backward(transformer, &learner->gradients, state, &learner->weights, batch,
+    transformer_backward(transformer, &learner->gradients, sink, &learner->parameters, batch,
                          &dropout);
     count_work(totals, learner, batch);
     step_timer_lap(timer, STEP_TIMER_COMPUTE);
-    step_timer_move(timer, STEP_TIMER_COMPUTE, STEP_TIMER_MESSAGES, journey->message_wait);
-    step_timer_move(timer, STEP_TIMER_COMPUTE, STEP_TIMER_RANKS, journey->rank_wait);
+    step_timer_move(timer, STEP_TIMER_COMPUTE, STEP_TIMER_MESSAGES, kv_ring->message_wait);
+    step_timer_move(timer, STEP_TIMER_COMPUTE, STEP_TIMER_RANKS, kv_ring->rank_wait);
 }
 
 /* Bytes that this process has taken at most. */
@@ -156,10 +163,9 @@ static void check_finite(const struct learner_step *step, uint64_t number)
 static void reduce_over_ranks(struct learner *learner, double totals[TOTALS], double *memory,
                               struct step_timer *timer)
 {
-    struct reduction *reduction = ring_reduction(learner->ring);
-    reduction_barrier(reduction);
+    reduction_barrier(learner->reduction);
     step_timer_lap(timer, STEP_TIMER_RANKS);
-    reduction_finish(reduction);
+    reduction_finish(learner->reduction);
     comm_sum_double(totals, TOTALS);
     comm_max_double(memory, 1);
     comm_sum_double(timer->seconds, STEP_TIMER_PARTS);
@@ -174,17 +180,19 @@ struct learner_step learner_step(struct learner *learner, uint64_t number)
     double totals[TOTALS] = {0};
     double memory = memory_peak();
     struct step_timer timer;
-    struct parameters *gradients = &learner->gradients;
+    struct parameter_array *gradients = &learner->gradients;
+    struct gradient_sink sink = {start_reducing, learner->reduction};
+    struct executor *executor = &learner->transformer.executor;
     size_t taken = memory_taken();
     step_timer_start(&timer);
-    memset(gradients->flat, 0, gradients->count * sizeof *gradients->flat);
-    reduction_begin(ring_reduction(learner->ring), gradients->flat, gradients->count);
+    parameter_array_clear(gradients);
+    reduction_begin(learner->reduction, gradients->flat, learner->parameters.layout.count);
     size_t micro_batches =
         loader_micro_batch_count(learner->loader, ring_group_count(learner->ring));
     for (size_t micro_batch = 0; micro_batch < micro_batches; micro_batch++) {
         bool is_last = micro_batch + 1 == micro_batches;
         accumulate_micro_batch(learner, totals, &timer, number, micro_batch,
-                               is_last ? GRADIENTS_COMPLETE : GRADIENTS_GROW);
+                               is_last ? &sink : NULL);
     }
     totals[TOTAL_STOPPING] = stop_wanted() ? 1.0 : 0.0;
     reduce_over_ranks(learner, totals, &memory, &timer);
@@ -192,7 +200,7 @@ struct learner_step learner_step(struct learner *learner, uint64_t number)
     double mean = 1.0 / totals[TOTAL_PREDICTED];
     struct learner_step step = {
         .loss = mean * totals[TOTAL_LOSS],
-        .gradient_norm = mean * adamw_gradient_norm(&learner->adamw, gradients, learner->workers),
+        .gradient_norm = mean * adamw_gradient_norm(&learner->adamw, gradients, executor),
         .rate = schedule_rate(&learner->options.schedule, number),
         .tokens = totals[TOTAL_TOKENS],
         .flops = totals[TOTAL_FLOPS],
@@ -202,8 +210,8 @@ struct learner_step learner_step(struct learner *learner, uint64_t number)
     check_finite(&step, number);
     double clip = learner->options.clip;
     double shrink = clip > 0.0 && step.gradient_norm > clip ? clip / step.gradient_norm : 1.0;
-    adamw_step(&learner->weights, &learner->adamw, gradients, mean * shrink, step.rate, number,
-               learner->workers);
+    adamw_step(&learner->parameters, &learner->adamw, gradients,
+               &(struct adamw_rates){mean * shrink, step.rate, number}, executor);
     step_timer_lap(&timer, STEP_TIMER_OPTIMIZER);
     step.timer = timer;
     invariant(memory_taken() == taken);

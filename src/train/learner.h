@@ -10,20 +10,21 @@
 #include <stdint.h>
 
 #include "base/memory.h"
+#include "comm/reduction.h"
 #include "comm/ring.h"
 #include "context/batch.h"
 #include "datasets/loader.h"
 #include "model/transformer.h"
 #include "optim/adamw.h"
 #include "optim/schedule.h"
+#include "parameters/parameter_store.h"
 #include "train/step_timer.h"
 
 struct learner_options {
     struct model_shape shape;
     enum partition_rule rule;
-    enum attention_choice kernel;
-    size_t query_block, key_block;
-    enum ring_wire wire;
+    struct attention_options attention;
+    enum dtype comm_dtype; /* of keys and values in messages */
     struct adamw_options adamw;
     struct schedule schedule;
     double clip; /* largest norm of the gradient; 0: any */
@@ -37,8 +38,10 @@ struct learner {
     struct workers *workers; /* borrowed */
     struct arena arena;
     struct loader_stream batches;
+    struct parameter_store parameters; /* with AdamW's moments in their slots */
+    struct parameter_array gradients;
+    struct reduction *reduction; /* of the gradients over the job */
     struct transformer transformer;
-    struct parameters weights, gradients;
     struct adamw adamw;
 };
 

@@ -179,7 +179,7 @@ static void measure_peak(struct trainer *trainer)
     comm_sum_double(&trainer->peak, 1);
     log_line("processor: attention kernels for %s, OpenBLAS's for %s, %.0f GFLOP/s on all ranks "
              "together",
-             attention_kernel_name(trainer->options->learner.kernel), gemm_core_name(),
+             attention_kernel_name(trainer->options->learner.attention.kernel), gemm_core_name(),
              1e-9 * trainer->peak);
 }
 

@@ -28,8 +28,7 @@ static void test_a_learner_binds_what_a_step_must_keep_and_at_most_a_tenth_more(
                                   .layers = shapes[i].layers,
                                   .heads = shapes[i].heads,
                                   .hidden = shapes[i].hidden},
-                        .query_block = 384,
-                        .key_block = 144},
+                        .attention = {.query_block = 384, .key_block = 144}},
         };
         struct model_shape *shape = &options.learner.shape;
         assert_true(token_layout_parse(&shape->layout, shapes[i].tokens, &failure));

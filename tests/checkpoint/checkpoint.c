@@ -27,7 +27,7 @@ static void test_model_alone_can_be_loaded(void **state)
     found.tensors.optimizer_count = 0;
     const char *path = example_path(*state, "ckpt/step-5");
     assert_true(checkpoint_load_tensors(&found.tensors, path, &failure));
-    assert_memory_equal(found.model[1].data, wanted.model[1].data, 16 * sizeof(float));
+    assert_memory_equal(found.model[1].view.data, wanted.model[1].view.data, 16 * sizeof(float));
     example_close(&wanted);
     example_close(&found);
 }

@@ -42,15 +42,14 @@ char *example_warnings(const char *folder)
     return text;
 }
 
-static void tensor_open(struct tensor *tensor, const char *name, size_t rows, size_t columns,
+static void tensor_open(struct named_tensor *tensor, const char *name, size_t rows, size_t columns,
                         double start)
 {
-    *tensor = (struct tensor){.rows = rows, .columns = columns};
-    snprintf(tensor->name, sizeof tensor->name, "%s", name);
-    tensor->data = memory_take(rows * columns, sizeof(float));
+    float *numbers = memory_take(rows * columns, sizeof *numbers);
     for (size_t i = 0; i < rows * columns; i++) {
-        tensor->data[i] = (float)(start + 0.37 * (double)i);
+        numbers[i] = (float)(start + 0.37 * (double)i);
     }
+    *tensor = named_tensor_of(name, numbers, rows, columns);
 }
 
 void example_open(struct example *example, size_t width, uint64_t step)
@@ -85,10 +84,10 @@ void example_open(struct example *example, size_t width, uint64_t step)
 void example_close(struct example *example)
 {
     for (size_t i = 0; i < EXAMPLE_MODEL_TENSORS; i++) {
-        memory_free(example->model[i].data);
+        memory_free(example->model[i].view.data);
     }
     for (size_t i = 0; i < EXAMPLE_OPTIMIZER_TENSORS; i++) {
-        memory_free(example->optimizer[i].data);
+        memory_free(example->optimizer[i].view.data);
     }
     checkpoint_state_close(&example->checkpoint);
 }
@@ -104,12 +103,12 @@ void example_save(const char *run, uint64_t step, size_t keep)
     example_close(&example);
 }
 
-static void expect_same_tensors(const struct tensor *found, const struct tensor *wanted,
+static void expect_same_tensors(const struct named_tensor *found, const struct named_tensor *wanted,
                                 size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        assert_memory_equal(found[i].data, wanted[i].data,
-                            wanted[i].rows * wanted[i].columns * sizeof(float));
+        assert_memory_equal(found[i].view.data, wanted[i].view.data,
+                            tensor_count(&wanted[i].view) * sizeof(float));
     }
 }
 

@@ -25,8 +25,8 @@ enum { EXAMPLE_MODEL_TENSORS = 3, EXAMPLE_OPTIMIZER_TENSORS = 6 };
 
 /* A model of three tensors and its moments, with a state. */
 struct example {
-    struct tensor model[EXAMPLE_MODEL_TENSORS];
-    struct tensor optimizer[EXAMPLE_OPTIMIZER_TENSORS];
+    struct named_tensor model[EXAMPLE_MODEL_TENSORS];
+    struct named_tensor optimizer[EXAMPLE_OPTIMIZER_TENSORS];
     struct checkpoint_tensors tensors;
     struct checkpoint_state checkpoint;
 };

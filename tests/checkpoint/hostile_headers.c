@@ -24,9 +24,9 @@ static void expect_refused(const char *path, const char *words)
     struct failure failure = {0};
     float numbers[4] = {1.0F, 2.0F, 3.0F, 4.0F};
     const float before[4] = {1.0F, 2.0F, 3.0F, 4.0F};
-    struct tensor tensors[2] = {
-        {.name = "a", .rows = 1, .columns = 2, .data = numbers},
-        {.name = "b", .rows = 1, .columns = 2, .data = numbers + 2},
+    struct named_tensor tensors[2] = {
+        named_tensor_of("a", numbers, 1, 2),
+        named_tensor_of("b", numbers + 2, 1, 2),
     };
     example_expect_failure(safetensors_read(path, tensors, 2, &failure), &failure, EXIT_CODE_DATA,
                            words);
@@ -47,9 +47,9 @@ static void test_good_header_is_read(void **state)
     struct failure failure = {0};
     static const char header[] = "{" A "," B "}   ";
     float numbers[4];
-    struct tensor tensors[2] = {
-        {.name = "a", .rows = 1, .columns = 2, .data = numbers},
-        {.name = "b", .rows = 1, .columns = 2, .data = numbers + 2},
+    struct named_tensor tensors[2] = {
+        named_tensor_of("a", numbers, 1, 2),
+        named_tensor_of("b", numbers + 2, 1, 2),
     };
     assert_true(safetensors_read(craft(*state, header, strlen(header), 16), tensors, 2, &failure));
 }

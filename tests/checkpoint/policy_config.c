@@ -123,26 +123,6 @@ static void test_policy_config_refuses_an_empty_state(void **state)
     checkpoint_state_close(&empty);
 }
 
-static void test_policy_config_tensors_point_into_the_flat_array(void **state)
-{
-    (void)state;
-    struct policy_config policy = example();
-    struct parameters parameters;
-    struct arena arena = {0};
-    parameters_bind(&parameters, &arena, &policy.shape);
-    arena_open(&arena, arena.peak);
-    parameters_bind(&parameters, &arena, &policy.shape);
-    struct tensor *tensors = policy_config_tensors(parameters.flat, "first.", &policy.shape);
-    size_t count = parameters_entries(NULL, &policy.shape);
-    assert_string_equal(tensors[0].name, "first.embed.return.weight");
-    assert_ptr_equal(tensors[0].data, parameters.return_weight);
-    assert_string_equal(tensors[count - 1].name, "first.layers.2.ffn.down.bias");
-    assert_ptr_equal(tensors[count - 1].data, parameters.layers[2].down_bias);
-    assert_int_equal(tensors[count - 1].columns, 48);
-    memory_free(tensors);
-    arena_close(&arena);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,7 +130,6 @@ int main(void)
         cmocka_unit_test(test_policy_config_names_the_first_difference),
         cmocka_unit_test(test_policy_config_refuses_sizes_that_cannot_be),
         cmocka_unit_test(test_policy_config_refuses_an_empty_state),
-        cmocka_unit_test(test_policy_config_tensors_point_into_the_flat_array),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,17 +14,17 @@ enum { COUNT = 3 };
 static float awkward[] = {0.1F, -0.0F,     1e-45F, 3.4028235e38F, -1.1754942e-38F, 1.0F / 3.0F,
                           NAN,  -INFINITY, 42.0F,  -7.25F,        1e-20F,          16777217.0F};
 
-static void describe(struct tensor tensors[COUNT], float *numbers)
+static void describe(struct named_tensor tensors[COUNT], float *numbers)
 {
-    tensors[0] = (struct tensor){.name = "table", .rows = 3, .columns = 3, .data = numbers};
-    tensors[1] = (struct tensor){.name = "empty", .rows = 0, .columns = 5, .data = numbers + 9};
-    tensors[2] = (struct tensor){.name = "row", .rows = 1, .columns = 3, .data = numbers + 9};
+    tensors[0] = named_tensor_of("table", numbers, 3, 3);
+    tensors[1] = named_tensor_of("empty", numbers + 9, 0, 5);
+    tensors[2] = named_tensor_of("row", numbers + 9, 1, 3);
 }
 
 static void test_numbers_come_back_to_the_bit(void **state)
 {
     struct failure failure = {0};
-    struct tensor tensors[COUNT];
+    struct named_tensor tensors[COUNT];
     describe(tensors, awkward);
     const char *path = example_path(*state, "file");
     struct digest written;
@@ -42,13 +42,13 @@ static void test_numbers_come_back_to_the_bit(void **state)
 static void test_tensors_are_found_by_name_in_any_order(void **state)
 {
     struct failure failure = {0};
-    struct tensor tensors[COUNT];
+    struct named_tensor tensors[COUNT];
     describe(tensors, awkward);
     const char *path = example_path(*state, "file");
     assert_true(safetensors_write(NULL, path, tensors, COUNT, &failure));
     float back[12] = {0};
     describe(tensors, back);
-    struct tensor first = tensors[0];
+    struct named_tensor first = tensors[0];
     tensors[0] = tensors[2];
     tensors[2] = first;
     assert_true(safetensors_read(path, tensors, COUNT, &failure));
@@ -64,15 +64,15 @@ static void test_no_tensors_are_a_file_too(void **state)
 }
 
 /* Read back what another model has written; nothing may be changed. */
-static void expect_refused(const char *folder, const struct tensor *tensors, size_t count,
+static void expect_refused(const char *folder, const struct named_tensor *tensors, size_t count,
                            const char *words)
 {
     struct failure failure = {0};
-    struct tensor written[COUNT];
+    struct named_tensor written[COUNT];
     describe(written, awkward);
     const char *path = example_path(folder, "model.safetensors");
     assert_true(safetensors_write(NULL, path, written, COUNT, &failure));
-    float *numbers = count > 0 ? tensors[0].data : NULL;
+    float *numbers = count > 0 ? tensors[0].view.data : NULL;
     example_expect_failure(safetensors_read(path, tensors, count, &failure), &failure,
                            EXIT_CODE_DATA, words);
     assert_non_null(strstr(failure.text, path));
@@ -85,17 +85,17 @@ static void expect_refused(const char *folder, const struct tensor *tensors, siz
 static void test_other_models_are_refused(void **state)
 {
     float numbers[24] = {5.0F};
-    struct tensor tensors[COUNT + 1];
+    struct named_tensor tensors[COUNT + 1];
     describe(tensors, numbers);
-    tensors[2].columns = 4;
+    tensors[2].view.columns = 4;
     expect_refused(*state, tensors, COUNT, "row is 1 x 3, expected 1 x 4; ");
     describe(tensors, numbers);
-    tensors[0].rows = 1;
-    tensors[0].columns = 9;
+    tensors[0].view.rows = 1;
+    tensors[0].view.columns = 9;
     expect_refused(*state, tensors, COUNT, "table is 3 x 3, expected 1 x 9; ");
     describe(tensors, numbers);
     expect_refused(*state, tensors, COUNT - 1, "found row, expected no tensor of this name; ");
-    tensors[COUNT] = (struct tensor){.name = "more", .rows = 2, .columns = 2, .data = numbers};
+    tensors[COUNT] = named_tensor_of("more", numbers, 2, 2);
     expect_refused(*state, tensors, COUNT + 1, "more is missing, expected 2 x 2; ");
     strcpy(tensors[2].name, "column");
     expect_refused(*state, tensors, COUNT, "column is missing, expected 1 x 3; ");
@@ -106,9 +106,9 @@ static const char *script;
 static void test_plain_python_reads_the_numbers(void **state)
 {
     struct failure failure = {0};
-    struct tensor tensors[2] = {
-        {.name = "layers.0.weight", .rows = 2, .columns = 3, .data = awkward},
-        {.name = "bias", .rows = 1, .columns = 2, .data = awkward + 8},
+    struct named_tensor tensors[2] = {
+        named_tensor_of("layers.0.weight", awkward, 2, 3),
+        named_tensor_of("bias", awkward + 8, 1, 2),
     };
     const char *path = example_path(*state, "file");
     assert_true(safetensors_write(NULL, path, tensors, 2, &failure));
@@ -129,13 +129,13 @@ static void test_plain_python_reads_the_numbers(void **state)
             fail_msg("python3 could not read the file: status 0x%x", (unsigned)status);
         }
         assert_string_equal(name, tensors[i].name);
-        assert_int_equal(rows, tensors[i].rows);
-        assert_int_equal(columns, tensors[i].columns);
+        assert_int_equal(rows, tensors[i].view.rows);
+        assert_int_equal(columns, tensors[i].view.columns);
         for (size_t k = 0; k < rows * columns; k++) {
             double value;
             assert_int_equal(fscanf(pipe, "%la", &value), 1);
             float narrow = (float)value;
-            assert_memory_equal(&narrow, &tensors[i].data[k], sizeof narrow);
+            assert_memory_equal(&narrow, (const float *)tensors[i].view.data + k, sizeof narrow);
         }
     }
     assert_int_equal(pclose(pipe), 0);

@@ -16,8 +16,10 @@ static void test_double_build_sums_doubles(void **state)
     double size = (double)comm_size();
     real of_job[2] = {1.0 + fine, 2.0};
     real of_ring[2] = {1.0 + fine, 2.0};
-    reduction_begin(ring_reduction(ring), of_job, 2);
-    reduction_finish(ring_reduction(ring));
+    struct reduction *reduction = reduction_open();
+    reduction_begin(reduction, of_job, 2);
+    reduction_finish(reduction);
+    reduction_close(reduction);
     ring_sum_real(ring, of_ring, 2);
     assert_true(of_job[0] == size * (1.0 + fine) && of_job[1] == size * 2.0);
     assert_true(of_ring[0] == size * (1.0 + fine) && of_ring[1] == size * 2.0);

@@ -8,25 +8,27 @@
 
 #include "base/memory.h"
 #include "comm/comm.h"
+#include "comm/progress.h"
 #include "comm/ring.h"
 #include "tests/support/support_mpi.h"
 
 enum { MANY = 1500000 }; /* more than are on their way at once */
 
 static struct ring *ring;
-static struct reduction *reduction; /* that it carries */
+static struct reduction *reduction;
 
 static int open_ring(void **state)
 {
     (void)state;
     ring = ring_open(comm_size(), 0);
-    reduction = ring_reduction(ring);
+    reduction = reduction_open();
     return 0;
 }
 
 static int close_ring(void **state)
 {
     (void)state;
+    reduction_close(reduction);
     ring_close(ring);
     return 0;
 }
@@ -132,9 +134,10 @@ static void do_other_work(size_t number)
     }
 }
 
-/* Shares are written only just before they are released; ranks look after them at their own pace.
+/* Shares are written only just before they are marked ready; ranks look after them at their own
+ * pace.
  */
-static void test_what_is_released_bit_by_bit_has_the_sum_of_all_at_once(void **state)
+static void test_what_is_ready_bit_by_bit_has_the_sum_of_all_at_once(void **state)
 {
     (void)state;
     real *at_once = filled(MANY, comm_rank());
@@ -147,7 +150,7 @@ static void test_what_is_released_bit_by_bit_has_the_sum_of_all_at_once(void **s
             fill(values, first, end, comm_rank());
             reduction_mark_ready(reduction, first);
             for (size_t look = 0; look < comm_rank() * number; look++) {
-                ring_progress(ring);
+                comm_progress();
             }
             do_other_work(number);
             end = first;
@@ -168,7 +171,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_large_sums_are_right, open_ring, close_ring),
         cmocka_unit_test_setup_teardown(test_sums_have_the_same_bits_on_every_rank, open_ring,
                                         close_ring),
-        cmocka_unit_test_setup_teardown(test_what_is_released_bit_by_bit_has_the_sum_of_all_at_once,
+        cmocka_unit_test_setup_teardown(test_what_is_ready_bit_by_bit_has_the_sum_of_all_at_once,
                                         open_ring, close_ring),
     };
     return support_mpi_run(argc, argv, "reduction", tests, sizeof tests / sizeof tests[0]);

@@ -1,4 +1,5 @@
 #include "comm/ring.h"
+#include "comm/progress.h"
 
 #include "tests/support/support.h"
 
@@ -137,7 +138,7 @@ static void test_shift_on_all_channels_at_once(void **state)
         ring_receive(ring, (enum ring_channel)channel, previous_of(ring), 0, data, LARGE);
     }
     for (int i = 0; i < 100; i++) {
-        ring_progress(ring);
+        comm_progress();
     }
     wait_for_all(ring);
     for (size_t channel = 0; ring_size(ring) > 1 && channel < RING_CHANNELS; channel++) {
@@ -228,7 +229,7 @@ static void test_wait_accepts_what_progress_has_completed(void **state)
         ring_send(ring, RING_KEYS_VALUES, next_of(ring), round, sent, SMALL);
         comm_barrier();
         for (int i = 0; i < 20; i++) {
-            ring_progress(ring);
+            comm_progress();
         }
         assert_true(ring_wait_receives(ring, RING_KEYS_VALUES) >= 0.0);
         expect_marks(received, SMALL, previous_of(ring), 0, round);

@@ -86,7 +86,7 @@ static const double *returns_of(const struct evaluation_result *result,
 }
 
 /* What one rank alone gets, context by context, from the policy that is still in memory. */
-static void play_alone(double *returns, const struct fixture *fixture,
+static void play_alone(double *returns, struct fixture *fixture,
                        const struct evaluation_result *expected, enum rollout_hidden hidden)
 {
     struct failure failure = {0};

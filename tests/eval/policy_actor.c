@@ -89,8 +89,7 @@ static void bind_model(struct fixture *fixture)
     struct transformer_options options = {
         .rows_max = partition_rows_max(PARTITION_ZIGZAG, 1, CONTEXTS, LISTENER_STEPS_MAX),
         .contexts_max = CONTEXTS,
-        .query_block = 32,
-        .key_block = 64,
+        .attention = {.query_block = 32, .key_block = 64},
     };
     batch_bind(&fixture->batch, &fixture->arena, (struct mesh_position){.ring_size = 1}, CONTEXTS,
                LISTENER_STEPS_MAX, shape->observation_dim, shape->action_dim);
@@ -257,7 +256,7 @@ static void test_ruined_policy_gives_no_action(void **state)
     policy_actor_bind(&policy, &arena, &options);
     arena_open(&arena, arena.peak);
     policy_actor_bind(&policy, &arena, &options);
-    fixture.untrained.parameters.head_bias[0] = (real)NAN;
+    tensor_reals(&fixture.untrained.parameters.master.views.outer.head.action.bias)[0] = (real)NAN;
     float observation[MADE_UP_OBSERVATION_DIM] = {0};
     float action[MADE_UP_ACTION_DIM] = {0};
     struct actor_row row = {.observation = observation,

@@ -34,10 +34,10 @@ void untrained_open(struct untrained *untrained, const struct untrained_options 
     policy->scaling.reward_scale = 0.7;
     snprintf(policy->domain, sizeof policy->domain, "%s", options->domain);
     snprintf(policy->task, sizeof policy->task, "%s", options->task);
-    parameters_bind(&untrained->parameters, &untrained->arena, &policy->shape);
+    parameter_store_bind(&untrained->parameters, &untrained->arena, &policy->shape, 0, NULL);
     arena_open(&untrained->arena, untrained->arena.peak);
-    parameters_bind(&untrained->parameters, &untrained->arena, &policy->shape);
-    parameters_initialise(&untrained->parameters, &policy->shape, 3);
+    parameter_store_bind(&untrained->parameters, &untrained->arena, &policy->shape, 0, NULL);
+    parameter_store_initialise(&untrained->parameters, 3);
 }
 
 void untrained_close(struct untrained *untrained)
@@ -48,13 +48,14 @@ void untrained_close(struct untrained *untrained)
 void untrained_write(const struct untrained *untrained, const char *run, uint64_t step)
 {
     struct failure failure = {0};
-    const struct model_shape *shape = &untrained->policy.shape;
-    struct tensor *tensors = policy_config_tensors(untrained->parameters.flat, "", shape);
+    const struct parameter_layout *layout = &untrained->parameters.layout;
+    struct named_tensor *tensors = memory_take(layout->entry_count, sizeof *tensors);
+    named_tensors_append(tensors, "", untrained->parameters.master.flat, layout);
     struct checkpoint_tensors all = {
         .model = tensors,
-        .model_count = parameters_entries(NULL, shape),
+        .model_count = layout->entry_count,
         .optimizer = tensors,
-        .optimizer_count = parameters_entries(NULL, shape),
+        .optimizer_count = layout->entry_count,
     };
     struct checkpoint_state state;
     checkpoint_state_open(&state);

@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 #include "checkpoint/policy_config.h"
-#include "model/parameters.h"
+#include "parameters/parameter_store.h"
 
 struct untrained_options {
     const char *domain, *task;
@@ -17,7 +17,7 @@ struct untrained_options {
 struct untrained {
     struct policy_config policy;
     struct arena arena;
-    struct parameters parameters;
+    struct parameter_store parameters;
 };
 
 /* The caller closes it. Local. */

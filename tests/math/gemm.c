@@ -48,12 +48,12 @@ static void multiply(struct product *p)
 {
     switch (p->form) {
     case NN:
-        gemm_nn(p->c, p->c_stride, p->store, p->a, p->a_stride, p->b, p->b_stride, p->m, p->n,
-                p->k);
+        gemm_nn(p->c, p->c_stride, p->store, (struct gemm_factor){p->a, p->a_stride},
+                (struct gemm_factor){p->b, p->b_stride}, (struct gemm_sizes){p->m, p->n, p->k});
         break;
     case TN:
-        gemm_tn(p->c, p->c_stride, p->store, p->a, p->a_stride, p->b, p->b_stride, p->m, p->n,
-                p->k);
+        gemm_tn(p->c, p->c_stride, p->store, (struct gemm_factor){p->a, p->a_stride},
+                (struct gemm_factor){p->b, p->b_stride}, (struct gemm_sizes){p->m, p->n, p->k});
         break;
     }
 }
@@ -150,8 +150,10 @@ static void test_no_rows_or_no_columns_write_nothing(void **state)
     (void)state;
     real c[4] = {7, 7, 7, 7};
     const real a[4] = {1, 2, 3, 4};
-    gemm_nn(c, 2, GEMM_SET, a, 2, a, 2, 0, 2, 2);
-    gemm_tn(c, 2, GEMM_SET, a, 2, a, 2, 2, 0, 2);
+    gemm_nn(c, 2, GEMM_SET, (struct gemm_factor){a, 2}, (struct gemm_factor){a, 2},
+            (struct gemm_sizes){0, 2, 2});
+    gemm_tn(c, 2, GEMM_SET, (struct gemm_factor){a, 2}, (struct gemm_factor){a, 2},
+            (struct gemm_sizes){2, 0, 2});
     for (size_t i = 0; i < 4; i++) {
         assert_true(c[i] == 7);
     }
@@ -160,7 +162,8 @@ static void test_no_rows_or_no_columns_write_nothing(void **state)
 static void multiply_beyond_int(void *argument)
 {
     real *c = argument;
-    gemm_nn(c, (size_t)1 << 31, GEMM_SET, c, 1, c, 1, 1, 1, 1);
+    gemm_nn(c, (size_t)1 << 31, GEMM_SET, (struct gemm_factor){c, 1}, (struct gemm_factor){c, 1},
+            (struct gemm_sizes){1, 1, 1});
 }
 
 static void test_extent_beyond_int_is_a_bug(void **state)

@@ -10,13 +10,18 @@
 static void test_long_rows_of_a_linear_map_are_accurate(void **state)
 {
     (void)state;
-    const struct linear_dims dims = {
-        .rows = 9, .in = 1024, .out = 13, .x_stride = 1024, .y_stride = 13, .weight_stride = 13};
+    const struct {
+        size_t rows, in, out;
+    } dims = {9, 1024, 13};
     real *x = reals_normal(dims.rows * dims.in, 1);
     real *weight = reals_normal(dims.in * dims.out, 2);
     real *bias = reals_normal(dims.out, 3);
     real *y = reals_zero(dims.rows * dims.out);
-    linear_forward(y, x, weight, bias, &dims);
+    const struct linear_weights w = {
+        .weight = {.data = weight, .rows = dims.in, .columns = dims.out, .dtype = DTYPE_REAL},
+        .bias = {.data = bias, .rows = 1, .columns = dims.out, .dtype = DTYPE_REAL},
+    };
+    linear_forward(y, dims.out, (struct linear_rows){x, dims.in, dims.rows}, &w);
     for (size_t i = 0; i < dims.rows * dims.out; i++) {
         double wanted = (double)bias[i % dims.out];
         for (size_t j = 0; j < dims.in; j++) {
@@ -50,7 +55,11 @@ static void test_norm_is_accurate_far_from_zero(void **state)
     for (size_t i = 0; i < WIDTH; i++) {
         variance += ((double)x[i] - mean) * ((double)x[i] - mean) / WIDTH;
     }
-    norm_forward(y, WIDTH, x, WIDTH, gain, bias, 1, WIDTH);
+    const struct norm_weights w = {
+        .gain = {.data = gain, .rows = 1, .columns = WIDTH, .dtype = DTYPE_REAL},
+        .bias = {.data = bias, .rows = 1, .columns = WIDTH, .dtype = DTYPE_REAL},
+    };
+    norm_forward(y, x, WIDTH, 1, &w);
     for (size_t i = 0; i < WIDTH; i++) {
         double wanted = ((double)x[i] - mean) / sqrt(variance + 1e-5);
         reals_expect("y", &y[i], &wanted, 1, 3e-3);

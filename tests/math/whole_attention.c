@@ -23,10 +23,9 @@ static struct blocks blocks_of(const struct whole_attention *whole)
         .kernel = whole->kernel,
         .query_block = whole->query_block,
         .key_block = whole->key_block,
-        .width = whole->width,
     };
-    blocks.memory = memory_take(attention_workspace_size(&options), sizeof(real));
-    attention_workspace_bind(&blocks.scratch, blocks.memory, &options);
+    blocks.memory = memory_take(attention_workspace_size(&options, whole->width), sizeof(real));
+    attention_workspace_bind(&blocks.scratch, blocks.memory, &options, whole->width);
     blocks.count = (whole->key_count + whole->key_block - 1) / whole->key_block;
     blocks.order = memory_take(blocks.count, sizeof *blocks.order);
     struct random random = random_stream(whole->shuffle, RANDOM_TEST, 0, 0);

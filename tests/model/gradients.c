@@ -2,7 +2,6 @@
  */
 #include "tests/support/support.h"
 
-#include "base/memory.h"
 #include "comm/comm.h"
 #include "tests/model/problem.h"
 #include "tests/support/gradient.h"
@@ -20,17 +19,14 @@ static void check_all_tensors(const struct problem_options *options)
     struct problem problem;
     problem_open(&problem, options, ring);
     problem_gradients(&problem);
-    size_t count = parameters_entries(NULL, &problem.shape);
-    struct parameter_entry *entries = memory_take(count, sizeof *entries);
-    parameters_entries(entries, &problem.shape);
-    for (size_t i = 0; i < count; i++) {
-        const struct parameter_entry *entry = &entries[i];
+    const struct parameter_layout *layout = &problem.parameters.layout;
+    for (size_t i = 0; i < layout->entry_count; i++) {
+        const struct parameter_entry *entry = &layout->entries[i];
         struct support_gradient_check check = {.name = entry->name, .step = 1e-4, .at_most = 6};
-        support_check_gradient(loss_of, &problem, problem.weights.flat + entry->offset,
+        support_check_gradient(loss_of, &problem, problem.parameters.master.flat + entry->offset,
                                problem.gradients.flat + entry->offset, entry->rows * entry->columns,
                                &check);
     }
-    memory_free(entries);
     problem_close(&problem);
     ring_close(ring);
 }

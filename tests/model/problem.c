@@ -2,8 +2,6 @@
 
 #include "tests/model/problem.h"
 
-#include <string.h>
-
 #include "base/random.h"
 
 enum { OBSERVATION_DIM = 3, ACTION_DIM = 2, TIME_MAX = 1100 };
@@ -73,16 +71,16 @@ static void bind_all(struct problem *problem)
         .rows_max =
             partition_rows_max(options->rule, ring_size(problem->ring), options->contexts, longest),
         .contexts_max = options->contexts,
-        .query_block = options->query_block,
-        .key_block = options->key_block,
+        .attention = {.query_block = options->query_block, .key_block = options->key_block},
     };
     const struct mesh_position position = {.split = options->rule,
                                            .ring_size = ring_size(problem->ring),
                                            .ring_rank = ring_rank(problem->ring)};
     batch_bind(&problem->batch, &problem->arena, position, options->contexts, longest,
                OBSERVATION_DIM, ACTION_DIM);
-    parameters_bind(&problem->weights, &problem->arena, &problem->shape);
-    parameters_bind(&problem->gradients, &problem->arena, &problem->shape);
+    parameter_store_bind(&problem->parameters, &problem->arena, &problem->shape, 0,
+                         problem->workers);
+    parameter_array_bind(&problem->gradients, &problem->arena, &problem->parameters.layout);
     transformer_bind(&problem->transformer, &problem->arena, &problem->shape, &transformer,
                      problem->ring, problem->workers);
 }
@@ -110,7 +108,7 @@ void problem_open(struct problem *problem, const struct problem_options *options
     bind_all(problem);
     arena_open(&problem->arena, problem->arena.peak);
     bind_all(problem);
-    parameters_initialise(&problem->weights, &problem->shape, 11);
+    parameter_store_initialise(&problem->parameters, 11);
     fill_batch(problem);
 }
 
@@ -124,7 +122,7 @@ void problem_close(struct problem *problem)
 
 static double forward_and_loss(struct problem *problem, const struct token_dropout *dropout)
 {
-    transformer_forward(&problem->transformer, &problem->weights, &problem->batch, dropout);
+    transformer_forward(&problem->transformer, &problem->parameters, &problem->batch, dropout);
     real loss = (real)transformer_loss(&problem->transformer, &problem->batch);
     ring_sum_real(problem->ring, &loss, 1);
     return (double)loss;
@@ -142,10 +140,10 @@ double problem_gradients(struct problem *problem)
     struct token_dropout dropout =
         transformer_dropout(&problem->transformer, &problem->batch, 7, 3);
     double loss = forward_and_loss(problem, &dropout);
-    struct parameters *gradients = &problem->gradients;
-    memset(gradients->flat, 0, gradients->count * sizeof *gradients->flat);
-    transformer_backward(&problem->transformer, gradients, GRADIENTS_GROW, &problem->weights,
+    struct parameter_array *gradients = &problem->gradients;
+    parameter_array_clear(gradients);
+    transformer_backward(&problem->transformer, gradients, NULL, &problem->parameters,
                          &problem->batch, &dropout);
-    ring_sum_real(problem->ring, gradients->flat, gradients->count);
+    ring_sum_real(problem->ring, gradients->flat, gradients->layout->count);
     return loss;
 }

@@ -7,8 +7,8 @@
 
 #include "comm/ring.h"
 #include "context/batch.h"
-#include "model/parameters.h"
 #include "model/transformer.h"
+#include "parameters/parameter_store.h"
 
 enum { PROBLEM_CONTEXTS_MAX = 4, PROBLEM_TRIALS_MAX = 3 };
 
@@ -32,7 +32,8 @@ struct problem {
     struct arena arena;
     struct batch batch;
     struct transformer transformer;
-    struct parameters weights, gradients;
+    struct parameter_store parameters;
+    struct parameter_array gradients;
 };
 
 /* The caller closes it. Collective over the ring only when it computes. */

@@ -5,13 +5,13 @@
 #include "tests/model/sharded.h"
 #include "tests/support/support_mpi.h"
 
-static void compare(size_t length, size_t heads, enum partition_rule rule, enum ring_wire wire,
+static void compare(size_t length, size_t heads, enum partition_rule rule, enum dtype comm_dtype,
                     struct ring *ring)
 {
     struct dense dense;
     struct sharded sharded;
-    struct sharded_options options = {.rule = rule, .wire = wire};
-    double tolerance = wire == RING_WIRE_BF16 ? 3e-2 : 1e-5;
+    struct sharded_options options = {.rule = rule, .comm_dtype = comm_dtype};
+    double tolerance = comm_dtype == DTYPE_BF16 ? 3e-2 : 1e-5;
     double errors[SHARDED_RESULTS];
     dense_open(&dense, length, heads, 16);
     sharded_open(&sharded, &dense, &options, ring);
@@ -32,13 +32,13 @@ static void compare_lengths(enum partition_rule rule, size_t node_ranks_max, con
 {
     struct ring *ring = ring_open(comm_size(), node_ranks_max);
     for (size_t i = 0; i < count; i++) {
-        compare(lengths[i], 1, rule, RING_WIRE_F32, ring);
-        compare(lengths[i], 4, rule, RING_WIRE_F32, ring);
+        compare(lengths[i], 1, rule, DTYPE_F32, ring);
+        compare(lengths[i], 4, rule, DTYPE_F32, ring);
     }
     ring_close(ring);
 }
 
-/* What travels where depends on the neighbourhoods, not on the length. */
+/* What travels where depends on the node groups, not on the length. */
 static void compare_few_lengths(size_t node_ranks_max)
 {
     static const size_t lengths[] = {1, 7, 301};
@@ -47,7 +47,7 @@ static void compare_few_lengths(size_t node_ranks_max)
                     sizeof lengths / sizeof lengths[0]);
 }
 
-static void test_ring_attention_equals_dense_in_one_neighbourhood(void **state)
+static void test_ring_attention_equals_dense_in_one_node_group(void **state)
 {
     (void)state;
     static const size_t lengths[] = {1, 7, 64, 600, 601};
@@ -63,7 +63,7 @@ static void test_ring_attention_equals_dense_by_messages(void **state)
 }
 
 /* As on two machines: in place inside each, by messages between them. */
-static void test_ring_attention_equals_dense_across_neighbourhoods(void **state)
+static void test_ring_attention_equals_dense_across_node_groups(void **state)
 {
     (void)state;
     compare_few_lengths(2);
@@ -111,14 +111,14 @@ static void test_ring_attention_is_the_same_to_the_bit_for_any_number_of_threads
 }
 
 /* 8 bits of precision on the way, and nothing worse. */
-static void test_wire_of_half_the_bytes_only_rounds(void **state)
+static void test_messages_of_half_the_bytes_only_round(void **state)
 {
     (void)state;
     for (size_t node_ranks_max = 1; node_ranks_max <= 2; node_ranks_max++) {
         struct ring *ring = ring_open(comm_size(), node_ranks_max);
-        compare(7, 4, PARTITION_ZIGZAG, RING_WIRE_BF16, ring);
-        compare(301, 4, PARTITION_ZIGZAG, RING_WIRE_BF16, ring);
-        compare(301, 1, PARTITION_CONTIGUOUS, RING_WIRE_BF16, ring);
+        compare(7, 4, PARTITION_ZIGZAG, DTYPE_BF16, ring);
+        compare(301, 4, PARTITION_ZIGZAG, DTYPE_BF16, ring);
+        compare(301, 1, PARTITION_CONTIGUOUS, DTYPE_BF16, ring);
         ring_close(ring);
     }
 }
@@ -126,11 +126,11 @@ static void test_wire_of_half_the_bytes_only_rounds(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ring_attention_equals_dense_in_one_neighbourhood),
+        cmocka_unit_test(test_ring_attention_equals_dense_in_one_node_group),
         cmocka_unit_test(test_ring_attention_equals_dense_by_messages),
-        cmocka_unit_test(test_ring_attention_equals_dense_across_neighbourhoods),
+        cmocka_unit_test(test_ring_attention_equals_dense_across_node_groups),
         cmocka_unit_test(test_ring_attention_is_the_same_to_the_bit_for_any_number_of_threads),
-        cmocka_unit_test(test_wire_of_half_the_bytes_only_rounds),
+        cmocka_unit_test(test_messages_of_half_the_bytes_only_round),
     };
     return support_mpi_run(argc, argv, "ring_attention", tests, sizeof tests / sizeof tests[0]);
 }

@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "comm/progress.h"
+
 const char *const sharded_names[SHARDED_RESULTS] = {
     [SHARDED_OUTPUT] = "output",
     [SHARDED_D_QUERY] = "d_query",
@@ -16,16 +18,13 @@ static void bind_all(struct sharded *s, const struct sharded_options *how, struc
     const struct dense *dense = s->dense;
     size_t rows = partition_rows_max(how->rule, ring_size(ring), 1, dense->length);
     size_t width = dense_width(dense);
-    struct ring_attention_options options = {
+    struct attention_options options = {.kernel = how->kernel, .query_block = 32, .key_block = 48};
+    struct attention_sizes sizes = {
         .heads = dense->heads,
         .head_width = dense->head_width,
         .tokens_per_step = 1,
-        .kernel = how->kernel,
-        .query_block = 32,
-        .key_block = 48,
-        .rows_max = rows,
+        .tokens_max = rows,
         .contexts_max = 1,
-        .wire = how->wire,
     };
     const struct mesh_position position = {
         .split = how->rule, .ring_size = ring_size(ring), .ring_rank = ring_rank(ring)};
@@ -35,7 +34,10 @@ static void bind_all(struct sharded *s, const struct sharded_options *how, struc
     s->d_output = arena_take(&s->arena, rows * width, sizeof(real));
     s->d_query = arena_take(&s->arena, rows * width, sizeof(real));
     s->logsumexp = arena_take(&s->arena, rows * dense->heads, sizeof(real));
-    ring_attention_bind(&s->attention, &s->arena, &options, ring, s->workers);
+    s->shape = (struct model_shape){.width = width, .hidden = 1};
+    executor_bind(&s->executor, &s->arena, &s->shape, EXECUTOR_FORWARD, s->workers, comm_progress);
+    ring_attention_bind(&s->attention, &s->arena, &sizes, &options, how->comm_dtype, ring,
+                        &s->executor);
 }
 
 /* This rank's rows of a dense array. */
@@ -84,8 +86,9 @@ void sharded_compute(struct sharded *sharded)
     struct sharded *s = sharded;
     ring_attention_begin(&s->attention, &s->batch);
     ring_attention_forward(s->output, s->logsumexp, &s->attention, s->query, &s->batch);
-    ring_attention_backward(s->d_query, &s->attention, s->d_output, s->output, s->logsumexp,
-                            s->query, &s->batch);
+    const struct attention_saved saved = {
+        .query = s->query, .output = s->output, .d_output = s->d_output, .logsumexp = s->logsumexp};
+    ring_attention_backward(s->d_query, &s->attention, &saved, &s->batch);
 }
 
 static double largest(const double *values, size_t count)

@@ -11,7 +11,7 @@
 
 struct sharded_options {
     enum partition_rule rule;
-    enum ring_wire wire;
+    enum dtype comm_dtype;
     enum attention_choice kernel;
     size_t threads; /* 0: one */
 };
@@ -21,6 +21,8 @@ struct sharded {
     struct workers *workers;
     struct arena arena;
     struct batch batch;
+    struct model_shape shape; /* of the executor */
+    struct executor executor;
     struct ring_attention attention;
     real *query, *output, *d_output, *d_query; /* (rows x width) */
     real *logsumexp;                           /* (rows x heads) */

@@ -37,19 +37,16 @@ static double relative_error(const real *found, const real *wanted, size_t count
 
 static void expect_gradients_equal(const struct problem *found, const struct problem *wanted)
 {
-    size_t count = parameters_entries(NULL, &wanted->shape);
-    struct parameter_entry *entries = memory_take(count, sizeof *entries);
-    parameters_entries(entries, &wanted->shape);
-    for (size_t i = 0; i < count; i++) {
-        size_t offset = entries[i].offset;
+    const struct parameter_layout *layout = &wanted->parameters.layout;
+    for (size_t i = 0; i < layout->entry_count; i++) {
+        const struct parameter_entry *entry = &layout->entries[i];
         double error =
-            relative_error(found->gradients.flat + offset, wanted->gradients.flat + offset,
-                           entries[i].rows * entries[i].columns);
+            relative_error(found->gradients.flat + entry->offset,
+                           wanted->gradients.flat + entry->offset, entry->rows * entry->columns);
         if (!(error < 2e-5)) {
-            fail_msg("gradient of %s differs by %g", entries[i].name, error);
+            fail_msg("gradient of %s differs by %g", entry->name, error);
         }
     }
-    memory_free(entries);
 }
 
 /* This ring against a ring of one rank, which each rank computes on its own. */
@@ -116,7 +113,7 @@ static void test_transformer_is_the_same_to_the_bit_for_any_number_of_threads(vo
         double found = problem_gradients(&many);
         assert_true(found == wanted);
         assert_memory_equal(many.gradients.flat, one.gradients.flat,
-                            one.gradients.count * sizeof *one.gradients.flat);
+                            one.parameters.layout.count * sizeof *one.gradients.flat);
     }
     problem_close(&many);
     problem_close(&one);
@@ -222,8 +219,8 @@ static void test_transformer_same_call_gives_the_same_bits(void **state)
     struct ring *ring = ring_open(comm_size(), 0);
     struct problem problem;
     problem_open(&problem, &standard, ring);
-    size_t bytes = problem.gradients.count * sizeof(real);
-    real *first = memory_take(problem.gradients.count, sizeof *first);
+    size_t bytes = problem.parameters.layout.count * sizeof(real);
+    real *first = memory_take(problem.parameters.layout.count, sizeof *first);
     double loss = problem_gradients(&problem);
     memcpy(first, problem.gradients.flat, bytes);
     assert_true(problem_gradients(&problem) == loss);

@@ -13,15 +13,21 @@ struct fixture {
     struct workers *workers;
     struct model_shape shape;
     struct arena arena;
-    struct parameters weights, gradients;
+    struct parameter_store parameters;
+    struct parameter_array gradients;
+    struct executor executor;
     struct adamw adamw;
 };
 
 static void bind_all(struct fixture *fixture)
 {
-    parameters_bind(&fixture->weights, &fixture->arena, &fixture->shape);
-    parameters_bind(&fixture->gradients, &fixture->arena, &fixture->shape);
-    adamw_bind(&fixture->adamw, &fixture->arena, &options, &fixture->shape);
+    struct arena *arena = &fixture->arena;
+    parameter_store_bind(&fixture->parameters, arena, &fixture->shape, ADAMW_SLOTS,
+                         fixture->workers);
+    parameter_array_bind(&fixture->gradients, arena, &fixture->parameters.layout);
+    adamw_bind(&fixture->adamw, arena, &options, &fixture->parameters.layout);
+    executor_bind(&fixture->executor, arena, &fixture->shape, EXECUTOR_FORWARD, fixture->workers,
+                  NULL);
 }
 
 static void fixture_open(struct fixture *fixture)
@@ -41,7 +47,7 @@ static void fixture_open(struct fixture *fixture)
     bind_all(fixture);
     arena_open(&fixture->arena, fixture->arena.used);
     bind_all(fixture);
-    parameters_initialise(&fixture->weights, &fixture->shape, 3);
+    parameter_store_initialise(&fixture->parameters, 3);
 }
 
 static void fixture_close(struct fixture *fixture)
@@ -53,8 +59,8 @@ static void fixture_close(struct fixture *fixture)
 static void draw_gradients(struct fixture *fixture, uint64_t step)
 {
     struct random random = random_stream(1, RANDOM_TEST, step, 0);
-    for (size_t i = 0; i < fixture->adamw.entry_count; i++) {
-        const struct parameter_entry *entry = &fixture->adamw.entries[i];
+    for (size_t i = 0; i < fixture->parameters.layout.entry_count; i++) {
+        const struct parameter_entry *entry = &fixture->parameters.layout.entries[i];
         for (size_t j = 0; j < entry->rows * entry->columns; j++) {
             fixture->gradients.flat[entry->offset + j] = random_normal(&random);
         }
@@ -81,23 +87,24 @@ static void test_adamw_follows_its_formulas(void **state)
     (void)state;
     struct fixture fixture;
     fixture_open(&fixture);
-    size_t count = fixture.weights.count;
+    size_t count = fixture.parameters.layout.count;
     struct reference *references = memory_take(count, sizeof *references);
     for (size_t i = 0; i < count; i++) {
-        references[i].weight = fixture.weights.flat[i];
+        references[i].weight = fixture.parameters.master.flat[i];
     }
     for (int step = 1; step <= 4; step++) {
         draw_gradients(&fixture, (uint64_t)step);
-        adamw_step(&fixture.weights, &fixture.adamw, &fixture.gradients, 0.5, 0.01, (uint64_t)step,
-                   fixture.workers);
-        for (size_t e = 0; e < fixture.adamw.entry_count; e++) {
-            const struct parameter_entry *entry = &fixture.adamw.entries[e];
+        adamw_step(&fixture.parameters, &fixture.adamw, &fixture.gradients,
+                   &(struct adamw_rates){0.5, 0.01, (uint64_t)step}, &fixture.executor);
+        for (size_t e = 0; e < fixture.parameters.layout.entry_count; e++) {
+            const struct parameter_entry *entry = &fixture.parameters.layout.entries[e];
             double decay = entry->decay == PARAMETER_DECAY_YES ? options.weight_decay : 0.0;
             for (size_t i = 0; i < entry->rows * entry->columns; i++) {
                 struct reference *r = &references[entry->offset + i];
                 reference_step(r, 0.5 * fixture.gradients.flat[entry->offset + i], 0.01, decay,
                                step);
-                support_expect_near(fixture.weights.flat[entry->offset + i], r->weight, 1e-12);
+                support_expect_near(fixture.parameters.master.flat[entry->offset + i], r->weight,
+                                    1e-12);
             }
         }
     }
@@ -111,17 +118,19 @@ static void test_adamw_leaves_padding_at_zero(void **state)
     struct fixture fixture;
     fixture_open(&fixture);
     draw_gradients(&fixture, 1);
-    adamw_step(&fixture.weights, &fixture.adamw, &fixture.gradients, 1.0, 0.01, 1, fixture.workers);
+    adamw_step(&fixture.parameters, &fixture.adamw, &fixture.gradients,
+               &(struct adamw_rates){1.0, 0.01, 1}, &fixture.executor);
     size_t learned = 0;
     size_t zeros = 0;
-    for (size_t i = 0; i < fixture.adamw.entry_count; i++) {
-        learned += fixture.adamw.entries[i].rows * fixture.adamw.entries[i].columns;
+    for (size_t i = 0; i < fixture.parameters.layout.entry_count; i++) {
+        learned += fixture.parameters.layout.entries[i].rows *
+                   fixture.parameters.layout.entries[i].columns;
     }
     assert_int_equal(learned, parameters_learned(&fixture.shape));
-    for (size_t i = 0; i < fixture.weights.count; i++) {
-        zeros += fixture.weights.flat[i] == 0.0;
+    for (size_t i = 0; i < fixture.parameters.layout.count; i++) {
+        zeros += fixture.parameters.master.flat[i] == 0.0;
     }
-    assert_int_equal(zeros, fixture.weights.count - learned);
+    assert_int_equal(zeros, fixture.parameters.layout.count - learned);
     fixture_close(&fixture);
 }
 
@@ -131,8 +140,8 @@ static void test_adamw_gradient_norm_is_euclidean(void **state)
     struct fixture fixture;
     fixture_open(&fixture);
     fixture.gradients.flat[0] = 3.0;
-    fixture.gradients.flat[fixture.gradients.count - 1] = -4.0;
-    support_expect_near(adamw_gradient_norm(&fixture.adamw, &fixture.gradients, fixture.workers),
+    fixture.gradients.flat[fixture.parameters.layout.count - 1] = -4.0;
+    support_expect_near(adamw_gradient_norm(&fixture.adamw, &fixture.gradients, &fixture.executor),
                         5.0, 1e-12);
     fixture_close(&fixture);
 }

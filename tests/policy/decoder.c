@@ -47,7 +47,7 @@ static void bind_all(struct fixture *fixture)
                                       .steps_max = STEPS_MAX,
                                       .kernel = fixture->kernel,
                                       .workers = fixture->workers};
-    fixture->decoder = decoder_bind(arena, &options, shape, &fixture->problem.weights);
+    fixture->decoder = decoder_bind(arena, &options, &fixture->problem.parameters);
     steps_bind(&fixture->last, arena, ROWS, shape->observation_dim, shape->action_dim);
     steps_bind(&fixture->now, arena, ROWS, shape->observation_dim, shape->action_dim);
     fixture->action = arena_take(arena, STEPS_MAX * ROWS * shape->action_dim, sizeof(real));

@@ -1,0 +1,77 @@
+/* Attention of this rank's queries to one shard of keys and values at a time, which may be any
+ * rank's: causal, all heads and contexts of a batch together.
+ *
+ * Exact softmax attention whose state is carried from shard to shard (online softmax: Milakov and
+ * Gimelshein, arXiv 1805.02867); backward computes probabilities again from the logarithms of the
+ * sums (Dao et al., arXiv 2205.14135, algorithm 4). Shards may come in any order. */
+#ifndef CHAINRING_OPS_ATTENTION_H
+#define CHAINRING_OPS_ATTENTION_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "base/memory.h"
+#include "base/real.h"
+#include "context/partition.h"
+#include "math/attention_block.h"
+#include "ops/executor.h"
+#include "ops/query_tiles.h"
+
+struct attention {
+    struct attention_options options;
+    struct executor *executor; /* borrowed */
+    size_t heads, head_width;
+    size_t tokens_per_step;
+    /* The state of the online softmax while forward runs; before and after that output (tokens x
+     * width) may be used for other things. */
+    real *output, *maximum, *sum;
+    struct attention_workspace *workspaces; /* (threads) */
+    atomic_size_t *tickets;                 /* (blocks of keys x heads): attention_tickets */
+    size_t ticket_count;
+};
+
+/* The sizes of the largest batch. */
+struct attention_sizes {
+    size_t heads, head_width;
+    size_t tokens_per_step;
+    size_t tokens_max;   /* of the largest shard of any rank */
+    size_t contexts_max; /* of a batch */
+};
+
+/* Out of the arena, which may only be measuring. Local, like all of this file. */
+void attention_bind(struct attention *attention, struct arena *arena,
+                    const struct attention_sizes *sizes, const struct attention_options *options,
+                    struct executor *executor);
+
+/* Some rank's keys and values, and which steps of which contexts they are. */
+struct kv_shard {
+    const real *key_value; /* (tokens x 2 width): a token's keys, then its values */
+    real *d_key_value;     /* likewise, += in backward */
+    const struct shard *shard;
+};
+
+/* `own` is this rank's shard, whose queries these are (tokens x width). Nothing has been seen yet;
+ * a share of the tiles of queries sees a shard's keys; output (tokens x width) and logsumexp
+ * (tokens x heads, in tiles) of all. */
+void attention_init(struct attention *attention, const struct shard *own);
+void attention_update(struct attention *attention, const real *query, const struct shard *own,
+                      struct query_share share, const struct kv_shard *kv);
+void attention_finalize(real *output, real *logsumexp, struct attention *attention,
+                        const struct shard *own);
+
+/* What forward left of this rank's queries, and the gradient that comes back. */
+struct attention_saved {
+    const real *query, *output, *d_output; /* (tokens x width) */
+    const real *logsumexp;
+};
+
+/* The adjoint of one update: d_query (tokens x width) and kv->d_key_value += . */
+void attention_update_backward(real *d_query, struct attention *attention,
+                               const struct attention_saved *saved, const struct shard *own,
+                               struct query_share share, const struct kv_shard *kv);
+
+/* How many scores an update computes. */
+size_t attention_scores(struct attention *attention, const struct shard *own,
+                        const struct kv_shard *kv);
+
+#endif

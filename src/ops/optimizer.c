@@ -1,0 +1,86 @@
+#include "ops/optimizer.h"
+
+#include <math.h>
+
+#include "base/pieces.h"
+
+struct adamw_update {
+    real *weight, *first, *second;
+    const real *gradient;
+    size_t count;
+    struct adamw_step step;
+};
+
+static void adamw_update_elements(real *restrict weight, real *restrict first,
+                                  real *restrict second, const real *restrict gradient,
+                                  size_t count, struct adamw_step s)
+{
+    for (size_t i = 0; i < count; i++) {
+        real g = s.scale * gradient[i];
+        first[i] = s.beta1 * first[i] + (1 - s.beta1) * g;
+        second[i] = s.beta2 * second[i] + (1 - s.beta2) * g * g;
+        real deviation = (real)sqrt((double)second[i]) * s.second_scale + s.epsilon;
+        weight[i] = s.keep * weight[i] - s.rate * first[i] / deviation;
+    }
+}
+
+static void adamw_update_piece(void *self, size_t number, size_t thread)
+{
+    (void)thread;
+    const struct adamw_update *update = self;
+    struct piece piece = piece_at(update->count, number);
+    adamw_update_elements(update->weight + piece.first, update->first + piece.first,
+                          update->second + piece.first, update->gradient + piece.first, piece.count,
+                          update->step);
+}
+
+void optimizer_adamw(struct executor *executor, real *weight, real *moments[2],
+                     const real *gradient, size_t count, const struct adamw_step *step)
+{
+    struct adamw_update update = {.weight = weight,
+                                  .first = moments[0],
+                                  .second = moments[1],
+                                  .gradient = gradient,
+                                  .count = count,
+                                  .step = *step};
+    executor_run(executor, EXECUTOR_ANY, piece_count(count), adamw_update_piece, &update);
+}
+
+struct squares {
+    const real *gradient;
+    size_t count;
+    double *sums;
+};
+
+/* In lanes, so that it vectorises: flat arrays are whole cache lines. */
+static void add_squares(void *self, size_t number, size_t thread)
+{
+    enum { LANES = 64 / sizeof(real) };
+    (void)thread;
+    const struct squares *squares = self;
+    struct piece piece = piece_at(squares->count, number);
+    const real *gradient = squares->gradient + piece.first;
+    double lanes[LANES] = {0.0};
+    for (size_t i = 0; i < piece.count; i += LANES) {
+        for (size_t lane = 0; lane < LANES; lane++) {
+            lanes[lane] += (double)gradient[i + lane] * (double)gradient[i + lane];
+        }
+    }
+    double sum = 0.0;
+    for (size_t lane = 0; lane < LANES; lane++) {
+        sum += lanes[lane];
+    }
+    squares->sums[number] = sum;
+}
+
+double optimizer_squares(struct executor *executor, double *sums, const real *gradient,
+                         size_t count)
+{
+    struct squares squares = {gradient, count, sums};
+    executor_run(executor, EXECUTOR_ANY, piece_count(count), add_squares, &squares);
+    double sum = 0.0;
+    for (size_t piece = 0; piece < piece_count(count); piece++) {
+        sum += sums[piece];
+    }
+    return sum;
+}
