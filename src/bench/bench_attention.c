@@ -71,7 +71,6 @@ static void attention_time(struct samples *samples, size_t forward, struct compu
 
 static const struct table attention_table = {
     .form = TABLE_NESTED,
-    .title = "",
     .columns = {{"best ms", "best_seconds", 1e3, 2, ""},
                 {"median ms", "median_seconds", 1e3, 2, ""},
                 {"GFLOP/s/rank", NULL, 1e-9, 1, ""},

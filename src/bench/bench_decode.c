@@ -150,7 +150,6 @@ static void decode_print_lengths(struct table_printer *printer, const struct ben
 {
     static const struct table table = {
         .form = TABLE_LIST,
-        .title = "",
         .list_key = "rows",
         .columns = {{"tokens", "tokens", 1.0, 0, ""},
                     {"cache MB", "cache_bytes", 1e-6, 1, ""},

@@ -308,7 +308,6 @@ void bench_environments(struct table_printer *printer, const struct bench_option
              options->threads == 1 ? "" : "s");
     const struct table table = {
         .form = TABLE_LIST,
-        .title = "",
         .list_key = "tasks",
         .label_key = "task",
         .columns = {{"1 thread", "steps_per_second", 1.0, 0, ""},

@@ -20,7 +20,6 @@ static void peak_print_rates(struct table_printer *printer,
 {
     static const struct table table = {
         .form = TABLE_NESTED,
-        .title = "",
         .columns = {{"best", "best", 1e-9, 1, ""}, {"median", "median", 1e-9, 1, ""}},
     };
     char gemm[64];
@@ -103,7 +102,6 @@ static void peak_run_messages(struct table_printer *printer, real *memory, size_
 {
     static const struct table table = {
         .form = TABLE_LIST,
-        .title = "",
         .list_key = "messages",
         .columns = {{"bytes", "bytes", 1.0, 0, ""},
                     {"one way, best us", "one_way_best_seconds", 1e6, 2, ""},

@@ -207,8 +207,6 @@ static struct table_row step_speed_row(const char *name, const struct step_resul
 static void step_print_speed(struct table_printer *printer, const struct step_result *result)
 {
     static const struct table table = {
-        .form = TABLE_FLAT,
-        .title = "",
         .columns = {{"ms per step", "seconds", 1e3, 2, ""},
                     {"tokens/s", NULL, 1.0, 0, ""},
                     {"GFLOP/s of a rank", NULL, 1e-9, 1, ""},
@@ -226,7 +224,6 @@ static void step_print_shares(struct table_printer *printer, const struct step_r
                               size_t repeats)
 {
     struct table table = {
-        .form = TABLE_FLAT,
         .title = "where the time goes",
         .columns = {{"ms", "seconds", 1e3, 2, ""}, {"share", NULL, 100.0, 1, "%"}},
     };
@@ -275,7 +272,6 @@ static struct table_row step_memory_row(const char *label, const char *key,
 static void step_print_memory(struct table_printer *printer, const struct step_result *result)
 {
     static const struct table table = {
-        .form = TABLE_FLAT,
         .title = "memory of a rank",
         .columns = {{"MiB", "bytes", 1.0 / 1048576.0, 1, ""},
                     {"ratio", NULL, 1.0, 2, ""},

@@ -55,7 +55,6 @@ static void load_balance_print_steps(struct table_printer *printer,
 {
     static const struct table table = {
         .form = TABLE_LIST,
-        .title = "",
         .list_key = "ring_steps",
         .columns = {{"zigzag least", NULL, 100.0, 2, "%"},
                     {"zigzag most", NULL, 100.0, 2, "%"},
