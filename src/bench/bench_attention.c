@@ -51,7 +51,7 @@ static void attention_save(const struct bench_options *options, struct failure *
 
 /* --- Measuring -------------------------------------------------------------------------------- */
 
-/* Both directions and the processor's peak by turns; the first turn warms up. */
+/* Both directions and the processor's peak take turns; the first turn warms up. */
 static void attention_time(struct samples *samples, size_t forward, struct compute_peak *peak,
                            const struct bench_options *options, size_t ranks)
 {

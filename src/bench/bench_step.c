@@ -101,8 +101,8 @@ struct step_result {
     struct samples_summary seconds;
     struct ledger ledger;            /* where the time of all repeats went, mean over the ranks */
     double parts[TRANSFORMER_PARTS]; /* seconds of all repeats, mean over the ranks */
-    /* Bytes of the rank that needs most. */
-    double kept;         /* by the formula */
+    /* Bytes of the rank that needs most: */
+    double kept;         /* by the formula of train/footprint.h */
     double bound;        /* that are bound */
     double resident;     /* more resident than before; NaN: the system says not */
     double tokens_local; /* of that rank */
@@ -117,7 +117,7 @@ static void step_subtract_parts(double parts[TRANSFORMER_PARTS],
     }
 }
 
-/* One step that all ranks begin together; what its ledger does not know is other. */
+/* One step that all ranks begin together; time that its ledger does not know counts as other. */
 static double step_time_one(struct step_result *result, struct learner *learner, uint64_t number)
 {
     comm_barrier();
@@ -130,7 +130,7 @@ static double step_time_one(struct step_result *result, struct learner *learner,
     return seconds;
 }
 
-/* Steps and the processor's peak by turns. The first step warms up and makes memory real. */
+/* Steps and the processor's peak take turns. The first step warms up and touches all memory. */
 static void step_time(struct step_result *result, struct learner *learner, size_t repeats)
 {
     struct samples samples;
@@ -260,7 +260,8 @@ static void step_print_shares(struct table_printer *printer, const struct step_r
 static struct table_row step_memory_row(const char *label, const char *key,
                                         const struct step_result *result, double bytes)
 {
-    double shared = bytes - footprint_of(&result->shape).parameters; /* by tokens and layers */
+    /* All but the parameters is shared out over tokens and layers. */
+    double shared = bytes - footprint_of(&result->shape).parameters;
     return (struct table_row){
         .label = label,
         .key = key,

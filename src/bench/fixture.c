@@ -115,6 +115,25 @@ double attention_fixture_time(struct attention_fixture *fixture, enum ring_direc
     return clock_seconds() - begun;
 }
 
+double attention_fixture_time_exchange(struct attention_fixture *fixture,
+                                       enum ring_direction direction)
+{
+    struct ring_journey *journey = &fixture->attention.journey;
+    comm_barrier();
+    double begun = clock_seconds();
+    ring_journey_begin(journey, direction);
+    for (size_t i = 0; i < ring_journey_hops(journey); i++) {
+        const real *shard = ring_journey_meet(journey, i);
+        if (shard && direction == RING_BACKWARD) {
+            (void)ring_journey_take_gradient(journey, i);
+            ring_journey_hand_gradient(journey, i);
+        }
+        ring_journey_leave(journey, i);
+    }
+    ring_journey_end(journey);
+    return clock_seconds() - begun;
+}
+
 /* --- Learner ---------------------------------------------------------------------------------- */
 
 /* A context is a chain of so many trajectories. */
