@@ -102,12 +102,12 @@ void table_finish(struct table_printer *printer)
 
 void table_say(struct table_printer *printer, const char *format, ...)
 {
-    va_list arguments;
-    va_start(arguments, format);
     if (printer->stream && !printer->is_json) {
+        va_list arguments;
+        va_start(arguments, format);
         vfprintf(printer->stream, format, arguments);
+        va_end(arguments);
     }
-    va_end(arguments);
 }
 
 /* The heading where `row` is NULL. */
