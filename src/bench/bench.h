@@ -1,7 +1,7 @@
 /* How fast this machine does what lies below: each subject measures, and prints what it found.
  *
- * Whatever is compared is measured by turns in one run, so that ratios hold on a noisy machine; a
- * first turn that is not counted warms up. A repeat takes as long as its slowest rank. */
+ * What is compared takes turns in one run, so that ratios hold on a noisy machine; a first turn
+ * that is not counted warms up. A repeat takes as long as its slowest rank. */
 #ifndef CHAINRING_BENCH_BENCH_H
 #define CHAINRING_BENCH_BENCH_H
 
@@ -26,7 +26,7 @@ struct bench_options {
 /* All of them: a failure where they cannot measure, and then nothing is printed. Collective over
  * the job, with the same options. */
 
-/* Attention of one context, every rank the whole context alone, and over the ring of all ranks.
+/* Attention of one context: every rank the whole context alone, then all ranks together in a ring.
  * Saves as safetensors, for peers that compute the same, what one rank's attention reads and gives:
  * query, key, value, d_output; output, d_query, d_key, d_value, each (length x width). */
 void bench_attention(struct table_printer *printer, const struct bench_options *options,
@@ -34,11 +34,11 @@ void bench_attention(struct table_printer *printer, const struct bench_options *
 
 /* What a ring's messages cost beside its computing: both alone, then both together.
  *
- * Alone, computing is one rank's attention on the whole context, shared out over the ranks; the
- * wire is the same journey of keys, values and gradients with nothing computed. What both together
- * take longer than computing alone is exposed communication; the rest of the wire's time is hidden.
- * Beside it stands the share that is predicted to be (model/ring_overlap.h), and how evenly the
- * ranks share the work (bench/load_balance.h). */
+ * Computing alone is one rank's attention on the whole context, divided by the ranks; messages
+ * alone are the same exchange of keys, values and gradients with nothing computed. What both
+ * together take longer than computing alone is exposed communication; the rest of the messages'
+ * time is hidden. Beside it stand the share that is predicted to be hidden (model/ring_overlap.h),
+ * and how evenly the ranks share the work (bench/load_balance.h). */
 void bench_ring(struct table_printer *printer, const struct bench_options *options,
                 struct failure *failure);
 
@@ -56,12 +56,12 @@ void bench_step(struct table_printer *printer, const struct bench_options *optio
 
 /* One more predicted step of all contexts, at several lengths of these.
  *
- * It is measured by turns with a plain read of as many bytes as its keys and values have, on the
- * same threads: reading the cache is what a long context costs, the maps what a short one does. */
+ * It takes turns with a plain read of as many bytes as its keys and values have, on the same
+ * threads: a long context costs reading the cache, a short one costs the linear maps. */
 void bench_decode(struct table_printer *printer, const struct bench_options *options,
                   struct failure *failure);
 
-/* The most that this machine does: what the speeds of everything else are fractions of. */
+/* The most that this machine does, of which the speeds of everything else are fractions. */
 void bench_peak(struct table_printer *printer, const struct bench_options *options,
                 struct failure *failure);
 

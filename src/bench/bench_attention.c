@@ -59,7 +59,7 @@ static void attention_save(const struct bench_options *options, struct failure *
 
 /* --- Measuring -------------------------------------------------------------------------------- */
 
-/* Both directions and the processor's peak by turns; the first turn warms up. */
+/* Both directions and the processor's peak take turns; the first turn warms up. */
 static void attention_time(struct samples *samples, size_t forward, struct compute_peak *peak,
                            const struct bench_options *options, size_t ranks)
 {
@@ -79,7 +79,6 @@ static void attention_time(struct samples *samples, size_t forward, struct compu
 
 static const struct table attention_table = {
     .form = TABLE_NESTED,
-    .title = "",
     .columns = {{"best ms", "best_seconds", 1e3, 2, ""},
                 {"median ms", "median_seconds", 1e3, 2, ""},
                 {"GFLOP/s/rank", NULL, 1e-9, 1, ""},

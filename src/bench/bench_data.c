@@ -178,8 +178,6 @@ static void data_measure_speed(struct data_result *result, struct data_fixture *
 static void data_print_speed(struct table_printer *printer, const struct data_result *result)
 {
     static const struct table table = {
-        .form = TABLE_FLAT,
-        .title = "",
         .columns = {{"median", "", 1e-6, 0, ""}, {"best", "best", 1e-6, 0, ""}},
     };
     double tokens_per_byte = (double)CHAIN_TOKENS / CHAIN_BYTES;
@@ -206,7 +204,6 @@ static void data_print_speed(struct table_printer *printer, const struct data_re
 static void data_print_memory(struct table_printer *printer, const struct data_result *result)
 {
     static const struct table table = {
-        .form = TABLE_FLAT,
         .title = "memory of a rank",
         .columns = {{"MiB", "bytes", 1.0 / 1048576.0, 2, ""}, {"ratio", NULL, 1.0, 2, ""}},
     };

@@ -73,8 +73,8 @@ static double decode_time_read(struct decoder_fixture *fixture, const struct dec
            peak_read(fixture->workers, fixture->memory, (size_t)at->bytes / sizeof(real));
 }
 
-/* All lengths by turns, so that all meet the same moods of the machine; the first of each two finds
- * what the one before has left in the processor's caches. */
+/* All lengths take turns, so that a slow spell of the machine slows them all. Each is run twice:
+ * the first run finds in the processor's caches what another has left there. */
 static void decode_time(struct decode_result *result, struct decoder_fixture *fixture,
                         size_t repeats)
 {
@@ -150,7 +150,6 @@ static void decode_print_lengths(struct table_printer *printer, const struct ben
 {
     static const struct table table = {
         .form = TABLE_LIST,
-        .title = "",
         .list_key = "rows",
         .columns = {{"tokens", "tokens", 1.0, 0, ""},
                     {"cache MB", "cache_bytes", 1e-6, 1, ""},
@@ -185,7 +184,7 @@ static void decode_print_lengths(struct table_printer *printer, const struct ben
 
 static void decode_print_line(struct table_printer *printer, const struct decode_result *result)
 {
-    /* Of the plain read at the whole length, by what each further token takes. */
+    /* How fast each further token is read, as a share of the plain read at the whole length. */
     const struct decode_length *whole = &result->lengths[DECODE_LENGTHS - 1];
     double share =
         result->per_token > 0.0 ? whole->read.best / whole->tokens / result->per_token : 0.0;

@@ -186,7 +186,7 @@ static double envs_time_bare(const struct envs_fixture *fixture)
     return clock_seconds() - begun;
 }
 
-/* Ended episodes are followed by others. */
+/* Begin another episode where one has ended. */
 static void env_stepper_reset(struct env_stepper *stepper, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -209,7 +209,7 @@ static void envs_synchronise(const struct envs_fixture *fixture)
  * threads; and the ratios of one thread to the engine, and of all threads to one. */
 enum { ALONE, BARE, TOGETHER, RATES, RATIO = RATES, SPEED_UP, QUANTITIES };
 
-/* One repeat, in short turns, so that what else this machine does slows down all alike. */
+/* One repeat, in short turns, so that a slow spell of the machine slows all alike. */
 static void envs_measure(struct samples *samples, size_t repeat, struct envs_fixture *fixture)
 {
     double seconds[RATES] = {0.0};
@@ -308,7 +308,6 @@ void bench_environments(struct table_printer *printer, const struct bench_option
              options->threads == 1 ? "" : "s");
     const struct table table = {
         .form = TABLE_LIST,
-        .title = "",
         .list_key = "tasks",
         .label_key = "task",
         .columns = {{"1 thread", "steps_per_second", 1.0, 0, ""},

@@ -20,7 +20,6 @@ static void peak_print_rates(struct table_printer *printer,
 {
     static const struct table table = {
         .form = TABLE_NESTED,
-        .title = "",
         .columns = {{"best", "best", 1e-9, 1, ""}, {"median", "median", 1e-9, 1, ""}},
     };
     char gemm[64];
@@ -43,12 +42,12 @@ static void peak_print_rates(struct table_printer *printer,
 static void peak_measure_rates(struct samples_summary rates[RATES], struct workers *workers,
                                real *matrices, real *memory, size_t repeats)
 {
-    enum { SPELLS = 3 }; /* of a repeat; the first ones find cold caches */
+    enum { TRIES = 3 }; /* in a repeat; the first find cold caches */
     struct samples samples;
     samples_open(&samples, RATES, repeats);
     for (size_t i = 0; i < repeats; i++) {
         comm_barrier();
-        struct peak peak = peak_of_threads(workers, matrices, SPELLS);
+        struct peak peak = peak_of_threads(workers, matrices, TRIES);
         samples_of(&samples, MULTIPLY_ADD)[i] = peak.multiply_add;
         samples_of(&samples, GEMM)[i] = peak.gemm;
         samples_of(&samples, READ)[i] = peak_read(workers, memory, MEMORY_REALS);
@@ -67,7 +66,7 @@ static void peak_measure_rates(struct samples_summary rates[RATES], struct worke
 
 /* --- Messages --------------------------------------------------------------------------------- */
 
-/* Small ones for their latency, large ones for their rate; rounds of a repeat. */
+/* Small messages for their latency, large ones for their rate, and how many make a repeat. */
 static const struct {
     size_t bytes, rounds;
 } peak_messages[] = {{8, 200}, {64 << 10, 40}, {1 << 20, 10}, {16 << 20, 2}};
@@ -103,7 +102,6 @@ static void peak_run_messages(struct table_printer *printer, real *memory, size_
 {
     static const struct table table = {
         .form = TABLE_LIST,
-        .title = "",
         .list_key = "messages",
         .columns = {{"bytes", "bytes", 1.0, 0, ""},
                     {"one way, best us", "one_way_best_seconds", 1e6, 2, ""},

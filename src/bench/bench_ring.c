@@ -2,7 +2,6 @@
 
 #include <math.h>
 
-#include "base/clock.h"
 #include "bench/fixture.h"
 #include "bench/load_balance.h"
 #include "bench/measure.h"
@@ -11,26 +10,7 @@
 
 /* --- Measuring -------------------------------------------------------------------------------- */
 
-/* The messages of a pass, with nothing computed. */
-static double exchange_time(struct attention_fixture *fixture, enum ring_direction direction)
-{
-    struct kv_ring *journey = &fixture->attention.kv_ring;
-    comm_barrier();
-    double begun = clock_seconds();
-    kv_ring_begin(journey, direction);
-    for (size_t hop = 0; hop < kv_ring_steps(journey); hop++) {
-        const real *shard = kv_ring_acquire(journey, hop);
-        if (shard && direction == RING_BACKWARD) {
-            (void)kv_ring_acquire_gradient(journey, hop);
-            kv_ring_release_gradient(journey, hop);
-        }
-        kv_ring_release(journey, hop);
-    }
-    kv_ring_end(journey);
-    return clock_seconds() - begun;
-}
-
-/* What is timed of each direction, all by turns. */
+/* What is timed of each direction: all take turns. */
 enum { COMPUTE, EXCHANGE, TOGETHER, WORKS };
 
 static void ring_time(double medians[2 * WORKS], struct attention_fixture *alone,
@@ -43,7 +23,7 @@ static void ring_time(double medians[2 * WORKS], struct attention_fixture *alone
             enum ring_direction direction = j < WORKS ? RING_FORWARD : RING_BACKWARD;
             double seconds =
                 j % WORKS == EXCHANGE
-                    ? exchange_time(shared, direction)
+                    ? attention_fixture_time_exchange(shared, direction)
                     : attention_fixture_time(j % WORKS == COMPUTE ? alone : shared, direction);
             if (i > 0) { /* the first turn warms up */
                 samples_of(&samples, j)[i - 1] = seconds;

@@ -92,8 +92,8 @@ struct step_result {
     struct samples_summary seconds;
     struct step_timer step_timer;    /* where the time of all repeats went, mean over the ranks */
     double parts[TRANSFORMER_PARTS]; /* seconds of all repeats, mean over the ranks */
-    /* Bytes of the rank that needs most. */
-    double kept;         /* by the formula */
+    /* Bytes of the rank that needs most: */
+    double kept;         /* by the formula of train/footprint.h */
     double bound;        /* that are bound */
     double resident;     /* more resident than before; NaN: the system says not */
     double tokens_local; /* of that rank */
@@ -108,7 +108,7 @@ static void step_subtract_parts(double parts[TRANSFORMER_PARTS],
     }
 }
 
-/* One step that all ranks begin together; what its step_timer does not know is other. */
+/* One step that all ranks begin together; time that its timer does not know counts as other. */
 static double step_time_one(struct step_result *result, struct learner *learner, uint64_t number)
 {
     comm_barrier();
@@ -121,7 +121,7 @@ static double step_time_one(struct step_result *result, struct learner *learner,
     return seconds;
 }
 
-/* Steps and the processor's peak by turns. The first step warms up and makes memory real. */
+/* Steps and the processor's peak take turns. The first step warms up and touches all memory. */
 static void step_time(struct step_result *result, struct learner *learner, size_t repeats)
 {
     struct samples samples;
@@ -198,8 +198,6 @@ static struct table_row step_speed_row(const char *name, const struct step_resul
 static void step_print_speed(struct table_printer *printer, const struct step_result *result)
 {
     static const struct table table = {
-        .form = TABLE_FLAT,
-        .title = "",
         .columns = {{"ms per step", "seconds", 1e3, 2, ""},
                     {"tokens/s", NULL, 1.0, 0, ""},
                     {"GFLOP/s of a rank", NULL, 1e-9, 1, ""},
@@ -217,7 +215,6 @@ static void step_print_shares(struct table_printer *printer, const struct step_r
                               size_t repeats)
 {
     struct table table = {
-        .form = TABLE_FLAT,
         .title = "where the time goes",
         .columns = {{"ms", "seconds", 1e3, 2, ""}, {"share", NULL, 100.0, 1, "%"}},
     };
@@ -254,7 +251,8 @@ static void step_print_shares(struct table_printer *printer, const struct step_r
 static struct table_row step_memory_row(const char *label, const char *key,
                                         const struct step_result *result, double bytes)
 {
-    double shared = bytes - footprint_of(&result->shape).parameters; /* by tokens and layers */
+    /* All but the parameters is shared out over tokens and layers. */
+    double shared = bytes - footprint_of(&result->shape).parameters;
     return (struct table_row){
         .label = label,
         .key = key,
@@ -266,7 +264,6 @@ static struct table_row step_memory_row(const char *label, const char *key,
 static void step_print_memory(struct table_printer *printer, const struct step_result *result)
 {
     static const struct table table = {
-        .form = TABLE_FLAT,
         .title = "memory of a rank",
         .columns = {{"MiB", "bytes", 1.0 / 1048576.0, 1, ""},
                     {"ratio", NULL, 1.0, 2, ""},

@@ -16,18 +16,15 @@
 
 enum { EPISODES = 256, STEPS = 1000 };
 
-/* A member as it lies in its zip file. */
-struct packed {
-    unsigned char *bytes;
-    size_t count, inflated;
-};
-
-/* The members of this rank's episodes. */
+/* The members of this rank's episodes as they lie in their zip files. */
 struct member_list {
     char folder[FILE_PATH_MAX], output[FILE_PATH_MAX];
-    struct packed *members;
+    struct member {
+        unsigned char *bytes;
+        size_t size, inflated_size;
+    } * members;
     size_t count, capacity;
-    unsigned char *inflated; /* capacity for the largest */
+    unsigned char *inflated; /* the largest fits */
     size_t inflated_capacity;
     double bytes; /* of the members, inflated; at last those of all ranks */
 };
@@ -45,48 +42,41 @@ static void conversion_write_folder(const char *folder, const char *path, struct
     }
 }
 
-static bool member_list_add(struct member_list *list, struct npz *npz, size_t member,
+static bool member_list_add(struct member_list *list, struct npz *npz, size_t number,
                             struct failure *failure)
 {
-    struct packed packed;
-    if (!npz_size(&packed.inflated, npz, member, failure) ||
-        !npz_compressed_size(&packed.count, npz, member, failure)) {
-        return false;
-    }
-    packed.bytes = memory_take(packed.count, 1);
     if (list->count == list->capacity) {
         size_t capacity = 2 * list->capacity + 64;
-        list->members = memory_grow(list->members, list->count, capacity, sizeof packed);
+        list->members = memory_grow(list->members, list->count, capacity, sizeof *list->members);
         list->capacity = capacity;
     }
-    list->members[list->count++] = packed;
-    list->inflated = memory_reserve(list->inflated, &list->inflated_capacity, packed.inflated);
-    list->bytes += (double)packed.inflated;
-    return npz_read_compressed(packed.bytes, packed.count, npz, member, failure);
-}
-
-static bool member_list_add_episode(struct member_list *list, size_t episode,
-                                    struct failure *failure)
-{
-    char name[64], path[FILE_PATH_MAX];
-    snprintf(name, sizeof name, "episode_%06zu_%d.npz", episode, STEPS);
-    struct npz *npz = file_join(path, list->folder, name, failure) ? npz_open(path, failure) : NULL;
-    if (!npz) {
+    struct member *member = &list->members[list->count];
+    if (!npz_size(&member->inflated_size, npz, number, failure) ||
+        !npz_compressed_size(&member->size, npz, number, failure)) {
         return false;
     }
-    bool ok = true;
-    for (size_t member = 0; ok && member < npz_count(npz); member++) {
-        ok = member_list_add(list, npz, member, failure);
-    }
-    npz_close(npz);
-    return ok;
+    member->bytes = memory_take(member->size, 1);
+    list->count++;
+    list->inflated =
+        memory_reserve(list->inflated, &list->inflated_capacity, member->inflated_size);
+    list->bytes += (double)member->inflated_size;
+    return npz_read_compressed(member->bytes, member->size, npz, number, failure);
 }
 
 static void member_list_read(struct member_list *list, struct failure *failure)
 {
-    for (size_t episode = comm_rank(); episode < EPISODES; episode += comm_size()) {
-        if (!member_list_add_episode(list, episode, failure)) {
-            return;
+    bool ok = true;
+    for (size_t episode = comm_rank(); ok && episode < EPISODES; episode += comm_size()) {
+        char name[64], path[FILE_PATH_MAX];
+        snprintf(name, sizeof name, "episode_%06zu_%d.npz", episode, STEPS);
+        struct npz *npz =
+            file_join(path, list->folder, name, failure) ? npz_open(path, failure) : NULL;
+        ok = npz != NULL;
+        for (size_t i = 0; ok && i < npz_count(npz); i++) {
+            ok = member_list_add(list, npz, i, failure);
+        }
+        if (npz) {
+            npz_close(npz);
         }
     }
 }
@@ -102,10 +92,9 @@ static void member_list_close(struct member_list *list)
 
 /* --- Measuring -------------------------------------------------------------------------------- */
 
-/* Seconds from a moment when all ranks are ready to one when all are done. */
-struct conversion_seconds {
-    double elapsed, processor;
-};
+/* Seconds of the clock, from a moment when all ranks are ready to one when all are done, and of all
+ * ranks' processors. */
+enum { ELAPSED, PROCESSOR, CLOCKS };
 
 static double processor_seconds(void)
 {
@@ -114,49 +103,46 @@ static double processor_seconds(void)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-static struct conversion_seconds conversion_begin(void)
+static void conversion_begin(double seconds[CLOCKS])
 {
     comm_barrier();
-    return (struct conversion_seconds){.elapsed = clock_seconds(),
-                                       .processor = processor_seconds()};
+    seconds[ELAPSED] = clock_seconds();
+    seconds[PROCESSOR] = processor_seconds();
 }
 
-static struct conversion_seconds conversion_end(struct conversion_seconds begun)
+static void conversion_end(double seconds[CLOCKS])
 {
-    double processor = processor_seconds() - begun.processor;
+    seconds[PROCESSOR] = processor_seconds() - seconds[PROCESSOR];
     comm_barrier();
-    struct conversion_seconds span = {.elapsed = clock_seconds() - begun.elapsed,
-                                      .processor = processor};
-    comm_sum_double(&span.processor, 1);
-    return span;
+    seconds[ELAPSED] = clock_seconds() - seconds[ELAPSED];
+    comm_sum_double(&seconds[PROCESSOR], 1);
 }
 
-static bool inflate_member(const struct packed *packed, unsigned char *into)
+static bool member_inflate(const struct member *member, unsigned char *into)
 {
     enum { RAW = -15 }; /* no header of zlib's own around the bytes */
-    z_stream stream = {.next_in = packed->bytes,
-                       .avail_in = (uInt)packed->count,
+    z_stream stream = {.next_in = member->bytes,
+                       .avail_in = (uInt)member->size,
                        .next_out = into,
-                       .avail_out = (uInt)packed->inflated};
+                       .avail_out = (uInt)member->inflated_size};
     if (inflateInit2(&stream, RAW) != Z_OK) {
         return false;
     }
     int code = inflate(&stream, Z_FINISH);
     inflateEnd(&stream);
-    return code == Z_STREAM_END && stream.total_out == packed->inflated;
+    return code == Z_STREAM_END && stream.total_out == member->inflated_size;
 }
 
-static struct conversion_seconds conversion_time_inflate(const struct member_list *list)
+static void conversion_time_inflate(double seconds[CLOCKS], const struct member_list *list)
 {
-    struct conversion_seconds begun = conversion_begin();
+    conversion_begin(seconds);
     for (size_t i = 0; i < list->count; i++) {
-        invariant(inflate_member(&list->members[i], list->inflated));
+        invariant(member_inflate(&list->members[i], list->inflated));
     }
-    return conversion_end(begun);
+    conversion_end(seconds);
 }
 
-/* What is wrong is fatal. */
-static struct conversion_seconds conversion_time_convert(const struct member_list *list)
+static void conversion_time_convert(double seconds[CLOCKS], const struct member_list *list)
 {
     const struct convert_options options = {
         .input = list->folder,
@@ -168,38 +154,33 @@ static struct conversion_seconds conversion_time_convert(const struct member_lis
         .source = "",
     };
     struct convert_summary summary;
-    struct conversion_seconds begun = conversion_begin();
+    conversion_begin(seconds);
     convert_run(&summary, &options);
-    struct conversion_seconds span = conversion_end(begun);
+    conversion_end(seconds);
     if (comm_rank() == 0) {
         unlink(list->output);
     }
-    return span;
 }
-
-enum { CONVERT, INFLATE, RATIO, PROCESSOR_CONVERT, PROCESSOR_INFLATE, PROCESSOR_RATIO, QUANTITIES };
 
 static void conversion_time(struct conversion *result, const struct member_list *list,
                             size_t repeats)
 {
     struct samples samples;
-    samples_open(&samples, QUANTITIES, repeats);
+    samples_open(&samples, CONVERSION_QUANTITIES, repeats);
     for (size_t i = 0; i < repeats; i++) {
-        struct conversion_seconds convert = conversion_time_convert(list);
-        struct conversion_seconds inflate = conversion_time_inflate(list);
-        samples_of(&samples, CONVERT)[i] = list->bytes / convert.elapsed;
-        samples_of(&samples, INFLATE)[i] = list->bytes / inflate.elapsed;
-        samples_of(&samples, RATIO)[i] = inflate.elapsed / convert.elapsed;
-        samples_of(&samples, PROCESSOR_CONVERT)[i] = list->bytes / convert.processor;
-        samples_of(&samples, PROCESSOR_INFLATE)[i] = list->bytes / inflate.processor;
-        samples_of(&samples, PROCESSOR_RATIO)[i] = inflate.processor / convert.processor;
+        double convert[CLOCKS], inflate[CLOCKS];
+        conversion_time_convert(convert, list);
+        conversion_time_inflate(inflate, list);
+        for (size_t j = 0; j < CLOCKS; j++) {
+            size_t first = j * CONVERSION_PROCESSOR;
+            samples_of(&samples, first + CONVERSION_CONVERT)[i] = list->bytes / convert[j];
+            samples_of(&samples, first + CONVERSION_INFLATE)[i] = list->bytes / inflate[j];
+            samples_of(&samples, first + CONVERSION_RATIO)[i] = inflate[j] / convert[j];
+        }
     }
-    result->convert = samples_rates(&samples, CONVERT);
-    result->inflate = samples_rates(&samples, INFLATE);
-    result->ratio = samples_rates(&samples, RATIO);
-    result->processor_convert = samples_rates(&samples, PROCESSOR_CONVERT);
-    result->processor_inflate = samples_rates(&samples, PROCESSOR_INFLATE);
-    result->processor_ratio = samples_rates(&samples, PROCESSOR_RATIO);
+    for (size_t i = 0; i < CONVERSION_QUANTITIES; i++) {
+        result->rates[i] = samples_rates(&samples, i);
+    }
     samples_close(&samples);
 }
 
@@ -210,7 +191,6 @@ void conversion_measure(struct conversion *result, size_t repeats, struct failur
     enum { ROOM = FILE_PATH_MAX - 16 };
     struct random_store store;
     struct member_list list = {.count = 0};
-    *result = (struct conversion){.episodes = EPISODES};
     random_store_make(&store, EPISODES, STEPS, failure);
     log_set_quiet(true); /* no progress of each repeat */
     snprintf(list.folder, sizeof list.folder, "%.*s-exorl", ROOM, store.path);
@@ -234,28 +214,21 @@ void conversion_measure(struct conversion *result, size_t repeats, struct failur
 void conversion_print(struct table_printer *printer, const struct conversion *result)
 {
     static const struct table table = {
-        .form = TABLE_FLAT,
-        .title = "",
         .columns = {{"median", "", 1e-6, 0, ""},
                     {"best", "best", 1e-6, 0, ""},
                     {"by processor time", "processor", 1e-6, 0, ""}},
     };
-    const struct table_row rows[] = {
-        {.label = "convert, MB/s",
-         .key = "convert_bytes_per_second",
-         .values = {result->convert.median, result->convert.best,
-                    result->processor_convert.median}},
-        {.label = "zlib alone inflating as much, MB/s",
-         .key = "inflate_bytes_per_second",
-         .values = {result->inflate.median, result->inflate.best,
-                    result->processor_inflate.median}},
-        {.label = "ratio",
-         .key = "convert_ratio",
-         .values = {result->ratio.median, result->ratio.best, result->processor_ratio.median},
-         .scale = 1.0,
-         .decimals = 2},
+    struct table_row rows[] = {
+        {.label = "convert, MB/s", .key = "convert_bytes_per_second"},
+        {.label = "zlib alone inflating as much, MB/s", .key = "inflate_bytes_per_second"},
+        {.label = "ratio", .key = "convert_ratio", .scale = 1.0, .decimals = 2},
     };
-    table_say(printer, "\nan ExoRL folder of %zu episodes, %.0f MB inflated\n\n", result->episodes,
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        rows[i].values[0] = result->rates[i].median;
+        rows[i].values[1] = result->rates[i].best;
+        rows[i].values[2] = result->rates[CONVERSION_PROCESSOR + i].median;
+    }
+    table_say(printer, "\nan ExoRL folder of %d episodes, %.0f MB inflated\n\n", EPISODES,
               1e-6 * result->bytes);
     table_print(printer, &table, rows, sizeof rows / sizeof rows[0]);
 }

@@ -8,13 +8,19 @@
 #include "base/fatal.h"
 #include "bench/measure.h"
 
+/* Bytes of inflated arrays per second, and the ratio of each repeat; then the same per second of
+ * all ranks' processor time. */
+enum conversion_rate {
+    CONVERSION_CONVERT,
+    CONVERSION_INFLATE,
+    CONVERSION_RATIO,
+    CONVERSION_PROCESSOR,
+    CONVERSION_QUANTITIES = 2 * CONVERSION_PROCESSOR,
+};
+
 struct conversion {
-    size_t episodes;
     double bytes; /* of the arrays, inflated */
-    /* Bytes of inflated arrays per second, and the ratio of each repeat. */
-    struct samples_summary convert, inflate, ratio;
-    /* The same per second of all ranks' processor time. */
-    struct samples_summary processor_convert, processor_inflate, processor_ratio;
+    struct samples_summary rates[CONVERSION_QUANTITIES];
 };
 
 /* Write an ExoRL folder of random numbers into a temporary folder, convert it `repeats` times, and

@@ -122,6 +122,25 @@ double attention_fixture_time(struct attention_fixture *fixture, enum ring_direc
     return clock_seconds() - begun;
 }
 
+double attention_fixture_time_exchange(struct attention_fixture *fixture,
+                                       enum ring_direction direction)
+{
+    struct kv_ring *kv_ring = &fixture->attention.kv_ring;
+    comm_barrier();
+    double begun = clock_seconds();
+    kv_ring_begin(kv_ring, direction);
+    for (size_t i = 0; i < kv_ring_steps(kv_ring); i++) {
+        const real *shard = kv_ring_acquire(kv_ring, i);
+        if (shard && direction == RING_BACKWARD) {
+            (void)kv_ring_acquire_gradient(kv_ring, i);
+            kv_ring_release_gradient(kv_ring, i);
+        }
+        kv_ring_release(kv_ring, i);
+    }
+    kv_ring_end(kv_ring);
+    return clock_seconds() - begun;
+}
+
 /* --- Learner ---------------------------------------------------------------------------------- */
 
 /* A context is a chain of so many trajectories. */

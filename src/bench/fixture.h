@@ -36,8 +36,11 @@ void attention_fixture_close(struct attention_fixture *fixture);
 /* A pass of attention. Collective over the ring. */
 void attention_fixture_run(struct attention_fixture *fixture, enum ring_direction direction);
 
-/* Its seconds, where all ranks begin together. Collective over the job. */
+/* Seconds of a pass, and of its messages with nothing computed; all ranks begin together.
+ * Collective over the job. */
 double attention_fixture_time(struct attention_fixture *fixture, enum ring_direction direction);
+double attention_fixture_time_exchange(struct attention_fixture *fixture,
+                                       enum ring_direction direction);
 
 /* What a learner is opened with, and a store to learn from. */
 struct learner_fixture {

@@ -55,9 +55,9 @@ static void load_balance_print_steps(struct table_printer *printer,
 {
     static const struct table table = {
         .form = TABLE_LIST,
-        .title = "",
         .list_key = "ring_steps",
-        .columns = {{"zigzag least", NULL, 100.0, 2, "%"},
+        .columns = {{"ring step", "ring_step", 1.0, 0, ""},
+                    {"zigzag least", NULL, 100.0, 2, "%"},
                     {"zigzag most", NULL, 100.0, 2, "%"},
                     {"contiguous least", NULL, 100.0, 2, "%"},
                     {"contiguous most", NULL, 100.0, 2, "%"},
@@ -67,19 +67,16 @@ static void load_balance_print_steps(struct table_printer *printer,
                     {NULL, "contiguous_most", 1.0, 0, ""}},
     };
     struct table_row *rows = memory_take(zigzag->steps, sizeof *rows);
-    char(*labels)[32] = memory_take(zigzag->steps, sizeof *labels);
     for (size_t i = 0; i < zigzag->steps; i++) {
-        snprintf(labels[i], sizeof labels[i], "ring step %zu", i);
         rows[i] = (struct table_row){
-            .label = labels[i],
-            .values = {zigzag->least[i] / zigzag->all, zigzag->most[i] / zigzag->all,
+            .label = "",
+            .values = {(double)i, zigzag->least[i] / zigzag->all, zigzag->most[i] / zigzag->all,
                        contiguous->least[i] / contiguous->all,
                        contiguous->most[i] / contiguous->all, zigzag->least[i], zigzag->most[i],
                        contiguous->least[i], contiguous->most[i]},
         };
     }
     table_print(printer, &table, rows, zigzag->steps);
-    memory_free(labels);
     memory_free(rows);
 }
 

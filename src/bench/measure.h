@@ -11,7 +11,7 @@
 
 /* --- Repeats ---------------------------------------------------------------------------------- */
 
-/* Several quantities, each measured `repeats` times, by turns. */
+/* Several quantities, each measured `repeats` times. */
 struct samples {
     size_t quantities, repeats;
     double *values; /* (quantities x repeats) */
@@ -36,9 +36,9 @@ struct samples_summary samples_rates(const struct samples *samples, size_t quant
 
 /* --- The processor ---------------------------------------------------------------------------- */
 
-/* The most floating-point operations per second of one rank, its threads together, while all ranks
- * do the same. It is sampled by turns with something else, whose speed is a fraction of it, so that
- * both meet the same moods of the machine. */
+/* The most floating-point operations per second of one rank, all its threads together, while all
+ * ranks do the same. Samples take turns with what is compared to it, so that a slow spell of the
+ * machine slows both. */
 struct compute_peak {
     double multiply_add; /* the loop that nothing can be faster than */
     double gemm;         /* a matrix product of OpenBLAS */
@@ -53,17 +53,17 @@ void compute_peak_open(struct compute_peak *peak, struct workers *workers);
 /* Measure both once more, and keep the better. Takes a few milliseconds. Local. */
 void compute_peak_sample(struct compute_peak *peak);
 
-/* The mean over the ranks; nothing is to be closed any more. Collective over the job. */
+/* Keeps the mean over the ranks. Collective over the job. */
 void compute_peak_close(struct compute_peak *peak);
 
-/* Say it in a line without its end, and in JSON. Local. */
+/* In text: a line without its newline. Local. */
 void compute_peak_print(struct table_printer *printer, const struct compute_peak *peak);
 
-/* --- Memory of this process, as Linux counts it (/proc/self/status, VmHWM) ---------------------
- */
+/* --- Memory of this process ------------------------------------------------------------------- */
 
-/* Begin to look for a new peak: the peak becomes what is resident now. Returns that, in bytes; NaN
- * where the system does not say or does not let a process begin anew. Local. */
+/* Begin to look for a new peak, as Linux counts it (/proc/self/status, VmHWM): it becomes what is
+ * resident now. Returns that, in bytes; NaN where the system does not say or does not allow it.
+ * Local. */
 double resident_begin(void);
 
 /* The most bytes resident at once since then; NaN where the system does not say. Local. */

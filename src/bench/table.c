@@ -102,12 +102,12 @@ void table_finish(struct table_printer *printer)
 
 void table_say(struct table_printer *printer, const char *format, ...)
 {
-    va_list arguments;
-    va_start(arguments, format);
     if (printer->stream && !printer->is_json) {
+        va_list arguments;
+        va_start(arguments, format);
         vfprintf(printer->stream, format, arguments);
+        va_end(arguments);
     }
-    va_end(arguments);
 }
 
 /* The heading where `row` is NULL. */
@@ -115,7 +115,8 @@ static void table_text_line(FILE *stream, const struct table *table, const struc
                             size_t label_width)
 {
     enum { GAP = 2, WIDTH_MIN = 9 };
-    fprintf(stream, "%-*s", (int)label_width, row ? row->label : table->title);
+    const char *title = table->title ? table->title : "";
+    fprintf(stream, "%-*s", (int)label_width, row ? row->label : title);
     for (size_t i = 0; table_has_column(table, i); i++) {
         const struct table_column *column = &table->columns[i];
         if (!column->title) {
@@ -142,7 +143,7 @@ void table_print(struct table_printer *printer, const struct table *table,
     if (printer->stream && printer->is_json) {
         table_print_json(printer, table, rows, row_count);
     } else if (printer->stream) {
-        size_t label_width = strlen(table->title);
+        size_t label_width = table->title ? strlen(table->title) : 0;
         for (size_t i = 0; i < row_count; i++) {
             label_width = size_max(label_width, strlen(rows[i].label));
         }

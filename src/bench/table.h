@@ -30,7 +30,7 @@ enum table_form { TABLE_FLAT, TABLE_NESTED, TABLE_LIST };
 
 struct table {
     enum table_form form;
-    const char *title;                              /* over the rows' labels */
+    const char *title;                              /* over the rows' labels; NULL: none */
     const char *list_key, *label_key;               /* of a list, and its rows' labels or NULL */
     struct table_column columns[TABLE_COLUMNS_MAX]; /* up to one without title and key */
 };
