@@ -46,7 +46,7 @@ void bench_ring(struct table_printer *printer, const struct bench_options *optio
  *
  * The step is that of `train`: the same learner on a store of random numbers, forward, loss,
  * backward, reduction and AdamW, with the next batch read ahead meanwhile. Its memory stands beside
- * the formula of what a step cannot do without (train/footprint.h). Each ring has one context of
+ * the formula of what a step cannot do without (bench/footprint.h). Each ring has one context of
  * whole control steps, `length` tokens at most. Saves of the first step, on one rank only:
  * parameters.NAME and gradients.NAME as the model's table names them, the gradients of step.loss
  * (1 x 1, the mean squared error of an action element); and the context's steps: batch.return,

@@ -8,7 +8,7 @@
 #include "bench/measure.h"
 #include "checkpoint/safetensors.h"
 #include "comm/comm.h"
-#include "train/footprint.h"
+#include "bench/footprint.h"
 
 /* --- Saving ----------------------------------------------------------------------------------- */
 
@@ -93,7 +93,7 @@ struct step_result {
     struct step_timer step_timer;    /* where the time of all repeats went, mean over the ranks */
     double parts[TRANSFORMER_PARTS]; /* seconds of all repeats, mean over the ranks */
     /* Bytes of the rank that needs most: */
-    double kept;         /* by the formula of train/footprint.h */
+    double kept;         /* by the formula of bench/footprint.h */
     double bound;        /* that are bound */
     double resident;     /* more resident than before; NaN: the system says not */
     double tokens_local; /* of that rank */

@@ -227,7 +227,7 @@ bool config_check(const struct config *config, const struct config_origins *orig
         return refuse_misfit(
             origins, CONFIG_OPTION_attention_kernel,
             "attention.kernel: found instructions that this processor lacks, expected "
-            "auto, portable or blas",
+            "auto or portable",
             failure);
     }
     size_t width, height;

@@ -39,7 +39,6 @@ static struct attention_work work_of(const struct attention_workspace *workspace
     return (struct attention_work){
         .scores = workspace->scores,
         .score_gradients = workspace->score_gradients,
-        .correction = workspace->correction,
         .d_key = workspace->d_key,
         .d_value = workspace->d_value,
         .key_count = block->count,
@@ -195,9 +194,7 @@ static void update_panels(struct attention_workspace *workspace,
                           const struct attention_direction *direction)
 {
     struct attention_work work = work_of(workspace, &block->keys, &block->next);
-    if (direction->load) {
-        direction->load(&work, &block->keys, queries->width);
-    }
+    direction->load(&work, &block->keys, queries->width);
     work.shares = panel_count(workspace, queries->count);
     for (work.share = 0; work.share < work.shares; work.share++) {
         struct query_panel panel = panel_at(workspace, queries, work.share);

@@ -44,7 +44,6 @@ enum attention_choice {
     ATTENTION_AVX512,
     ATTENTION_AVX2,
     ATTENTION_PORTABLE, /* vectors of 128 bits, which every processor has */
-    ATTENTION_BLAS,     /* products of the BLAS: slower, the reference */
     ATTENTION_CHOICES
 };
 
@@ -58,7 +57,7 @@ struct attention_options {
 /* Can this processor run it? Local, like all of this file. */
 bool attention_runs(enum attention_choice choice);
 
-/* "avx512", "avx2", "portable" or "blas": what a choice comes to. */
+/* "avx512", "avx2" or "portable": what a choice comes to. */
 const char *attention_kernel_name(enum attention_choice choice);
 
 /* Room for one block of queries; attention_workspace_size reals, made by attention_workspace_bind.
@@ -73,7 +72,7 @@ struct attention_workspace {
     real *query, *output, *d_output, *d_query;       /* (panels x row_stride x lanes) */
     real *maximum, *sum, *logsumexp, *delta;         /* (panels x lanes) */
     real *query_rows, *d_output_rows;                /* (query block x row_stride) */
-    real *scores, *score_gradients, *correction;     /* (key block x lanes), (lanes) */
+    real *scores, *score_gradients;                  /* (key block x lanes) */
     real *d_key, *d_value;                           /* (key block x row_stride) */
     real *key_panels, *value_panels, *column_panels; /* (key block in whole vectors x row_stride) */
 };

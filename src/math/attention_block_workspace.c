@@ -43,7 +43,6 @@ static size_t workspace_bind_reals(struct attention_workspace *workspace, real *
     workspace->d_output_rows = workspace_take(memory, &taken, options->query_block * row_stride);
     workspace->scores = workspace_take(memory, &taken, key_rows * lanes);
     workspace->score_gradients = workspace_take(memory, &taken, key_rows * lanes);
-    workspace->correction = workspace_take(memory, &taken, lanes);
     workspace->d_key = workspace_take(memory, &taken, options->key_block * row_stride);
     workspace->d_value = workspace_take(memory, &taken, options->key_block * row_stride);
     workspace->key_panels = workspace_take(memory, &taken, key_rows * row_stride);

@@ -191,13 +191,27 @@ VECTOR_INLINE void gather_block(const struct attention_cache_queries *panel,
     }
 }
 
+/* scores (count x ATTENTION_CACHE_BLOCK): those of keys later than the query, or than all keys,
+ * become ATTENTION_MASKED_SCORE. */
+static inline void mask_cache(const struct attention_cache_queries *panel,
+                                        const struct attention_cache_block *block)
+{
+    for (size_t i = 0; i < panel->count; i++) {
+        size_t end = panel->position + i + 1;
+        size_t seen = end > block->position ? end - block->position : 0;
+        for (size_t j = seen; j < ATTENTION_CACHE_BLOCK; j++) {
+            panel->scores[i * ATTENTION_CACHE_BLOCK + j] = ATTENTION_MASKED_SCORE;
+        }
+    }
+}
+
 /* --- All of it -------------------------------------------------------------------------------- */
 
 VECTOR_INLINE void update_cache_count(const struct attention_cache_queries *panel,
                                       const struct attention_cache_block *block, size_t count)
 {
     score_block(panel, block, count);
-    attention_cache_mask(panel, block);
+    mask_cache(panel, block);
     for (size_t i = 0; i < count; i++) {
         exponentiate_cache(panel, i);
     }

@@ -39,8 +39,6 @@ const struct attention_kernel *attention_kernel_find(enum attention_choice choic
         return kernel_avx2();
     case ATTENTION_PORTABLE:
         return attention_kernel_portable();
-    case ATTENTION_BLAS:
-        return attention_kernel_blas();
     case ATTENTION_CHOICES:
         break;
     }

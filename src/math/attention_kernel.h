@@ -40,7 +40,6 @@ struct query_panel {
 struct attention_work {
     real *scores;          /* (key count x lanes) */
     real *score_gradients; /* (key count x lanes) */
-    real *correction;      /* (lanes) */
     real *d_key, *d_value; /* (key count x row_stride), += */
     size_t key_count;      /* of the whole block */
     /* For what the kernel keeps of the block: its keys and values in whole vectors x row_stride. */
@@ -53,7 +52,7 @@ struct attention_work {
 /* One direction: a block of keys is loaded, then panels of queries meet it, or its first keys. */
 struct attention_direction {
     void (*load)(const struct attention_work *work, const struct attention_keys *block,
-                 size_t width); /* NULL: nothing to do */
+                 size_t width);
     void (*update)(const struct query_panel *panel, const struct attention_work *work,
                    const struct attention_keys *keys);
 };
@@ -99,23 +98,8 @@ struct attention_kernel {
 const struct attention_kernel *attention_kernel_avx512(void);
 const struct attention_kernel *attention_kernel_avx2(void);
 const struct attention_kernel *attention_kernel_portable(void);
-const struct attention_kernel *attention_kernel_blas(void);
 
 /* What a choice comes to; NULL where this processor cannot run it. */
 const struct attention_kernel *attention_kernel_find(enum attention_choice choice);
-
-/* scores (count x ATTENTION_CACHE_BLOCK): those of keys later than the query, or than all keys,
- * become ATTENTION_MASKED_SCORE. */
-static inline void attention_cache_mask(const struct attention_cache_queries *panel,
-                                        const struct attention_cache_block *block)
-{
-    for (size_t i = 0; i < panel->count; i++) {
-        size_t end = panel->position + i + 1;
-        size_t seen = end > block->position ? end - block->position : 0;
-        for (size_t j = seen; j < ATTENTION_CACHE_BLOCK; j++) {
-            panel->scores[i * ATTENTION_CACHE_BLOCK + j] = ATTENTION_MASKED_SCORE;
-        }
-    }
-}
 
 #endif

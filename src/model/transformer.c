@@ -8,6 +8,18 @@
 #include "ops/ffn.h"
 #include "ops/qkv.h"
 
+static void bind_saved_activations(struct saved_activations *saved, struct arena *arena,
+                                   const struct model_shape *shape, size_t tokens)
+{
+    size_t count = tokens * shape->width;
+    saved->residual[0] = arena_take(arena, count, sizeof(real));
+    for (size_t layer = 0; layer < shape->layers; layer++) {
+        saved->attention[layer] = arena_take(arena, count, sizeof(real));
+        saved->logsumexp[layer] = arena_take(arena, tokens * shape->heads, sizeof(real));
+        saved->residual[layer + 1] = arena_take(arena, count, sizeof(real));
+    }
+}
+
 void transformer_bind(struct transformer *transformer, struct arena *arena,
                       const struct model_shape *shape, const struct transformer_options *options,
                       struct ring *ring, struct workers *workers)
@@ -24,7 +36,7 @@ void transformer_bind(struct transformer *transformer, struct arena *arena,
     };
     *t = (struct transformer){.shape = *shape};
     executor_bind(&t->executor, arena, &t->shape, EXECUTOR_TRAINING, workers, comm_progress);
-    saved_activations_bind(&t->saved, arena, shape, tokens);
+    bind_saved_activations(&t->saved, arena, shape, tokens);
     t->query = arena_take(arena, tokens * shape->width, sizeof(real));
     t->d_query = arena_take(arena, tokens * shape->width, sizeof(real));
     t->d_residual = arena_take(arena, tokens * shape->width, sizeof(real));

@@ -16,7 +16,6 @@
 #include "comm/ring.h"
 #include "context/batch.h"
 #include "model/ring_attention.h"
-#include "model/saved_activations.h"
 #include "ops/executor.h"
 #include "parameters/parameter_store.h"
 
@@ -35,6 +34,14 @@ enum transformer_part {
     TRANSFORMER_ATTENTION_BACKWARD,
     TRANSFORMER_HEAD,
     TRANSFORMER_PARTS
+};
+
+/* What forward leaves behind for backward: between layers, and around attention. Everything else is
+ * computed again. Its size does not depend on the feed-forward's. */
+struct saved_activations {
+    real *residual[MODEL_LAYERS_MAX + 1]; /* (tokens x width): what enters each layer; the result */
+    real *attention[MODEL_LAYERS_MAX];    /* (tokens x width): what attention gave each layer */
+    real *logsumexp[MODEL_LAYERS_MAX];    /* (tokens x heads), as ring_attention_forward left it */
 };
 
 struct transformer {

@@ -4,7 +4,7 @@
 
 #include "bench/fixture.h"
 #include "comm/comm.h"
-#include "train/footprint.h"
+#include "bench/footprint.h"
 
 static const struct {
     const char *tokens;

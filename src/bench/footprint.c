@@ -1,4 +1,4 @@
-#include "train/footprint.h"
+#include "bench/footprint.h"
 
 #include <stdint.h>
 

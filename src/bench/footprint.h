@@ -4,8 +4,8 @@
  * Counted is what must be kept all at the same time, at the moment when there is most of it: in
  * backward, at some layer. What is computed again piece by piece takes room as well, but the more
  * tokens there are, the less it matters; it is not counted. */
-#ifndef CHAINRING_TRAIN_FOOTPRINT_H
-#define CHAINRING_TRAIN_FOOTPRINT_H
+#ifndef CHAINRING_BENCH_FOOTPRINT_H
+#define CHAINRING_BENCH_FOOTPRINT_H
 
 #include <stddef.h>
 
