@@ -64,17 +64,23 @@ static void store_row(real *row, enum rows_store store, vector line, size_t coun
     vector_store_first(row, line, count);
 }
 
-/* rows (queries x width, row stride `stride`) = or += scale * lanes (width x queries, row stride
- * lane_stride). */
-static void store_rows(real *rows, size_t stride, enum rows_store store, const real *lanes,
-                       size_t lane_stride, real scale, size_t queries, size_t width)
+/* One panel's queries along the lanes: (width x queries), rows `stride` reals apart. */
+struct panel_lanes {
+    const real *lanes;
+    size_t stride;
+    size_t queries, width;
+};
+
+/* rows (queries x width, row stride `stride`) = or += scale * from. */
+static void store_rows(real *rows, size_t stride, enum rows_store store, real scale,
+                       struct panel_lanes from)
 {
     _Alignas(vector) real block[VECTOR_LANES * VECTOR_LANES];
-    for (size_t query = 0; query < queries; query += VECTOR_LANES) {
-        size_t count = size_min(queries - query, VECTOR_LANES);
-        for (size_t column = 0; column < width; column += VECTOR_LANES) {
-            size_t columns = size_min(width - column, VECTOR_LANES);
-            panel_turn(block, VECTOR_LANES, lanes + column * lane_stride + query, lane_stride,
+    for (size_t query = 0; query < from.queries; query += VECTOR_LANES) {
+        size_t count = size_min(from.queries - query, VECTOR_LANES);
+        for (size_t column = 0; column < from.width; column += VECTOR_LANES) {
+            size_t columns = size_min(from.width - column, VECTOR_LANES);
+            panel_turn(block, VECTOR_LANES, from.lanes + column * from.stride + query, from.stride,
                        columns, count);
             for (size_t i = 0; i < count; i++) {
                 vector line = vector_all(scale) * vector_load(block + i * VECTOR_LANES);
@@ -165,8 +171,10 @@ void attention_block_finalize(real *output, size_t output_stride, real *logsumex
 {
     for (size_t panel = 0; panel < panel_count(workspace, queries->count); panel++) {
         size_t count = panel_queries(workspace, panel, queries->count);
-        store_rows(output + panel * workspace->lanes * output_stride, output_stride, ROWS_SET,
-                   state->output + state_offset(workspace, panel), count, 1, count, queries->width);
+        struct panel_lanes from = {state->output + state_offset(workspace, panel), count, count,
+                                   queries->width};
+        store_rows(output + panel * workspace->lanes * output_stride, output_stride, ROWS_SET, 1,
+                   from);
     }
     for (size_t i = 0; i < queries->count; i++) {
         real sum = state->sum[i];
@@ -234,9 +242,10 @@ void attention_block_store_backward(real *d_query, size_t d_query_stride,
                                     const struct attention_queries *queries)
 {
     for (size_t panel = 0; panel < panel_count(workspace, queries->count); panel++) {
+        struct panel_lanes from = {workspace->d_query + panel_offset(workspace, panel),
+                                   workspace->lanes,
+                                   panel_queries(workspace, panel, queries->count), queries->width};
         store_rows(d_query + panel * workspace->lanes * d_query_stride, d_query_stride, ROWS_ADD,
-                   workspace->d_query + panel_offset(workspace, panel), workspace->lanes,
-                   inverse_root(queries->width), panel_queries(workspace, panel, queries->count),
-                   queries->width);
+                   inverse_root(queries->width), from);
     }
 }

@@ -194,7 +194,7 @@ VECTOR_INLINE void gather_block(const struct attention_cache_queries *panel,
 /* scores (count x ATTENTION_CACHE_BLOCK): those of keys later than the query, or than all keys,
  * become ATTENTION_MASKED_SCORE. */
 static inline void mask_cache(const struct attention_cache_queries *panel,
-                                        const struct attention_cache_block *block)
+                              const struct attention_cache_block *block)
 {
     for (size_t i = 0; i < panel->count; i++) {
         size_t end = panel->position + i + 1;

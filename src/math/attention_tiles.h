@@ -63,8 +63,9 @@ VECTOR_INLINE void multiply_keys(vector *sum, const real *panels, const real *co
             sum[row * vectors + i] = start;
         }
     }
-    tile_accumulate(sum, panels + panel * width + (tile->key - panel), panel_steps,
-                    columns + tile->lane, PANEL_QUERIES, width, TILE_ROWS, vectors);
+    struct tile_product product = {panels + panel * width + (tile->key - panel), panel_steps,
+                                   columns + tile->lane, PANEL_QUERIES, width};
+    tile_accumulate(sum, product, TILE_ROWS, vectors);
 }
 
 /* Where scores of a tile are kept. */
@@ -97,9 +98,11 @@ VECTOR_INLINE void gather_keys(real *out, const struct attention_work *work, con
 {
     for (size_t column = 0; column < tile->panel->width; column += TILE_ROWS) {
         size_t panel = column / VECTOR_LANES * VECTOR_LANES;
-        tile_add(out + column * PANEL_QUERIES + tile->lane, PANEL_QUERIES,
-                 work->column_panels + panel * work->key_count + (column - panel), panel_steps,
-                 weights + tile->lane, PANEL_QUERIES, tile->keys->count, TILE_ROWS, vectors);
+        struct tile_product product = {
+            work->column_panels + panel * work->key_count + (column - panel), panel_steps,
+            weights + tile->lane, PANEL_QUERIES, tile->keys->count};
+        tile_add(out + column * PANEL_QUERIES + tile->lane, PANEL_QUERIES, product, TILE_ROWS,
+                 vectors);
     }
 }
 
@@ -312,18 +315,19 @@ VECTOR_INLINE void spread_columns(real *out, const real *weights, const real *ro
     enum { TALLEST = 16 }; /* that the compiler makes registers of */
     const int tall = TILE_SUMS / vectors < TALLEST ? TILE_SUMS / vectors : TALLEST;
     const size_t stride = panel->row_stride;
+    struct tile_product product = {weights, score_steps, rows, stride, panel->count};
     size_t key = 0;
     for (; key + (size_t)tall <= key_count; key += (size_t)tall) {
-        tile_add(out + key * stride, stride, weights + key * PANEL_QUERIES, score_steps, rows,
-                 stride, panel->count, tall, vectors);
+        product.a = weights + key * PANEL_QUERIES;
+        tile_add(out + key * stride, stride, product, tall, vectors);
     }
     for (; key + 2 <= key_count; key += 2) {
-        tile_add(out + key * stride, stride, weights + key * PANEL_QUERIES, score_steps, rows,
-                 stride, panel->count, 2, vectors);
+        product.a = weights + key * PANEL_QUERIES;
+        tile_add(out + key * stride, stride, product, 2, vectors);
     }
     for (; key < key_count; key++) {
-        tile_add(out + key * stride, stride, weights + key * PANEL_QUERIES, score_steps, rows,
-                 stride, panel->count, 1, vectors);
+        product.a = weights + key * PANEL_QUERIES;
+        tile_add(out + key * stride, stride, product, 1, vectors);
     }
 }
 

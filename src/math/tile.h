@@ -25,19 +25,26 @@ struct tile_steps {
 
 static const struct tile_steps panel_steps = {.row = 1, .depth = VECTOR_LANES};
 
-/* sum (rows x vectors) += a (rows x depth) b (depth x vectors); `rows` and `vectors` are constants
- * where this is called. */
-VECTOR_INLINE void tile_accumulate(vector *restrict sum, const real *restrict a,
-                                   struct tile_steps a_steps, const real *restrict b,
-                                   size_t b_stride, size_t depth, int rows, int vectors)
+/* Two factors that are multiplied: a (rows x depth) b (depth x vectors). */
+struct tile_product {
+    const real *a;
+    struct tile_steps a_steps;
+    const real *b;
+    size_t b_stride;
+    size_t depth;
+};
+
+/* sum (rows x vectors) += a b; `rows` and `vectors` are constants where this is called. */
+VECTOR_INLINE void tile_accumulate(vector *restrict sum, struct tile_product p, int rows,
+                                   int vectors)
 {
-    for (size_t k = 0; k < depth; k++) {
+    for (size_t k = 0; k < p.depth; k++) {
         vector line[TILE_VECTORS_MAX];
         for (int i = 0; i < vectors; i++) {
-            line[i] = vector_load(b + k * b_stride + i * VECTOR_LANES);
+            line[i] = vector_load(p.b + k * p.b_stride + i * VECTOR_LANES);
         }
         for (int row = 0; row < rows; row++) {
-            const real *factor = a + (size_t)row * a_steps.row + k * a_steps.depth;
+            const real *factor = p.a + (size_t)row * p.a_steps.row + k * p.a_steps.depth;
             for (int i = 0; i < vectors; i++) {
                 sum[row * vectors + i] =
                     vector_multiply_add(vector_all(*factor), line[i], sum[row * vectors + i]);
@@ -46,10 +53,9 @@ VECTOR_INLINE void tile_accumulate(vector *restrict sum, const real *restrict a,
     }
 }
 
-/* out (rows x vectors) += a b, as tile_accumulate. */
-VECTOR_INLINE void tile_add(real *restrict out, size_t out_stride, const real *restrict a,
-                            struct tile_steps a_steps, const real *restrict b, size_t b_stride,
-                            size_t depth, int rows, int vectors)
+/* out (rows x vectors) += a b, as tile_accumulate; out must not overlap them. */
+VECTOR_INLINE void tile_add(real *restrict out, size_t out_stride, struct tile_product p, int rows,
+                            int vectors)
 {
     vector sum[TILE_SUMS];
     for (int row = 0; row < rows; row++) {
@@ -57,7 +63,7 @@ VECTOR_INLINE void tile_add(real *restrict out, size_t out_stride, const real *r
             sum[row * vectors + i] = vector_all(0);
         }
     }
-    tile_accumulate(sum, a, a_steps, b, b_stride, depth, rows, vectors);
+    tile_accumulate(sum, p, rows, vectors);
     for (int row = 0; row < rows; row++) {
         for (int i = 0; i < vectors; i++) {
             real *to = out + (size_t)row * out_stride + i * VECTOR_LANES;
