@@ -9,14 +9,14 @@ void loss_tanh(real *x, size_t count)
     }
 }
 
-double loss_squared_error(real *d_x, const real *predicted, const real *wanted, const real *weight,
+double loss_squared_error(real *d_x, const real *predicted, const real *target, const real *weight,
                           size_t rows, size_t width)
 {
     double sum = 0.0;
     for (size_t row = 0; row < rows; row++) {
         for (size_t i = row * width; i < (row + 1) * width; i++) {
             real value = predicted[i];
-            real error = value - wanted[i];
+            real error = value - target[i];
             sum += (double)weight[row] * (double)error * (double)error;
             d_x[i] = 2 * weight[row] * error * (1 - value * value);
         }

@@ -9,10 +9,10 @@
 /* x = tanh(x), count elements. Local. */
 void loss_tanh(real *x, size_t count);
 
-/* The sum over rows of weight[row] |predicted - wanted|^2, in double. predicted is after
+/* The sum over rows of weight[row] |predicted - target|^2, in double. predicted is after
  * loss_tanh; d_x (may be predicted) becomes the sum's gradient before the squash.
- * predicted, wanted, d_x (rows x width); weight (rows). Local. */
-double loss_squared_error(real *d_x, const real *predicted, const real *wanted, const real *weight,
+ * predicted, target, d_x (rows x width); weight (rows). Local. */
+double loss_squared_error(real *d_x, const real *predicted, const real *target, const real *weight,
                           size_t rows, size_t width);
 
 #endif

@@ -122,7 +122,7 @@ static void wait_until(struct kv_ring *kv_ring, size_t rank, size_t steps)
     kv_ring->rank_wait += window_await(kv_ring->window, rank, progress_after(kv_ring, steps));
 }
 
-/* The last step that takes this rank's shard out of its neighbourhood; 0: none does. */
+/* The last step that takes this rank's shard out of its node group; 0: none does. */
 static size_t last_step_away(const struct kv_ring *kv_ring)
 {
     size_t rank = ring_rank(kv_ring->ring);
@@ -166,7 +166,7 @@ struct query_share kv_ring_query_share(const struct kv_ring *kv_ring, size_t ste
     return is_half ? (struct query_share){step / ranks, 2} : (struct query_share){0, 1};
 }
 
-/* What this rank owns is its own again when no neighbour is busy with it any more. */
+/* What this rank owns is its own again when no rank of its node group is busy with it any more. */
 void kv_ring_end(struct kv_ring *kv_ring)
 {
     size_t rank = ring_rank(kv_ring->ring);
@@ -258,7 +258,7 @@ void kv_ring_release(struct kv_ring *kv_ring, size_t step)
 
 /* --- Gradients -------------------------------------------------------------------------------- */
 
-/* In a neighbourhood shares are added in the order of steps: wait for the one before. */
+/* In a node group parts are added in the order of ring steps: wait for the one before. */
 static void wait_for_turn(struct kv_ring *kv_ring, size_t source, size_t step)
 {
     size_t steps = kv_ring->last_step[source] + 1;
