@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "datasets/episode_buffer.h"
 #include "datasets/episode_log.h"
 #include "datasets/store.h"
 
@@ -25,12 +26,8 @@ struct collector {
     struct collection_job job;
     struct env *env;
     struct episode_log *log;
-    float *observation; /* (steps_max + 1, observation_dim) of the episode at hand */
-    float *action;      /* (steps_max, action_dim) */
-    float *reward;      /* (steps_max) */
-    double *physics;    /* (steps_max + 1, physics_dim) */
-    double *hidden;     /* (hidden_dim) */
-    float last_reward;  /* of the episode that was played last */
+    struct episode_buffer buffer; /* of the current episode, steps_max steps */
+    float last_reward;            /* of the episode that was played last */
     size_t redrawn;
 
     /* What is shown: steps of this share, an episode counting as its longest. */
@@ -153,8 +150,8 @@ bool collector_prepare(const struct collector_options *options, struct failure *
 static void record_state(struct collector *collector, size_t row)
 {
     const struct env_spec *spec = collector->spec;
-    env_observe(collector->env, collector->observation + row * spec->observation_dim);
-    env_get_physics(collector->env, collector->physics + row * spec->physics_dim);
+    env_observe(collector->env, collector->buffer.observation + row * spec->observation_dim);
+    env_get_physics(collector->env, collector->buffer.physics + row * spec->physics_dim);
 }
 
 static void collector_show_progress(struct collector *collector, size_t steps)
@@ -187,11 +184,11 @@ static struct episode_outcome collector_play_episode(struct collector *collector
     record_state(collector, 0);
     while (result.end == ENV_RUNNING) {
         invariant(result.length < spec->steps_max);
-        float *action = collector->action + result.length * spec->action_dim;
-        episode.observation = collector->observation + result.length * spec->observation_dim;
+        float *action = collector->buffer.action + result.length * spec->action_dim;
+        episode.observation = collector->buffer.observation + result.length * spec->observation_dim;
         behaviour->act(behaviour, &episode, action);
         struct env_outcome outcome = env_step(collector->env, action);
-        collector->reward[result.length] = outcome.reward;
+        collector->buffer.reward[0][result.length] = outcome.reward;
         episode.reward = outcome.reward;
         episode.time = ++result.length;
         result.sum += (double)outcome.reward;
@@ -212,19 +209,13 @@ static bool collector_save_episode(struct collector *collector, size_t number,
     size_t episodes = collector->options->episodes;
     size_t sources = collector->job.spec.source_count;
     if (spec->hidden_dim > 0) {
-        env_get_hidden(collector->env, collector->hidden);
+        env_get_hidden(collector->env, collector->buffer.hidden);
     }
-    struct store_episode episode = {
-        .length = outcome->length,
-        .observation = collector->observation,
-        .action = collector->action,
-        .reward = {collector->reward},
-        .physics = spec->physics_dim > 0 ? collector->physics : NULL,
-        .hidden = spec->hidden_dim > 0 ? collector->hidden : NULL,
-        .group = spec->hidden_dim > 0 ? (int64_t)(number / episodes) : 0,
-        .end = outcome->end == ENV_TERMINATED ? STORE_END_TERMINATED : STORE_END_TRUNCATED,
-        .source = bin_of_episode(number % episodes, sources, episodes),
-    };
+    struct store_episode episode =
+        episode_buffer_view(&collector->buffer, &collector->job.spec, outcome->length);
+    episode.group = spec->hidden_dim > 0 ? (int64_t)(number / episodes) : 0;
+    episode.end = outcome->end == ENV_TERMINATED ? STORE_END_TERMINATED : STORE_END_TRUNCATED;
+    episode.source = bin_of_episode(number % episodes, sources, episodes);
     return episode_log_has(collector->log, number) ||
            episode_log_append(collector->log, number, &episode, failure);
 }
@@ -331,10 +322,8 @@ size_t collector_redrawn(const struct collector *collector)
 struct collector *collector_open(const struct collector_options *options, struct failure *failure)
 {
     struct collector *collector = memory_take(1, sizeof *collector);
-    const struct env_spec *spec = env_task_spec(options->task);
-    size_t steps = spec->steps_max;
     collector->options = options;
-    collector->spec = spec;
+    collector->spec = env_task_spec(options->task);
     describe_job(&collector->job, options);
     collector->log = episode_log_open(&collector->job.log_options, failure);
     if (!collector->log) {
@@ -342,11 +331,7 @@ struct collector *collector_open(const struct collector_options *options, struct
         return NULL;
     }
     collector->env = env_open(options->task);
-    collector->observation = memory_take((steps + 1) * spec->observation_dim, sizeof(float));
-    collector->action = memory_take(steps * spec->action_dim, sizeof(float));
-    collector->reward = memory_take(steps, sizeof(float));
-    collector->physics = memory_take((steps + 1) * spec->physics_dim, sizeof(double));
-    collector->hidden = memory_take(spec->hidden_dim, sizeof(double));
+    episode_buffer_reserve(&collector->buffer, &collector->job.spec, collector->spec->steps_max);
     return collector;
 }
 
@@ -357,11 +342,7 @@ void collector_close(struct collector *collector)
     }
     env_close(collector->env);
     episode_log_close(collector->log);
-    memory_free(collector->observation);
-    memory_free(collector->action);
-    memory_free(collector->reward);
-    memory_free(collector->physics);
-    memory_free(collector->hidden);
+    episode_buffer_free(&collector->buffer);
     memory_free(collector);
 }
 

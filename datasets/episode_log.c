@@ -8,10 +8,10 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "base/arithmetic.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "datasets/episode_buffer.h"
 #include "datasets/store_bytes.h"
 #include "datasets/store_episode.h"
 
@@ -37,7 +37,7 @@ struct episode_log {
     char *path; /* of the store */
     char folder[FILE_PATH_MAX];
     struct store_spec spec;
-    struct store_array arrays[STORE_ARRAYS]; /* for their names and row sizes */
+    struct store_array arrays[STORE_ARRAYS]; /* as the store has them */
     size_t episodes;
     struct record_location *locations; /* (episodes) */
     size_t count;                      /* places that are known */
@@ -57,29 +57,18 @@ static uint64_t record_head_hash(const struct log_record *record)
     return store_hash_end(&hash);
 }
 
-static size_t record_rows(size_t array, size_t length)
+/* How an episode lies behind its record. */
+static struct episode_layout record_layout(const struct episode_log *log, size_t length)
 {
-    return array == STORE_HIDDEN                                  ? 1
-           : array == STORE_OBSERVATION || array == STORE_PHYSICS ? length + 1
-                                                                  : length;
+    struct episode_layout layout;
+    invariant(episode_layout_find(&layout, &log->spec, length, RECORD_ALIGNMENT));
+    return layout;
 }
 
 /* Bytes of a record and its arrays. */
 static size_t record_bytes(const struct episode_log *log, size_t length)
 {
-    size_t bytes = sizeof(struct log_record);
-    for (size_t i = 0; i < STORE_START; i++) {
-        const struct store_array *array = &log->arrays[i];
-        bytes += array->name[0]
-                     ? round_up(record_rows(i, length) * store_row_bytes(array), RECORD_ALIGNMENT)
-                     : 0;
-    }
-    return bytes;
-}
-
-static void record_reserve(struct episode_log *log, size_t bytes)
-{
-    log->bytes = memory_reserve(log->bytes, &log->capacity, bytes);
+    return sizeof(struct log_record) + record_layout(log, length).bytes;
 }
 
 /* The episode whose record and arrays lie in the bytes. */
@@ -87,40 +76,16 @@ static struct store_episode record_episode(const struct episode_log *log)
 {
     struct log_record record;
     memcpy(&record, log->bytes, sizeof record);
-    struct store_episode episode = {
-        .length = record.length,
-        .group = record.group,
-        .end = (enum store_end)record.end,
-        .source = record.source,
-    };
-    const char *at = log->bytes + sizeof record;
-    for (size_t i = 0; i < STORE_START; i++) {
-        const struct store_array *array = &log->arrays[i];
-        if (array->name[0] == '\0') {
-            continue;
-        }
-        const void *values = at;
-        at += round_up(record_rows(i, record.length) * store_row_bytes(array), RECORD_ALIGNMENT);
-        switch (i) {
-        case STORE_OBSERVATION:
-            episode.observation = values;
-            break;
-        case STORE_ACTION:
-            episode.action = values;
-            break;
-        case STORE_PHYSICS:
-            episode.physics = values;
-            break;
-        case STORE_HIDDEN:
-            episode.hidden = values;
-            break;
-        default:
-            episode.reward[i - STORE_REWARD] = values;
-        }
-    }
+    struct episode_layout layout = record_layout(log, record.length);
+    struct store_episode episode =
+        episode_layout_view(&layout, &log->spec, record.length, log->bytes + sizeof record);
+    episode.group = record.group;
+    episode.end = (enum store_end)record.end;
+    episode.source = record.source;
     return episode;
 }
 
+/* Lay out a record and its arrays in the bytes; returns how many they are. */
 static size_t record_serialize(struct episode_log *log, size_t number,
                                const struct store_episode *episode)
 {
@@ -135,18 +100,11 @@ static size_t record_serialize(struct episode_log *log, size_t number,
     };
     record.head = record_head_hash(&record);
     size_t bytes = record_bytes(log, episode->length);
-    record_reserve(log, bytes);
+    log->bytes = memory_reserve(log->bytes, &log->capacity, bytes);
     memset(log->bytes, 0, bytes);
     memcpy(log->bytes, &record, sizeof record);
-    char *at = log->bytes + sizeof record;
-    for (size_t i = 0; i < STORE_START; i++) {
-        size_t rows;
-        const void *values = store_episode_rows(episode, log->arrays, i, &rows);
-        if (values) {
-            memcpy(at, values, rows * store_row_bytes(&log->arrays[i]));
-            at += round_up(rows * store_row_bytes(&log->arrays[i]), RECORD_ALIGNMENT);
-        }
-    }
+    struct episode_layout layout = record_layout(log, episode->length);
+    episode_layout_copy(&layout, &log->spec, episode, log->bytes + sizeof record);
     return bytes;
 }
 
@@ -174,7 +132,7 @@ static enum read_result record_read(struct episode_log *log, struct log_record *
     if (reader->size - offset < bytes) {
         return READ_END;
     }
-    record_reserve(log, bytes);
+    log->bytes = memory_reserve(log->bytes, &log->capacity, bytes);
     if (!file_reader_read(reader, log->bytes, bytes, offset, failure)) {
         return READ_FAILURE;
     }
