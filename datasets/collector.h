@@ -12,10 +12,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/fatal.h"
 #include "behaviours/behaviour.h"
-#include "datasets/collector_summary.h"
+#include "datasets/statistics.h"
+#include "datasets/store.h"
 #include "envs/env.h"
 
 /* What is pointed at is borrowed. */
@@ -29,6 +31,20 @@ struct collector_options {
 };
 
 struct collector;
+
+/* What a collected store holds, and what its curriculum reached. */
+enum { COLLECTOR_LEVELS_MAX = 8, COLLECTOR_PERCENTILES = 5 };
+struct collector_summary {
+    size_t steps;
+    size_t redrawn;        /* episodes thrown away because the simulation became unstable */
+    struct statistics all; /* returns of the first task */
+    double percentiles[COLLECTOR_PERCENTILES]; /* 10, 25, 50, 75 and 90 of them */
+    size_t level_count;                        /* equal parts of the sources */
+    struct {
+        char name[STORE_NAME_MAX]; /* of its first source */
+        struct statistics returns;
+    } levels[COLLECTOR_LEVELS_MAX];
+};
 
 /* See that the store can be written, and make the folder of finished episodes or find that of the
  * same options (episode_log.h): one of those who share the work, before the others open. False and
@@ -67,6 +83,12 @@ bool collector_join(const struct collector_options *options, struct collector_su
 /* One of the sharers, after one has failed with EXIT_CODE_CONFIG and all have closed: what is
  * finished goes, since the same options will fail again. False and EXIT_CODE_IO where it cannot. */
 bool collector_discard(const struct collector_options *options, struct failure *failure);
+
+/* From the index alone; redrawn is the caller's to fill in. */
+void collector_summarise(struct collector_summary *summary, const struct store *store);
+
+/* A line, the percentiles, and a row for each level. The caller looks at the stream for errors. */
+void collector_print(FILE *stream, const struct collector_summary *summary, const char *path);
 
 /* All of it, for one who does not share. */
 bool collector_run(const struct collector_options *options, struct collector_summary *summary,

@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "datasets/percentile.h"
+#include "datasets/statistics.h"
 #include "envs/env.h"
 
 /* Of metres, radians, seconds and their quotients. The rules part by 1e-4 and more in one step of
@@ -236,7 +236,7 @@ static bool replay_all(struct replay_run_state *run, struct failure *failure)
 /* The upper median, because residuals may be infinite. */
 static struct replay_residual summarise_residuals(double *residuals, size_t count)
 {
-    percentile_sort(residuals, count);
+    statistics_sort(residuals, count);
     return (struct replay_residual){.median = residuals[count / 2],
                                     .maximum = residuals[count - 1]};
 }

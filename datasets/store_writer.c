@@ -3,12 +3,11 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "datasets/percentile.h"
+#include "datasets/statistics.h"
 #include "datasets/store_bytes.h"
 #include "datasets/store_create.h"
 #include "datasets/store_episode.h"
 #include "datasets/store_format.h"
-#include "datasets/store_moments.h"
 #include "datasets/store_staging.h"
 
 struct store_writer {
@@ -115,8 +114,8 @@ bool store_writer_write(struct store_writer *writer, struct store_position posit
         return false;
     }
     fill_index_entry(entry, writer, episode);
-    store_moments_compute(moments, episode->observation, episode->length + 1,
-                          writer->spec.observation_dim);
+    statistics_moments(moments, episode->observation, episode->length + 1,
+                       writer->spec.observation_dim);
     return true;
 }
 
@@ -124,8 +123,8 @@ void store_writer_append_index(struct store_writer *writer, const struct store_i
                                const double *moments)
 {
     struct store_index *index = &writer->index;
-    store_moments_merge(writer->moments, writer->steps + index->count, moments, entry->length + 1,
-                        writer->spec.observation_dim);
+    statistics_merge_moments(writer->moments, writer->steps + index->count, moments,
+                             entry->length + 1, writer->spec.observation_dim);
     store_index_reserve(index);
     size_t e = index->count++;
     index->start[e] = (int64_t)writer->steps;
@@ -200,17 +199,14 @@ static void summarise_returns(struct store_summary *summary, const struct store_
     double *sorted = memory_take(index->count, sizeof *sorted);
     for (size_t k = 0; k < index->task_count; k++) {
         memcpy(sorted, index->returns[k], index->count * sizeof *sorted);
-        percentile_sort(sorted, index->count);
-        double sum = 0.0;
-        for (size_t e = 0; e < index->count; e++) {
-            sum += sorted[e];
-        }
-        summary->return_minimum[k] = sorted[0];
-        summary->return_maximum[k] = sorted[index->count - 1];
-        summary->return_mean[k] = sum / (double)index->count;
+        statistics_sort(sorted, index->count);
+        const struct statistics returns = statistics_of_sorted(sorted, index->count);
+        summary->return_minimum[k] = returns.minimum;
+        summary->return_maximum[k] = returns.maximum;
+        summary->return_mean[k] = returns.mean;
         for (size_t p = 0; p < STORE_PERCENTILES; p++) {
             summary->return_percentiles[k][p] =
-                percentile_of_sorted(sorted, index->count, store_percentiles[p]);
+                statistics_percentile(sorted, index->count, store_percentiles[p]);
         }
     }
     memory_free(sorted);
