@@ -13,7 +13,7 @@
 #include "base/memory.h"
 #include "datasets/episode_buffer.h"
 #include "datasets/store_bytes.h"
-#include "datasets/store_episode.h"
+#include "datasets/store_format.h"
 
 static const uint64_t record_magic = 0x6b72616d65646f73;
 enum { RECORD_ALIGNMENT = 8 }; /* bytes of an array in a record */

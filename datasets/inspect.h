@@ -7,9 +7,12 @@
 #define CHAINRING_DATASETS_INSPECT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/fatal.h"
+#include "context/partition.h"
+#include "datasets/chain.h"
 #include "datasets/store.h"
 
 enum inspect_form {
@@ -27,6 +30,25 @@ bool inspect_describe(FILE *out, const struct store *store, enum inspect_form fo
  * found. False and EXIT_CODE_DATA where any is damaged, EXIT_CODE_IO where one cannot be read or
  * `out` cannot be written. Progress goes to the log. Local. */
 bool inspect_verify(FILE *out, const struct store *store, enum inspect_form form,
+                    struct failure *failure);
+
+/* Which chains a configuration draws. */
+struct inspect_chains_options {
+    size_t task;
+    struct chain_sampler sampler;
+    uint64_t seed;
+    size_t contexts; /* of an optimizer step */
+    size_t samples;  /* chains to print, from step 1 on */
+    size_t tokens;   /* of a step */
+    enum partition_rule rule;
+    size_t ring_size; /* ranks that share a context */
+};
+
+/* Print the first chains that a run of these options would learn from: episodes and their returns,
+ * target, steps, tokens, and the tokens that each rank of the ring holds. Failures as of
+ * inspect_describe, and EXIT_CODE_CONFIG for a sampler that makes no sense. Local. */
+bool inspect_chains(FILE *out, const struct store *store,
+                    const struct inspect_chains_options *options, enum inspect_form form,
                     struct failure *failure);
 
 #endif

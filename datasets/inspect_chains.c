@@ -1,7 +1,6 @@
-#include "datasets/inspect_chains.h"
-
 #include <jansson.h>
 
+#include "datasets/inspect.h"
 #include "datasets/report.h"
 
 enum { SHOWN = 8 }; /* episodes, or places, of a chain in a line for people */

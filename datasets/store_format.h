@@ -65,6 +65,27 @@ size_t store_row_bytes(const struct store_array *array);
 void store_layout(struct store_array arrays[STORE_ARRAYS], const struct store_spec *spec,
                   size_t episodes, size_t steps);
 
+/* --- An episode's rows ------------------------------------------------------------------------ */
+
+/* The episode's numbers for an array that is not the index's, and how many rows of them; NULL
+ * where the store has no such array. */
+const void *store_episode_rows(const struct store_episode *episode,
+                               const struct store_array arrays[STORE_ARRAYS], size_t array,
+                               size_t *rows);
+
+/* The first row of the episode in such an array. */
+size_t store_episode_first_row(size_t array, struct store_position position);
+
+/* Can it be stored? Steps within bounds, finite numbers, an end and a source that there are. False
+ * and EXIT_CODE_DATA, naming `path` and the episode's `number`. */
+bool store_episode_check(const struct store_episode *episode, const struct store_spec *spec,
+                         const struct store_array arrays[STORE_ARRAYS], const char *path,
+                         size_t number, struct failure *failure);
+
+/* Over the bytes of observation, action, rewards, physics, hidden, in that order. */
+uint64_t store_episode_hash(const struct store_episode *episode,
+                            const struct store_array arrays[STORE_ARRAYS]);
+
 /* --- Rules ------------------------------------------------------------------------------------ */
 
 /* The one sentence of every refusal: "PATH: found <found>, expected <expected>; ...". Returns

@@ -12,7 +12,6 @@
 #include "base/arithmetic.h"
 #include "base/memory.h"
 #include "datasets/store_bytes.h"
-#include "datasets/store_episode.h"
 
 /* --- Places ----------------------------------------------------------------------------------- */
 

@@ -6,7 +6,6 @@
 #include "datasets/statistics.h"
 #include "datasets/store_bytes.h"
 #include "datasets/store_create.h"
-#include "datasets/store_episode.h"
 #include "datasets/store_format.h"
 #include "datasets/store_staging.h"
 

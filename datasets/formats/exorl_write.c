@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "datasets/episode_buffer.h"
-#include "datasets/formats/folder.h"
 #include "datasets/formats/npz.h"
 
 /* The arrays of the longest episode, with the row of the reset. */
@@ -102,7 +101,7 @@ static bool exorl_write_all(const char *folder, const struct store *store, struc
 
 static bool exorl_write(const char *path, const struct store *store, struct failure *failure)
 {
-    return folder_write(path, store, exorl_write_all, failure);
+    return format_write_folder(path, store, exorl_write_all, failure);
 }
 
 const struct format_writer format_exorl_writer = {.name = "exorl", .write = exorl_write};

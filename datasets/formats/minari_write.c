@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "datasets/episode_buffer.h"
-#include "datasets/formats/folder.h"
 #include "datasets/formats/formats.h"
 #include "datasets/formats/hdf5_output.h"
 #include "datasets/formats/minari_folder.h"
@@ -223,7 +222,7 @@ static bool minari_fill_folder(const char *folder, const struct store *store,
 
 static bool minari_write(const char *path, const struct store *store, struct failure *failure)
 {
-    return folder_write(path, store, minari_fill_folder, failure);
+    return format_write_folder(path, store, minari_fill_folder, failure);
 }
 
 const struct format_writer format_minari_writer = {.name = "minari", .write = minari_write};
