@@ -395,7 +395,7 @@ bool inspect_describe(FILE *out, const struct store *store, enum inspect_form fo
         return false;
     }
     if (form == INSPECT_JSON) {
-        report_json(out, description_json(&description));
+        report_json(out, description_json(&description), REPORT_ALL_DIGITS);
         return report_finish(out, failure);
     }
     print_store_spec(out, &description);
@@ -437,7 +437,7 @@ bool inspect_verify(FILE *out, const struct store *store, enum inspect_form form
     }
     size_t bad = json_array_size(damaged);
     if (form == INSPECT_JSON) {
-        report_json(out, verification_json(store, damaged));
+        report_json(out, verification_json(store, damaged), REPORT_ALL_DIGITS);
     } else {
         fprintf(out, "%s: %zu of %zu episodes match their hashes\n", store_path(store),
                 episodes - bad, episodes);

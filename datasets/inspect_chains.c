@@ -111,7 +111,7 @@ static void print_chains(FILE *out, const struct store *store, const struct chai
     json_t *root = json_pack("{s:s, s:s, s:o}", "file", store_path(store), "task",
                              store_spec(store)->tasks[options->task], "chains", list);
     if (form == INSPECT_JSON) {
-        report_json(out, root);
+        report_json(out, root, REPORT_ALL_DIGITS);
     } else {
         json_decref(root);
     }
