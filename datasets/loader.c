@@ -193,8 +193,8 @@ static bool sum_rewards(struct loader *loader, size_t episode, size_t end, doubl
     *sum = 0.0;
     for (size_t first = 0; first < end; first += CHUNK_ROWS) {
         size_t count = size_min(end - first, CHUNK_ROWS);
-        if (!store_read(loader->store, loader->task, episode, first, count, NULL, NULL,
-                        loader->reward, failure)) {
+        if (!store_read_reward(loader->store, loader->task, episode, first, count, loader->reward,
+                               failure)) {
             return false;
         }
         for (size_t i = 0; i < count; i++) {
@@ -244,8 +244,11 @@ static bool fill_range(struct loader *loader, const struct steps *steps, const s
         chunk.row += done;
         chunk.count = size_min(range->count - done, CHUNK_ROWS);
         real *action = steps->action + chunk.row * steps->action_dim; /* they stay as they are */
-        if (!store_read(loader->store, loader->task, episode, chunk.first, chunk.count,
-                        loader->observation, action, loader->reward, failure)) {
+        if (!store_read_observation(loader->store, episode, chunk.first, chunk.count,
+                                    loader->observation, failure) ||
+            !store_read_action(loader->store, episode, chunk.first, chunk.count, action, failure) ||
+            !store_read_reward(loader->store, loader->task, episode, chunk.first, chunk.count,
+                               loader->reward, failure)) {
             return false;
         }
         write_rows(loader, steps, &chunk, &return_so_far);

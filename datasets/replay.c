@@ -147,8 +147,8 @@ static bool read_step(struct replay_run_state *run, size_t episode, size_t step,
                       struct failure *failure)
 {
     return store_read_physics(run->store, episode, step, 2, run->recorded, failure) &&
-           store_read(run->store, run->task, episode, step, 1, NULL, run->action, &run->reward,
-                      failure) &&
+           store_read_action(run->store, episode, step, 1, run->action, failure) &&
+           store_read_reward(run->store, run->task, episode, step, 1, &run->reward, failure) &&
            store_read_hidden(run->store, episode, run->hidden, failure);
 }
 

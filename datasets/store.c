@@ -155,18 +155,28 @@ static bool store_read_rows(const struct store *store, size_t array, size_t firs
                             failure);
 }
 
-bool store_read(const struct store *store, size_t task, size_t episode, size_t first, size_t count,
-                float *observation, float *action, float *reward, struct failure *failure)
+bool store_read_observation(const struct store *store, size_t episode, size_t first, size_t count,
+                            float *observation, struct failure *failure)
 {
-    size_t length = store_length(store, episode);
-    bool beyond_last_step = !action && !reward; /* only observations have a row there */
-    size_t rows = length + (beyond_last_step ? 1 : 0);
-    invariant(task < store->spec.task_count && first <= rows && count <= rows - first);
-    size_t step = (size_t)store->index.start[episode] + first;
-    return (!observation || store_read_rows(store, STORE_OBSERVATION, step + episode, count,
-                                            observation, failure)) &&
-           (!action || store_read_rows(store, STORE_ACTION, step, count, action, failure)) &&
-           (!reward || store_read_rows(store, STORE_REWARD + task, step, count, reward, failure));
+    invariant(first + count <= store_length(store, episode) + 1);
+    size_t row = (size_t)store->index.start[episode] + episode + first;
+    return store_read_rows(store, STORE_OBSERVATION, row, count, observation, failure);
+}
+
+bool store_read_action(const struct store *store, size_t episode, size_t first, size_t count,
+                       float *action, struct failure *failure)
+{
+    invariant(first + count <= store_length(store, episode));
+    size_t row = (size_t)store->index.start[episode] + first;
+    return store_read_rows(store, STORE_ACTION, row, count, action, failure);
+}
+
+bool store_read_reward(const struct store *store, size_t task, size_t episode, size_t first,
+                       size_t count, float *reward, struct failure *failure)
+{
+    invariant(task < store->spec.task_count && first + count <= store_length(store, episode));
+    size_t row = (size_t)store->index.start[episode] + first;
+    return store_read_rows(store, STORE_REWARD + task, row, count, reward, failure);
 }
 
 static void prefetch_rows(const struct store *store, size_t array, size_t first, size_t count)

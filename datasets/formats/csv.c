@@ -168,16 +168,18 @@ static bool csv_store_cell(struct csv *csv, size_t index, size_t row, size_t col
            csv_refuse_cell(csv, index, row, column, "a number of single precision", failure);
 }
 
-/* Whole numbers of the last step's row; 0 where the cell is empty or there is no such column. */
+/* A group or an end, of the last step's row; 0 where the cell is empty or there is no such column.
+ */
 static bool csv_read_integer(int64_t *value, const struct csv *csv, size_t index, size_t row,
-                             enum csv_kind kind, int64_t low, int64_t high, struct failure *failure)
+                             enum csv_kind kind, struct failure *failure)
 {
     const struct csv_table *table = &csv->table;
     *value = 0;
     for (size_t i = 0; i < table->column_count; i++) {
         const double *cell = &csv->cells[row * table->column_count + i];
         if (table->columns[i].kind == kind && !is_missing(*cell) &&
-            (number_to_integer(value, cell, NUMBER_F64, 1) != 1 || *value < low || *value > high)) {
+            (number_to_integer(value, cell, NUMBER_F64, 1) != 1 ||
+             (kind == CSV_END && (*value < STORE_END_UNKNOWN || *value > STORE_END_TRUNCATED)))) {
             return csv_refuse_cell(csv, index, row, i, "a whole number in its range", failure);
         }
     }
@@ -220,9 +222,8 @@ static bool csv_read(void *source, size_t index, struct format_episode *episode,
     int64_t group;
     int64_t end;
     size_t last = steps > 0 ? steps - 1 : 0;
-    if (!csv_read_integer(&group, csv, index, last, CSV_GROUP, INT64_MIN, INT64_MAX, failure) ||
-        !csv_read_integer(&end, csv, index, last, CSV_END, STORE_END_UNKNOWN, STORE_END_TRUNCATED,
-                          failure)) {
+    if (!csv_read_integer(&group, csv, index, last, CSV_GROUP, failure) ||
+        !csv_read_integer(&end, csv, index, last, CSV_END, failure)) {
         return false;
     }
     *episode =

@@ -22,17 +22,15 @@ static bool exorl_read_rows(struct episode_rows *rows, const struct store *store
 {
     const struct store_spec *spec = store_spec(store);
     size_t length = store_length(store, episode);
-    if (!store_read(store, 0, episode, 0, length + 1, rows->buffer.observation, NULL, NULL,
-                    failure) ||
-        !store_read(store, 0, episode, 0, length, NULL, rows->buffer.action + spec->action_dim,
-                    NULL, failure) ||
+    if (!store_read_observation(store, episode, 0, length + 1, rows->buffer.observation, failure) ||
+        !store_read_action(store, episode, 0, length, rows->buffer.action + spec->action_dim,
+                           failure) ||
         !store_read_physics(store, episode, 0, length + 1, rows->buffer.physics, failure) ||
         !store_read_hidden(store, episode, rows->buffer.hidden, failure)) {
         return false;
     }
     for (size_t k = 0; k < spec->task_count; k++) {
-        if (!store_read(store, k, episode, 0, length, NULL, NULL, rows->buffer.reward[k],
-                        failure)) {
+        if (!store_read_reward(store, k, episode, 0, length, rows->buffer.reward[k], failure)) {
             return false;
         }
         for (size_t t = 0; t < length; t++) {

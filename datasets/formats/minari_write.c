@@ -52,8 +52,8 @@ static bool minari_write_rewards(struct hdf5_output *output, const struct minari
     size_t length = store_length(export->store, episode);
     for (size_t k = 0; k < spec->task_count; k++) {
         char name[2 * STORE_NAME_MAX], key[2 * STORE_NAME_MAX] = "rewards";
-        if (!store_read(export->store, k, episode, 0, length, NULL, NULL, export->buffer.reward[0],
-                        failure)) {
+        if (!store_read_reward(export->store, k, episode, 0, length, export->buffer.reward[0],
+                               failure)) {
             return false;
         }
         if (k > 0) {
@@ -96,10 +96,9 @@ static bool minari_write_episode(struct hdf5_output *output, const struct minari
     char name[2 * STORE_NAME_MAX];
     const struct store_spec *spec = store_spec(export->store);
     size_t length = store_length(export->store, episode);
-    if (!store_read(export->store, 0, episode, 0, length + 1, export->buffer.observation, NULL,
-                    NULL, failure) ||
-        !store_read(export->store, 0, episode, 0, length, NULL, export->buffer.action, NULL,
-                    failure)) {
+    if (!store_read_observation(export->store, episode, 0, length + 1, export->buffer.observation,
+                                failure) ||
+        !store_read_action(export->store, episode, 0, length, export->buffer.action, failure)) {
         return false;
     }
     hdf5_output_array(output, key_of_episode(name, episode, "observations"), HDF5_F32, length + 1,

@@ -82,8 +82,10 @@ static void read_record(struct record *record, const struct store *store, size_t
     memset(record, 0, sizeof *record);
     record->length = store_length(store, episode);
     assert_true(record->length <= STEPS_MAX);
-    assert_true(store_read(store, 0, episode, 0, record->length, record->observation,
-                           record->action, record->reward, &failure));
+    assert_true(
+        store_read_observation(store, episode, 0, record->length, record->observation, &failure));
+    assert_true(store_read_action(store, episode, 0, record->length, record->action, &failure));
+    assert_true(store_read_reward(store, 0, episode, 0, record->length, record->reward, &failure));
 }
 
 static void test_collector_store_says_what_it_holds(void **state)
