@@ -5,7 +5,7 @@
 #include "base/arithmetic.h"
 #include "base/memory.h"
 
-static const size_t too_large = SIZE_MAX; /* bytes of a layout that cannot be */
+static const size_t too_large = SIZE_MAX; /* bytes of a layout that no memory can hold */
 
 /* Append an array; returns its offset. */
 static size_t layout_append(struct episode_layout *layout, size_t rows, size_t columns,

@@ -18,18 +18,18 @@
 static const uint64_t record_magic = 0x6b72616d65646f73;
 enum { RECORD_ALIGNMENT = 8 }; /* bytes of an array in a record */
 
-/* Before an episode's arrays, which follow in their order, each from a multiple of 8 bytes on. */
+/* Precedes an episode's arrays, each at a multiple of 8 bytes. */
 struct log_record {
     uint64_t magic, number, length, end, source;
     int64_t group;
     uint64_t content; /* hash of the arrays */
-    uint64_t head;    /* hash of the above */
+    uint64_t head;    /* hash of what is above */
 };
 
-/* Where an episode lies. */
+/* Where an episode's record is. */
 struct record_location {
     bool is_known;
-    uint64_t file_number, offset; /* in the folder's file part-`part` */
+    uint64_t file_number, offset; /* in the file part-FILE_NUMBER */
     size_t length;                /* in steps */
 };
 
@@ -40,9 +40,9 @@ struct episode_log {
     struct store_array arrays[STORE_ARRAYS]; /* as the store has them */
     size_t episodes;
     struct record_location *locations; /* (episodes) */
-    size_t count;                      /* places that are known */
-    int lock;                          /* on the recipe, shared by the ranks of a run; -1: none */
-    int descriptor;                    /* of this rank's own part; -1: none yet */
+    size_t count;                      /* locations that are known */
+    int lock;       /* on the fingerprint's file, shared by the ranks of a run; -1: none */
+    int descriptor; /* of this rank's own file; -1: none yet */
     uint64_t file_bytes;
     char *bytes; /* a record and its arrays */
     size_t capacity;
@@ -57,7 +57,7 @@ static uint64_t record_head_hash(const struct log_record *record)
     return store_hash_end(&hash);
 }
 
-/* How an episode lies behind its record. */
+/* How an episode's arrays follow its record. */
 static struct episode_layout record_layout(const struct episode_log *log, size_t length)
 {
     struct episode_layout layout;
@@ -71,7 +71,7 @@ static size_t record_bytes(const struct episode_log *log, size_t length)
     return sizeof(struct log_record) + record_layout(log, length).bytes;
 }
 
-/* The episode whose record and arrays lie in the bytes. */
+/* The episode whose record and arrays are in log->bytes. */
 static struct store_episode record_episode(const struct episode_log *log)
 {
     struct log_record record;
@@ -85,7 +85,7 @@ static struct store_episode record_episode(const struct episode_log *log)
     return episode;
 }
 
-/* Lay out a record and its arrays in the bytes; returns how many they are. */
+/* Serialise an episode into log->bytes; returns the size. */
 static size_t record_serialize(struct episode_log *log, size_t number,
                                const struct store_episode *episode)
 {
@@ -112,8 +112,8 @@ static size_t record_serialize(struct episode_log *log, size_t number,
 
 enum read_result { READ_EPISODE, READ_END, READ_DAMAGE, READ_FAILURE };
 
-/* Read the record at `offset` with its arrays into the bytes. A record that the file's end cuts off
- * is the end. */
+/* Read the record at `offset` with its arrays into log->bytes. A record that is cut off by the end
+ * of the file is the end. */
 static enum read_result record_read(struct episode_log *log, struct log_record *record,
                                     const struct file_reader *reader, uint64_t offset,
                                     struct failure *failure)
@@ -210,8 +210,8 @@ static bool episode_log_find_names(char *folder, char *fingerprint, const char *
            file_join(fingerprint, folder, "recipe", failure);
 }
 
-/* The ranks of a run share a lock on the recipe as long as they use the folder; LOCK_EX finds out
- * whether another run does. A file system without locks has none. */
+/* The ranks of a run hold a shared lock on the fingerprint's file while they use the folder;
+ * LOCK_EX tests whether another run does. On a file system without locks this succeeds. */
 static bool episode_log_lock(int *descriptor, const char *fingerprint, int kind,
                              struct failure *failure)
 {
@@ -279,7 +279,7 @@ size_t episode_log_count(const struct episode_log *log)
 
 /* --- The folder ------------------------------------------------------------------------------- */
 
-/* Where two recipes differ first, as lines without their ends. */
+/* The first lines in which two fingerprints differ. */
 static void first_difference(char found[128], char expected[128], const char *left,
                              const char *right)
 {
@@ -312,7 +312,7 @@ static bool compare_fingerprint(const char *folder, const char *path, const char
     return is_same;
 }
 
-/* A writer that is opened and discarded finds early what would else be found at the end. */
+/* Opening a writer finds early what would otherwise fail only when the log is merged. */
 static bool check_store_writable(const struct episode_log_options *options, struct failure *failure)
 {
     struct store_writer *writer =
@@ -342,13 +342,13 @@ bool episode_log_prepare(const struct episode_log_options *options, struct failu
         file_write_text(fingerprint, options->fingerprint, failure)) {
         return true;
     }
-    rmdir(folder); /* what was there before stays */
+    rmdir(folder); /* unless it is not empty */
     return false;
 }
 
 /* --- Adding ----------------------------------------------------------------------------------- */
 
-/* A part of this rank's own: the first number that nobody has. */
+/* Create this rank's own file, with the first number that is free. */
 static bool episode_log_create_file(struct episode_log *log, struct failure *failure)
 {
     enum { PARTS_MAX = 1 << 20 };

@@ -25,13 +25,13 @@ static const char *const end_names[ENDS] = {
 struct returns {
     struct statistics all;
     double percentiles[PERCENTILES];
-    size_t bins[BINS]; /* episodes in equal parts of [minimum, maximum] */
+    size_t bins[BINS]; /* histogram over equal parts of [minimum, maximum] */
 };
 
-/* Of one source, in the first task. */
+/* Returns of one source's episodes in the first task. */
 struct source_returns {
     size_t episodes;
-    double sum, minimum, maximum; /* of the returns */
+    double sum, minimum, maximum;
 };
 
 struct description {
@@ -43,7 +43,7 @@ struct description {
     size_t length_min;
     size_t ends[ENDS];
     struct returns returns[STORE_TASKS_MAX];
-    struct source_returns sources[STORE_SOURCES_MAX]; /* by source */
+    struct source_returns sources[STORE_SOURCES_MAX];
 };
 
 /* --- Gathering -------------------------------------------------------------------------------- */
@@ -55,7 +55,7 @@ static int compare_groups(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* How many groups there are, and how large. */
+/* The number of groups and their sizes. */
 static void describe_groups(struct description *description)
 {
     size_t episodes = description->episodes;
@@ -199,7 +199,7 @@ static void print_episodes(FILE *out, const struct description *description)
             store_length_max(description->store));
 }
 
-/* Over all of its numbers: how far apart they are. */
+/* The ranges of means and deviations over all elements. */
 static void print_observations(FILE *out, const struct store *store)
 {
     size_t dim = store_spec(store)->observation_dim;
@@ -214,7 +214,7 @@ static void print_observations(FILE *out, const struct store *store)
     fprintf(out, "  observation  means %.4g to %.4g, deviations up to %.4g\n", low, high, widest);
 }
 
-/* A bar of so many eighths of a character, and spaces up to BAR_WIDTH. */
+/* A bar `eighths` eighths of a character wide, padded to BAR_WIDTH. */
 static void print_bar(FILE *out, size_t eighths)
 {
     static const char *const blocks[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"};
@@ -224,7 +224,7 @@ static void print_bar(FILE *out, size_t eighths)
     }
 }
 
-/* One line per bin, the longest bar BAR_WIDTH wide; a bin that is not empty shows. */
+/* One line per bin; the longest bar is BAR_WIDTH wide, and every bin that is not empty has one. */
 static void print_histogram(FILE *out, const struct returns *returns)
 {
     size_t most = 1;
@@ -260,7 +260,7 @@ static void print_task_returns(FILE *out, const struct description *description,
     print_histogram(out, returns);
 }
 
-/* Who acted, and with what return in the first task. */
+/* The sources and their returns in the first task. */
 static void print_sources(FILE *out, const struct description *description)
 {
     const struct store_spec *spec = description->spec;
@@ -385,7 +385,7 @@ static json_t *description_json(const struct description *description)
     return object;
 }
 
-/* --- What is called --------------------------------------------------------------------------- */
+/* --- Public --------------------------------------------------------------------------- */
 
 bool inspect_describe(FILE *out, const struct store *store, enum inspect_form form,
                       struct failure *failure)

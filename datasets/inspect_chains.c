@@ -3,12 +3,12 @@
 #include "datasets/inspect.h"
 #include "datasets/report.h"
 
-enum { SHOWN = 8 }; /* episodes, or places, of a chain in a line for people */
+enum { SHOWN = 8 }; /* episodes, or ranks, of a chain that are printed as text */
 
-/* One chain, cut over the ring. */
+/* A chain and its cut over the ring. */
 struct sample {
     uint64_t step;
-    size_t number; /* of the context in its step */
+    size_t number; /* of the context within its step */
     struct chain chain;
     struct partition partition;
 };

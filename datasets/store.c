@@ -184,7 +184,7 @@ static void prefetch_rows(const struct store *store, size_t array, size_t first,
     const struct store_array *of = &store->arrays[array];
     invariant(first <= of->rows && count <= of->rows - first);
     size_t row_bytes = store_row_bytes(of);
-    /* Advice: where it is not taken, reading is slower and nothing else. */
+    /* Only advice: without it reading is slower. */
     posix_fadvise(store->file, (off_t)(of->offset + first * row_bytes), (off_t)(count * row_bytes),
                   POSIX_FADV_WILLNEED);
 }
@@ -215,7 +215,7 @@ bool store_read_hidden(const struct store *store, size_t episode, double *hidden
            store_read_rows(store, STORE_HIDDEN, episode, 1, hidden, failure);
 }
 
-/* Add rows of an array to a hash, piece by piece. */
+/* Add rows of an array to a hash, a buffer at a time. */
 static bool hash_rows(struct store_hash *hash, const struct store *store, size_t array,
                       size_t first, size_t count, unsigned char *buffer, struct failure *failure)
 {
@@ -234,7 +234,7 @@ static bool hash_rows(struct store_hash *hash, const struct store *store, size_t
     return true;
 }
 
-/* In the order in which the writer hashed: see hash_episode in store_writer.c. */
+/* In the order of store_episode_hash. */
 static bool hash_stored(struct store_hash *hash, const struct store *store, size_t episode,
                         struct failure *failure)
 {

@@ -53,7 +53,7 @@ void store_layout(struct store_array arrays[STORE_ARRAYS], const struct store_sp
                   size_t episodes, size_t steps)
 {
     memset(arrays, 0, STORE_ARRAYS * sizeof *arrays);
-    size_t states = steps + episodes; /* T steps pass through T + 1 states */
+    size_t states = steps + episodes; /* an episode of T steps has T + 1 states */
     arrays[STORE_OBSERVATION] =
         matrix_array("observation", STORE_F32, states, spec->observation_dim);
     arrays[STORE_ACTION] = matrix_array("action", STORE_F32, steps, spec->action_dim);
@@ -118,7 +118,7 @@ static size_t character_bytes(const unsigned char *at)
     return bytes;
 }
 
-/* One line of UTF-8 that ends within `room` bytes. */
+/* One line of UTF-8 that ends within `size` bytes. */
 static bool is_line(const char *text, size_t size)
 {
     if (strnlen(text, size) == size) {
@@ -263,19 +263,12 @@ size_t store_episode_first_row(size_t array, struct store_position position)
     switch (array) {
     case STORE_OBSERVATION:
     case STORE_PHYSICS:
-        return position.step +
-               position.episode; /* every episode before has one row more than steps */
+        return position.step + position.episode; /* an episode has one row more than steps */
     case STORE_HIDDEN:
         return position.episode;
     default:
         return position.step;
     }
-}
-
-static bool are_finite(const void *values, enum store_number number, size_t count)
-{
-    return count ==
-           (number == STORE_F32 ? finite_single(values, count) : finite_double(values, count));
 }
 
 static bool check_numbers(const struct store_episode *episode,
@@ -286,7 +279,10 @@ static bool check_numbers(const struct store_episode *episode,
         size_t rows;
         const void *values = store_episode_rows(episode, arrays, i, &rows);
         invariant(values || arrays[i].name[0] == '\0');
-        if (values && !are_finite(values, arrays[i].number, rows * arrays[i].columns)) {
+        size_t count = values ? rows * arrays[i].columns : 0;
+        size_t finite = arrays[i].number == STORE_F32 ? finite_single(values, count)
+                                                      : finite_double(values, count);
+        if (finite < count) {
             return store_refuse(path, "finite numbers only", failure,
                                 "NaN or infinity in %s of episode %zu", arrays[i].name, number);
         }

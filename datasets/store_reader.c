@@ -35,8 +35,8 @@ static bool open_regular_file(struct store *store, struct failure *failure)
     return true;
 }
 
-/* The HDF5 superblock, versions 2 and 3 (HDF5 File Format Specification 3.0, section II.A): the
- * versions whose metadata carry checksums. Damage to older ones can go unseen. */
+/* The HDF5 superblock, versions 2 and 3 (HDF5 File Format Specification 3.0, section II.A), whose
+ * metadata have checksums; damage to older ones can go unnoticed. */
 static bool check_superblock(const struct store *store, struct failure *failure)
 {
     enum { SUPERBLOCK_BYTES = 48, VERSION_AT = 8, OFFSET_BYTES_AT = 9, END_AT = 28 };
@@ -70,7 +70,7 @@ static bool check_superblock(const struct store *store, struct failure *failure)
 
 /* --- The file, through the HDF5 library ------------------------------------------------------- */
 
-/* The name may have passed to another file since the descriptor was opened. */
+/* The path may name another file than when the descriptor was opened. */
 static bool is_same_file(hid_t file, int descriptor)
 {
     void *handle = NULL;
@@ -82,8 +82,8 @@ static bool is_same_file(hid_t file, int descriptor)
 
 static hid_t store_open_hdf5(const struct store *store, struct failure *failure)
 {
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* we say ourselves what is wrong */
-    H5PLset_loading_state(0);              /* a file must not choose code to be loaded */
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* messages are our own */
+    H5PLset_loading_state(0);              /* a file must not have code loaded */
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     hid_t file = -1;
     /* A store never changes once it has its name, so readers need no lock (and some network file
@@ -127,7 +127,7 @@ static bool store_check_format(bool *has_sources, const struct store_attributes 
                        from->path, (long long)version, STORE_VERSION, STORE_VERSION_SOURCES);
 }
 
-/* A count of things; absurd ones end here, before they are multiplied or taken. */
+/* A count; absurd ones are refused before they are multiplied or allocated. */
 static bool read_count_attribute(const struct store_attributes *from, const char *name,
                                  int64_t least, int64_t most, size_t *count)
 {
@@ -192,7 +192,7 @@ static bool read_statistics(struct store *store, const struct store_attributes *
                                 store->observation_mean[i], deviation);
         }
         if (!(deviation > 0.0)) {
-            store->observation_deviation[i] = 1.0; /* never changed: division leaves it as it is */
+            store->observation_deviation[i] = 1.0; /* never changes: dividing by 1 keeps it */
         }
     }
     return true;
@@ -225,7 +225,8 @@ static bool store_check_links(hid_t file, const struct store *store, const char 
     }
 }
 
-/* Before anything else is asked of the data set: other layouts open other files or run filters. */
+/* To be called before any other query of the data set: other layouts open other files or run
+ * filters. */
 static bool store_check_layout(hid_t set, const struct store *store, const char *name,
                                struct failure *failure)
 {

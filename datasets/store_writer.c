@@ -16,8 +16,8 @@ struct store_writer {
     size_t steps;
     double *moments;         /* (2, observation_dim) of all observations so far */
     double *episode_moments; /* the same of one episode */
-    bool is_joined;          /* the store is finished by another process */
-    bool is_broken;          /* an episode was written by half */
+    bool is_joined;          /* another process commits the store */
+    bool is_broken;          /* an episode may be partly written */
 };
 
 /* --- Opening and closing ---------------------------------------------------------------------- */
@@ -41,7 +41,7 @@ static bool check_capacity(const char *path, struct store_capacity capacity,
                         capacity.steps, capacity.episodes);
 }
 
-/* HDF5 gives no place to what has no size. */
+/* HDF5 gives no offset to an array without bytes. */
 static struct store_capacity at_least_one(struct store_capacity capacity)
 {
     return (struct store_capacity){.episodes = capacity.episodes + (capacity.episodes == 0),
@@ -146,8 +146,8 @@ bool store_writer_resize(struct store_writer *writer, struct store_capacity capa
            store_staging_resize(staging, &writer->spec, capacity, failure);
 }
 
-/* What is not used takes no space on the disk, and what is copied is less than a third of the whole
- * before the end. */
+/* Unused capacity takes no space on the disk; with these factors less than a third of the store is
+ * copied before the end. */
 struct store_capacity store_capacity_grow(struct store_capacity capacity,
                                           struct store_capacity needed)
 {
@@ -211,7 +211,7 @@ static void summarise_returns(struct store_summary *summary, const struct store_
     memory_free(sorted);
 }
 
-/* The moments become mean and deviation; they are used up. */
+/* Turns writer->moments into mean and deviation. */
 static struct store_summary writer_summary(struct store_writer *writer)
 {
     size_t dim = writer->spec.observation_dim;
