@@ -55,7 +55,7 @@ void chain_catalog_close(struct chain_catalog *catalog)
     *catalog = (struct chain_catalog){0};
 }
 
-/* Where `episode` stands, or would stand, in the chain's order. */
+/* The index that `episode` has, or would have, in the chain. */
 static size_t chain_index_of(const struct chain *chain, const struct store *store, size_t task,
                              size_t episode)
 {
@@ -73,14 +73,6 @@ static size_t chain_index_of(const struct chain *chain, const struct store *stor
         }
     }
     return low;
-}
-
-static void chain_insert(struct chain *chain, size_t index, size_t episode)
-{
-    memmove(&chain->episodes[index + 1], &chain->episodes[index],
-            (chain->count - index) * sizeof chain->episodes[0]);
-    chain->episodes[index] = episode;
-    chain->count++;
 }
 
 double chain_catalog_best(const struct chain_catalog *catalog, size_t task)
@@ -123,7 +115,7 @@ bool chain_sampler_check(const struct chain_sampler *sampler, struct failure *fa
 
 /* --- Which episodes of a group ---------------------------------------------------------------- */
 
-/* The group, and whose returns count. */
+/* The episodes of the group, and the task whose returns order them. */
 struct candidates {
     const struct store *store;
     size_t task;
@@ -138,7 +130,10 @@ static bool chain_add(struct chain *chain, const struct candidates *candidates, 
     if (index < chain->count && chain->episodes[index] == episode) {
         return false;
     }
-    chain_insert(chain, index, episode);
+    memmove(&chain->episodes[index + 1], &chain->episodes[index],
+            (chain->count - index) * sizeof chain->episodes[0]);
+    chain->episodes[index] = episode;
+    chain->count++;
     return true;
 }
 
@@ -153,7 +148,7 @@ static void draw_uniform(struct chain *chain, const struct candidates *candidate
     }
 }
 
-/* The better of two drawn alike; of equals the first. */
+/* The better of two drawn uniformly; of equals the first. */
 static size_t better_of_two(const struct candidates *candidates, struct random *random)
 {
     size_t first = candidates->members[random_below(random, candidates->count)];
@@ -163,7 +158,7 @@ static size_t better_of_two(const struct candidates *candidates, struct random *
     return is_better ? second : first;
 }
 
-/* Where all are wanted there is nothing to choose, and the worst would be long in coming. */
+/* Where the chain takes all, drawing would wait long for the worst. */
 static void draw_by_return(struct chain *chain, const struct candidates *candidates, size_t count,
                            struct random *random)
 {

@@ -1,9 +1,9 @@
-/* Chains of hindsight: which trajectories stand together in a context, and in what order.
+/* Chains of hindsight: which trajectories form a context, and in what order.
  *
  * A chain (Agentic Transformer, arXiv 2305.16554) is a few trajectories of one hidden task,
  * ascending by return; the largest return is the target of all of them. Drawing needs only the
- * store's index, a catalog of its episodes by group, and the names of a random stream, so every
- * rank knows every chain without being told. This module reads no steps and knows no ranks. */
+ * store's index, a catalog of its episodes by group, and the key of a random stream, so every rank
+ * knows every chain without communication. This module reads no steps and knows no ranks. */
 #ifndef CHAINRING_DATASETS_CHAIN_H
 #define CHAINRING_DATASETS_CHAIN_H
 
@@ -28,13 +28,14 @@ struct chain_catalog {
 
 /* Which n of a group's m episodes make a chain. */
 enum chain_sampling {
-    CHAIN_UNIFORM, /* any: all sets alike */
-    CHAIN_RETURN,  /* one after the other, each the better of two drawn alike from the whole group,
-                      and drawn again where it is in the chain already: among the m an episode's
-                      chance rises linearly with its place by return, 2 place - 1 to m^2, the worst
-                      at place 1 and equals at the mean of theirs */
-    CHAIN_HISTORY, /* n that follow each other in the store, as a learner made them (algorithm
-                      distillation, arXiv 2210.14215): all windows alike */
+    CHAIN_UNIFORM, /* every set with equal probability */
+    CHAIN_RETURN,  /* one after the other, each the better of two drawn uniformly from the whole
+                      group, and drawn again where the chain has it already: an episode's
+                      probability rises linearly with its rank by return, (2 rank - 1) / m^2, the
+                      worst having rank 1 and equal ones the mean of their ranks */
+    CHAIN_HISTORY, /* n consecutive ones of the store, in the order in which a learner made them
+                      (algorithm distillation, arXiv 2210.14215): every window with equal
+                      probability */
     CHAIN_BEST,    /* the best n of max(n, draws) drawn as by CHAIN_UNIFORM; of equals the later */
 };
 
@@ -51,21 +52,21 @@ struct chain {
     double target;                     /* the largest return among them */
 };
 
-/* Sort the episodes of a store, which is borrowed and must outlive the catalog; the caller closes
- * it. The store holds at least one episode. Local, like all of this file. */
+/* Sort the episodes of a store, which has at least one, is borrowed and must outlive the catalog;
+ * the caller closes the catalog. Local, like all of this file. */
 void chain_catalog_open(struct chain_catalog *catalog, const struct store *store);
 void chain_catalog_close(struct chain_catalog *catalog);
 
-/* The mean over groups of their best returns in `task`: what a policy may be asked for. */
+/* The mean over groups of their best returns in `task`: a target for a policy. */
 double chain_catalog_best(const struct chain_catalog *catalog, size_t task);
 
-/* False and a failure (EXIT_CODE_CONFIG) where a sampler's numbers are out of their ranges. */
+/* False and a failure (EXIT_CODE_CONFIG) where a sampler's numbers are out of range. */
 bool chain_sampler_check(const struct chain_sampler *sampler, struct failure *failure);
 
-/* Draw the chain (seed, step, sample): a group, all groups alike; a number of trajectories from
- * trials_min to `trials`, each bounded by what the group has, all numbers alike; and that many
- * different episodes of the group by the sampler. `task` says whose returns count. The same
- * for any number of ranks. Allocates nothing. */
+/* Draw the chain (seed, step, sample): a group, uniformly; a number of trajectories, uniformly from
+ * trials_min to `trials`, both bounded by what the group has; and that many different episodes of
+ * the group as the sampler says. Returns are those of `task`. The same for any number of ranks.
+ * Allocates nothing. */
 void chain_draw(struct chain *chain, const struct chain_catalog *catalog, size_t task,
                 const struct chain_sampler *sampler, uint64_t seed, uint64_t step, uint64_t sample);
 

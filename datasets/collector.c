@@ -7,12 +7,13 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "datasets/episode_buffer.h"
 #include "datasets/episode_log.h"
 #include "datasets/store.h"
 
 enum { ATTEMPTS_MAX = 8, FINGERPRINT_MAX = 2048 };
 
-/* What the parts are asked for. */
+/* What to collect; log_options points to the other members. */
 struct collection_job {
     struct episode_log_options log_options;
     struct store_spec spec;
@@ -25,33 +26,29 @@ struct collector {
     struct collection_job job;
     struct env *env;
     struct episode_log *log;
-    float *observation; /* (steps_max + 1, observation_dim) of the episode at hand */
-    float *action;      /* (steps_max, action_dim) */
-    float *reward;      /* (steps_max) */
-    double *physics;    /* (steps_max + 1, physics_dim) */
-    double *hidden;     /* (hidden_dim) */
-    float last_reward;  /* of the episode that was played last */
+    struct episode_buffer buffer; /* of the current episode, steps_max steps */
+    float last_reward;            /* of the episode that was played last */
     size_t redrawn;
 
-    /* What is shown: steps of this share, an episode counting as its longest. */
+    /* Progress in steps of this worker; an episode counts as one of the longest. */
     struct progress progress;
     char label[48];
     size_t played;
     double return_sum;
 };
 
-/* What an episode came to. */
 struct episode_outcome {
     size_t length;
     double sum; /* of its rewards */
     enum env_end end;
 };
 
-/* --- What is wanted --------------------------------------------------------------------------- */
+/* --- What to collect ---------------------------------------------------------------------------
+ */
 
 static bool check_options(const struct collector_options *options, struct failure *failure)
 {
-    /* The random stream of an episode is named by its group and its number in it. */
+    /* Group and number of an episode are the key of its random stream. */
     bool is_sane = options->groups > 0 && options->groups <= UINT32_MAX && options->episodes > 0 &&
                    options->episodes < UINT32_MAX;
     return is_sane ||
@@ -59,17 +56,6 @@ static bool check_options(const struct collector_options *options, struct failur
                        "found %zu groups of %zu episodes to collect, expected at least one of "
                        "each and fewer than %u; change their numbers",
                        options->groups, options->episodes, (unsigned)UINT32_MAX);
-}
-
-/* Equal parts of a group's episodes, in which some are of one source or one rung. */
-static size_t bin_of_episode(size_t episode, size_t bins, size_t episodes)
-{
-    return episode * bins / episodes;
-}
-
-static size_t first_episode_of_bin(size_t bin, size_t bins, size_t episodes)
-{
-    return divide_up(bin * episodes, bins);
 }
 
 static double expertise_of(const struct collector_options *options, size_t episode)
@@ -84,7 +70,7 @@ static void name_sources(struct store_spec *store, const struct collector_option
     store->source_count = options->episodes < most ? options->episodes : most;
     const char *rest = store->source_count < options->episodes ? " and up" : "";
     for (size_t i = 0; i < store->source_count; i++) {
-        size_t first = first_episode_of_bin(i, store->source_count, options->episodes);
+        size_t first = divide_up(i * options->episodes, store->source_count);
         char *source = store->sources[i];
         switch (options->behaviour->curriculum) {
         case BEHAVIOUR_NO_CURRICULUM:
@@ -122,7 +108,6 @@ static void describe_store(struct store_spec *store, const struct collector_opti
     name_sources(store, options);
 }
 
-/* The order points into itself. */
 static void describe_job(struct collection_job *job, const struct collector_options *options)
 {
     describe_store(&job->spec, options);
@@ -153,8 +138,8 @@ bool collector_prepare(const struct collector_options *options, struct failure *
 static void record_state(struct collector *collector, size_t row)
 {
     const struct env_spec *spec = collector->spec;
-    env_observe(collector->env, collector->observation + row * spec->observation_dim);
-    env_get_physics(collector->env, collector->physics + row * spec->physics_dim);
+    env_observe(collector->env, collector->buffer.observation + row * spec->observation_dim);
+    env_get_physics(collector->env, collector->buffer.physics + row * spec->physics_dim);
 }
 
 static void collector_show_progress(struct collector *collector, size_t steps)
@@ -168,7 +153,7 @@ static void collector_show_progress(struct collector *collector, size_t steps)
     progress_show(&collector->progress, done, detail);
 }
 
-/* One episode into the buffers. */
+/* Play one episode into the buffer. */
 static struct episode_outcome collector_play_episode(struct collector *collector,
                                                      struct random *random, size_t trial)
 {
@@ -187,11 +172,11 @@ static struct episode_outcome collector_play_episode(struct collector *collector
     record_state(collector, 0);
     while (result.end == ENV_RUNNING) {
         invariant(result.length < spec->steps_max);
-        float *action = collector->action + result.length * spec->action_dim;
-        episode.observation = collector->observation + result.length * spec->observation_dim;
+        float *action = collector->buffer.action + result.length * spec->action_dim;
+        episode.observation = collector->buffer.observation + result.length * spec->observation_dim;
         behaviour->act(behaviour, &episode, action);
         struct env_outcome outcome = env_step(collector->env, action);
-        collector->reward[result.length] = outcome.reward;
+        collector->buffer.reward[0][result.length] = outcome.reward;
         episode.reward = outcome.reward;
         episode.time = ++result.length;
         result.sum += (double)outcome.reward;
@@ -212,24 +197,18 @@ static bool collector_save_episode(struct collector *collector, size_t number,
     size_t episodes = collector->options->episodes;
     size_t sources = collector->job.spec.source_count;
     if (spec->hidden_dim > 0) {
-        env_get_hidden(collector->env, collector->hidden);
+        env_get_hidden(collector->env, collector->buffer.hidden);
     }
-    struct store_episode episode = {
-        .length = outcome->length,
-        .observation = collector->observation,
-        .action = collector->action,
-        .reward = {collector->reward},
-        .physics = spec->physics_dim > 0 ? collector->physics : NULL,
-        .hidden = spec->hidden_dim > 0 ? collector->hidden : NULL,
-        .group = spec->hidden_dim > 0 ? (int64_t)(number / episodes) : 0,
-        .end = outcome->end == ENV_TERMINATED ? STORE_END_TERMINATED : STORE_END_TRUNCATED,
-        .source = bin_of_episode(number % episodes, sources, episodes),
-    };
+    struct store_episode episode =
+        episode_buffer_view(&collector->buffer, &collector->job.spec, outcome->length);
+    episode.group = spec->hidden_dim > 0 ? (int64_t)(number / episodes) : 0;
+    episode.end = outcome->end == ENV_TERMINATED ? STORE_END_TERMINATED : STORE_END_TRUNCATED;
+    episode.source = number % episodes * sources / episodes;
     return episode_log_has(collector->log, number) ||
            episode_log_append(collector->log, number, &episode, failure);
 }
 
-/* One stable episode, kept and counted. Every attempt goes on in the same stream. */
+/* Play one stable episode and log it. Further attempts continue the same random stream. */
 static bool collect_episode(struct collector *collector, size_t number, struct failure *failure)
 {
     const struct collector_options *options = collector->options;
@@ -256,9 +235,10 @@ static bool collect_episode(struct collector *collector, size_t number, struct f
                        collector->spec->task, attempts, group, trial);
 }
 
-/* --- A share of them -------------------------------------------------------------------------- */
+/* --- A worker's episodes
+ * -------------------------------------------------------------------------- */
 
-/* Episodes that one plays in a row: a group in its context, or a single one. */
+/* A unit of work is a group where its episodes share a context, else a single episode. */
 static size_t unit_episodes(const struct collector_options *options)
 {
     return options->behaviour->curriculum == BEHAVIOUR_TRIALS ? options->episodes : 1;
@@ -284,7 +264,7 @@ static bool play_unit(struct collector *collector, size_t first, size_t count,
     return true;
 }
 
-/* Play the runs of a share, or count them where `failure` is NULL. */
+/* Play a worker's units, or count them where `failure` is NULL. */
 static bool collector_work_through(struct collector *collector, size_t worker, size_t worker_count,
                                    size_t *units, struct failure *failure)
 {
@@ -331,10 +311,8 @@ size_t collector_redrawn(const struct collector *collector)
 struct collector *collector_open(const struct collector_options *options, struct failure *failure)
 {
     struct collector *collector = memory_take(1, sizeof *collector);
-    const struct env_spec *spec = env_task_spec(options->task);
-    size_t steps = spec->steps_max;
     collector->options = options;
-    collector->spec = spec;
+    collector->spec = env_task_spec(options->task);
     describe_job(&collector->job, options);
     collector->log = episode_log_open(&collector->job.log_options, failure);
     if (!collector->log) {
@@ -342,11 +320,7 @@ struct collector *collector_open(const struct collector_options *options, struct
         return NULL;
     }
     collector->env = env_open(options->task);
-    collector->observation = memory_take((steps + 1) * spec->observation_dim, sizeof(float));
-    collector->action = memory_take(steps * spec->action_dim, sizeof(float));
-    collector->reward = memory_take(steps, sizeof(float));
-    collector->physics = memory_take((steps + 1) * spec->physics_dim, sizeof(double));
-    collector->hidden = memory_take(spec->hidden_dim, sizeof(double));
+    episode_buffer_reserve(&collector->buffer, &collector->job.spec, collector->spec->steps_max);
     return collector;
 }
 
@@ -357,11 +331,7 @@ void collector_close(struct collector *collector)
     }
     env_close(collector->env);
     episode_log_close(collector->log);
-    memory_free(collector->observation);
-    memory_free(collector->action);
-    memory_free(collector->reward);
-    memory_free(collector->physics);
-    memory_free(collector->hidden);
+    episode_buffer_free(&collector->buffer);
     memory_free(collector);
 }
 

@@ -8,28 +8,28 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "base/arithmetic.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "datasets/episode_buffer.h"
 #include "datasets/store_bytes.h"
-#include "datasets/store_episode.h"
+#include "datasets/store_format.h"
 
 static const uint64_t record_magic = 0x6b72616d65646f73;
 enum { RECORD_ALIGNMENT = 8 }; /* bytes of an array in a record */
 
-/* Before an episode's arrays, which follow in their order, each from a multiple of 8 bytes on. */
+/* Precedes an episode's arrays, each at a multiple of 8 bytes. */
 struct log_record {
     uint64_t magic, number, length, end, source;
     int64_t group;
     uint64_t content; /* hash of the arrays */
-    uint64_t head;    /* hash of the above */
+    uint64_t head;    /* hash of what is above */
 };
 
-/* Where an episode lies. */
+/* Where an episode's record is. */
 struct record_location {
     bool is_known;
-    uint64_t file_number, offset; /* in the folder's file part-`part` */
+    uint64_t file_number, offset; /* in the file part-FILE_NUMBER */
     size_t length;                /* in steps */
 };
 
@@ -37,12 +37,12 @@ struct episode_log {
     char *path; /* of the store */
     char folder[FILE_PATH_MAX];
     struct store_spec spec;
-    struct store_array arrays[STORE_ARRAYS]; /* for their names and row sizes */
+    struct store_array arrays[STORE_ARRAYS]; /* as the store has them */
     size_t episodes;
     struct record_location *locations; /* (episodes) */
-    size_t count;                      /* places that are known */
-    int lock;                          /* on the recipe, shared by the ranks of a run; -1: none */
-    int descriptor;                    /* of this rank's own part; -1: none yet */
+    size_t count;                      /* locations that are known */
+    int lock;       /* on the fingerprint's file, shared by the ranks of a run; -1: none */
+    int descriptor; /* of this rank's own file; -1: none yet */
     uint64_t file_bytes;
     char *bytes; /* a record and its arrays */
     size_t capacity;
@@ -57,70 +57,35 @@ static uint64_t record_head_hash(const struct log_record *record)
     return store_hash_end(&hash);
 }
 
-static size_t record_rows(size_t array, size_t length)
+/* How an episode's arrays follow its record. */
+static struct episode_layout record_layout(const struct episode_log *log, size_t length)
 {
-    return array == STORE_HIDDEN                                  ? 1
-           : array == STORE_OBSERVATION || array == STORE_PHYSICS ? length + 1
-                                                                  : length;
+    struct episode_layout layout;
+    invariant(episode_layout_find(&layout, &log->spec, length, RECORD_ALIGNMENT));
+    return layout;
 }
 
 /* Bytes of a record and its arrays. */
 static size_t record_bytes(const struct episode_log *log, size_t length)
 {
-    size_t bytes = sizeof(struct log_record);
-    for (size_t i = 0; i < STORE_START; i++) {
-        const struct store_array *array = &log->arrays[i];
-        bytes += array->name[0]
-                     ? round_up(record_rows(i, length) * store_row_bytes(array), RECORD_ALIGNMENT)
-                     : 0;
-    }
-    return bytes;
+    return sizeof(struct log_record) + record_layout(log, length).bytes;
 }
 
-static void record_reserve(struct episode_log *log, size_t bytes)
-{
-    log->bytes = memory_reserve(log->bytes, &log->capacity, bytes);
-}
-
-/* The episode whose record and arrays lie in the bytes. */
+/* The episode whose record and arrays are in log->bytes. */
 static struct store_episode record_episode(const struct episode_log *log)
 {
     struct log_record record;
     memcpy(&record, log->bytes, sizeof record);
-    struct store_episode episode = {
-        .length = record.length,
-        .group = record.group,
-        .end = (enum store_end)record.end,
-        .source = record.source,
-    };
-    const char *at = log->bytes + sizeof record;
-    for (size_t i = 0; i < STORE_START; i++) {
-        const struct store_array *array = &log->arrays[i];
-        if (array->name[0] == '\0') {
-            continue;
-        }
-        const void *values = at;
-        at += round_up(record_rows(i, record.length) * store_row_bytes(array), RECORD_ALIGNMENT);
-        switch (i) {
-        case STORE_OBSERVATION:
-            episode.observation = values;
-            break;
-        case STORE_ACTION:
-            episode.action = values;
-            break;
-        case STORE_PHYSICS:
-            episode.physics = values;
-            break;
-        case STORE_HIDDEN:
-            episode.hidden = values;
-            break;
-        default:
-            episode.reward[i - STORE_REWARD] = values;
-        }
-    }
+    struct episode_layout layout = record_layout(log, record.length);
+    struct store_episode episode =
+        episode_layout_view(&layout, &log->spec, record.length, log->bytes + sizeof record);
+    episode.group = record.group;
+    episode.end = (enum store_end)record.end;
+    episode.source = record.source;
     return episode;
 }
 
+/* Serialise an episode into log->bytes; returns the size. */
 static size_t record_serialize(struct episode_log *log, size_t number,
                                const struct store_episode *episode)
 {
@@ -135,18 +100,11 @@ static size_t record_serialize(struct episode_log *log, size_t number,
     };
     record.head = record_head_hash(&record);
     size_t bytes = record_bytes(log, episode->length);
-    record_reserve(log, bytes);
+    log->bytes = memory_reserve(log->bytes, &log->capacity, bytes);
     memset(log->bytes, 0, bytes);
     memcpy(log->bytes, &record, sizeof record);
-    char *at = log->bytes + sizeof record;
-    for (size_t i = 0; i < STORE_START; i++) {
-        size_t rows;
-        const void *values = store_episode_rows(episode, log->arrays, i, &rows);
-        if (values) {
-            memcpy(at, values, rows * store_row_bytes(&log->arrays[i]));
-            at += round_up(rows * store_row_bytes(&log->arrays[i]), RECORD_ALIGNMENT);
-        }
-    }
+    struct episode_layout layout = record_layout(log, episode->length);
+    episode_layout_copy(&layout, &log->spec, episode, log->bytes + sizeof record);
     return bytes;
 }
 
@@ -154,8 +112,8 @@ static size_t record_serialize(struct episode_log *log, size_t number,
 
 enum read_result { READ_EPISODE, READ_END, READ_DAMAGE, READ_FAILURE };
 
-/* Read the record at `offset` with its arrays into the bytes. A record that the file's end cuts off
- * is the end. */
+/* Read the record at `offset` with its arrays into log->bytes. A record that is cut off by the end
+ * of the file is the end. */
 static enum read_result record_read(struct episode_log *log, struct log_record *record,
                                     const struct file_reader *reader, uint64_t offset,
                                     struct failure *failure)
@@ -174,7 +132,7 @@ static enum read_result record_read(struct episode_log *log, struct log_record *
     if (reader->size - offset < bytes) {
         return READ_END;
     }
-    record_reserve(log, bytes);
+    log->bytes = memory_reserve(log->bytes, &log->capacity, bytes);
     if (!file_reader_read(reader, log->bytes, bytes, offset, failure)) {
         return READ_FAILURE;
     }
@@ -252,8 +210,8 @@ static bool episode_log_find_names(char *folder, char *fingerprint, const char *
            file_join(fingerprint, folder, "recipe", failure);
 }
 
-/* The ranks of a run share a lock on the recipe as long as they use the folder; LOCK_EX finds out
- * whether another run does. A file system without locks has none. */
+/* The ranks of a run hold a shared lock on the fingerprint's file while they use the folder;
+ * LOCK_EX tests whether another run does. On a file system without locks this succeeds. */
 static bool episode_log_lock(int *descriptor, const char *fingerprint, int kind,
                              struct failure *failure)
 {
@@ -321,7 +279,7 @@ size_t episode_log_count(const struct episode_log *log)
 
 /* --- The folder ------------------------------------------------------------------------------- */
 
-/* Where two recipes differ first, as lines without their ends. */
+/* The first lines in which two fingerprints differ. */
 static void first_difference(char found[128], char expected[128], const char *left,
                              const char *right)
 {
@@ -354,7 +312,7 @@ static bool compare_fingerprint(const char *folder, const char *path, const char
     return is_same;
 }
 
-/* A writer that is opened and discarded finds early what would else be found at the end. */
+/* Opening a writer finds early what would otherwise fail only when the log is merged. */
 static bool check_store_writable(const struct episode_log_options *options, struct failure *failure)
 {
     struct store_writer *writer =
@@ -384,13 +342,13 @@ bool episode_log_prepare(const struct episode_log_options *options, struct failu
         file_write_text(fingerprint, options->fingerprint, failure)) {
         return true;
     }
-    rmdir(folder); /* what was there before stays */
+    rmdir(folder); /* unless it is not empty */
     return false;
 }
 
 /* --- Adding ----------------------------------------------------------------------------------- */
 
-/* A part of this rank's own: the first number that nobody has. */
+/* Create this rank's own file, with the first number that is free. */
 static bool episode_log_create_file(struct episode_log *log, struct failure *failure)
 {
     enum { PARTS_MAX = 1 << 20 };

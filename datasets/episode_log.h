@@ -1,10 +1,11 @@
-/* Finished episodes of a store to be, kept in a folder beside it until all are there.
+/* A log of the finished episodes of a store that is being collected, kept in a folder beside it.
  *
- * Several ranks share out the numbered episodes of one store. Each writes those it has finished to
- * a file of its own in PATH.parts; at the end one of them joins them, in the order of their
- * numbers, so that the store is the same bytes for any number of ranks. What is killed keeps what
- * it has finished: the same work again goes on from there. The ranks see one file system. This
- * module does not know MPI: between the functions below the caller lets all ranks agree. */
+ * Several ranks divide the numbered episodes of one store among them. Each appends those that it
+ * has finished to a file of its own in PATH.parts; in the end one rank merges the files, in the
+ * order of the episodes' numbers, so that the store has the same bytes for any number of ranks. A
+ * run that was killed keeps what it has finished: repeated, it continues from there. All ranks see
+ * one file system. This module does not know MPI: between the functions below the caller lets all
+ * ranks agree. */
 #ifndef CHAINRING_DATASETS_EPISODE_LOG_H
 #define CHAINRING_DATASETS_EPISODE_LOG_H
 
@@ -20,38 +21,40 @@ struct episode_log;
 struct episode_log_options {
     const char *path; /* of the store */
     const struct store_spec *spec;
-    const char *fingerprint; /* lines "what = value": equal ones give equal episodes */
-    size_t episodes;         /* their numbers are below it */
+    const char *fingerprint; /* lines "what = value": equal ones, equal episodes */
+    size_t episodes;         /* in all; their numbers are below this */
 };
 
-/* Make the folder, or find one of the same recipe. One rank, before the others open. False and a
- * failure, with nothing left behind: EXIT_CODE_USAGE where the store exists already, or where the
- * folder holds episodes of another recipe (naming the line that differs) or another run is at work
- * there; EXIT_CODE_IO where nothing can be written. Local, like all of this file. */
+/* Create the folder, or accept one with the same fingerprint. To be called by one rank before any
+ * opens the log. False and a failure, with nothing left behind: EXIT_CODE_USAGE where the store
+ * exists already, where the folder has another fingerprint (naming the line that differs) or where
+ * another run is using it; EXIT_CODE_IO where nothing can be written. Local, like all of this file.
+ */
 bool episode_log_prepare(const struct episode_log_options *options, struct failure *failure);
 
-/* Find what the folder holds, by reading and hashing all of it: an episode cut off by a kill is not
- * there, and neither is what follows damage (a warning). Every rank, before any adds. NULL and
+/* Read the log and check every hash: an episode that a kill has cut off does not count, nor does
+ * what follows damage (a warning). To be called by every rank before any appends. NULL and
  * EXIT_CODE_IO where it cannot be read. The caller closes it. */
 struct episode_log *episode_log_open(const struct episode_log_options *options,
                                      struct failure *failure);
 void episode_log_close(struct episode_log *log);
 
-/* Was the episode there when the parts were opened; and how many were? */
+/* Did the log have the episode when it was opened; and how many did it have? */
 bool episode_log_has(const struct episode_log *log, size_t number);
 size_t episode_log_count(const struct episode_log *log);
 
-/* Keep an episode; refuses what store_writer_add refuses. A kill after it has returned leaves it
- * there (a power cut may not). */
+/* Append an episode; refuses what store_writer_add refuses. Once this has returned a kill does not
+ * lose it (a power cut may). */
 bool episode_log_append(struct episode_log *log, size_t number, const struct store_episode *episode,
                         struct failure *failure);
 
-/* All episodes that are there become the store, and the folder goes. One rank, after all others
- * have added and closed. False and a failure: EXIT_CODE_IO where episodes are missing, else as
- * store_writer's; the folder then stays. */
+/* Write the store from the logs of all ranks and remove the folder. To be called by one rank after
+ * all others have closed theirs. False and a failure: EXIT_CODE_IO where episodes are missing, else
+ * the store writer's; the folder then stays. */
 bool episode_log_merge(const struct episode_log_options *options, struct failure *failure);
 
-/* The folder goes: nothing can come of it. One rank, after all others have closed. */
+/* Remove the folder of a run that cannot succeed. To be called by one rank after all others have
+ * closed their logs. */
 bool episode_log_discard(const struct episode_log_options *options, struct failure *failure);
 
 #endif

@@ -10,8 +10,8 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "datasets/percentile.h"
 #include "datasets/report.h"
+#include "datasets/statistics.h"
 
 enum { PERCENTILES = 5, BINS = 10, BAR_WIDTH = 40, ENDS = 3 };
 static const double percents[PERCENTILES] = {5, 25, 50, 75, 95};
@@ -23,16 +23,15 @@ static const char *const end_names[ENDS] = {
 };
 
 struct returns {
-    double minimum, maximum, mean;
-    double error; /* standard error of the mean; NaN of one episode */
+    struct statistics all;
     double percentiles[PERCENTILES];
-    size_t bins[BINS]; /* episodes in equal parts of [minimum, maximum] */
+    size_t bins[BINS]; /* histogram over equal parts of [minimum, maximum] */
 };
 
-/* Of one source, in the first task. */
+/* Returns of one source's episodes in the first task. */
 struct source_returns {
     size_t episodes;
-    double sum, minimum, maximum; /* of the returns */
+    double sum, minimum, maximum;
 };
 
 struct description {
@@ -44,7 +43,7 @@ struct description {
     size_t length_min;
     size_t ends[ENDS];
     struct returns returns[STORE_TASKS_MAX];
-    struct source_returns sources[STORE_SOURCES_MAX]; /* by source */
+    struct source_returns sources[STORE_SOURCES_MAX];
 };
 
 /* --- Gathering -------------------------------------------------------------------------------- */
@@ -56,7 +55,7 @@ static int compare_groups(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* How many groups there are, and how large. */
+/* The number of groups and their sizes. */
 static void describe_groups(struct description *description)
 {
     size_t episodes = description->episodes;
@@ -90,8 +89,8 @@ static void describe_sources(struct description *description)
     }
 }
 
-/* Halves, so that the width of the widest range still is a number. */
-static size_t bin_of(double value, const struct returns *returns)
+/* Halves, so that the width of the widest range is finite. */
+static size_t bin_of(double value, const struct statistics *returns)
 {
     double width = returns->maximum / 2 - returns->minimum / 2;
     if (!(width > 0.0)) {
@@ -101,16 +100,6 @@ static size_t bin_of(double value, const struct returns *returns)
     return bin < BINS ? bin : BINS - 1;
 }
 
-/* Of the mean of `count` values, as if each were drawn on its own. */
-static double standard_error(const double *values, size_t count, double mean)
-{
-    double squares = 0.0;
-    for (size_t i = 0; i < count; i++) {
-        squares += (values[i] - mean) * (values[i] - mean);
-    }
-    return count > 1 ? sqrt(squares / (double)(count - 1) / (double)count) : (double)NAN;
-}
-
 static void describe_task_returns(struct returns *returns, const struct store *store, size_t task)
 {
     size_t episodes = store_episode_count(store);
@@ -118,17 +107,13 @@ static void describe_task_returns(struct returns *returns, const struct store *s
     for (size_t e = 0; e < episodes; e++) {
         sorted[e] = store_return(store, task, e);
     }
-    percentile_sort(sorted, episodes);
-    *returns = (struct returns){.minimum = sorted[0], .maximum = sorted[episodes - 1]};
-    double sum = 0.0;
+    statistics_sort(sorted, episodes);
+    returns->all = statistics_of_sorted(sorted, episodes);
     for (size_t e = 0; e < episodes; e++) {
-        sum += sorted[e];
-        returns->bins[bin_of(sorted[e], returns)]++;
+        returns->bins[bin_of(sorted[e], &returns->all)]++;
     }
-    returns->mean = sum / (double)episodes;
-    returns->error = standard_error(sorted, episodes, returns->mean);
     for (size_t p = 0; p < PERCENTILES; p++) {
-        returns->percentiles[p] = percentile_of_sorted(sorted, episodes, percents[p]);
+        returns->percentiles[p] = statistics_percentile(sorted, episodes, percents[p]);
     }
     memory_free(sorted);
 }
@@ -214,7 +199,7 @@ static void print_episodes(FILE *out, const struct description *description)
             store_length_max(description->store));
 }
 
-/* Over all of its numbers: how far apart they are. */
+/* The ranges of means and deviations over all elements. */
 static void print_observations(FILE *out, const struct store *store)
 {
     size_t dim = store_spec(store)->observation_dim;
@@ -229,7 +214,7 @@ static void print_observations(FILE *out, const struct store *store)
     fprintf(out, "  observation  means %.4g to %.4g, deviations up to %.4g\n", low, high, widest);
 }
 
-/* A bar of so many eighths of a character, and spaces up to BAR_WIDTH. */
+/* A bar `eighths` eighths of a character wide, padded to BAR_WIDTH. */
 static void print_bar(FILE *out, size_t eighths)
 {
     static const char *const blocks[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"};
@@ -239,17 +224,17 @@ static void print_bar(FILE *out, size_t eighths)
     }
 }
 
-/* One line per bin, the longest bar BAR_WIDTH wide; a bin that is not empty shows. */
+/* One line per bin; the longest bar is BAR_WIDTH wide, and every bin that is not empty has one. */
 static void print_histogram(FILE *out, const struct returns *returns)
 {
     size_t most = 1;
     for (size_t i = 0; i < BINS; i++) {
         most = returns->bins[i] > most ? returns->bins[i] : most;
     }
-    size_t bins = returns->maximum > returns->minimum ? BINS : 1;
+    size_t bins = returns->all.maximum > returns->all.minimum ? BINS : 1;
     for (size_t i = 0; i < bins; i++) {
         double share = (double)i / BINS;
-        double from = returns->minimum * (1 - share) + returns->maximum * share;
+        double from = returns->all.minimum * (1 - share) + returns->all.maximum * share;
         double width = (double)returns->bins[i] / (double)most * 8 * BAR_WIDTH;
         size_t eighths = (size_t)(width + 0.5);
         fprintf(out, "    %12.6g |", from);
@@ -263,11 +248,11 @@ static void print_task_returns(FILE *out, const struct description *description,
     const struct returns *returns = &description->returns[task];
     fprintf(out, "\n  returns of %s (reward: %s)\n", description->spec->tasks[task],
             description->spec->reward_source[task]);
-    fprintf(out, "    minimum %.6g  mean %.6g", returns->minimum, returns->mean);
-    if (!isnan(returns->error)) {
-        fprintf(out, " ± %.3g", returns->error);
+    fprintf(out, "    minimum %.6g  mean %.6g", returns->all.minimum, returns->all.mean);
+    if (!isnan(returns->all.error)) {
+        fprintf(out, " ± %.3g", returns->all.error);
     }
-    fprintf(out, "  maximum %.6g\n    percentiles", returns->maximum);
+    fprintf(out, "  maximum %.6g\n    percentiles", returns->all.maximum);
     for (size_t p = 0; p < PERCENTILES; p++) {
         fprintf(out, "  %s: %.6g", percent_names[p], returns->percentiles[p]);
     }
@@ -275,7 +260,7 @@ static void print_task_returns(FILE *out, const struct description *description,
     print_histogram(out, returns);
 }
 
-/* Who acted, and with what return in the first task. */
+/* The sources and their returns in the first task. */
 static void print_sources(FILE *out, const struct description *description)
 {
     const struct store_spec *spec = description->spec;
@@ -356,11 +341,11 @@ static json_t *task_json(const struct description *description, size_t task)
     json_object_set_new(object, "name", json_string(description->spec->tasks[task]));
     json_object_set_new(object, "reward_source",
                         json_string(description->spec->reward_source[task]));
-    json_object_set_new(object, "return_minimum", json_real(returns->minimum));
-    json_object_set_new(object, "return_mean", json_real(returns->mean));
+    json_object_set_new(object, "return_minimum", json_real(returns->all.minimum));
+    json_object_set_new(object, "return_mean", json_real(returns->all.mean));
     json_object_set_new(object, "return_error",
-                        isnan(returns->error) ? json_null() : json_real(returns->error));
-    json_object_set_new(object, "return_maximum", json_real(returns->maximum));
+                        isnan(returns->all.error) ? json_null() : json_real(returns->all.error));
+    json_object_set_new(object, "return_maximum", json_real(returns->all.maximum));
     json_object_set_new(object, "return_percentiles", percentiles);
     json_object_set_new(object, "return_histogram", histogram);
     return object;
@@ -400,7 +385,7 @@ static json_t *description_json(const struct description *description)
     return object;
 }
 
-/* --- What is called --------------------------------------------------------------------------- */
+/* --- Public --------------------------------------------------------------------------- */
 
 bool inspect_describe(FILE *out, const struct store *store, enum inspect_form form,
                       struct failure *failure)
@@ -410,7 +395,7 @@ bool inspect_describe(FILE *out, const struct store *store, enum inspect_form fo
         return false;
     }
     if (form == INSPECT_JSON) {
-        report_json(out, description_json(&description));
+        report_json(out, description_json(&description), REPORT_ALL_DIGITS);
         return report_finish(out, failure);
     }
     print_store_spec(out, &description);
@@ -452,7 +437,7 @@ bool inspect_verify(FILE *out, const struct store *store, enum inspect_form form
     }
     size_t bad = json_array_size(damaged);
     if (form == INSPECT_JSON) {
-        report_json(out, verification_json(store, damaged));
+        report_json(out, verification_json(store, damaged), REPORT_ALL_DIGITS);
     } else {
         fprintf(out, "%s: %zu of %zu episodes match their hashes\n", store_path(store),
                 episodes - bad, episodes);

@@ -1,15 +1,14 @@
-#include "datasets/inspect_chains.h"
-
 #include <jansson.h>
 
+#include "datasets/inspect.h"
 #include "datasets/report.h"
 
-enum { SHOWN = 8 }; /* episodes, or places, of a chain in a line for people */
+enum { SHOWN = 8 }; /* episodes, or ranks, of a chain that are printed as text */
 
-/* One chain, cut over the ring. */
+/* A chain and its cut over the ring. */
 struct sample {
     uint64_t step;
-    size_t number; /* of the context in its step */
+    size_t number; /* of the context within its step */
     struct chain chain;
     struct partition partition;
 };
@@ -112,7 +111,7 @@ static void print_chains(FILE *out, const struct store *store, const struct chai
     json_t *root = json_pack("{s:s, s:s, s:o}", "file", store_path(store), "task",
                              store_spec(store)->tasks[options->task], "chains", list);
     if (form == INSPECT_JSON) {
-        report_json(out, root);
+        report_json(out, root, REPORT_ALL_DIGITS);
     } else {
         json_decref(root);
     }

@@ -12,10 +12,10 @@ struct loader {
     const struct scaling *scaling;
     struct loader_options options;
     struct chain_catalog catalog;
-    struct chain *chains; /* (options.contexts) of the batch at hand */
+    struct chain *chains; /* (options.contexts) of the current batch */
     size_t *steps;        /* (options.contexts) of each of these chains */
     float *observation;   /* (CHUNK_ROWS x observation_dim) as read */
-    float *reward;        /* (CHUNK_ROWS); also of those that only count */
+    float *reward;        /* (CHUNK_ROWS) as read */
 };
 
 static bool loader_check(const struct store *store, const struct scaling *scaling,
@@ -107,7 +107,7 @@ size_t loader_micro_batch_count(const struct loader *loader, size_t group_count)
     return divide_up(of_group, contexts_max(loader, group_count));
 }
 
-/* Memory for trajectories of at most length_max steps. */
+/* Memory for trajectories of up to length_max steps. */
 static bool bind_lengths(const struct loader *loader, struct batch *batch, struct arena *arena,
                          struct mesh_position position, size_t length_max, struct failure *failure)
 {
@@ -126,7 +126,7 @@ bool loader_batch_bind(const struct loader *loader, struct batch *batch, struct 
     return bind_lengths(loader, batch, arena, position, store_length_max(loader->store), failure);
 }
 
-/* The micro-batch's chains, and their cut over the ring. */
+/* Draw the micro-batch's chains and cut them over the ring. */
 static bool draw_chains(struct loader *loader, struct batch *batch, uint64_t step,
                         size_t micro_batch, struct failure *failure)
 {
@@ -150,12 +150,12 @@ static bool draw_chains(struct loader *loader, struct batch *batch, uint64_t ste
     return true;
 }
 
-/* Goes through a shard by trajectories: steps [first, first + count) of the chain's trajectory
- * `trial`, which go to the rows from `row` on. */
+/* An iterator over the trajectories of a shard: steps [first, first + count) of the chain's
+ * trajectory `trial`, which go to the rows from `row` on. */
 struct range {
     const struct chain *chain;
     size_t trial, first, count, row;
-    size_t segment, next_trial, next_begin; /* where to go on; begins count along the chain */
+    size_t segment, next_trial, next_begin; /* next_begin counts along the chain */
 };
 
 static bool next_range(struct range *range, const struct loader *loader, const struct batch *batch)
@@ -185,16 +185,16 @@ static bool next_range(struct range *range, const struct loader *loader, const s
     return false;
 }
 
-/* The sum of a trajectory's rewards before step `end`, added up one after the other so that it is
- * the same wherever the context is cut. */
+/* The sum of a trajectory's rewards before step `end`, in order, so that it has the same bits
+ * wherever the context is cut. */
 static bool sum_rewards(struct loader *loader, size_t episode, size_t end, double *sum,
                         struct failure *failure)
 {
     *sum = 0.0;
     for (size_t first = 0; first < end; first += CHUNK_ROWS) {
         size_t count = size_min(end - first, CHUNK_ROWS);
-        if (!store_read(loader->store, loader->task, episode, first, count, NULL, NULL,
-                        loader->reward, failure)) {
+        if (!store_read_reward(loader->store, loader->task, episode, first, count, loader->reward,
+                               failure)) {
             return false;
         }
         for (size_t i = 0; i < count; i++) {
@@ -204,8 +204,8 @@ static bool sum_rewards(struct loader *loader, size_t episode, size_t end, doubl
     return true;
 }
 
-/* A chunk that has been read becomes rows, its actions aside; *return_so_far is the sum of the
- * rewards before it, and then of those up to its end. */
+/* Convert a chunk that has been read into rows, except its actions. *return_so_far is the sum of
+ * the rewards before the chunk, and becomes that up to its end. */
 static void write_rows(const struct loader *loader, const struct steps *steps,
                        const struct range *chunk, double *return_so_far)
 {
@@ -243,9 +243,13 @@ static bool fill_range(struct loader *loader, const struct steps *steps, const s
         chunk.first += done;
         chunk.row += done;
         chunk.count = size_min(range->count - done, CHUNK_ROWS);
-        real *action = steps->action + chunk.row * steps->action_dim; /* they stay as they are */
-        if (!store_read(loader->store, loader->task, episode, chunk.first, chunk.count,
-                        loader->observation, action, loader->reward, failure)) {
+        real *action =
+            steps->action + chunk.row * steps->action_dim; /* actions need no conversion */
+        if (!store_read_observation(loader->store, episode, chunk.first, chunk.count,
+                                    loader->observation, failure) ||
+            !store_read_action(loader->store, episode, chunk.first, chunk.count, action, failure) ||
+            !store_read_reward(loader->store, loader->task, episode, chunk.first, chunk.count,
+                               loader->reward, failure)) {
             return false;
         }
         write_rows(loader, steps, &chunk, &return_so_far);

@@ -4,14 +4,14 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "datasets/percentile.h"
+#include "datasets/statistics.h"
 #include "envs/env.h"
 
-/* Of metres, radians, seconds and their quotients. The rules part by 1e-4 and more in one step of
- * a body in motion. */
+/* In metres, radians, seconds and their quotients. In one step of a moving body the rules differ by
+ * 1e-4 and more. */
 const double replay_tolerance = 1e-6;
 
-/* The same task under one rule. */
+/* The task under one rule. */
 struct replayer {
     struct env_task *task;
     struct env *env;
@@ -33,7 +33,7 @@ struct replay_run_state {
 
 /* --- Opening ---------------------------------------------------------------------------------- */
 
-/* The first of the store's tasks that we have. */
+/* Open the first of the store's tasks that is known here. */
 static bool replay_open_tasks(struct replay_run_state *run, struct failure *failure)
 {
     const struct store_spec *store = store_spec(run->store);
@@ -107,7 +107,7 @@ static void replay_take_buffers(struct replay_run_state *run)
     }
 }
 
-/* Gives back all that replay_open and replay_take_buffers took, however far they came. */
+/* Release what replay_open and replay_take_buffers took, also after a failure. */
 static void replay_close(struct replay_run_state *run)
 {
     for (size_t rule = 0; rule < INERTIA_RULES; rule++) {
@@ -126,7 +126,7 @@ static void replay_close(struct replay_run_state *run)
 
 /* --- One step --------------------------------------------------------------------------------- */
 
-/* The largest |a - b|; infinite where one is not a number. */
+/* The largest |a - b|; infinite where one is NaN. */
 static double largest_difference(const double *a, const double *b, size_t count)
 {
     double largest = 0.0;
@@ -147,12 +147,12 @@ static bool read_step(struct replay_run_state *run, size_t episode, size_t step,
                       struct failure *failure)
 {
     return store_read_physics(run->store, episode, step, 2, run->recorded, failure) &&
-           store_read(run->store, run->task, episode, step, 1, NULL, run->action, &run->reward,
-                      failure) &&
+           store_read_action(run->store, episode, step, 1, run->action, failure) &&
+           store_read_reward(run->store, run->task, episode, step, 1, &run->reward, failure) &&
            store_read_hidden(run->store, episode, run->hidden, failure);
 }
 
-/* Simulate the step that has been read under one rule; row `at` of its residuals. */
+/* Simulate the step that has been read under one rule, into row `at` of the rule's residuals. */
 static void replay_step(const struct replay_run_state *run, size_t rule, size_t at)
 {
     const struct env_spec *spec = run->spec;
@@ -188,7 +188,7 @@ static double physics_residual(const struct replayer *replayer, size_t at)
         replayer->residuals[REPLAY_ACTIVATION][at]);
 }
 
-/* Which rule is nearer, where they part. */
+/* Which rule is nearer, where they differ. */
 static void compare_rules(const struct replay_run_state *run, size_t at)
 {
     struct replay *replay = run->replay;
@@ -213,7 +213,7 @@ static void compare_rules(const struct replay_run_state *run, size_t at)
 
 static bool replay_all(struct replay_run_state *run, struct failure *failure)
 {
-    size_t episode = 0, begin = 0; /* of the episode, among all steps */
+    size_t episode = 0, begin = 0; /* the episode's first step */
     double stride = (double)store_step_count(run->store) / (double)run->replay->steps;
     struct progress progress = progress_begin("replay", 0, run->replay->steps);
     for (size_t at = 0; at < run->replay->steps; at++) {
@@ -231,14 +231,6 @@ static bool replay_all(struct replay_run_state *run, struct failure *failure)
         progress_show(&progress, at + 1, "");
     }
     return true;
-}
-
-/* The upper median, because residuals may be infinite. */
-static struct replay_residual summarise_residuals(double *residuals, size_t count)
-{
-    percentile_sort(residuals, count);
-    return (struct replay_residual){.median = residuals[count / 2],
-                                    .maximum = residuals[count - 1]};
 }
 
 static bool is_match(const struct replay_fit *fit)
@@ -270,8 +262,12 @@ static void replay_finish(const struct replay_run_state *run)
     struct replay *replay = run->replay;
     for (size_t rule = 0; rule < INERTIA_RULES; rule++) {
         for (size_t i = 0; i < REPLAY_QUANTITIES; i++) {
-            replay->fits[rule].residuals[i] =
-                summarise_residuals(run->replayers[rule].residuals[i], replay->steps);
+            double *residuals = run->replayers[rule].residuals[i];
+            statistics_sort(residuals, replay->steps);
+            replay->fits[rule].residuals[i] = (struct replay_residual){
+                .median =
+                    residuals[replay->steps / 2], /* the upper one: residuals may be infinite */
+                .maximum = residuals[replay->steps - 1]};
         }
     }
     replay->verdict = replay_verdict_of(replay);

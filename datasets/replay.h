@@ -1,10 +1,10 @@
-/* Do recorded steps follow from our simulation, and by which rule of inertia (envs/inertia.h)?
+/* Does our simulation reproduce recorded steps, and by which rule of inertia (envs/inertia.h)?
  *
- * A step is simulated anew: the recorded physics before it, the recorded action, one control step,
- * and the difference to the recorded physics and reward after it. Every step begins in the recorded
- * state, so differences do not add up, and a right simulation leaves almost nothing: only the
- * solver of contacts begins elsewhere than it did while the data were recorded. `chainring inspect
- * --replay` prints it. */
+ * Each step is simulated from the recorded physics before it with the recorded action, and compared
+ * with the recorded physics and reward after it. As every step begins in the recorded state,
+ * differences do not accumulate, and a matching simulation leaves almost none: only the contact
+ * solver starts from another guess than while the data were recorded. `chainring inspect --replay`
+ * prints it. */
 #ifndef CHAINRING_DATASETS_REPLAY_H
 #define CHAINRING_DATASETS_REPLAY_H
 
@@ -17,7 +17,7 @@
 #include "datasets/store.h"
 #include "envs/inertia.h"
 
-/* In what a simulated step may differ from the recorded one. */
+/* What is compared. */
 enum replay_quantity {
     REPLAY_POSITION,   /* qpos */
     REPLAY_VELOCITY,   /* qvel */
@@ -27,14 +27,14 @@ enum replay_quantity {
     REPLAY_QUANTITIES
 };
 
-/* Over the steps compared: |simulated - recorded|, of each step its largest. */
+/* Of |simulated - recorded|, the largest of each step, over the steps compared. */
 struct replay_residual {
     double median, maximum; /* infinite where the simulation became unstable */
 };
 
 struct replay_fit {
     struct replay_residual residuals[REPLAY_QUANTITIES];
-    size_t nearer; /* telling steps whose recorded physics this rule is nearer to */
+    size_t nearer; /* distinguishing steps that this rule is nearer to */
     size_t failed; /* steps in which the simulation became unstable */
 };
 
@@ -49,24 +49,24 @@ struct replay {
     const struct store *store; /* borrowed */
     const char *task;          /* borrowed from the store */
     size_t steps;              /* compared */
-    size_t distinguishing;     /* of them, those on which the rules part beyond the tolerance */
-    double rule_difference;    /* the largest difference of physics between the rules */
+    size_t distinguishing; /* of them, those on which the rules differ by more than the tolerance */
+    double rule_difference; /* the largest difference of physics between the rules */
     struct replay_fit fits[INERTIA_RULES];
     enum replay_verdict verdict;
 };
 
-/* A rule is obeyed where the median step has every number of its physics within this. */
+/* A rule matches where every number of the median step's physics is within this. */
 extern const double replay_tolerance;
 
 /* Simulate at most `steps_max` of the store's steps (0: all), spread evenly, in the first of its
- * tasks that we have. False and a failure: EXIT_CODE_DATA where the store has no physics or is of
- * other sizes than the task, EXIT_CODE_CONFIG where we have none of its tasks, EXIT_CODE_IO where
+ * tasks that is known here. False and a failure: EXIT_CODE_DATA where the store has no physics or
+ * other sizes than the task, EXIT_CODE_CONFIG where none of its tasks is known, EXIT_CODE_IO where
  * it cannot be read. Progress goes to the log. Local. */
 bool replay_run(struct replay *replay, const struct store *store, size_t steps_max,
                 struct failure *failure);
 
-/* Print it; as JSON one object, in which numbers that are infinite are null. False and EXIT_CODE_IO
- * where `out` cannot be written. Local. */
+/* Print it; as JSON one object, with null for infinite numbers. False and EXIT_CODE_IO where `out`
+ * cannot be written. Local. */
 bool replay_print(FILE *out, const struct replay *replay, enum inspect_form form,
                   struct failure *failure);
 

@@ -105,7 +105,7 @@ static void print_replay_json(FILE *out, const struct replay *replay)
                             fit_json(&replay->fits[rule]));
     }
     json_object_set_new(object, "obeys", json_string(verdicts[replay->verdict]));
-    report_json(out, object);
+    report_json(out, object, REPORT_ALL_DIGITS);
 }
 
 /* --- What is called --------------------------------------------------------------------------- */

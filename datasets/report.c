@@ -3,9 +3,10 @@
 #include <errno.h>
 #include <string.h>
 
-void report_json(FILE *out, json_t *value)
+void report_json(FILE *out, json_t *value, size_t digits)
 {
-    bool is_done = value && json_dumpf(value, out, JSON_INDENT(2)) == 0;
+    bool is_done =
+        value && json_dumpf(value, out, JSON_INDENT(2) | JSON_REAL_PRECISION(digits)) == 0;
     if (!is_done && !ferror(out)) {
         fatal(EXIT_CODE_SYSTEM, "out of memory: the system refused room for a JSON text");
     }

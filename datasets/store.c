@@ -155,18 +155,28 @@ static bool store_read_rows(const struct store *store, size_t array, size_t firs
                             failure);
 }
 
-bool store_read(const struct store *store, size_t task, size_t episode, size_t first, size_t count,
-                float *observation, float *action, float *reward, struct failure *failure)
+bool store_read_observation(const struct store *store, size_t episode, size_t first, size_t count,
+                            float *observation, struct failure *failure)
 {
-    size_t length = store_length(store, episode);
-    bool beyond_last_step = !action && !reward; /* only observations have a row there */
-    size_t rows = length + (beyond_last_step ? 1 : 0);
-    invariant(task < store->spec.task_count && first <= rows && count <= rows - first);
-    size_t step = (size_t)store->index.start[episode] + first;
-    return (!observation || store_read_rows(store, STORE_OBSERVATION, step + episode, count,
-                                            observation, failure)) &&
-           (!action || store_read_rows(store, STORE_ACTION, step, count, action, failure)) &&
-           (!reward || store_read_rows(store, STORE_REWARD + task, step, count, reward, failure));
+    invariant(first + count <= store_length(store, episode) + 1);
+    size_t row = (size_t)store->index.start[episode] + episode + first;
+    return store_read_rows(store, STORE_OBSERVATION, row, count, observation, failure);
+}
+
+bool store_read_action(const struct store *store, size_t episode, size_t first, size_t count,
+                       float *action, struct failure *failure)
+{
+    invariant(first + count <= store_length(store, episode));
+    size_t row = (size_t)store->index.start[episode] + first;
+    return store_read_rows(store, STORE_ACTION, row, count, action, failure);
+}
+
+bool store_read_reward(const struct store *store, size_t task, size_t episode, size_t first,
+                       size_t count, float *reward, struct failure *failure)
+{
+    invariant(task < store->spec.task_count && first + count <= store_length(store, episode));
+    size_t row = (size_t)store->index.start[episode] + first;
+    return store_read_rows(store, STORE_REWARD + task, row, count, reward, failure);
 }
 
 static void prefetch_rows(const struct store *store, size_t array, size_t first, size_t count)
@@ -174,7 +184,7 @@ static void prefetch_rows(const struct store *store, size_t array, size_t first,
     const struct store_array *of = &store->arrays[array];
     invariant(first <= of->rows && count <= of->rows - first);
     size_t row_bytes = store_row_bytes(of);
-    /* Advice: where it is not taken, reading is slower and nothing else. */
+    /* Only advice: without it reading is slower. */
     posix_fadvise(store->file, (off_t)(of->offset + first * row_bytes), (off_t)(count * row_bytes),
                   POSIX_FADV_WILLNEED);
 }
@@ -205,7 +215,7 @@ bool store_read_hidden(const struct store *store, size_t episode, double *hidden
            store_read_rows(store, STORE_HIDDEN, episode, 1, hidden, failure);
 }
 
-/* Add rows of an array to a hash, piece by piece. */
+/* Add rows of an array to a hash, a buffer at a time. */
 static bool hash_rows(struct store_hash *hash, const struct store *store, size_t array,
                       size_t first, size_t count, unsigned char *buffer, struct failure *failure)
 {
@@ -224,7 +234,7 @@ static bool hash_rows(struct store_hash *hash, const struct store *store, size_t
     return true;
 }
 
-/* In the order in which the writer hashed: see hash_episode in store_writer.c. */
+/* In the order of store_episode_hash. */
 static bool hash_stored(struct store_hash *hash, const struct store *store, size_t episode,
                         struct failure *failure)
 {

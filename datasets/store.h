@@ -3,8 +3,8 @@
  * Contiguous arrays over all episodes and an index over them (datasets/README.md has the format);
  * plain h5py reads it. Opening a store checks everything that can be checked without reading the
  * arrays; reading afterwards is a plain positioned read of the rows that are asked for, from any
- * thread. Writing is of a file beside the final name, which it takes only when it is complete and
- * on the disk. This module does not know environments, chains or ranks. */
+ * thread. A store is written to a file beside its final name and gets that name only when it is
+ * complete and on the disk. This module does not know environments, chains or ranks. */
 #ifndef CHAINRING_DATASETS_STORE_H
 #define CHAINRING_DATASETS_STORE_H
 
@@ -16,13 +16,13 @@
 
 enum { STORE_NAME_MAX = 64, STORE_TEXT_MAX = 256, STORE_TASKS_MAX = 16, STORE_SOURCES_MAX = 64 };
 
-/* Of the format: the first one, and the one whose episodes have sources. */
+/* Versions of the format: the first, and the one whose episodes have sources. */
 enum { STORE_VERSION = 1, STORE_VERSION_SOURCES = 2 };
 
-/* As in episode/end. */
+/* The values of episode/end. */
 enum store_end { STORE_END_UNKNOWN, STORE_END_TERMINATED, STORE_END_TRUNCATED };
 
-/* What holds for the whole file; a writer sets these, a reader finds them. */
+/* Properties of the whole file. */
 struct store_spec {
     char domain[STORE_NAME_MAX];
     char simulator[STORE_NAME_MAX];
@@ -31,7 +31,7 @@ struct store_spec {
     char reward_source[STORE_TASKS_MAX][STORE_NAME_MAX]; /* "simulated", ... */
     size_t task_count;
     char sources[STORE_SOURCES_MAX][STORE_NAME_MAX]; /* who acted: "script, expertise 0.5" */
-    size_t source_count;                             /* 0: nobody says */
+    size_t source_count;                             /* 0: unknown */
     size_t observation_dim, action_dim;
     size_t physics_dim; /* 0: no physics */
     size_t hidden_dim;  /* 0: no hidden task numbers */
@@ -55,19 +55,19 @@ struct store_episode {
 
 struct store_writer;
 
-/* What a store is expected to hold: one that comes to just as much is written once, others are
- * copied when more comes, and at the end. */
+/* How much a store is expected to hold. Where that is exact, every episode is written once; else
+ * the file is copied when it grows and once more when it is committed. */
 struct store_capacity {
     size_t episodes, steps;
 };
 
-/* A room that is larger by far, and holds `needed`: the next one when more comes. */
+/* The capacity to grow to: much larger, and enough for `needed`. */
 struct store_capacity store_capacity_grow(struct store_capacity capacity,
                                           struct store_capacity needed);
 
 /* Begin a store that will be called `path`; refuses (EXIT_CODE_USAGE) a path that exists already or
- * that another run writes. Until the end it lies beside that path, as PATH.unfinished. NULL and a
- * failure where nothing can be written there. Local, like all of this file. */
+ * that another run is writing. Until it is committed it lies beside that path, as PATH.unfinished.
+ * NULL and a failure where nothing can be written there. Local, like all of this file. */
 struct store_writer *store_writer_open(const char *path, const struct store_spec *spec,
                                        struct store_capacity capacity, struct failure *failure);
 
@@ -75,18 +75,19 @@ struct store_writer *store_writer_open(const char *path, const struct store_spec
 bool store_writer_add(struct store_writer *writer, const struct store_episode *episode,
                       struct failure *failure);
 
-/* Finish the file, sync it and give it its name; or leave nothing behind. Both close the writer. */
+/* Complete the file, sync it and give it its name; or leave nothing behind. Both close the writer.
+ */
 bool store_writer_commit(struct store_writer *writer, struct failure *failure);
 void store_writer_discard(struct store_writer *writer);
 
 /* --- Writing one store from several processes ------------------------------------------------- */
 
-/* Which episode it is, and how many steps come before it. */
+/* Where an episode goes: how many episodes and steps come before it. */
 struct store_position {
     size_t episode, step;
 };
 
-/* What the index takes of an episode; plain memory that can travel. */
+/* An episode's row of the index; holds no pointers, so that it can be sent. */
 struct store_index_entry {
     size_t length, source;
     int64_t group;
@@ -95,22 +96,24 @@ struct store_index_entry {
     double returns[STORE_TASKS_MAX];
 };
 
-/* Another process's hand on a store that has been opened with the same spec and room: it can put
- * episodes, and its commit, before that of the store, only brings them to the disk. */
+/* Open a store that another process has opened with the same spec and capacity, to write episodes
+ * into it. Committing this writer syncs what it has written; do that before the store is committed.
+ */
 struct store_writer *store_writer_join(const char *path, const struct store_spec *spec,
                                        struct store_capacity capacity, struct failure *failure);
 
-/* Write an episode's arrays where they belong, and fill its entry and its moments (2,
- * observation_dim) for whoever opened the store. Refuses what store_writer_add refuses. */
+/* Write an episode's arrays to their position, and fill its index entry and its moments (2,
+ * observation_dim) for the process that opened the store. Refuses what store_writer_add refuses. */
 bool store_writer_write(struct store_writer *writer, struct store_position position,
                         const struct store_episode *episode, struct store_index_entry *entry,
                         double *moments, struct failure *failure);
 
-/* Take in the next episode, which somebody has put behind all before it. */
+/* Append an episode to the index that some process has written right behind the one before. */
 void store_writer_append_index(struct store_writer *writer, const struct store_index_entry *entry,
                                const double *moments);
 
-/* Make room for more, before anybody puts it there. Whoever has joined closes and joins again. */
+/* Enlarge the store, before anything is written beyond its capacity. Writers that have joined it
+ * must be discarded and join again. */
 bool store_writer_resize(struct store_writer *writer, struct store_capacity capacity,
                          struct failure *failure);
 
@@ -118,7 +121,7 @@ bool store_writer_resize(struct store_writer *writer, struct store_capacity capa
 
 struct store;
 
-/* NULL and a failure (EXIT_CODE_NO_INPUT: cannot be opened; EXIT_CODE_DATA: is not a whole and
+/* NULL and a failure (EXIT_CODE_NO_INPUT: cannot be opened; EXIT_CODE_DATA: not a whole and
  * consistent store). Reads the index, not the arrays. The caller closes it. */
 struct store *store_open(const char *path, struct failure *failure);
 void store_close(struct store *store);
@@ -135,33 +138,35 @@ size_t store_length_max(const struct store *store); /* steps of the longest epis
 const double *store_observation_mean(const struct store *store);
 const double *store_observation_deviation(const struct store *store);
 
-/* Where a task stands in the spec. False and a failure (EXIT_CODE_CONFIG) naming the tasks that
- * there are. */
+/* The index of a task in the spec. False and a failure (EXIT_CODE_CONFIG) that lists the tasks. */
 bool store_find_task(size_t *task, const struct store *store, const char *name,
                      struct failure *failure);
 
-/* The index, by episode. */
+/* Of an episode. */
 size_t store_length(const struct store *store, size_t episode);
 int64_t store_group(const struct store *store, size_t episode);
 enum store_end store_ending(const struct store *store, size_t episode);
 size_t store_source(const struct store *store, size_t episode); /* in spec.sources */
 double store_return(const struct store *store, size_t task, size_t episode);
 
-/* Steps [first, first + count) of an episode: observation (count x observation_dim), action
- * (count x action_dim), reward (count) of `task`; each may be NULL where it is not wanted. The
- * observation after the last step is row `length` of observation: ask with action and reward NULL.
- * False and a failure (EXIT_CODE_IO) where the file has changed or cannot be read. Thread-safe. */
-bool store_read(const struct store *store, size_t task, size_t episode, size_t first, size_t count,
-                float *observation, float *action, float *reward, struct failure *failure);
+/* Rows [first, first + count) of an episode's observation (count x observation_dim), which has one
+ * row more than steps, action (count x action_dim) and reward (count) of `task`. False and a
+ * failure (EXIT_CODE_IO) where the file has changed or cannot be read. Thread-safe. */
+bool store_read_observation(const struct store *store, size_t episode, size_t first, size_t count,
+                            float *observation, struct failure *failure);
+bool store_read_action(const struct store *store, size_t episode, size_t first, size_t count,
+                       float *action, struct failure *failure);
+bool store_read_reward(const struct store *store, size_t task, size_t episode, size_t first,
+                       size_t count, float *reward, struct failure *failure);
 
-/* The same steps, and the rewards of all before them, will be read soon: the system is told to
- * bring them into memory meanwhile, as far as it likes. Thread-safe. */
+/* Advise the system to bring these steps, and the rewards of all before them, into memory, as they
+ * will be read soon. Thread-safe. */
 void store_prefetch(const struct store *store, size_t task, size_t episode, size_t first,
                     size_t count);
 
-/* Rows [first, first + count) of an episode's physics (count x physics_dim), of which it has one
- * more than steps; and the numbers of its hidden task (hidden_dim). Nothing is read where the store
- * has none. Failures as of store_read. Thread-safe. */
+/* Rows of an episode's physics (count x physics_dim), as of its observation; and the numbers of its
+ * hidden task (hidden_dim). Nothing is read where the store has none. Failures as above.
+ * Thread-safe. */
 bool store_read_physics(const struct store *store, size_t episode, size_t first, size_t count,
                         double *physics, struct failure *failure);
 bool store_read_hidden(const struct store *store, size_t episode, double *hidden,

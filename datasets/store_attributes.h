@@ -1,8 +1,7 @@
-/* HDF5's types for our numbers, and the attributes of a file's root, read with suspicion (private
- * to store*.c).
+/* HDF5's types for our numbers, and the attributes of a file's root (private to store*.c).
  *
  * Only plain little-endian numbers and strings of fixed length are accepted, and their sizes are
- * known before anything is read. Handles come in as int64_t, so that hdf5.h stays inside. */
+ * known before anything is read. Handles are int64_t, so that hdf5.h stays inside. */
 #ifndef CHAINRING_DATASETS_STORE_ATTRIBUTES_H
 #define CHAINRING_DATASETS_STORE_ATTRIBUTES_H
 
@@ -14,19 +13,24 @@
 #include "datasets/store_format.h"
 
 /* The type that numbers have in the file: little-endian, IEEE 754 or two's complement. It belongs
- * to the library. Local, like all here. */
+ * to the library. Local, like all of this file. */
 int64_t store_number_type(enum store_number number);
 
-/* Exactly `count` numbers of 8 bytes (STORE_F64, STORE_I64 or STORE_U64) of an attribute. False and
- * EXIT_CODE_DATA, with `path` in the line, where the file has something else. */
-bool store_attribute_numbers(int64_t file, const char *path, const char *name,
-                             enum store_number number, size_t count, void *values,
-                             struct failure *failure);
+/* The attributes of the root of an open file, and where refusals go. */
+struct store_attributes {
+    int64_t file;
+    const char *path; /* for messages */
+    struct failure *failure;
+};
 
-/* One to `max` strings of an attribute, each to `room` bytes of `texts` with its NUL; their number
- * to `count`. */
-bool store_attribute_strings(int64_t file, const char *path, const char *name, size_t max,
-                             size_t size_max, char *strings, size_t *count,
-                             struct failure *failure);
+/* Exactly `count` numbers of 8 bytes (STORE_F64, STORE_I64 or STORE_U64) of an attribute. False and
+ * EXIT_CODE_DATA where the file has something else. */
+bool store_attribute_numbers(const struct store_attributes *from, const char *name,
+                             enum store_number number, size_t count, void *values);
+
+/* One to `max` strings of an attribute, each into `size_max` bytes of `strings` with its NUL; their
+ * number into `count`. False and EXIT_CODE_DATA where the file has something else. */
+bool store_attribute_strings(const struct store_attributes *from, const char *name, size_t max,
+                             size_t size_max, char *strings, size_t *count);
 
 #endif

@@ -37,7 +37,7 @@ bool store_write_bytes(int file, const void *bytes, size_t count, uint64_t offse
     return true;
 }
 
-/* Exactly `count` bytes; false when fewer are there. */
+/* Read exactly `count` bytes; false with errno where that fails. */
 static bool read_exactly(int file, void *buffer, size_t count, uint64_t offset)
 {
     char *at = buffer;

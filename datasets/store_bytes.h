@@ -1,6 +1,5 @@
-/* Bytes of a store that is being written, to their places in a file (private to store*.c).
- *
- * Positioned, all of them or a failure: EXIT_CODE_IO, naming the store. Local. */
+/* Positioned writes of a store's bytes: all of them, or EXIT_CODE_IO, naming the store (private to
+ * datasets). Local. */
 #ifndef CHAINRING_DATASETS_STORE_BYTES_H
 #define CHAINRING_DATASETS_STORE_BYTES_H
 

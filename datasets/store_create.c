@@ -12,7 +12,7 @@
 
 enum { ARRAY_ALIGNMENT = 4096 }; /* bytes: arrays begin on a page */
 
-/* Write an attribute of the root: a single value where rank is 0. */
+/* Write an attribute of the root; rank 0 is a single value. */
 static bool write_attribute(hid_t file, const char *name, hid_t type, int rank,
                             const hsize_t *extent, const void *values)
 {
@@ -40,13 +40,13 @@ static bool write_strings(hid_t file, const char *name, size_t size, int rank, s
     return ok;
 }
 
-/* The bytes behind a text's end are zeros, so that equal texts are equal bytes. */
 static bool write_string(hid_t file, const char *name, const char *text)
 {
     size_t size = strlen(text) + 1;
     return write_strings(file, name, size, 0, 1, text);
 }
 
+/* What follows the end of a string is zeros, so that equal strings have equal bytes. */
 static bool write_string_array(hid_t file, const char *name, const char strings[][STORE_NAME_MAX],
                                size_t count)
 {
@@ -107,7 +107,7 @@ static bool write_summary(hid_t file, const struct store_spec *spec,
                            summary->return_percentiles[0]);
 }
 
-/* Groups without times, so that equal data are equal files. */
+/* Groups without time stamps, so that equal data give equal files. */
 static bool create_group(hid_t file, const char *name)
 {
     hid_t creation = H5Pcreate(H5P_GROUP_CREATE);
@@ -148,8 +148,8 @@ static hid_t create_hdf5(const char *name)
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     hid_t creation = H5Pcreate(H5P_FILE_CREATE);
     hid_t file = -1;
-    /* The stdio driver, because the default one looks for the real path of what is a link, and a
-     * file in memory has none. The 1.10 format: its metadata carry checksums. */
+    /* The stdio driver, because the default one resolves the link /proc/self/fd/N to a path, which
+     * a file in memory does not have. The 1.10 format, because its metadata have checksums. */
     if (access >= 0 && creation >= 0 && H5Pset_fapl_stdio(access) >= 0 &&
         H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110) >= 0 &&
         H5Pset_alignment(access, ARRAY_ALIGNMENT, ARRAY_ALIGNMENT) >= 0 &&

@@ -1,9 +1,9 @@
-/* The HDF5 file of a store without its numbers: groups, attributes, and arrays that have a place
- * but nothing in it (private to store*.c).
+/* The HDF5 file of a store without its numbers: groups, attributes, and arrays that have space but
+ * no contents (private to store*.c).
  *
- * It is made in memory; the writer copies it to the disk and puts the numbers in their places with
- * plain writes. HDF5 1.10 can lose an error when the disk is full, and cannot be used any more in
- * the process, nor let it exit, after an error it has seen. So it never meets the disk. */
+ * It is created in memory; the writer copies it to the disk and writes the numbers with plain
+ * writes. HDF5 1.10 can lose an error when the disk is full, and after an error that it has seen it
+ * can neither be used any more nor let the process exit. So it never writes to a disk. */
 #ifndef CHAINRING_DATASETS_STORE_CREATE_H
 #define CHAINRING_DATASETS_STORE_CREATE_H
 
@@ -14,7 +14,7 @@
 #include "base/fatal.h"
 #include "datasets/store_format.h"
 
-/* What the attributes say beyond the spec. */
+/* The attributes beyond the spec. */
 struct store_summary {
     size_t episodes, steps;
     uint64_t index_hash;
@@ -24,9 +24,9 @@ struct store_summary {
     double return_percentiles[STORE_TASKS_MAX][STORE_PERCENTILES];
 };
 
-/* Make the skeleton and set the offsets of all arrays. A descriptor of a file in memory with holes
- * in place of the arrays, which the caller closes; -1 and EXIT_CODE_SYSTEM, with `path` in the
- * line, where it cannot be made. Equal input gives equal bytes. Local. */
+/* Create the skeleton and set the offsets of all arrays. Returns a descriptor of a file in memory,
+ * with holes for the arrays, which the caller closes; -1 and EXIT_CODE_SYSTEM, naming `path`, where
+ * it cannot be created. Equal input gives equal bytes. Local. */
 int store_create_skeleton(const char *path, const struct store_spec *spec,
                           const struct store_summary *summary,
                           struct store_array arrays[STORE_ARRAYS], struct failure *failure);

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "base/floating_point.h"
+
 const double store_percentiles[STORE_PERCENTILES] = {1, 5, 10, 25, 50, 75, 90, 95, 99};
 
 size_t store_number_bytes(enum store_number number)
@@ -51,7 +53,7 @@ void store_layout(struct store_array arrays[STORE_ARRAYS], const struct store_sp
                   size_t episodes, size_t steps)
 {
     memset(arrays, 0, STORE_ARRAYS * sizeof *arrays);
-    size_t states = steps + episodes; /* T steps pass through T + 1 states */
+    size_t states = steps + episodes; /* an episode of T steps has T + 1 states */
     arrays[STORE_OBSERVATION] =
         matrix_array("observation", STORE_F32, states, spec->observation_dim);
     arrays[STORE_ACTION] = matrix_array("action", STORE_F32, steps, spec->action_dim);
@@ -116,7 +118,7 @@ static size_t character_bytes(const unsigned char *at)
     return bytes;
 }
 
-/* One line of UTF-8 that ends within `room` bytes. */
+/* One line of UTF-8 that ends within `size` bytes. */
 static bool is_line(const char *text, size_t size)
 {
     if (strnlen(text, size) == size) {
@@ -227,4 +229,96 @@ uint64_t store_hash_end(struct store_hash *hash)
     XXH3_freeState(hash->state);
     hash->state = NULL;
     return value;
+}
+
+/* --- An episode's rows ------------------------------------------------------------------------ */
+
+const void *store_episode_rows(const struct store_episode *episode,
+                               const struct store_array arrays[STORE_ARRAYS], size_t array,
+                               size_t *rows)
+{
+    *rows = episode->length;
+    if (arrays[array].name[0] == '\0') {
+        return NULL;
+    }
+    switch (array) {
+    case STORE_OBSERVATION:
+        *rows = episode->length + 1;
+        return episode->observation;
+    case STORE_ACTION:
+        return episode->action;
+    case STORE_PHYSICS:
+        *rows = episode->length + 1;
+        return episode->physics;
+    case STORE_HIDDEN:
+        *rows = 1;
+        return episode->hidden;
+    default:
+        return episode->reward[array - STORE_REWARD];
+    }
+}
+
+size_t store_episode_first_row(size_t array, struct store_position position)
+{
+    switch (array) {
+    case STORE_OBSERVATION:
+    case STORE_PHYSICS:
+        return position.step + position.episode; /* an episode has one row more than steps */
+    case STORE_HIDDEN:
+        return position.episode;
+    default:
+        return position.step;
+    }
+}
+
+static bool check_numbers(const struct store_episode *episode,
+                          const struct store_array arrays[STORE_ARRAYS], const char *path,
+                          size_t number, struct failure *failure)
+{
+    for (size_t i = 0; i < STORE_START; i++) {
+        size_t rows;
+        const void *values = store_episode_rows(episode, arrays, i, &rows);
+        invariant(values || arrays[i].name[0] == '\0');
+        size_t count = values ? rows * arrays[i].columns : 0;
+        size_t finite = arrays[i].number == STORE_F32 ? finite_single(values, count)
+                                                      : finite_double(values, count);
+        if (finite < count) {
+            return store_refuse(path, "finite numbers only", failure,
+                                "NaN or infinity in %s of episode %zu", arrays[i].name, number);
+        }
+    }
+    return true;
+}
+
+bool store_episode_check(const struct store_episode *episode, const struct store_spec *spec,
+                         const struct store_array arrays[STORE_ARRAYS], const char *path,
+                         size_t number, struct failure *failure)
+{
+    if (episode->length == 0 || episode->length > STORE_STEPS_MAX) {
+        return store_refuse(path, "at least one step, and room for them in the format", failure,
+                            "%zu steps in episode %zu", episode->length, number);
+    }
+    if (episode->end > STORE_END_TRUNCATED) {
+        return store_refuse(path, "unknown, terminated or truncated", failure,
+                            "end %d of episode %zu", (int)episode->end, number);
+    }
+    if (spec->source_count > 0 && episode->source >= spec->source_count) {
+        return store_refuse(path, "one that has a name", failure, "source %zu of episode %zu",
+                            episode->source, number);
+    }
+    return check_numbers(episode, arrays, path, number, failure);
+}
+
+uint64_t store_episode_hash(const struct store_episode *episode,
+                            const struct store_array arrays[STORE_ARRAYS])
+{
+    struct store_hash hash = store_hash_begin();
+    for (size_t i = 0; i < STORE_START; i++) {
+        size_t rows;
+        const void *values = store_episode_rows(episode, arrays, i, &rows);
+        if (values) {
+            store_hash_add(&hash, values, rows * store_row_bytes(&arrays[i]));
+        }
+    }
+    return store_hash_end(&hash);
 }

@@ -19,11 +19,11 @@
 
 #define STORE_FORMAT "chainring-trajectories"
 
-/* Bounds that keep every product of sizes far from overflow, checked before anything is taken. */
+/* Bounds that keep every product of sizes far from overflow; checked before memory is allocated. */
 enum { STORE_DIM_MAX = 1 << 16, STORE_EPISODES_MAX = 1 << 26 };
 #define STORE_STEPS_MAX ((int64_t)1 << 40)
 
-/* Percentiles of the returns that the attributes of a store hold. */
+/* The percentiles of returns in a store's attributes. */
 enum { STORE_PERCENTILES = 9 };
 extern const double store_percentiles[STORE_PERCENTILES];
 
@@ -31,7 +31,7 @@ extern const double store_percentiles[STORE_PERCENTILES];
 
 enum store_number { STORE_F32, STORE_F64, STORE_I64, STORE_U64, STORE_U8 };
 
-/* Which array: those that grow with the steps first, then those of the index. */
+/* The arrays: first those that grow with the steps, then those of the index. */
 enum store_array_key {
     STORE_OBSERVATION,
     STORE_ACTION,
@@ -48,8 +48,8 @@ enum store_array_key {
     STORE_ARRAYS = STORE_RETURN + STORE_TASKS_MAX
 };
 
-/* Contiguous numbers in the file, rows x columns. An array that a store does not have has no name.
- */
+/* Contiguous numbers in the file, rows x columns. The name is empty where a store does not have the
+ * array. */
 struct store_array {
     char name[STORE_NAME_MAX + 16];
     enum store_number number;
@@ -61,18 +61,38 @@ struct store_array {
 size_t store_number_bytes(enum store_number number);
 size_t store_row_bytes(const struct store_array *array);
 
-/* All arrays of a store with so many episodes and steps; offsets are left 0. Local. */
+/* All arrays of a store of a number of episodes and steps; offsets are left 0. Local. */
 void store_layout(struct store_array arrays[STORE_ARRAYS], const struct store_spec *spec,
                   size_t episodes, size_t steps);
 
+/* --- An episode's rows ------------------------------------------------------------------------ */
+
+/* The episode's rows of an array that is not the index's, and how many they are; NULL where the
+ * store has no such array. */
+const void *store_episode_rows(const struct store_episode *episode,
+                               const struct store_array arrays[STORE_ARRAYS], size_t array,
+                               size_t *rows);
+
+/* The first row of the episode in such an array. */
+size_t store_episode_first_row(size_t array, struct store_position position);
+
+/* Can it be stored: steps within bounds, finite numbers, a known end and source? False and
+ * EXIT_CODE_DATA, naming `path` and the episode's `number`. */
+bool store_episode_check(const struct store_episode *episode, const struct store_spec *spec,
+                         const struct store_array arrays[STORE_ARRAYS], const char *path,
+                         size_t number, struct failure *failure);
+
+/* Over the bytes of observation, action, rewards, physics, hidden, in that order. */
+uint64_t store_episode_hash(const struct store_episode *episode,
+                            const struct store_array arrays[STORE_ARRAYS]);
+
 /* --- Rules ------------------------------------------------------------------------------------ */
 
-/* The one sentence of every refusal: "PATH: found <found>, expected <expected>; ...". Returns
- * false, having set EXIT_CODE_DATA. */
+/* Sets EXIT_CODE_DATA and "PATH: found FOUND, expected EXPECTED; ...". Returns false. */
 bool store_refuse(const char *path, const char *expected, struct failure *failure,
                   const char *found, ...) __attribute__((format(printf, 4, 5)));
 
-/* Names that can stand in a path inside the file, text that fits on one line, sizes in bounds. */
+/* Names that can be part of a path inside the file, text that fits on one line, sizes in bounds. */
 bool store_check_spec(const struct store_spec *spec, const char *path, struct failure *failure);
 
 /* --- Index ------------------------------------------------------------------------------------ */
@@ -82,19 +102,19 @@ struct store_index {
     bool has_sources;
     size_t count, capacity; /* episodes */
     int64_t *start, *length, *group;
-    uint8_t *ending, *source; /* sources are 0 where there are none */
+    uint8_t *ending, *source; /* the source is 0 where there are none */
     uint64_t *hash;
     double *returns[STORE_TASKS_MAX];
 };
 
-/* An index of no episodes with room for some; the caller closes it. */
+/* An empty index; the caller closes it. */
 void store_index_open(struct store_index *index, const struct store_spec *spec, size_t capacity);
 void store_index_close(struct store_index *index);
 
-/* Make room for one more episode; the caller fills the columns at `count` and counts it. */
+/* Make room for one more episode; the caller fills the columns at `count` and increments that. */
 void store_index_reserve(struct store_index *index);
 
-/* A column by its array; NULL for arrays that are not the index's. */
+/* The column of an array; NULL for arrays that are not the index's. */
 void *store_index_column(const struct store_index *index, size_t array);
 
 /* Over the bytes of all columns in the order of their arrays. */
@@ -102,7 +122,7 @@ uint64_t store_index_hash(const struct store_index *index);
 
 /* --- Hash ------------------------------------------------------------------------------------- */
 
-/* XXH3_64 (XXH3 64-bit, seed 0) over bytes that come piece by piece; the end gives it back. */
+/* XXH3 (64 bits, seed 0) over bytes that come in pieces; store_hash_end releases it. */
 struct store_hash {
     void *state;
 };

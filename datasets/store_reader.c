@@ -35,8 +35,8 @@ static bool open_regular_file(struct store *store, struct failure *failure)
     return true;
 }
 
-/* The HDF5 superblock, versions 2 and 3 (HDF5 File Format Specification 3.0, section II.A): the
- * versions whose metadata carry checksums. Damage to older ones can go unseen. */
+/* The HDF5 superblock, versions 2 and 3 (HDF5 File Format Specification 3.0, section II.A), whose
+ * metadata have checksums; damage to older ones can go unnoticed. */
 static bool check_superblock(const struct store *store, struct failure *failure)
 {
     enum { SUPERBLOCK_BYTES = 48, VERSION_AT = 8, OFFSET_BYTES_AT = 9, END_AT = 28 };
@@ -70,7 +70,7 @@ static bool check_superblock(const struct store *store, struct failure *failure)
 
 /* --- The file, through the HDF5 library ------------------------------------------------------- */
 
-/* The name may have passed to another file since the descriptor was opened. */
+/* The path may name another file than when the descriptor was opened. */
 static bool is_same_file(hid_t file, int descriptor)
 {
     void *handle = NULL;
@@ -82,8 +82,8 @@ static bool is_same_file(hid_t file, int descriptor)
 
 static hid_t store_open_hdf5(const struct store *store, struct failure *failure)
 {
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* we say ourselves what is wrong */
-    H5PLset_loading_state(0);              /* a file must not choose code to be loaded */
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* messages are our own */
+    H5PLset_loading_state(0);              /* a file must not have code loaded */
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     hid_t file = -1;
     /* A store never changes once it has its name, so readers need no lock (and some network file
@@ -104,105 +104,95 @@ static hid_t store_open_hdf5(const struct store *store, struct failure *failure)
     return -1;
 }
 
-static bool store_check_format(bool *has_sources, hid_t file, const char *path,
-                               struct failure *failure)
+static bool store_check_format(bool *has_sources, const struct store_attributes *from)
 {
     char format[STORE_NAME_MAX];
     int64_t version = 0;
     size_t count;
-    if (!store_attribute_strings(file, path, "format", 1, sizeof format, format, &count, failure)) {
+    if (!store_attribute_strings(from, "format", 1, sizeof format, format, &count)) {
         return false;
     }
     if (strcmp(format, STORE_FORMAT) != 0) {
-        return store_refuse(path, "format = \"" STORE_FORMAT "\"", failure, "another format");
+        return store_refuse(from->path, "format = \"" STORE_FORMAT "\"", from->failure,
+                            "another format");
     }
-    if (!store_attribute_numbers(file, path, "version", STORE_I64, 1, &version, failure)) {
+    if (!store_attribute_numbers(from, "version", STORE_I64, 1, &version)) {
         return false;
     }
     *has_sources = version == STORE_VERSION_SOURCES;
     return version == STORE_VERSION || *has_sources ||
-           failure_set(failure, EXIT_CODE_DATA,
+           failure_set(from->failure, EXIT_CODE_DATA,
                        "%s: found format version %lld, expected %d or %d; use a chainring of the "
                        "same age as the file",
-                       path, (long long)version, STORE_VERSION, STORE_VERSION_SOURCES);
+                       from->path, (long long)version, STORE_VERSION, STORE_VERSION_SOURCES);
 }
 
-/* A count of things; absurd ones end here, before they are multiplied or taken. */
-static bool read_count_attribute(hid_t file, const char *path, const char *name, int64_t least,
-                                 int64_t most, size_t *count, struct failure *failure)
+/* A count; absurd ones are refused before they are multiplied or allocated. */
+static bool read_count_attribute(const struct store_attributes *from, const char *name,
+                                 int64_t least, int64_t most, size_t *count)
 {
     int64_t value = 0;
-    if (!store_attribute_numbers(file, path, name, STORE_I64, 1, &value, failure)) {
+    if (!store_attribute_numbers(from, name, STORE_I64, 1, &value)) {
         return false;
     }
     if (value < least || value > most) {
-        return store_refuse(path, "a number that a store can have", failure, "%s = %lld", name,
-                            (long long)value);
+        return store_refuse(from->path, "a number that a store can have", from->failure,
+                            "%s = %lld", name, (long long)value);
     }
     *count = (size_t)value;
     return true;
 }
 
-static bool store_read_spec(hid_t file, struct store *store, bool has_sources,
-                            struct failure *failure)
+static bool store_read_spec(struct store_spec *spec, const struct store_attributes *from,
+                            bool has_sources)
 {
-    struct store_spec *spec = &store->spec;
-    const char *path = store->path;
     size_t one, sources = 0;
-    if (!store_attribute_strings(file, path, "domain", 1, sizeof spec->domain, spec->domain, &one,
-                                 failure) ||
-        !store_attribute_strings(file, path, "simulator", 1, sizeof spec->simulator,
-                                 spec->simulator, &one, failure) ||
-        !store_attribute_strings(file, path, "source", 1, sizeof spec->source, spec->source, &one,
-                                 failure) ||
-        !store_attribute_strings(file, path, "tasks", STORE_TASKS_MAX, STORE_NAME_MAX,
-                                 (char *)spec->tasks, &spec->task_count, failure) ||
-        !store_attribute_strings(file, path, "reward_source", STORE_TASKS_MAX, STORE_NAME_MAX,
-                                 (char *)spec->reward_source, &sources, failure) ||
-        !read_count_attribute(file, path, "obs_dim", 1, STORE_DIM_MAX, &spec->observation_dim,
-                              failure) ||
-        !read_count_attribute(file, path, "act_dim", 1, STORE_DIM_MAX, &spec->action_dim,
-                              failure) ||
-        !read_count_attribute(file, path, "physics_dim", 0, STORE_DIM_MAX, &spec->physics_dim,
-                              failure) ||
-        !read_count_attribute(file, path, "hidden_dim", 0, STORE_DIM_MAX, &spec->hidden_dim,
-                              failure) ||
-        !store_attribute_numbers(file, path, "control_timestep", STORE_F64, 1,
-                                 &spec->control_timestep, failure)) {
+    if (!store_attribute_strings(from, "domain", 1, sizeof spec->domain, spec->domain, &one) ||
+        !store_attribute_strings(from, "simulator", 1, sizeof spec->simulator, spec->simulator,
+                                 &one) ||
+        !store_attribute_strings(from, "source", 1, sizeof spec->source, spec->source, &one) ||
+        !store_attribute_strings(from, "tasks", STORE_TASKS_MAX, STORE_NAME_MAX,
+                                 (char *)spec->tasks, &spec->task_count) ||
+        !store_attribute_strings(from, "reward_source", STORE_TASKS_MAX, STORE_NAME_MAX,
+                                 (char *)spec->reward_source, &sources) ||
+        !read_count_attribute(from, "obs_dim", 1, STORE_DIM_MAX, &spec->observation_dim) ||
+        !read_count_attribute(from, "act_dim", 1, STORE_DIM_MAX, &spec->action_dim) ||
+        !read_count_attribute(from, "physics_dim", 0, STORE_DIM_MAX, &spec->physics_dim) ||
+        !read_count_attribute(from, "hidden_dim", 0, STORE_DIM_MAX, &spec->hidden_dim) ||
+        !store_attribute_numbers(from, "control_timestep", STORE_F64, 1, &spec->control_timestep)) {
         return false;
     }
-    if (has_sources &&
-        !store_attribute_strings(file, path, "sources", STORE_SOURCES_MAX, STORE_NAME_MAX,
-                                 (char *)spec->sources, &spec->source_count, failure)) {
+    if (has_sources && !store_attribute_strings(from, "sources", STORE_SOURCES_MAX, STORE_NAME_MAX,
+                                                (char *)spec->sources, &spec->source_count)) {
         return false;
     }
     if (sources != spec->task_count) {
-        return store_refuse(path, "one for each task", failure, "%zu reward_source for %zu tasks",
-                            sources, spec->task_count);
+        return store_refuse(from->path, "one for each task", from->failure,
+                            "%zu reward_source for %zu tasks", sources, spec->task_count);
     }
-    return store_check_spec(spec, path, failure);
+    return store_check_spec(spec, from->path, from->failure);
 }
 
-static bool read_statistics(hid_t file, struct store *store, struct failure *failure)
+static bool read_statistics(struct store *store, const struct store_attributes *from)
 {
     size_t dim = store->spec.observation_dim;
     store->observation_mean = memory_take(dim, sizeof(double));
     store->observation_deviation = memory_take(dim, sizeof(double));
-    if (!store_attribute_numbers(file, store->path, "observation_mean", STORE_F64, dim,
-                                 store->observation_mean, failure) ||
-        !store_attribute_numbers(file, store->path, "observation_std", STORE_F64, dim,
-                                 store->observation_deviation, failure)) {
+    if (!store_attribute_numbers(from, "observation_mean", STORE_F64, dim,
+                                 store->observation_mean) ||
+        !store_attribute_numbers(from, "observation_std", STORE_F64, dim,
+                                 store->observation_deviation)) {
         return false;
     }
     for (size_t i = 0; i < dim; i++) {
         double deviation = store->observation_deviation[i];
         if (!isfinite(store->observation_mean[i]) || !isfinite(deviation) || deviation < 0.0) {
-            return store_refuse(store->path, "finite ones", failure,
+            return store_refuse(store->path, "finite ones", from->failure,
                                 "observation_mean or observation_std of element %zu = %g, %g", i,
                                 store->observation_mean[i], deviation);
         }
         if (!(deviation > 0.0)) {
-            store->observation_deviation[i] = 1.0; /* never changed: division leaves it as it is */
+            store->observation_deviation[i] = 1.0; /* never changes: dividing by 1 keeps it */
         }
     }
     return true;
@@ -235,7 +225,8 @@ static bool store_check_links(hid_t file, const struct store *store, const char 
     }
 }
 
-/* Before anything else is asked of the data set: other layouts open other files or run filters. */
+/* To be called before any other query of the data set: other layouts open other files or run
+ * filters. */
 static bool store_check_layout(hid_t set, const struct store *store, const char *name,
                                struct failure *failure)
 {
@@ -338,15 +329,12 @@ static bool read_structure(hid_t file, struct store *store, uint64_t *index_hash
 {
     size_t episodes = 0;
     bool has_sources = false;
-    if (!store_check_format(&has_sources, file, store->path, failure) ||
-        !store_read_spec(file, store, has_sources, failure) ||
-        !read_statistics(file, store, failure) ||
-        !read_count_attribute(file, store->path, "episodes", 1, STORE_EPISODES_MAX, &episodes,
-                              failure) ||
-        !read_count_attribute(file, store->path, "steps", 1, STORE_STEPS_MAX, &store->step_count,
-                              failure) ||
-        !store_attribute_numbers(file, store->path, "index_hash", STORE_U64, 1, index_hash,
-                                 failure)) {
+    const struct store_attributes from = {.file = file, .path = store->path, .failure = failure};
+    if (!store_check_format(&has_sources, &from) ||
+        !store_read_spec(&store->spec, &from, has_sources) || !read_statistics(store, &from) ||
+        !read_count_attribute(&from, "episodes", 1, STORE_EPISODES_MAX, &episodes) ||
+        !read_count_attribute(&from, "steps", 1, STORE_STEPS_MAX, &store->step_count) ||
+        !store_attribute_numbers(&from, "index_hash", STORE_U64, 1, index_hash)) {
         return false;
     }
     store_layout(store->arrays, &store->spec, episodes, store->step_count);

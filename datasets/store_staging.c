@@ -12,12 +12,11 @@
 #include "base/arithmetic.h"
 #include "base/memory.h"
 #include "datasets/store_bytes.h"
-#include "datasets/store_episode.h"
 
 /* --- Places ----------------------------------------------------------------------------------- */
 
-/* Bytes of a store's arrays, their alignment and the metadata: a limit on the size of files must be
- * met before HDF5 meets it. */
+/* At most the bytes of a store's arrays with their alignment, and of the metadata: a limit on the
+ * size of files must show before HDF5 runs into it. */
 static uint64_t staging_bytes_max(const struct store_array arrays[STORE_ARRAYS], size_t columns)
 {
     enum { ALIGNMENT = 4096, METADATA = 1 << 18 };
@@ -28,7 +27,7 @@ static uint64_t staging_bytes_max(const struct store_array arrays[STORE_ARRAYS],
     return bytes;
 }
 
-/* Where the arrays of a store of this size lie does not depend on what it says. */
+/* The offsets of the arrays depend on the capacity and not on the attributes' values. */
 static bool staging_find_offsets(struct store_staging *staging, const struct store_spec *spec,
                                  struct failure *failure)
 {
@@ -52,7 +51,7 @@ static bool staging_find_offsets(struct store_staging *staging, const struct sto
     return skeleton >= 0;
 }
 
-/* Let the disk begin with what has been put, so that little is left to wait for at the end. */
+/* Start writeback of what has been written, so that the last sync does not wait long. */
 static void staging_start_writeback(struct store_staging *staging, size_t bytes)
 {
     enum { PIECE = 16 << 20 };
@@ -89,7 +88,7 @@ static bool staging_refuse_existing(const char *path, struct failure *failure)
 {
     struct stat status;
     if (lstat(path, &status) != 0) {
-        return true; /* what else may be wrong with the path shows when the file is made */
+        return true; /* other problems of the path show when the file is created */
     }
     return failure_set(failure, EXIT_CODE_USAGE,
                        "%s: found something of that name, expected nothing there; remove it or "
@@ -97,7 +96,7 @@ static bool staging_refuse_existing(const char *path, struct failure *failure)
                        path);
 }
 
-/* Is the open file still the one of that name? Another run may just have finished with it. */
+/* Is the open file still the one of that name? Another run may just have committed it. */
 static bool staging_has_name(int file, const char *staging_init)
 {
     struct stat open_file, named;
@@ -105,7 +104,7 @@ static bool staging_has_name(int file, const char *staging_init)
            open_file.st_ino == named.st_ino && open_file.st_dev == named.st_dev;
 }
 
-/* Open the file under a lock, which lasts until it is closed. */
+/* Open the file and lock it until it is closed. */
 static bool staging_open_locked(struct store_staging *staging, struct failure *failure)
 {
     staging->file = open(staging->staging_path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
@@ -170,7 +169,7 @@ void store_staging_close(struct store_staging *staging)
     *staging = (struct store_staging){.file = -1};
 }
 
-/* The rows that lie before `end` in each array, from one file's places to the other's. */
+/* Copy each array's rows before `end` from one file to the other. */
 static bool staging_copy_rows(const struct store_staging *staging, const struct store_staging *old,
                               struct store_position end, struct failure *failure)
 {
@@ -193,7 +192,7 @@ bool store_staging_resize(struct store_staging *staging, const struct store_spec
     const struct store_position end = {.episode =
                                            size_min(capacity.episodes, old.capacity.episodes),
                                        .step = size_min(capacity.steps, old.capacity.steps)};
-    unlink(staging->staging_path); /* the old file lives on without a name until it is closed */
+    unlink(staging->staging_path); /* the old file stays readable until it is closed */
     staging->capacity = capacity;
     bool ok = staging_open_locked(staging, failure) &&
               staging_find_offsets(staging, spec, failure) &&
@@ -209,7 +208,7 @@ bool store_staging_sync(const struct store_staging *staging, struct failure *fai
 
 /* --- The whole file --------------------------------------------------------------------------- */
 
-/* The first array that begins at `from` or behind it; NULL where there is none. */
+/* The first array that begins at or after `from`; NULL where there is none. */
 static const struct store_array *next_array(const struct store_array arrays[STORE_ARRAYS],
                                             uint64_t from)
 {
@@ -224,7 +223,7 @@ static const struct store_array *next_array(const struct store_array arrays[STOR
     return next;
 }
 
-/* All of the skeleton that lies between the arrays. */
+/* Copy all of the skeleton that lies between the arrays. */
 static bool staging_write_metadata(const struct store_staging *staging, int skeleton, uint64_t end,
                                    struct failure *failure)
 {
@@ -274,7 +273,7 @@ static bool staging_write_all(struct store_staging *staging, const struct store_
     return ok && store_staging_sync(staging, failure);
 }
 
-/* What gets its name has passed the reader. */
+/* A file gets its name only after the reader has accepted it. */
 static bool staging_read_back(const char *staging_path, struct failure *failure)
 {
     struct failure found = {0};
@@ -293,7 +292,7 @@ static bool staging_sync_folder(const char *path, struct failure *failure)
         slash[slash == folder ? 1 : 0] = '\0';
     }
     int file = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    /* Some file systems cannot sync a folder (EINVAL); they promise nothing better. */
+    /* EINVAL: the file system cannot sync folders, and there is nothing else to do. */
     bool ok = file >= 0 && (fsync(file) == 0 || errno == EINVAL);
     int error = errno;
     if (file >= 0) {

@@ -3,12 +3,10 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "datasets/percentile.h"
+#include "datasets/statistics.h"
 #include "datasets/store_bytes.h"
 #include "datasets/store_create.h"
-#include "datasets/store_episode.h"
 #include "datasets/store_format.h"
-#include "datasets/store_moments.h"
 #include "datasets/store_staging.h"
 
 struct store_writer {
@@ -18,8 +16,8 @@ struct store_writer {
     size_t steps;
     double *moments;         /* (2, observation_dim) of all observations so far */
     double *episode_moments; /* the same of one episode */
-    bool is_joined;          /* the store is finished by another process */
-    bool is_broken;          /* an episode was written by half */
+    bool is_joined;          /* another process commits the store */
+    bool is_broken;          /* an episode may be partly written */
 };
 
 /* --- Opening and closing ---------------------------------------------------------------------- */
@@ -43,7 +41,7 @@ static bool check_capacity(const char *path, struct store_capacity capacity,
                         capacity.steps, capacity.episodes);
 }
 
-/* HDF5 gives no place to what has no size. */
+/* HDF5 gives no offset to an array without bytes. */
 static struct store_capacity at_least_one(struct store_capacity capacity)
 {
     return (struct store_capacity){.episodes = capacity.episodes + (capacity.episodes == 0),
@@ -115,8 +113,8 @@ bool store_writer_write(struct store_writer *writer, struct store_position posit
         return false;
     }
     fill_index_entry(entry, writer, episode);
-    store_moments_compute(moments, episode->observation, episode->length + 1,
-                          writer->spec.observation_dim);
+    statistics_moments(moments, episode->observation, episode->length + 1,
+                       writer->spec.observation_dim);
     return true;
 }
 
@@ -124,8 +122,8 @@ void store_writer_append_index(struct store_writer *writer, const struct store_i
                                const double *moments)
 {
     struct store_index *index = &writer->index;
-    store_moments_merge(writer->moments, writer->steps + index->count, moments, entry->length + 1,
-                        writer->spec.observation_dim);
+    statistics_merge_moments(writer->moments, writer->steps + index->count, moments,
+                             entry->length + 1, writer->spec.observation_dim);
     store_index_reserve(index);
     size_t e = index->count++;
     index->start[e] = (int64_t)writer->steps;
@@ -148,8 +146,8 @@ bool store_writer_resize(struct store_writer *writer, struct store_capacity capa
            store_staging_resize(staging, &writer->spec, capacity, failure);
 }
 
-/* What is not used takes no space on the disk, and what is copied is less than a third of the whole
- * before the end. */
+/* Unused capacity takes no space on the disk; with these factors less than a third of the store is
+ * copied before the end. */
 struct store_capacity store_capacity_grow(struct store_capacity capacity,
                                           struct store_capacity needed)
 {
@@ -200,23 +198,20 @@ static void summarise_returns(struct store_summary *summary, const struct store_
     double *sorted = memory_take(index->count, sizeof *sorted);
     for (size_t k = 0; k < index->task_count; k++) {
         memcpy(sorted, index->returns[k], index->count * sizeof *sorted);
-        percentile_sort(sorted, index->count);
-        double sum = 0.0;
-        for (size_t e = 0; e < index->count; e++) {
-            sum += sorted[e];
-        }
-        summary->return_minimum[k] = sorted[0];
-        summary->return_maximum[k] = sorted[index->count - 1];
-        summary->return_mean[k] = sum / (double)index->count;
+        statistics_sort(sorted, index->count);
+        const struct statistics returns = statistics_of_sorted(sorted, index->count);
+        summary->return_minimum[k] = returns.minimum;
+        summary->return_maximum[k] = returns.maximum;
+        summary->return_mean[k] = returns.mean;
         for (size_t p = 0; p < STORE_PERCENTILES; p++) {
             summary->return_percentiles[k][p] =
-                percentile_of_sorted(sorted, index->count, store_percentiles[p]);
+                statistics_percentile(sorted, index->count, store_percentiles[p]);
         }
     }
     memory_free(sorted);
 }
 
-/* The moments become mean and deviation; they are used up. */
+/* Turns writer->moments into mean and deviation. */
 static struct store_summary writer_summary(struct store_writer *writer)
 {
     size_t dim = writer->spec.observation_dim;

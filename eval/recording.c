@@ -147,7 +147,7 @@ static bool recording_read_rows(struct recording *recording, const struct store 
     recording->rows = recording->capacity;
     recording->episode_return = store_return(store, task, episode);
     return store_read_physics(store, episode, 0, recording->rows, recording->physics, failure) &&
-           store_read(store, task, episode, 0, 1, recording->observation, NULL, NULL, failure) &&
+           store_read_observation(store, episode, 0, 1, recording->observation, failure) &&
            store_read_hidden(store, episode, recording->hidden, failure);
 }
 

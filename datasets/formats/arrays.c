@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "datasets/episode_buffer.h"
 #include "datasets/formats/npy.h"
 
 /* A folder of numpy's arrays, the episodes one after the other: length.npy says how many steps each
@@ -30,9 +31,11 @@ struct npy_file {
 struct arrays {
     struct npy_file files[KEYS];
     size_t episodes, steps;
-    int64_t *start, *length, *group, *end;              /* (episodes) */
-    float *observation, *action, *reward_rows, *reward; /* of the longest episode */
-    double *physics;
+    int64_t *start, *length, *group, *end; /* (episodes) */
+    struct store_spec spec;
+    struct episode_buffer buffer;
+    float *reward_rows; /* (length, tasks), as in the file */
+    size_t reward_bytes;
 };
 
 /* --- One file --------------------------------------------------------------------------------- */
@@ -153,11 +156,8 @@ static void arrays_close(void *source)
     memory_free(arrays->length);
     memory_free(arrays->group);
     memory_free(arrays->end);
-    memory_free(arrays->observation);
-    memory_free(arrays->action);
+    episode_buffer_free(&arrays->buffer);
     memory_free(arrays->reward_rows);
-    memory_free(arrays->reward);
-    memory_free(arrays->physics);
     memory_free(arrays);
 }
 
@@ -208,20 +208,6 @@ static bool arrays_check_rows(const struct arrays *arrays, struct failure *failu
            arrays_refuse_shape(&files[REWARD], "at most 16 columns, one for each task", failure);
 }
 
-static void arrays_take_buffers(struct arrays *arrays)
-{
-    size_t longest = 0;
-    for (size_t e = 0; e < arrays->episodes; e++) {
-        longest = (size_t)arrays->length[e] > longest ? (size_t)arrays->length[e] : longest;
-    }
-    const struct npy_file *files = arrays->files;
-    arrays->observation = memory_take((longest + 1) * files[OBSERVATION].columns, sizeof(float));
-    arrays->action = memory_take(longest * files[ACTION].columns, sizeof(float));
-    arrays->reward_rows = memory_take(longest * files[REWARD].columns, sizeof(float));
-    arrays->reward = memory_take(longest * files[REWARD].columns, sizeof(float));
-    arrays->physics = memory_take((longest + 1) * files[PHYSICS].columns, sizeof(double));
-}
-
 static bool arrays_open_all(struct arrays *arrays, const char *folder, struct failure *failure)
 {
     for (size_t key = 0; key < KEYS; key++) {
@@ -231,14 +217,10 @@ static bool arrays_open_all(struct arrays *arrays, const char *folder, struct fa
     }
     struct npy_file *files = arrays->files;
     arrays->episodes = files[LENGTH].rows;
-    if (!read_npy_column(&arrays->length, &files[LENGTH], arrays->episodes, failure) ||
-        !read_npy_column(&arrays->group, &files[GROUP], arrays->episodes, failure) ||
-        !read_npy_column(&arrays->end, &files[END], arrays->episodes, failure) ||
-        !arrays_find_starts(arrays, failure) || !arrays_check_rows(arrays, failure)) {
-        return false;
-    }
-    arrays_take_buffers(arrays);
-    return true;
+    return read_npy_column(&arrays->length, &files[LENGTH], arrays->episodes, failure) &&
+           read_npy_column(&arrays->group, &files[GROUP], arrays->episodes, failure) &&
+           read_npy_column(&arrays->end, &files[END], arrays->episodes, failure) &&
+           arrays_find_starts(arrays, failure) && arrays_check_rows(arrays, failure);
 }
 
 static void *arrays_open(const char *path, const struct format_options *options,
@@ -250,7 +232,7 @@ static void *arrays_open(const char *path, const struct format_options *options,
         arrays_close(arrays);
         return NULL;
     }
-    *spec = (struct store_spec){
+    arrays->spec = (struct store_spec){
         .domain = "unknown",
         .simulator = "unknown",
         .source = "arrays",
@@ -258,7 +240,8 @@ static void *arrays_open(const char *path, const struct format_options *options,
         .action_dim = arrays->files[ACTION].columns,
         .physics_dim = arrays->files[PHYSICS].columns,
     };
-    format_name_rewards(spec, arrays->files[REWARD].columns);
+    format_name_rewards(&arrays->spec, arrays->files[REWARD].columns);
+    *spec = arrays->spec;
     return arrays;
 }
 
@@ -299,17 +282,13 @@ static bool arrays_read_states(struct arrays *arrays, size_t index, struct failu
     bool has_last = observation->rows > arrays->steps;
     size_t first = (size_t)arrays->start[index] + (has_last ? index : 0);
     size_t count = length + has_last;
-    if (!read_npy_singles(arrays->observation, observation, first, count, failure) ||
+    if (!read_npy_singles(arrays->buffer.observation, observation, first, count, failure) ||
         (physics->is_present &&
-         !read_npy_doubles(arrays->physics, physics, first, count, failure))) {
+         !read_npy_doubles(arrays->buffer.physics, physics, first, count, failure))) {
         return false;
     }
     if (!has_last) {
-        float *last = arrays->observation + length * observation->columns;
-        memcpy(last, last - observation->columns, observation->columns * sizeof *last);
-        double *last_physics = arrays->physics + length * physics->columns;
-        memcpy(last_physics, last_physics - physics->columns,
-               physics->columns * sizeof *last_physics);
+        episode_buffer_repeat_last_state(&arrays->buffer, &arrays->spec, length);
     }
     return true;
 }
@@ -334,29 +313,22 @@ static bool arrays_read(void *source, size_t index, struct format_episode *episo
     struct arrays *arrays = source;
     size_t first = (size_t)arrays->start[index];
     size_t length = (size_t)arrays->length[index];
-    size_t rewards = arrays->files[REWARD].columns;
+    struct episode_buffer *buffer = &arrays->buffer;
     enum store_end end;
+    episode_buffer_reserve(buffer, &arrays->spec, length);
+    arrays->reward_rows = memory_reserve(arrays->reward_rows, &arrays->reward_bytes,
+                                         length * arrays->spec.task_count * sizeof(float));
     if (!arrays_read_states(arrays, index, failure) ||
-        !read_npy_singles(arrays->action, &arrays->files[ACTION], first, length, failure) ||
+        !read_npy_singles(buffer->action, &arrays->files[ACTION], first, length, failure) ||
         !read_npy_singles(arrays->reward_rows, &arrays->files[REWARD], first, length, failure) ||
         !arrays_read_end(&end, arrays, index, failure)) {
         return false;
     }
-    *episode = (struct format_episode){
-        .data = {.length = length,
-                 .observation = arrays->observation,
-                 .action = arrays->action,
-                 .physics = arrays->files[PHYSICS].is_present ? arrays->physics : NULL,
-                 .group = arrays->group ? arrays->group[index] : 0,
-                 .end = end}};
+    episode_buffer_set_rewards(buffer, &arrays->spec, length, arrays->reward_rows);
+    *episode = (struct format_episode){.data = episode_buffer_view(buffer, &arrays->spec, length)};
+    episode->data.group = arrays->group ? arrays->group[index] : 0;
+    episode->data.end = end;
     snprintf(episode->name, sizeof episode->name, "episode %zu", index);
-    for (size_t k = 0; k < rewards; k++) {
-        float *reward = arrays->reward + k * length;
-        for (size_t t = 0; t < length; t++) {
-            reward[t] = arrays->reward_rows[t * rewards + k];
-        }
-        episode->data.reward[k] = reward;
-    }
     return true;
 }
 

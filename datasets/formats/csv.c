@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "datasets/episode_buffer.h"
 #include "datasets/formats/csv_table.h"
 #include "datasets/formats/number.h"
 
@@ -13,9 +14,9 @@
  * is the last one again. */
 struct csv {
     struct csv_table table;
+    struct store_spec spec;
     double *cells; /* (rows_max, columns) */
-    float *observation, *action, *reward;
-    double *physics;
+    struct episode_buffer buffer;
 };
 
 /* An action or reward cell has no number. */
@@ -31,10 +32,7 @@ static void csv_close(void *source)
     struct csv *csv = source;
     csv_table_close(&csv->table);
     memory_free(csv->cells);
-    memory_free(csv->observation);
-    memory_free(csv->action);
-    memory_free(csv->reward);
-    memory_free(csv->physics);
+    episode_buffer_free(&csv->buffer);
     memory_free(csv);
 }
 
@@ -63,13 +61,8 @@ static void *csv_open(const char *path, const struct format_options *options,
     }
     const struct csv_table *table = &csv->table;
     const size_t *kinds = table->kinds;
-    size_t rows = table->rows_max;
-    csv->cells = memory_take(rows * table->column_count, sizeof(double));
-    csv->observation = memory_take((rows + 1) * kinds[CSV_OBSERVATION], sizeof(float));
-    csv->action = memory_take(rows * kinds[CSV_ACTION], sizeof(float));
-    csv->reward = memory_take(rows * kinds[CSV_REWARD], sizeof(float));
-    csv->physics = memory_take((rows + 1) * kinds[CSV_PHYSICS], sizeof(double));
-    *spec = (struct store_spec){
+    csv->cells = memory_take(table->rows_max * table->column_count, sizeof(double));
+    csv->spec = (struct store_spec){
         .domain = "unknown",
         .simulator = "unknown",
         .source = "table",
@@ -77,7 +70,8 @@ static void *csv_open(const char *path, const struct format_options *options,
         .action_dim = kinds[CSV_ACTION],
         .physics_dim = kinds[CSV_PHYSICS],
     };
-    csv_name_tasks(spec, table);
+    csv_name_tasks(&csv->spec, table);
+    *spec = csv->spec;
     return csv;
 }
 
@@ -152,16 +146,16 @@ static bool csv_store_cell(struct csv *csv, size_t index, size_t row, size_t col
     float *single = NULL;
     switch (described->kind) {
     case CSV_OBSERVATION:
-        single = &csv->observation[at];
+        single = &csv->buffer.observation[at];
         break;
     case CSV_PHYSICS:
-        csv->physics[at] = *cell;
+        csv->buffer.physics[at] = *cell;
         return true;
     case CSV_ACTION:
-        single = row < steps ? &csv->action[at] : NULL;
+        single = row < steps ? &csv->buffer.action[at] : NULL;
         break;
     case CSV_REWARD:
-        single = row < steps ? &csv->reward[described->index * steps + row] : NULL;
+        single = row < steps ? &csv->buffer.reward[described->index][row] : NULL;
         break;
     default:
         return true;
@@ -174,31 +168,22 @@ static bool csv_store_cell(struct csv *csv, size_t index, size_t row, size_t col
            csv_refuse_cell(csv, index, row, column, "a number of single precision", failure);
 }
 
-/* Whole numbers of the last step's row; 0 where the cell is empty or there is no such column. */
+/* A group or an end, of the last step's row; 0 where the cell is empty or there is no such column.
+ */
 static bool csv_read_integer(int64_t *value, const struct csv *csv, size_t index, size_t row,
-                             enum csv_kind kind, int64_t low, int64_t high, struct failure *failure)
+                             enum csv_kind kind, struct failure *failure)
 {
     const struct csv_table *table = &csv->table;
     *value = 0;
     for (size_t i = 0; i < table->column_count; i++) {
         const double *cell = &csv->cells[row * table->column_count + i];
         if (table->columns[i].kind == kind && !is_missing(*cell) &&
-            (number_to_integer(value, cell, NUMBER_F64, 1) != 1 || *value < low || *value > high)) {
+            (number_to_integer(value, cell, NUMBER_F64, 1) != 1 ||
+             (kind == CSV_END && (*value < STORE_END_UNKNOWN || *value > STORE_END_TRUNCATED)))) {
             return csv_refuse_cell(csv, index, row, i, "a whole number in its range", failure);
         }
     }
     return true;
-}
-
-/* The state after the last step where the table does not have it. */
-static void csv_repeat_last_state(struct csv *csv, size_t steps)
-{
-    size_t dim = csv->table.kinds[CSV_OBSERVATION];
-    size_t physics_dim = csv->table.kinds[CSV_PHYSICS];
-    float *last = csv->observation + steps * dim;
-    double *last_physics = csv->physics + steps * physics_dim;
-    memcpy(last, last - dim, dim * sizeof *last);
-    memcpy(last_physics, last_physics - physics_dim, physics_dim * sizeof *last_physics);
 }
 
 static bool csv_store_rows(struct csv *csv, size_t index, size_t *steps, struct failure *failure)
@@ -206,6 +191,7 @@ static bool csv_store_rows(struct csv *csv, size_t index, size_t *steps, struct 
     const struct csv_table *table = &csv->table;
     size_t rows = table->episodes[index].rows;
     *steps = is_state_only(csv, rows - 1) ? rows - 1 : rows;
+    episode_buffer_reserve(&csv->buffer, &csv->spec, *steps);
     for (size_t row = 0; row < rows; row++) {
         if (row + 1 < rows && is_state_only(csv, row)) {
             return csv_table_refuse(table, csv_line_of(csv, index, row + 1), NULL,
@@ -219,7 +205,7 @@ static bool csv_store_rows(struct csv *csv, size_t index, size_t *steps, struct 
         }
     }
     if (*steps == rows) {
-        csv_repeat_last_state(csv, *steps);
+        episode_buffer_repeat_last_state(&csv->buffer, &csv->spec, *steps);
     }
     return true;
 }
@@ -236,21 +222,14 @@ static bool csv_read(void *source, size_t index, struct format_episode *episode,
     int64_t group;
     int64_t end;
     size_t last = steps > 0 ? steps - 1 : 0;
-    if (!csv_read_integer(&group, csv, index, last, CSV_GROUP, INT64_MIN, INT64_MAX, failure) ||
-        !csv_read_integer(&end, csv, index, last, CSV_END, STORE_END_UNKNOWN, STORE_END_TRUNCATED,
-                          failure)) {
+    if (!csv_read_integer(&group, csv, index, last, CSV_GROUP, failure) ||
+        !csv_read_integer(&end, csv, index, last, CSV_END, failure)) {
         return false;
     }
-    *episode = (struct format_episode){
-        .data = {.length = steps,
-                 .observation = csv->observation,
-                 .action = csv->action,
-                 .physics = csv->table.kinds[CSV_PHYSICS] > 0 ? csv->physics : NULL,
-                 .group = group,
-                 .end = (enum store_end)end}};
-    for (size_t k = 0; k < csv->table.kinds[CSV_REWARD]; k++) {
-        episode->data.reward[k] = csv->reward + k * steps;
-    }
+    *episode =
+        (struct format_episode){.data = episode_buffer_view(&csv->buffer, &csv->spec, steps)};
+    episode->data.group = group;
+    episode->data.end = (enum store_end)end;
     snprintf(episode->name, sizeof episode->name, "episode %lld",
              (long long)csv->table.episodes[index].number);
     return true;

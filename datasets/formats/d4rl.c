@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "datasets/episode_buffer.h"
 #include "datasets/formats/hdf5_file.h"
 #include "datasets/formats/sandbox.h"
 
@@ -51,8 +52,8 @@ struct d4rl {
     size_t rows;
     struct episode_rows *episodes;
     size_t episode_count, episode_capacity;
-    float *observation, *action, *reward; /* of the episode read last, room for the longest */
-    double *physics;
+    struct store_spec spec;
+    struct episode_buffer buffer;
 };
 
 /* --- Which arrays ----------------------------------------------------------------------------- */
@@ -182,9 +183,9 @@ static bool d4rl_check_episodes(const struct d4rl *data, size_t steps_max, struc
 
 /* --- The format ------------------------------------------------------------------------------- */
 
-static void d4rl_fill_spec(const struct d4rl *data, struct store_spec *spec)
+static void d4rl_fill_spec(struct d4rl *data)
 {
-    *spec = (struct store_spec){
+    data->spec = (struct store_spec){
         .domain = "unknown",
         .simulator = "unknown",
         .source = "a D4RL file",
@@ -199,18 +200,6 @@ static void d4rl_fill_spec(const struct d4rl *data, struct store_spec *spec)
     };
 }
 
-static void d4rl_reserve(struct d4rl *data, const struct store_spec *spec)
-{
-    size_t longest = 0;
-    for (size_t i = 0; i < data->episode_count; i++) {
-        longest = data->episodes[i].count > longest ? data->episodes[i].count : longest;
-    }
-    data->observation = memory_take((longest + 1) * spec->observation_dim, sizeof(float));
-    data->action = memory_take(longest * spec->action_dim, sizeof(float));
-    data->reward = memory_take(longest, sizeof(float));
-    data->physics = memory_take((longest + 1) * spec->physics_dim, sizeof(double));
-}
-
 static void d4rl_close(void *source)
 {
     struct d4rl *data = source;
@@ -218,10 +207,7 @@ static void d4rl_close(void *source)
         hdf5_array_close(&data->arrays[key]);
     }
     memory_free(data->episodes);
-    memory_free(data->observation);
-    memory_free(data->action);
-    memory_free(data->reward);
-    memory_free(data->physics);
+    episode_buffer_free(&data->buffer);
     memory_free(data);
 }
 
@@ -240,8 +226,8 @@ static void *d4rl_open(const char *path, const struct format_options *options,
         d4rl_close(data);
         return NULL;
     }
-    d4rl_fill_spec(data, spec);
-    d4rl_reserve(data, spec);
+    d4rl_fill_spec(data);
+    *spec = data->spec;
     return data;
 }
 
@@ -256,39 +242,28 @@ static size_t d4rl_step_count(const void *source)
     return ((const struct d4rl *)source)->rows;
 }
 
-/* The row behind the last step, from next_observations or, where there are none, the last again. */
-static bool d4rl_read_observations(const struct d4rl *data, const struct episode_rows *rows,
-                                   struct failure *failure)
+/* The state behind the last step is the last one again, but for next_observations. */
+static bool d4rl_read_states(struct d4rl *data, const struct episode_rows *rows,
+                             struct failure *failure)
 {
-    const struct hdf5_array *array = &data->arrays[OBSERVATIONS];
-    size_t dim = array->columns;
-    float *last = data->observation + rows->count * dim;
-    if (!hdf5_array_read_single(array, rows->first, rows->count, data->observation, dim, failure)) {
+    const struct hdf5_array *arrays = data->arrays;
+    struct episode_buffer *buffer = &data->buffer;
+    size_t dim = data->spec.observation_dim, physics_dim = data->spec.physics_dim;
+    size_t first = rows->first, count = rows->count;
+    if (!hdf5_array_read_single(&arrays[OBSERVATIONS], first, count, buffer->observation, dim,
+                                failure) ||
+        (data->has[POSITIONS] &&
+         (!hdf5_array_read_double(&arrays[POSITIONS], first, count, buffer->physics, physics_dim,
+                                  failure) ||
+          !hdf5_array_read_double(&arrays[VELOCITIES], first, count,
+                                  buffer->physics + arrays[POSITIONS].columns, physics_dim,
+                                  failure)))) {
         return false;
     }
-    if (data->has[NEXT_OBSERVATIONS]) {
-        return hdf5_array_read_single(&data->arrays[NEXT_OBSERVATIONS],
-                                      rows->first + rows->count - 1, 1, last, dim, failure);
-    }
-    memcpy(last, last - dim, dim * sizeof *last);
-    return true;
-}
-
-/* Positions and velocities side by side; the last row again behind the last step. */
-static bool d4rl_read_physics(const struct d4rl *data, const struct episode_rows *rows,
-                              struct failure *failure)
-{
-    const struct hdf5_array *positions = &data->arrays[POSITIONS];
-    const struct hdf5_array *velocities = &data->arrays[VELOCITIES];
-    size_t dim = positions->columns + velocities->columns;
-    double *last = data->physics + rows->count * dim;
-    if (!hdf5_array_read_double(positions, rows->first, rows->count, data->physics, dim, failure) ||
-        !hdf5_array_read_double(velocities, rows->first, rows->count,
-                                data->physics + positions->columns, dim, failure)) {
-        return false;
-    }
-    memcpy(last, last - dim, dim * sizeof *last);
-    return true;
+    episode_buffer_repeat_last_state(buffer, &data->spec, count);
+    return !data->has[NEXT_OBSERVATIONS] ||
+           hdf5_array_read_single(&arrays[NEXT_OBSERVATIONS], first + count - 1, 1,
+                                  buffer->observation + count * dim, dim, failure);
 }
 
 static bool d4rl_read(void *source, size_t index, struct format_episode *episode,
@@ -297,21 +272,19 @@ static bool d4rl_read(void *source, size_t index, struct format_episode *episode
     struct d4rl *data = source;
     const struct episode_rows *rows = &data->episodes[index];
     const struct hdf5_array *arrays = data->arrays;
-    if (!d4rl_read_observations(data, rows, failure) ||
-        !hdf5_array_read_single(&arrays[ACTIONS], rows->first, rows->count, data->action,
+    struct episode_buffer *buffer = &data->buffer;
+    episode_buffer_reserve(buffer, &data->spec, rows->count);
+    if (!d4rl_read_states(data, rows, failure) ||
+        !hdf5_array_read_single(&arrays[ACTIONS], rows->first, rows->count, buffer->action,
                                 arrays[ACTIONS].columns, failure) ||
-        !hdf5_array_read_single(&arrays[REWARDS], rows->first, rows->count, data->reward, 1,
-                                failure) ||
-        (data->has[POSITIONS] && !d4rl_read_physics(data, rows, failure))) {
+        !hdf5_array_read_single(&arrays[REWARDS], rows->first, rows->count, buffer->reward[0], 1,
+                                failure)) {
         return false;
     }
-    *episode = (struct format_episode){.is_partial = rows->is_partial};
-    episode->data = (struct store_episode){.length = rows->count,
-                                           .observation = data->observation,
-                                           .action = data->action,
-                                           .reward = {data->reward},
-                                           .physics = data->has[POSITIONS] ? data->physics : NULL,
-                                           .end = rows->end};
+    *episode =
+        (struct format_episode){.data = episode_buffer_view(buffer, &data->spec, rows->count),
+                                .is_partial = rows->is_partial};
+    episode->data.end = rows->end;
     snprintf(episode->name, sizeof episode->name, "rows %zu to %zu", rows->first,
              rows->first + rows->count - 1);
     return true;

@@ -4,27 +4,19 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "datasets/episode_buffer.h"
 #include "datasets/formats/exorl_files.h"
 #include "datasets/formats/npy.h"
-
-/* What every episode of a data set has the same of. */
-struct array_sizes {
-    size_t observation, action, physics, rewards;
-};
 
 /* Row 0 of an episode's arrays stands for the reset: its action, 0, never acted. Row i says what
  * came of action i: its reward, its discount, and the observation and physics after it. (ExoRL,
  * arXiv 2201.13425; URLB, arXiv 2110.15191: ExtendedTimeStep, replay_buffer.py) */
 struct exorl {
     struct exorl_files files;
-    struct array_sizes sizes;
-    size_t rows;          /* that the buffers have room for */
-    float *observation;   /* (rows, observation) */
-    float *action;        /* (rows, action) */
-    float *reward_rows;   /* (rows, rewards), as in the file */
-    float *reward;        /* (rewards, rows) */
-    float *discount;      /* (rows) */
-    double *physics;      /* (rows, physics) */
+    struct store_spec spec;
+    struct episode_buffer buffer; /* with the row of the reset */
+    float *scratch;               /* rewards (rows, tasks) or discounts (rows), as in the file */
+    size_t scratch_bytes;
     unsigned char *bytes; /* of one member */
     size_t bytes_capacity;
 };
@@ -124,12 +116,12 @@ static bool exorl_load_single(float *out, struct episode_reader *reader, const c
 
 static bool exorl_load_physics(struct episode_reader *reader, struct failure *failure)
 {
-    size_t columns = reader->exorl->sizes.physics;
+    struct exorl *exorl = reader->exorl;
+    size_t columns = exorl->spec.physics_dim;
     struct npz_member array = {.where = ""};
-    return columns == 0 ||
-           (exorl_load_array(&array, reader, "physics", true, failure) &&
-            exorl_check_shape(&array.npy, columns, reader, "physics", failure) &&
-            npy_to_double(reader->exorl->physics, &array.npy, array.where, failure));
+    return columns == 0 || (exorl_load_array(&array, reader, "physics", true, failure) &&
+                            exorl_check_shape(&array.npy, columns, reader, "physics", failure) &&
+                            npy_to_double(exorl->buffer.physics, &array.npy, array.where, failure));
 }
 
 /* --- Sizes ------------------------------------------------------------------------------------ */
@@ -156,42 +148,15 @@ static bool exorl_find_columns(size_t *columns, struct episode_reader *reader, c
     return true;
 }
 
-static bool exorl_find_array_sizes(struct array_sizes *sizes, struct episode_reader *reader,
-                                   struct failure *failure)
+static bool exorl_find_sizes(struct store_spec *spec, struct episode_reader *reader,
+                             struct failure *failure)
 {
-    return exorl_find_columns(&sizes->observation, reader, "observation", true, failure) &&
-           exorl_find_columns(&sizes->action, reader, "action", true, failure) &&
-           exorl_find_columns(&sizes->rewards, reader, "reward", true, failure) &&
-           exorl_find_columns(&sizes->physics, reader, "physics", false, failure) &&
-           (sizes->rewards <= STORE_TASKS_MAX ||
+    return exorl_find_columns(&spec->observation_dim, reader, "observation", true, failure) &&
+           exorl_find_columns(&spec->action_dim, reader, "action", true, failure) &&
+           exorl_find_columns(&spec->task_count, reader, "reward", true, failure) &&
+           exorl_find_columns(&spec->physics_dim, reader, "physics", false, failure) &&
+           (spec->task_count <= STORE_TASKS_MAX ||
             exorl_refuse(reader, "reward", "too many columns", "at most 16", failure));
-}
-
-static void exorl_free_arrays(const struct exorl *exorl)
-{
-    memory_free(exorl->observation);
-    memory_free(exorl->action);
-    memory_free(exorl->reward_rows);
-    memory_free(exorl->reward);
-    memory_free(exorl->discount);
-    memory_free(exorl->physics);
-}
-
-/* Make room for episodes of `rows` rows. */
-static void exorl_reserve(struct exorl *exorl, size_t rows)
-{
-    if (rows <= exorl->rows) {
-        return;
-    }
-    const struct array_sizes *sizes = &exorl->sizes;
-    exorl_free_arrays(exorl);
-    exorl->observation = memory_take(rows * sizes->observation, sizeof(float));
-    exorl->action = memory_take(rows * sizes->action, sizeof(float));
-    exorl->reward_rows = memory_take(rows * sizes->rewards, sizeof(float));
-    exorl->reward = memory_take(rows * sizes->rewards, sizeof(float));
-    exorl->discount = memory_take(rows, sizeof(float));
-    exorl->physics = memory_take(rows * sizes->physics, sizeof(double));
-    exorl->rows = rows;
 }
 
 /* --- One episode ------------------------------------------------------------------------------ */
@@ -214,17 +179,20 @@ static bool exorl_read_observations(struct episode_reader *reader, const struct 
         return exorl_refuse(reader, "observation", found, expected, failure);
     }
     struct exorl *exorl = reader->exorl;
-    exorl_reserve(exorl, reader->rows);
-    return exorl_check_shape(&array.npy, exorl->sizes.observation, reader, "observation",
+    episode_buffer_reserve(&exorl->buffer, &exorl->spec, reader->rows);
+    exorl->scratch = memory_reserve(exorl->scratch, &exorl->scratch_bytes,
+                                    reader->rows * exorl->spec.task_count * sizeof(float));
+    return exorl_check_shape(&array.npy, exorl->spec.observation_dim, reader, "observation",
                              failure) &&
-           npy_to_single(exorl->observation, &array.npy, array.where, failure);
+           npy_to_single(exorl->buffer.observation, &array.npy, array.where, failure);
 }
 
 /* The reset's action is 0; where it is not, the rows are counted in another way. */
 static bool check_reset_action(const struct episode_reader *reader, struct failure *failure)
 {
-    for (size_t i = 0; i < reader->exorl->sizes.action; i++) {
-        if (reader->exorl->action[i] != 0.0F) {
+    const struct exorl *exorl = reader->exorl;
+    for (size_t i = 0; i < exorl->spec.action_dim; i++) {
+        if (exorl->buffer.action[i] != 0.0F) {
             return exorl_refuse(reader, "action", "numbers in row 0",
                                 "zeros there, where the reset is recorded", failure);
         }
@@ -244,7 +212,7 @@ static bool exorl_find_end(enum store_end *end, struct episode_reader *reader,
     if (array.npy.numbers == NULL) {
         return true;
     }
-    float *discount = reader->exorl->discount;
+    float *discount = reader->exorl->scratch;
     if (!exorl_check_shape(&array.npy, 1, reader, "discount", failure) ||
         !npy_to_single(discount, &array.npy, array.where, failure)) {
         return false;
@@ -253,54 +221,34 @@ static bool exorl_find_end(enum store_end *end, struct episode_reader *reader,
     return true;
 }
 
-/* From one row of rewards per step to one row per task. */
-static void transpose_rewards(struct exorl *exorl, size_t rows)
-{
-    size_t rewards = exorl->sizes.rewards;
-    for (size_t k = 0; k < rewards; k++) {
-        float *reward = exorl->reward + k * exorl->rows;
-        for (size_t row = 0; row < rows; row++) {
-            reward[row] = exorl->reward_rows[row * rewards + k];
-        }
-    }
-}
-
 /* What was loaded, without the reset's row of what acts and of what comes of it. */
-static void exorl_fill_episode(struct format_episode *episode, const struct exorl *exorl,
-                               size_t rows, enum store_end end)
-{
-    episode->data = (struct store_episode){
-        .length = rows - 1,
-        .observation = exorl->observation,
-        .action = exorl->action + exorl->sizes.action,
-        .physics = exorl->sizes.physics > 0 ? exorl->physics : NULL,
-        .end = end,
-    };
-    for (size_t k = 0; k < exorl->sizes.rewards; k++) {
-        episode->data.reward[k] = exorl->reward + k * exorl->rows + 1;
-    }
-    episode->is_partial = false;
-}
-
 static bool exorl_read_arrays(struct episode_reader *reader, const struct exorl_file *file,
-                              struct format_episode *episode, struct failure *failure)
+                              struct store_episode *episode, struct failure *failure)
 {
     struct exorl *exorl = reader->exorl;
-    const struct array_sizes *sizes = &exorl->sizes;
+    const struct store_spec *spec = &exorl->spec;
+    struct episode_buffer *buffer = &exorl->buffer;
     enum store_end end;
     if (!exorl_read_observations(reader, file, failure) ||
-        !exorl_load_single(exorl->action, reader, "action", sizes->action, failure) ||
+        !exorl_load_single(buffer->action, reader, "action", spec->action_dim, failure) ||
         !check_reset_action(reader, failure) ||
-        !exorl_load_single(exorl->reward_rows, reader, "reward", sizes->rewards, failure) ||
-        !exorl_find_end(&end, reader, failure) || !exorl_load_physics(reader, failure)) {
+        !exorl_load_single(exorl->scratch, reader, "reward", spec->task_count, failure)) {
         return false;
     }
-    transpose_rewards(exorl, reader->rows);
-    exorl_fill_episode(episode, exorl, reader->rows, end);
+    episode_buffer_set_rewards(buffer, spec, reader->rows, exorl->scratch);
+    if (!exorl_find_end(&end, reader, failure) || !exorl_load_physics(reader, failure)) {
+        return false;
+    }
+    *episode = episode_buffer_view(buffer, spec, reader->rows - 1);
+    episode->action += spec->action_dim;
+    episode->end = end;
+    for (size_t k = 0; k < spec->task_count; k++) {
+        episode->reward[k]++;
+    }
     return true;
 }
 
-/* Open the npz of an episode; the caller closes reading->npz. */
+/* Open the npz of an episode; the caller closes reader->npz. */
 static bool episode_reader_open(struct episode_reader *reader, size_t index,
                                 struct failure *failure)
 {
@@ -319,10 +267,11 @@ static bool exorl_read(void *source, size_t index, struct format_episode *episod
     struct episode_reader reader = {.exorl = exorl, .where = where};
     snprintf(episode->name, sizeof episode->name, "%.*s", FORMAT_NAME_MAX - 1,
              exorl->files.files[index].name);
+    episode->is_partial = false;
     if (!episode_reader_open(&reader, index, failure)) {
         return false;
     }
-    bool is_read = exorl_read_arrays(&reader, &exorl->files.files[index], episode, failure);
+    bool is_read = exorl_read_arrays(&reader, &exorl->files.files[index], &episode->data, failure);
     npz_close(reader.npz);
     return is_read;
 }
@@ -333,13 +282,14 @@ static void exorl_close(void *source)
 {
     struct exorl *exorl = source;
     exorl_files_close(&exorl->files);
-    exorl_free_arrays(exorl);
+    episode_buffer_free(&exorl->buffer);
+    memory_free(exorl->scratch);
     memory_free(exorl->bytes);
     memory_free(exorl);
 }
 
 /* By the first of the first few episodes that can be read. */
-static bool exorl_find_sizes(struct exorl *exorl, struct failure *failure)
+static bool exorl_measure(struct exorl *exorl, struct failure *failure)
 {
     enum { TRIES = 16 };
     bool is_measured = false;
@@ -348,7 +298,7 @@ static bool exorl_find_sizes(struct exorl *exorl, struct failure *failure)
         exorl_files_name(where, sizeof where, &exorl->files, i);
         struct episode_reader reader = {.exorl = exorl, .where = where};
         if (episode_reader_open(&reader, i, failure)) {
-            is_measured = exorl_find_array_sizes(&exorl->sizes, &reader, failure);
+            is_measured = exorl_find_sizes(&exorl->spec, &reader, failure);
             npz_close(reader.npz);
         }
     }
@@ -358,26 +308,22 @@ static bool exorl_find_sizes(struct exorl *exorl, struct failure *failure)
     return is_measured;
 }
 
-static void exorl_describe(struct store_spec *spec, const struct array_sizes *sizes)
+/* All but the sizes. */
+static void exorl_describe(struct store_spec *spec)
 {
-    *spec = (struct store_spec){
-        .domain = "unknown",
-        .simulator = "unknown",
-        .observation_dim = sizes->observation,
-        .action_dim = sizes->action,
-        .physics_dim = sizes->physics,
-    };
+    snprintf(spec->domain, sizeof spec->domain, "unknown");
+    snprintf(spec->simulator, sizeof spec->simulator, "unknown");
     snprintf(spec->source, sizeof spec->source, "ExoRL npz");
     for (size_t i = 0; i < sizeof domains / sizeof *domains; i++) {
         const struct domain *domain = &domains[i];
-        if (domain->observation == sizes->observation && domain->action == sizes->action &&
-            domain->physics == sizes->physics) {
+        if (domain->observation == spec->observation_dim && domain->action == spec->action_dim &&
+            domain->physics == spec->physics_dim) {
             snprintf(spec->domain, sizeof spec->domain, "%s", domain->name);
             snprintf(spec->simulator, sizeof spec->simulator, "MuJoCo of dm_control");
             spec->control_timestep = domain->control_timestep;
         }
     }
-    format_name_rewards(spec, sizes->rewards);
+    format_name_rewards(spec, spec->task_count);
 }
 
 static void *exorl_open(const char *path, const struct format_options *options,
@@ -385,11 +331,12 @@ static void *exorl_open(const char *path, const struct format_options *options,
 {
     (void)options;
     struct exorl *exorl = memory_take(1, sizeof *exorl);
-    if (!exorl_files_open(&exorl->files, path, failure) || !exorl_find_sizes(exorl, failure)) {
+    if (!exorl_files_open(&exorl->files, path, failure) || !exorl_measure(exorl, failure)) {
         exorl_close(exorl);
         return NULL;
     }
-    exorl_describe(spec, &exorl->sizes);
+    exorl_describe(&exorl->spec);
+    *spec = exorl->spec;
     return exorl;
 }
 

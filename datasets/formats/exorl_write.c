@@ -5,38 +5,15 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "datasets/formats/folder.h"
+#include "datasets/episode_buffer.h"
 #include "datasets/formats/npz.h"
 
 /* The arrays of the longest episode, with the row of the reset. */
 struct episode_rows {
-    float *observation, *action, *reward_rows, *reward, *discount;
-    double *physics, *hidden;
+    struct episode_buffer buffer;
+    float *reward_rows; /* (rows, tasks) */
+    float *discount;    /* (rows) */
 };
-
-static void exorl_take_rows(struct episode_rows *rows, const struct store *store)
-{
-    const struct store_spec *spec = store_spec(store);
-    size_t count = store_length_max(store) + 1;
-    rows->observation = memory_take(count * spec->observation_dim, sizeof(float));
-    rows->action = memory_take(count * spec->action_dim, sizeof(float));
-    rows->reward_rows = memory_take(count * spec->task_count, sizeof(float));
-    rows->reward = memory_take(count, sizeof(float));
-    rows->discount = memory_take(count, sizeof(float));
-    rows->physics = memory_take(count * spec->physics_dim, sizeof(double));
-    rows->hidden = memory_take(spec->hidden_dim, sizeof(double));
-}
-
-static void exorl_free_rows(struct episode_rows *rows)
-{
-    memory_free(rows->observation);
-    memory_free(rows->action);
-    memory_free(rows->reward_rows);
-    memory_free(rows->reward);
-    memory_free(rows->discount);
-    memory_free(rows->physics);
-    memory_free(rows->hidden);
-}
 
 /* Row 0 stands for the reset: it acts with 0 and is rewarded with 0 (memory begins as zeros and
  * nothing writes there). */
@@ -45,19 +22,19 @@ static bool exorl_read_rows(struct episode_rows *rows, const struct store *store
 {
     const struct store_spec *spec = store_spec(store);
     size_t length = store_length(store, episode);
-    if (!store_read(store, 0, episode, 0, length + 1, rows->observation, NULL, NULL, failure) ||
-        !store_read(store, 0, episode, 0, length, NULL, rows->action + spec->action_dim, NULL,
-                    failure) ||
-        !store_read_physics(store, episode, 0, length + 1, rows->physics, failure) ||
-        !store_read_hidden(store, episode, rows->hidden, failure)) {
+    if (!store_read_observation(store, episode, 0, length + 1, rows->buffer.observation, failure) ||
+        !store_read_action(store, episode, 0, length, rows->buffer.action + spec->action_dim,
+                           failure) ||
+        !store_read_physics(store, episode, 0, length + 1, rows->buffer.physics, failure) ||
+        !store_read_hidden(store, episode, rows->buffer.hidden, failure)) {
         return false;
     }
     for (size_t k = 0; k < spec->task_count; k++) {
-        if (!store_read(store, k, episode, 0, length, NULL, NULL, rows->reward, failure)) {
+        if (!store_read_reward(store, k, episode, 0, length, rows->buffer.reward[k], failure)) {
             return false;
         }
         for (size_t t = 0; t < length; t++) {
-            rows->reward_rows[(t + 1) * spec->task_count + k] = rows->reward[t];
+            rows->reward_rows[(t + 1) * spec->task_count + k] = rows->buffer.reward[k][t];
         }
     }
     for (size_t row = 0; row <= length; row++) {
@@ -76,12 +53,12 @@ static bool exorl_write_episode(const char *folder, const struct episode_rows *r
     size_t length = store_length(store, episode);
     size_t count = length + 1;
     struct npz_array arrays[] = {
-        {"observation", rows->observation, NUMBER_F32, count, spec->observation_dim},
-        {"action", rows->action, NUMBER_F32, count, spec->action_dim},
+        {"observation", rows->buffer.observation, NUMBER_F32, count, spec->observation_dim},
+        {"action", rows->buffer.action, NUMBER_F32, count, spec->action_dim},
         {"reward", rows->reward_rows, NUMBER_F32, count, spec->task_count},
         {"discount", rows->discount, NUMBER_F32, count, 1},
-        {"physics", rows->physics, NUMBER_F64, count, spec->physics_dim},
-        {"hidden", rows->hidden, NUMBER_F64, 1, spec->hidden_dim},
+        {"physics", rows->buffer.physics, NUMBER_F64, count, spec->physics_dim},
+        {"hidden", rows->buffer.hidden, NUMBER_F64, 1, spec->hidden_dim},
     };
     size_t used = 0;
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
@@ -97,8 +74,13 @@ static bool exorl_write_episode(const char *folder, const struct episode_rows *r
 
 static bool exorl_write_all(const char *folder, const struct store *store, struct failure *failure)
 {
-    struct episode_rows rows;
-    exorl_take_rows(&rows, store);
+    const struct store_spec *spec = store_spec(store);
+    size_t rows_max = store_length_max(store) + 1;
+    struct episode_rows rows = {
+        .reward_rows = memory_take(rows_max * spec->task_count, sizeof(float)),
+        .discount = memory_take(rows_max, sizeof(float)),
+    };
+    episode_buffer_reserve(&rows.buffer, spec, rows_max);
     size_t count = store_episode_count(store);
     struct progress progress = progress_begin("convert", 0, count);
     bool is_written = true;
@@ -109,13 +91,15 @@ static bool exorl_write_all(const char *folder, const struct store *store, struc
             progress_show(&progress, episode + 1, "");
         }
     }
-    exorl_free_rows(&rows);
+    episode_buffer_free(&rows.buffer);
+    memory_free(rows.reward_rows);
+    memory_free(rows.discount);
     return is_written;
 }
 
 static bool exorl_write(const char *path, const struct store *store, struct failure *failure)
 {
-    return folder_write(path, store, exorl_write_all, failure);
+    return format_write_folder(path, store, exorl_write_all, failure);
 }
 
 const struct format_writer format_exorl_writer = {.name = "exorl", .write = exorl_write};

@@ -14,6 +14,13 @@ extern const struct format_reader format_minari;
 extern const struct format_writer format_exorl_writer;
 extern const struct format_writer format_minari_writer;
 
+/* Let `fill` write a store into a folder beside `path`, sync it and give it that name; or leave
+ * nothing. Refuses (EXIT_CODE_USAGE) a path where something is. Local. */
+bool format_write_folder(const char *path, const struct store *store,
+                         bool (*fill)(const char *folder, const struct store *store,
+                                      struct failure *failure),
+                         struct failure *failure);
+
 /* Name `count` rewards that the input has no names for: "recorded", or "recorded_0", ... . */
 void format_name_rewards(struct store_spec *spec, size_t count);
 

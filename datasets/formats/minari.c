@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "datasets/episode_buffer.h"
 #include "datasets/formats/formats.h"
 #include "datasets/formats/hdf5_file.h"
 #include "datasets/formats/minari_folder.h"
@@ -27,9 +28,9 @@ struct minari {
     struct store_spec spec;
     struct minari_leaves leaves; /* of the first episode: all must have the same */
     enum physics_kind physics_kind;
-    size_t capacity; /* steps that the buffers can hold */
-    float *observation, *action, *reward;
-    double *physics, *hidden, *flags;
+    struct episode_buffer buffer;
+    double *flags; /* (length) */
+    size_t flags_bytes;
 };
 
 /* An array of an episode, or refusal. */
@@ -135,22 +136,13 @@ static void minari_find_physics(struct minari *data)
     }
 }
 
-static void minari_free_arrays(const struct minari *data)
-{
-    memory_free(data->observation);
-    memory_free(data->action);
-    memory_free(data->reward);
-    memory_free(data->physics);
-    memory_free(data->hidden);
-    memory_free(data->flags);
-}
-
 static void minari_close(void *source)
 {
     struct minari *data = source;
     minari_leaves_close(&data->leaves);
     memory_free(data->episodes);
-    minari_free_arrays(data);
+    episode_buffer_free(&data->buffer);
+    memory_free(data->flags);
     memory_free(data);
 }
 
@@ -198,23 +190,6 @@ static size_t minari_episode_count(const void *source)
 
 /* --- Reading an episode ----------------------------------------------------------------------- */
 
-/* Room for an episode of `length` steps. */
-static void minari_reserve(struct minari *data, size_t length)
-{
-    if (length <= data->capacity) {
-        return;
-    }
-    const struct store_spec *spec = &data->spec;
-    minari_free_arrays(data);
-    data->observation = memory_take((length + 1) * spec->observation_dim, sizeof(float));
-    data->action = memory_take(length * spec->action_dim, sizeof(float));
-    data->reward = memory_take(length * spec->task_count, sizeof(float));
-    data->physics = memory_take((length + 1) * spec->physics_dim, sizeof(double));
-    data->hidden = memory_take(spec->hidden_dim, sizeof(double));
-    data->flags = memory_take(length, sizeof(double));
-    data->capacity = length;
-}
-
 /* What a row's place says: so many rows of so many columns, or refusal. */
 static bool minari_open_shaped(struct hdf5_array *array, const struct minari *data,
                                uint64_t episode, const char *key, size_t rows, size_t columns,
@@ -256,7 +231,7 @@ static bool minari_read_observations(struct minari *data, uint64_t episode, size
                                        "than in episode_%llu, expected the same",
                                        data->folder.data, (unsigned long long)episode,
                                        (unsigned long long)data->episodes[0]));
-    ok = ok && minari_leaves_read(&leaves, length + 1, data->observation, failure);
+    ok = ok && minari_leaves_read(&leaves, length + 1, data->buffer.observation, failure);
     minari_leaves_close(&leaves);
     return ok;
 }
@@ -274,7 +249,7 @@ static bool minari_read_actions(struct minari *data, uint64_t episode, size_t le
                           "%s: %s: found integers (discrete actions), expected continuous actions "
                           "in floating point",
                           array.where, array.name);
-    ok = ok && hdf5_array_read_single(&array, 0, length, data->action, dim, failure);
+    ok = ok && hdf5_array_read_single(&array, 0, length, data->buffer.action, dim, failure);
     hdf5_array_close(&array);
     return ok;
 }
@@ -290,7 +265,7 @@ static bool minari_read_other_rewards(struct minari *data, uint64_t episode, siz
         snprintf(key, sizeof key, "infos/reward/%s", data->spec.tasks[k]);
         ok = minari_open_shaped(&array, data, episode, key, length, 1, failure);
         if (ok) {
-            ok = hdf5_array_read_single(&array, 0, length, data->reward + k * length, 1, failure);
+            ok = hdf5_array_read_single(&array, 0, length, data->buffer.reward[k], 1, failure);
             hdf5_array_close(&array);
         }
     }
@@ -349,7 +324,8 @@ static bool minari_read_states(struct minari *data, uint64_t episode, const char
                failure_set(failure, EXIT_CODE_DATA,
                            "%s: %s: found %zu columns, expected those of the first episode",
                            array.where, array.name, array.columns));
-    ok = ok && hdf5_array_read_double(&array, 0, rows, data->physics + *column, dim, failure);
+    ok =
+        ok && hdf5_array_read_double(&array, 0, rows, data->buffer.physics + *column, dim, failure);
     *column += array.columns;
     hdf5_array_close(&array);
     return ok;
@@ -383,7 +359,7 @@ static bool minari_read_extension(int64_t *group, struct minari *data, uint64_t 
     *group = 0;
     hdf5_file_attribute_integer(group, data->file, name, "group");
     return data->spec.hidden_dim == 0 ||
-           hdf5_file_attribute_doubles(data->hidden, data->spec.hidden_dim, data->file, name,
+           hdf5_file_attribute_doubles(data->buffer.hidden, data->spec.hidden_dim, data->file, name,
                                        "hidden") ||
            failure_set(failure, EXIT_CODE_DATA,
                        "%s: %s: found no attribute hidden of %zu numbers, expected it",
@@ -404,8 +380,10 @@ static bool minari_read_rewards(size_t *length, struct minari *data, uint64_t ep
                           "%s: %s: found %zu rows of %zu, expected one reward for each step",
                           array.where, array.name, array.rows, array.columns);
     if (ok) {
-        minari_reserve(data, *length);
-        ok = hdf5_array_read_single(&array, 0, *length, data->reward, 1, failure);
+        episode_buffer_reserve(&data->buffer, &data->spec, *length);
+        data->flags =
+            memory_reserve(data->flags, &data->flags_bytes, *length * sizeof *data->flags);
+        ok = hdf5_array_read_single(&array, 0, *length, data->buffer.reward[0], 1, failure);
     }
     hdf5_array_close(&array);
     return ok;
@@ -416,24 +394,22 @@ static bool minari_read(void *source, size_t index, struct format_episode *episo
 {
     struct minari *data = source;
     uint64_t number = data->episodes[index];
-    struct store_episode *out = &episode->data;
-    *episode = (struct format_episode){.is_partial = false};
-    if (!minari_read_rewards(&out->length, data, number, failure) ||
-        !minari_read_other_rewards(data, number, out->length, failure) ||
-        !minari_read_observations(data, number, out->length, failure) ||
-        !minari_read_actions(data, number, out->length, failure) ||
-        !minari_read_end(&out->end, data, number, out->length, failure) ||
-        !minari_read_physics(data, number, out->length, failure) ||
-        !minari_read_extension(&out->group, data, number, failure)) {
+    size_t length;
+    enum store_end end;
+    int64_t group;
+    if (!minari_read_rewards(&length, data, number, failure) ||
+        !minari_read_other_rewards(data, number, length, failure) ||
+        !minari_read_observations(data, number, length, failure) ||
+        !minari_read_actions(data, number, length, failure) ||
+        !minari_read_end(&end, data, number, length, failure) ||
+        !minari_read_physics(data, number, length, failure) ||
+        !minari_read_extension(&group, data, number, failure)) {
         return false;
     }
-    out->observation = data->observation;
-    out->action = data->action;
-    for (size_t k = 0; k < data->spec.task_count; k++) {
-        out->reward[k] = data->reward + k * out->length;
-    }
-    out->physics = data->spec.physics_dim > 0 ? data->physics : NULL;
-    out->hidden = data->spec.hidden_dim > 0 ? data->hidden : NULL;
+    *episode =
+        (struct format_episode){.data = episode_buffer_view(&data->buffer, &data->spec, length)};
+    episode->data.group = group;
+    episode->data.end = end;
     snprintf(episode->name, sizeof episode->name, "episode_%llu", (unsigned long long)number);
     return true;
 }

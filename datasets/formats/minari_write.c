@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "datasets/formats/folder.h"
+#include "datasets/episode_buffer.h"
 #include "datasets/formats/formats.h"
 #include "datasets/formats/hdf5_output.h"
 #include "datasets/formats/minari_folder.h"
@@ -20,34 +20,11 @@
 struct minari_export {
     const struct store *store;
     const char *path; /* of main_data.hdf5 */
-    float *observation, *action, *reward;
-    double *physics, *hidden;
+    struct episode_buffer buffer;
     unsigned char *flags;
 };
 
 /* --- The arrays ------------------------------------------------------------------------------- */
-
-static void minari_take_rows(struct minari_export *export)
-{
-    const struct store_spec *spec = store_spec(export->store);
-    size_t count = store_length_max(export->store) + 1;
-    export->observation = memory_take(count * spec->observation_dim, sizeof(float));
-    export->action = memory_take(count * spec->action_dim, sizeof(float));
-    export->reward = memory_take(count, sizeof(float));
-    export->physics = memory_take(count * spec->physics_dim, sizeof(double));
-    export->hidden = memory_take(spec->hidden_dim, sizeof(double));
-    export->flags = memory_take(count, 1);
-}
-
-static void minari_free_rows(struct minari_export *export)
-{
-    memory_free(export->observation);
-    memory_free(export->action);
-    memory_free(export->reward);
-    memory_free(export->physics);
-    memory_free(export->hidden);
-    memory_free(export->flags);
-}
 
 /* "episode_3/KEY" */
 static const char *key_of_episode(char name[2 * STORE_NAME_MAX], size_t episode, const char *key)
@@ -75,15 +52,15 @@ static bool minari_write_rewards(struct hdf5_output *output, const struct minari
     size_t length = store_length(export->store, episode);
     for (size_t k = 0; k < spec->task_count; k++) {
         char name[2 * STORE_NAME_MAX], key[2 * STORE_NAME_MAX] = "rewards";
-        if (!store_read(export->store, k, episode, 0, length, NULL, NULL, export->reward,
-                        failure)) {
+        if (!store_read_reward(export->store, k, episode, 0, length, export->buffer.reward[0],
+                               failure)) {
             return false;
         }
         if (k > 0) {
             snprintf(key, sizeof key, "infos/reward/%s", spec->tasks[k]);
         }
         hdf5_output_array(output, key_of_episode(name, episode, key), HDF5_F32, length, 0,
-                          export->reward);
+                          export->buffer.reward[0]);
     }
     return true;
 }
@@ -95,20 +72,20 @@ static bool minari_write_extension(struct hdf5_output *output, const struct mina
     char name[2 * STORE_NAME_MAX];
     const struct store_spec *spec = store_spec(export->store);
     size_t rows = store_length(export->store, episode) + 1;
-    if (!store_read_physics(export->store, episode, 0, rows, export->physics, failure) ||
-        !store_read_hidden(export->store, episode, export->hidden, failure)) {
+    if (!store_read_physics(export->store, episode, 0, rows, export->buffer.physics, failure) ||
+        !store_read_hidden(export->store, episode, export->buffer.hidden, failure)) {
         return false;
     }
     if (spec->physics_dim > 0) {
         hdf5_output_array(output, key_of_episode(name, episode, "infos/physics"), HDF5_F64, rows,
-                          spec->physics_dim, export->physics);
+                          spec->physics_dim, export->buffer.physics);
     }
     key_of_episode(name, episode, "");
     hdf5_output_integer(output, name, "id", (int64_t)episode);
     hdf5_output_integer(output, name, "total_steps", (int64_t)rows - 1);
     hdf5_output_integer(output, name, "group", store_group(export->store, episode));
     if (spec->hidden_dim > 0) {
-        hdf5_output_doubles(output, name, "hidden", spec->hidden_dim, export->hidden);
+        hdf5_output_doubles(output, name, "hidden", spec->hidden_dim, export->buffer.hidden);
     }
     return true;
 }
@@ -119,15 +96,15 @@ static bool minari_write_episode(struct hdf5_output *output, const struct minari
     char name[2 * STORE_NAME_MAX];
     const struct store_spec *spec = store_spec(export->store);
     size_t length = store_length(export->store, episode);
-    if (!store_read(export->store, 0, episode, 0, length + 1, export->observation, NULL, NULL,
-                    failure) ||
-        !store_read(export->store, 0, episode, 0, length, NULL, export->action, NULL, failure)) {
+    if (!store_read_observation(export->store, episode, 0, length + 1, export->buffer.observation,
+                                failure) ||
+        !store_read_action(export->store, episode, 0, length, export->buffer.action, failure)) {
         return false;
     }
     hdf5_output_array(output, key_of_episode(name, episode, "observations"), HDF5_F32, length + 1,
-                      spec->observation_dim, export->observation);
+                      spec->observation_dim, export->buffer.observation);
     hdf5_output_array(output, key_of_episode(name, episode, "actions"), HDF5_F32, length,
-                      spec->action_dim, export->action);
+                      spec->action_dim, export->buffer.action);
     minari_write_flags(output, export, episode, "terminations", STORE_END_TERMINATED);
     minari_write_flags(output, export, episode, "truncations", STORE_END_TRUNCATED);
     return minari_write_rewards(output, export, episode, failure) &&
@@ -142,13 +119,16 @@ static bool minari_write_arrays(void *self, struct failure *failure)
     size_t count = store_episode_count(export->store);
     struct progress progress = progress_begin("convert", 0, count);
     bool ok = true;
-    minari_take_rows(export);
+    size_t length_max = store_length_max(export->store);
+    episode_buffer_reserve(&export->buffer, store_spec(export->store), length_max);
+    export->flags = memory_take(length_max, 1);
     hdf5_output_open(&output, export->path);
     for (size_t episode = 0; ok && !output.has_failed && episode < count; episode++) {
         ok = minari_write_episode(&output, export, episode, failure);
         progress_show(&progress, episode + 1, "");
     }
-    minari_free_rows(export);
+    episode_buffer_free(&export->buffer);
+    memory_free(export->flags);
     return ok && hdf5_output_close(&output, export->path, failure);
 }
 
@@ -241,7 +221,7 @@ static bool minari_fill_folder(const char *folder, const struct store *store,
 
 static bool minari_write(const char *path, const struct store *store, struct failure *failure)
 {
-    return folder_write(path, store, minari_fill_folder, failure);
+    return format_write_folder(path, store, minari_fill_folder, failure);
 }
 
 const struct format_writer format_minari_writer = {.name = "minari", .write = minari_write};

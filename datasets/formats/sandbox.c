@@ -14,18 +14,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/arithmetic.h"
 #include "base/memory.h"
+#include "datasets/episode_buffer.h"
 
 const struct sandbox_limits sandbox_limits_default = {.memory_bytes = (size_t)2 << 30,
                                                       .episode_bytes = (size_t)1 << 30,
                                                       .cpu_seconds = 60,
                                                       .timeout_seconds = 1200};
 
-enum { ALIGNMENT = 64, SANDBOX_SOCKET = 3 };
+enum { SANDBOX_SOCKET = 3 };
 
-/* What the child says about an episode; its arrays stand in the shared memory in the order of
- * `offsets`. Also what it says first, of the whole input. */
+/* What the sandbox says of an episode, whose arrays lie in the shared memory; and first of all, of
+ * the whole input. */
 struct reply {
     struct failure failure;
     struct store_spec spec; /* the first reply only */
@@ -51,57 +51,13 @@ struct sandbox {
     int socket;
 };
 
-/* --- Where an episode's arrays stand ---------------------------------------------------------- */
-
-struct offsets {
-    size_t observation, action, reward[STORE_TASKS_MAX], physics, hidden;
-    size_t bytes; /* in all */
-};
-
-/* The offset of rows x columns items at the end of `offsets`; false where that is absurd. */
-static bool offsets_append(struct offsets *offsets, size_t *offset, size_t rows, size_t columns,
-                           size_t item)
+/* How an episode lies in the shared memory; false where it does not fit. */
+static bool sandbox_layout(struct episode_layout *layout, const struct sandbox *sandbox,
+                           size_t length)
 {
-    size_t bytes;
-    *offset = offsets->bytes;
-    if (__builtin_mul_overflow(rows, columns, &bytes) ||
-        __builtin_mul_overflow(bytes, item, &bytes) || bytes > SIZE_MAX / 2 - offsets->bytes) {
-        return false;
-    }
-    offsets->bytes = round_up(offsets->bytes + bytes, ALIGNMENT);
-    return true;
-}
-
-static bool find_offsets(struct offsets *offsets, const struct store_spec *spec, size_t length)
-{
-    *offsets = (struct offsets){0};
-    bool ok =
-        length < SIZE_MAX &&
-        offsets_append(offsets, &offsets->observation, length + 1, spec->observation_dim,
-                       sizeof(float)) &&
-        offsets_append(offsets, &offsets->action, length, spec->action_dim, sizeof(float)) &&
-        offsets_append(offsets, &offsets->physics, length + 1, spec->physics_dim, sizeof(double)) &&
-        offsets_append(offsets, &offsets->hidden, 1, spec->hidden_dim, sizeof(double));
-    for (size_t k = 0; ok && k < spec->task_count; k++) {
-        ok = offsets_append(offsets, &offsets->reward[k], length, 1, sizeof(float));
-    }
-    return ok;
-}
-
-static struct store_episode episode_at(char *shared, const struct offsets *offsets,
-                                       const struct store_spec *spec, size_t length)
-{
-    struct store_episode episode = {
-        .length = length,
-        .observation = (const void *)(shared + offsets->observation),
-        .action = (const void *)(shared + offsets->action),
-        .physics = spec->physics_dim > 0 ? (const void *)(shared + offsets->physics) : NULL,
-        .hidden = spec->hidden_dim > 0 ? (const void *)(shared + offsets->hidden) : NULL,
-    };
-    for (size_t k = 0; k < spec->task_count; k++) {
-        episode.reward[k] = (const void *)(shared + offsets->reward[k]);
-    }
-    return episode;
+    enum { ALIGNMENT = 64 };
+    return episode_layout_find(layout, &sandbox->spec, length, ALIGNMENT) &&
+           layout->bytes <= sandbox->limits.episode_bytes;
 }
 
 /* --- The child -------------------------------------------------------------------------------- */
@@ -191,10 +147,8 @@ static void sandbox_copy_episode(const struct sandbox *sandbox,
                                  const struct format_episode *episode, struct reply *reply)
 {
     const struct store_episode *data = &episode->data;
-    const struct store_spec *spec = &sandbox->spec;
-    struct offsets offsets;
-    if (!find_offsets(&offsets, spec, data->length) ||
-        offsets.bytes > sandbox->limits.episode_bytes) {
+    struct episode_layout layout;
+    if (!sandbox_layout(&layout, sandbox, data->length)) {
         failure_set(&reply->failure, EXIT_CODE_DATA,
                     "%s: %s: found %zu steps, which need more than %zu MiB, expected an episode "
                     "that fits",
@@ -202,22 +156,8 @@ static void sandbox_copy_episode(const struct sandbox *sandbox,
                     sandbox->limits.episode_bytes >> 20);
         return;
     }
-    char *shared = sandbox->shared;
-    size_t length = data->length;
-    memcpy(shared + offsets.observation, data->observation,
-           (length + 1) * spec->observation_dim * sizeof(float));
-    memcpy(shared + offsets.action, data->action, length * spec->action_dim * sizeof(float));
-    for (size_t k = 0; k < spec->task_count; k++) {
-        memcpy(shared + offsets.reward[k], data->reward[k], length * sizeof(float));
-    }
-    if (spec->physics_dim > 0) {
-        memcpy(shared + offsets.physics, data->physics,
-               (length + 1) * spec->physics_dim * sizeof(double));
-    }
-    if (spec->hidden_dim > 0) {
-        memcpy(shared + offsets.hidden, data->hidden, spec->hidden_dim * sizeof(double));
-    }
-    reply->length = length;
+    episode_layout_copy(&layout, &sandbox->spec, data, sandbox->shared);
+    reply->length = data->length;
     reply->group = data->group;
     reply->end = data->end;
     reply->is_partial = episode->is_partial;
@@ -447,7 +387,7 @@ bool sandbox_read(void *opened, size_t index, struct format_episode *episode,
 {
     struct sandbox *sandbox = opened;
     struct reply reply = {0};
-    struct offsets offsets;
+    struct episode_layout layout;
     invariant(index < sandbox->episode_count);
     if (!sandbox_restart(sandbox, failure)) {
         return false;
@@ -457,14 +397,13 @@ bool sandbox_read(void *opened, size_t index, struct format_episode *episode,
     if (!sandbox_receive(sandbox, &reply, failure)) {
         return false;
     }
-    if (!find_offsets(&offsets, &sandbox->spec, reply.length) ||
-        offsets.bytes > sandbox->limits.episode_bytes) {
+    if (!sandbox_layout(&layout, sandbox, reply.length)) {
         return failure_set(failure, EXIT_CODE_DATA,
                            "%s: found a length of %zu, expected an episode that fits",
                            sandbox->path, reply.length);
     }
     *episode = (struct format_episode){
-        .data = episode_at(sandbox->shared, &offsets, &sandbox->spec, reply.length),
+        .data = episode_layout_view(&layout, &sandbox->spec, reply.length, sandbox->shared),
         .is_partial = reply.is_partial};
     episode->data.group = reply.group;
     episode->data.end = reply.end;

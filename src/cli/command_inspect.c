@@ -7,7 +7,6 @@
 #include "comm/comm.h"
 #include "context/layout.h"
 #include "datasets/inspect.h"
-#include "datasets/inspect_chains.h"
 #include "datasets/replay.h"
 
 static void replay_store(const struct config *config, const struct store *store,

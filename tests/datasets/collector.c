@@ -82,15 +82,17 @@ static void read_record(struct record *record, const struct store *store, size_t
     memset(record, 0, sizeof *record);
     record->length = store_length(store, episode);
     assert_true(record->length <= STEPS_MAX);
-    assert_true(store_read(store, 0, episode, 0, record->length, record->observation,
-                           record->action, record->reward, &failure));
+    assert_true(
+        store_read_observation(store, episode, 0, record->length, record->observation, &failure));
+    assert_true(store_read_action(store, episode, 0, record->length, record->action, &failure));
+    assert_true(store_read_reward(store, 0, episode, 0, record->length, record->reward, &failure));
 }
 
 static void test_collector_store_says_what_it_holds(void **state)
 {
     const struct fixture *fixture = *state;
     struct collector_summary summary = collect(tiny, fixture->path);
-    assert_int_equal(summary.all.episodes, 12);
+    assert_int_equal(summary.all.count, 12);
     struct store *store = open_store(fixture->path);
     const struct store_spec *spec = store_spec(store);
     assert_string_equal(spec->domain, "point_mass");
@@ -133,7 +135,7 @@ static void test_collector_summary_is_that_of_the_store(void **state)
     assert_true(fabs(summary.all.mean - sum / 12.0) < 1e-9);
     double variance = (squares - sum * sum / 12.0) / 11.0;
     assert_true(fabs(summary.all.error - sqrt(variance / 12.0)) < 1e-9);
-    assert_true(fabs(summary.all.largest - largest) < 1e-9);
+    assert_true(fabs(summary.all.maximum - largest) < 1e-9);
     assert_int_equal(summary.level_count, 4);
     for (size_t level = 0; level < 4; level++) {
         assert_true(fabs(summary.levels[level].returns.mean - level_means[level]) < 1e-9);
@@ -149,7 +151,7 @@ static void test_collector_knows_no_error_of_one_episode(void **state)
     options.groups = options.episodes = 1;
     struct collector_summary summary = collect(options, fixture->path);
     assert_true(isnan(summary.all.error));
-    assert_true(summary.all.mean == summary.all.largest);
+    assert_true(summary.all.mean == summary.all.maximum);
 }
 
 /* Every step of an episode: its state and action, put into a fresh environment, give its reward. */
@@ -188,7 +190,7 @@ static void test_collector_physics_and_hidden_numbers_give_the_rewards_again(voi
     store_close(store);
 }
 
-static void test_collector_returns_climb_the_ladder(void **state)
+static void test_collector_returns_rise_with_the_level(void **state)
 {
     const struct fixture *fixture = *state;
     struct collection options = tiny;
@@ -415,7 +417,7 @@ static void test_collector_random_policy_is_uniform_in_one_group(void **state)
                                  .seed = 3};
     struct collector_summary summary = collect(options, fixture->path);
     struct store *store = open_store(fixture->path);
-    assert_int_equal(summary.all.episodes, 4);
+    assert_int_equal(summary.all.count, 4);
     assert_string_equal(store_spec(store)->source, "random, seed 3");
     assert_int_equal(store_spec(store)->hidden_dim, 0);
     assert_int_equal(store_spec(store)->source_count, 1);
@@ -484,7 +486,7 @@ static void test_collector_leaves_a_file_that_exists_as_it_is(void **state)
     options.groups = 1;
     refuse(fixture, options, EXIT_CODE_USAGE, fixture->path);
     struct store *store = open_store(fixture->path);
-    assert_int_equal(store_episode_count(store), summary.all.episodes);
+    assert_int_equal(store_episode_count(store), summary.all.count);
     store_close(store);
 }
 
@@ -497,7 +499,7 @@ int main(void)
         TEST(test_collector_summary_is_that_of_the_store),
         TEST(test_collector_knows_no_error_of_one_episode),
         TEST(test_collector_physics_and_hidden_numbers_give_the_rewards_again),
-        TEST(test_collector_returns_climb_the_ladder),
+        TEST(test_collector_returns_rise_with_the_level),
         TEST(test_collector_curriculum_of_many_episodes_has_eight_levels),
         TEST(test_collector_episodes_replay_in_the_hidden_task_of_their_group),
         TEST(test_collector_noise_is_correlated_and_of_its_deviation),

@@ -152,9 +152,9 @@ static void test_collector_draws_unstable_episodes_again_and_counts_them(void **
     assert_true(collector_run(&options, &summary, &failure));
     options.behaviour->close(options.behaviour);
     assert_int_equal(summary.redrawn, 3);
-    assert_int_equal(summary.all.episodes, 4);
+    assert_int_equal(summary.all.count, 4);
     assert_int_equal(summary.steps, 4 * STEPS_MAX);
-    assert_true(summary.all.mean == STEPS_MAX && summary.all.largest == STEPS_MAX);
+    assert_true(summary.all.mean == STEPS_MAX && summary.all.maximum == STEPS_MAX);
     struct store *store = store_open(fixture->path, &failure);
     assert_non_null(store);
     assert_int_equal(store_episode_count(store), 4);

@@ -77,14 +77,13 @@ static void assert_episode(const struct store *store, const struct store_spec *s
     assert_int_equal(store_group(store, e), wanted.group);
     assert_int_equal(store_ending(store, e), wanted.end);
     assert_int_equal(store_source(store, e), wanted.source);
-    assert_true(store_read(store, 0, e, 0, length + 1, observation, NULL, NULL, &failure));
+    assert_true(store_read_observation(store, e, 0, length + 1, observation, &failure));
     assert_memory_equal(observation, wanted.observation,
                         (length + 1) * spec->observation_dim * sizeof(float));
+    assert_true(store_read_action(store, e, 0, length, action, &failure));
+    assert_memory_equal(action, wanted.action, length * spec->action_dim * sizeof(float));
     for (size_t k = 0; k < spec->task_count; k++) {
-        assert_true(store_read(store, k, e, 0, length, observation, action, reward, &failure));
-        assert_memory_equal(observation, wanted.observation,
-                            length * spec->observation_dim * sizeof(float));
-        assert_memory_equal(action, wanted.action, length * spec->action_dim * sizeof(float));
+        assert_true(store_read_reward(store, k, e, 0, length, reward, &failure));
         assert_memory_equal(reward, wanted.reward[k], length * sizeof(float));
         double sum = 0.0;
         for (size_t t = 0; t < length; t++) {
@@ -161,7 +160,7 @@ static void test_store_read_gives_any_range_of_steps(void **state)
         for (size_t first = 0; first <= wanted.length; first++) {
             for (size_t count = 0; count <= wanted.length - first; count++) {
                 float action[16 * SAMPLE_ACTION];
-                assert_true(store_read(store, 0, e, first, count, NULL, action, NULL, &failure));
+                assert_true(store_read_action(store, e, first, count, action, &failure));
                 assert_memory_equal(action, wanted.action + first * SAMPLE_ACTION,
                                     count * SAMPLE_ACTION * sizeof(float));
             }

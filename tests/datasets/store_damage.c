@@ -217,7 +217,7 @@ static void test_store_read_says_when_the_file_was_cut_after_opening(void **stat
     assert_non_null(store);
     assert_int_equal(truncate(scene->path, 100), 0);
     float observation[SAMPLE_OBSERVATION];
-    assert_false(store_read(store, 0, 6, 0, 1, observation, NULL, NULL, &failure));
+    assert_false(store_read_observation(store, 6, 0, 1, observation, &failure));
     assert_int_equal(failure.code, EXIT_CODE_IO);
     assert_non_null(strstr(failure.text, scene->path));
     store_close(store);
