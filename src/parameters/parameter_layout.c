@@ -8,8 +8,8 @@
 
 static const double small_deviation = 0.1;
 
-static void layout_append(struct parameter_layout *layout, const struct parameter_entry *entry,
-                          const char *name)
+static void append_entry(struct parameter_layout *layout, const struct parameter_entry *entry,
+                         const char *name)
 {
     size_t count = entry->rows * entry->columns;
     size_t layer = entry->layer;
@@ -44,22 +44,22 @@ static void layout_append(struct parameter_layout *layout, const struct paramete
         .copy = PARAMETER_COPY_##copy_,                                                            \
     }
 
-static void layout_append_all(struct parameter_layout *layout)
+static void append_entries(struct parameter_layout *layout)
 {
     const struct model_shape *s = &layout->shape;
     layout->entry_count = layout->count = layout->learned = 0;
     layout->outer_transposed_max = layout->layer_transposed_max = 0;
 #define OUTER_PARAMETER(operation, field, name, rows, columns, initial, decay, copy)               \
-    layout_append(layout,                                                                          \
-                  ENTRY(outer_weights, PARAMETER_OUTER, operation, field, rows, columns, initial,  \
-                        decay, copy),                                                              \
-                  name);
+    append_entry(layout,                                                                           \
+                 ENTRY(outer_weights, PARAMETER_OUTER, operation, field, rows, columns, initial,   \
+                       decay, copy),                                                               \
+                 name);
 #include "parameters/parameters.def"
     layout->layers_begin = layout->count;
     layout->outer_entries = layout->entry_count;
     for (size_t layer = 0; layer < s->layers; layer++) {
 #define LAYER_PARAMETER(operation, field, name, rows, columns, initial, decay, copy)               \
-    layout_append(                                                                                 \
+    append_entry(                                                                                  \
         layout,                                                                                    \
         ENTRY(layer_weights, layer, operation, field, rows, columns, initial, decay, copy), name);
 #include "parameters/parameters.def"
@@ -72,10 +72,10 @@ void parameter_layout_bind(struct parameter_layout *layout, struct arena *arena,
                            const struct model_shape *shape)
 {
     *layout = (struct parameter_layout){.shape = *shape};
-    layout_append_all(layout);
+    append_entries(layout);
     layout->entries = arena_take(arena, layout->entry_count, sizeof *layout->entries);
     if (layout->entries) {
-        layout_append_all(layout);
+        append_entries(layout);
     }
 }
 
