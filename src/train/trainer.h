@@ -35,7 +35,8 @@ struct trainer_options {
 };
 
 /* Train. EXIT_CODE_DONE, or EXIT_CODE_RESUMABLE when it was stopped early and can go on; whatever
- * is wrong with files or options is fatal. Collective over the job. */
+ * is wrong with files or options is fatal, and is in the run's status.json if rank 0 failed or the
+ * ranks agreed on it. Collective over the job. */
 enum exit_code trainer_run(const struct trainer_options *options);
 
 #endif
