@@ -247,6 +247,13 @@ static void trainer_open_folder(struct trainer *trainer)
     comm_agree(&failure);
 }
 
+static void log_changes(const char *changes)
+{
+    for (const char *line = changes; *line; line += strcspn(line, "\n") + 1) {
+        log_line("resume: %.*s", (int)strcspn(line, "\n"), line);
+    }
+}
+
 static void resume(struct trainer *trainer)
 {
     struct failure failure = {0};
@@ -260,6 +267,7 @@ static void resume(struct trainer *trainer)
         learner_broadcast(&trainer->learner);
         log_line("resume: from step %llu of %s", (unsigned long long)trainer->state.step,
                  trainer->options->run);
+        log_changes(trainer->options->changes);
     }
 }
 

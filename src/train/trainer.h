@@ -18,6 +18,7 @@ enum trainer_observations { TRAINER_OBSERVATIONS_RAW, TRAINER_OBSERVATIONS_NORMA
 struct trainer_options {
     const char *run;           /* folder */
     const char *configuration; /* kept as its config.yaml; read on rank 0 only */
+    const char *changes;       /* since an earlier start, a line each; read on rank 0 only */
     const char *store;         /* path */
     const char *task;          /* whose rewards; empty: the store's first */
     enum trainer_observations observations;

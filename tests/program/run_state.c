@@ -104,6 +104,45 @@ static void test_refused_restart_is_in_the_status_until_the_next(void **state)
     expect_status(program, "again", stopped);
 }
 
+static void test_resume_names_each_changed_option_first(void **state)
+{
+    const struct program *program = *state;
+    struct support_outcome outcome = program_train(program, 2, "changed", "--until=2");
+    support_expect_code(&outcome, EXIT_CODE_RESUMABLE);
+    outcome = program_train(program, 2, "changed",
+                            "--until=3 --train.rate=0.002 --data.store=./store.h5");
+    support_expect_code(&outcome, EXIT_CODE_RESUMABLE);
+    const char *lines = strstr(outcome.text, "resume: from step 2 of runs/changed\n"
+                                             "resume: data.store was \"store.h5\", is "
+                                             "\"./store.h5\" now\n"
+                                             "resume: train.rate was 0.001, is 0.002 now\n"
+                                             "resume: train.until was 2, is 3 now\n");
+    assert_non_null(lines);
+    assert_non_null(strstr(lines, "model: "));
+    outcome = program_train(program, 2, "changed",
+                            "--until=4 --train.rate=0.002 --data.store=./store.h5");
+    support_expect_code(&outcome, EXIT_CODE_RESUMABLE);
+    assert_non_null(strstr(outcome.text, "resume: from step 3 of runs/changed\n"
+                                         "resume: train.until was 3, is 4 now\n"
+                                         "model: "));
+}
+
+static void test_resume_goes_on_where_the_old_configuration_cannot_be_read(void **state)
+{
+    const struct program *program = *state;
+    char path[512];
+    struct failure failure = {0};
+    struct support_outcome outcome = program_train(program, 2, "unread", "--until=2");
+    support_expect_code(&outcome, EXIT_CODE_RESUMABLE);
+    snprintf(path, sizeof path, "%s/runs/unread/config.yaml", program->folder);
+    assert_true(file_write_text(path, "mesh:\n  shard: zigzag\n", &failure));
+    outcome = program_train(program, 2, "unread", "--until=3");
+    support_expect_code(&outcome, EXIT_CODE_RESUMABLE);
+    assert_non_null(strstr(outcome.text,
+                           "resume: runs/unread/config.yaml:2: unknown key mesh.shard; it is "
+                           "called mesh.split; which options have changed is not known\n"));
+}
+
 int main(int argc, char **argv)
 {
     static struct program program;
@@ -111,6 +150,9 @@ int main(int argc, char **argv)
         cmocka_unit_test_prestate(test_divergence_is_in_the_status, &program),
         cmocka_unit_test_prestate(test_full_disk_is_in_the_status, &program),
         cmocka_unit_test_prestate(test_unreadable_store_of_either_rank_is_in_the_status, &program),
+        cmocka_unit_test_prestate(test_resume_names_each_changed_option_first, &program),
+        cmocka_unit_test_prestate(test_resume_goes_on_where_the_old_configuration_cannot_be_read,
+                                  &program),
         cmocka_unit_test_prestate(test_refused_restart_is_in_the_status_until_the_next, &program),
     };
     program_open(&program, argc, argv);
