@@ -57,7 +57,10 @@ static void trainer_open_store(struct trainer *trainer)
         store_find_task(&trainer->task, trainer->store, options->task, &failure);
     }
     comm_agree(&failure);
-    comm_same(store_step_count(trainer->store), "the number of steps in the trajectory store");
+    char what[600];
+    snprintf(what, sizeof what, "%.500s: the hash of its index", options->store);
+    trainer->policy.data_hash = store_fingerprint(trainer->store);
+    comm_same(trainer->policy.data_hash, what);
 }
 
 static double largest_return(const struct store *store, size_t task)

@@ -1,4 +1,4 @@
-/* What a run says about itself: how it ended. */
+/* What a run knows about itself: how it ended, and what has changed since it was started. */
 #include "tests/support/support.h"
 
 #include <stdio.h>
@@ -47,13 +47,14 @@ static void test_full_disk_is_in_the_status(void **state)
     expect_status(program, "full", words);
 }
 
-/* A folder for one of two ranks, with a store that lacks its end. */
-static void make_place(const struct program *program, const char *name, size_t missing)
+/* A folder for one of two ranks, with a copy of a store that lacks its last bytes. */
+static void make_place(const struct program *program, const char *name, const char *store,
+                       size_t missing)
 {
     size_t size;
     char path[512];
     struct failure failure = {0};
-    char *bytes = program_read(program, "store.h5", &size);
+    char *bytes = program_read(program, store, &size);
     snprintf(path, sizeof path, "%s/%s", program->folder, name);
     assert_true(file_make_folder(path, &failure));
     snprintf(path, sizeof path, "%s/%s/store.h5", program->folder, name);
@@ -76,10 +77,10 @@ static void test_unreadable_store_of_either_rank_is_in_the_status(void **state)
     static const char *const words[] = {"\"state\": \"failed\"", "\"exit_code\": 65",
                                         "\"message\": \"store.h5: ", "\"step\": null", NULL};
     const struct program *program = *state;
-    make_place(program, "first-0", 1000);
-    make_place(program, "first-1", 0);
-    make_place(program, "second-0", 0);
-    make_place(program, "second-1", 1000);
+    make_place(program, "first-0", "store.h5", 1000);
+    make_place(program, "first-1", "store.h5", 0);
+    make_place(program, "second-0", "store.h5", 0);
+    make_place(program, "second-1", "store.h5", 1000);
     struct support_outcome outcome = train_in_places(program, "first", "--run.name=first");
     support_expect_line(&outcome, EXIT_CODE_DATA, "chainring: rank 0: ", "store.h5: ");
     expect_status(program, "first", words);
@@ -102,6 +103,38 @@ static void test_refused_restart_is_in_the_status_until_the_next(void **state)
     outcome = program_train(program, 2, "again", "--until=4");
     support_expect_code(&outcome, EXIT_CODE_RESUMABLE);
     expect_status(program, "again", stopped);
+}
+
+static const char collect_other[] = "collect --groups=30 --episodes=4 --seed=5 --output=other.h5";
+
+static void test_resume_refuses_another_store_on_any_number_of_ranks(void **state)
+{
+    const struct program *program = *state;
+    for (int ranks = 1; ranks <= 2; ranks++) {
+        char name[32];
+        snprintf(name, sizeof name, "store-%d", ranks);
+        struct support_outcome outcome = program_train(program, ranks, name, "--until=3");
+        support_expect_code(&outcome, EXIT_CODE_RESUMABLE);
+        outcome = program_train(program, ranks, name, "--data.store=other.h5");
+        support_expect_line(&outcome, EXIT_CODE_DATA, "chainring: ",
+                            "/ckpt/step-3: found a trajectory store whose index has the hash ");
+        assert_non_null(strstr(outcome.text, "; bring that store back, or give this run another "
+                                             "run.name\n"));
+        outcome = program_train(program, ranks, name, "--until=4");
+        support_expect_code(&outcome, EXIT_CODE_RESUMABLE);
+    }
+}
+
+static void test_rank_that_sees_another_store_is_named(void **state)
+{
+    const struct program *program = *state;
+    make_place(program, "differs-0", "store.h5", 0);
+    make_place(program, "differs-1", "other.h5", 0);
+    struct support_outcome outcome = train_in_places(program, "differs", "--run.name=differs");
+    support_expect_line(&outcome, EXIT_CODE_CONFIG,
+                        "chainring: rank 0: store.h5: the hash of its "
+                        "index: found ",
+                        " on rank 1, expected ");
 }
 
 static void test_resume_names_each_changed_option_first(void **state)
@@ -150,12 +183,20 @@ int main(int argc, char **argv)
         cmocka_unit_test_prestate(test_divergence_is_in_the_status, &program),
         cmocka_unit_test_prestate(test_full_disk_is_in_the_status, &program),
         cmocka_unit_test_prestate(test_unreadable_store_of_either_rank_is_in_the_status, &program),
+        cmocka_unit_test_prestate(test_resume_refuses_another_store_on_any_number_of_ranks,
+                                  &program),
+        cmocka_unit_test_prestate(test_rank_that_sees_another_store_is_named, &program),
         cmocka_unit_test_prestate(test_resume_names_each_changed_option_first, &program),
         cmocka_unit_test_prestate(test_resume_goes_on_where_the_old_configuration_cannot_be_read,
                                   &program),
         cmocka_unit_test_prestate(test_refused_restart_is_in_the_status_until_the_next, &program),
     };
     program_open(&program, argc, argv);
+    struct support_outcome outcome = program_run(&program, 0, collect_other);
+    if (outcome.code != 0) {
+        fprintf(stderr, "%s", outcome.text);
+        return 1;
+    }
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     program_close(&program);
     return failed;
