@@ -51,6 +51,11 @@ size_t store_step_count(const struct store *store)
     return store->step_count;
 }
 
+uint64_t store_fingerprint(const struct store *store)
+{
+    return store_index_hash(&store->index);
+}
+
 size_t store_length_max(const struct store *store)
 {
     return store->length_max;

@@ -134,6 +134,10 @@ size_t store_episode_count(const struct store *store);
 size_t store_step_count(const struct store *store);
 size_t store_length_max(const struct store *store); /* steps of the longest episode */
 
+/* A hash over the index: starts, lengths, returns and the hashes of all episodes. Stores with the
+ * same one hold the same episodes. */
+uint64_t store_fingerprint(const struct store *store);
+
 /* Over all observations, as written: (observation_dim). */
 const double *store_observation_mean(const struct store *store);
 const double *store_observation_deviation(const struct store *store);

@@ -20,6 +20,13 @@ static _Thread_local struct {
     void *self;
 } thread_handler;
 
+/* Told about the failure that ends the job; unset where nobody asks. */
+static struct {
+    void (*call)(void *self, const struct failure *failure);
+    void *self;
+} reporter;
+static const struct failure *reported; /* while the reporter runs */
+
 void fatal_set_terminate(void (*terminate)(int code))
 {
     terminate_hook = terminate ? terminate : terminate_process;
@@ -36,6 +43,22 @@ void fatal_set_thread_handler(void (*call)(void *self, const struct failure *fai
     thread_handler.self = self;
 }
 
+void fatal_set_reporter(void (*call)(void *self, const struct failure *failure), void *self)
+{
+    reporter.call = call;
+    reporter.self = self;
+}
+
+void fatal_report(const struct failure *failure)
+{
+    if (reporter.call && !reported) {
+        reported = failure;
+        reporter.call(reporter.self, failure);
+        reported = NULL;
+        reporter.call = NULL;
+    }
+}
+
 bool failure_set(struct failure *failure, enum exit_code code, const char *format, ...)
 {
     if (failure->code != EXIT_CODE_DONE) {
@@ -50,11 +73,8 @@ bool failure_set(struct failure *failure, enum exit_code code, const char *forma
 }
 
 /* One write(2) for the whole line, so that lines of several ranks never mix. */
-static _Noreturn void end_rank(const struct failure *failure)
+static void print_failure(const struct failure *failure)
 {
-    if (thread_handler.call) {
-        thread_handler.call(thread_handler.self, failure);
-    }
     char line[1200];
     int length = own_rank < 0 ? snprintf(line, sizeof line - 1, "chainring: %s", failure->text)
                               : snprintf(line, sizeof line - 1, "chainring: rank %d: %s", own_rank,
@@ -66,10 +86,23 @@ static _Noreturn void end_rank(const struct failure *failure)
     line[end] = '\n';
     fflush(stdout);
     /* Nothing can be done about a closed stderr here. */
-    if (write(STDERR_FILENO, line, end + 1) < 0) {
-        terminate_hook(failure->code);
+    (void)!write(STDERR_FILENO, line, end + 1);
+}
+
+static _Noreturn void end_rank(const struct failure *failure)
+{
+    if (thread_handler.call) {
+        thread_handler.call(thread_handler.self, failure);
     }
-    terminate_hook(failure->code);
+    /* What goes wrong in the reporter does not hide what it reports. */
+    static bool is_printed;
+    const struct failure *first = reported ? reported : failure;
+    if (!is_printed) {
+        is_printed = true;
+        print_failure(first);
+    }
+    fatal_report(first);
+    terminate_hook(first->code);
     abort();
 }
 

@@ -50,6 +50,13 @@ void fatal_set_rank(int rank);
  * and the failure, and must not return. For the life of the thread. */
 void fatal_set_thread_handler(void (*call)(void *self, const struct failure *failure), void *self);
 
+/* Tell `call` (NULL: nobody) about the failure that ends this rank, after its line is printed, or
+ * that of another rank that has told this one (fatal_report). It is called once at most. */
+void fatal_set_reporter(void (*call)(void *self, const struct failure *failure), void *self);
+
+/* Another rank ends the job by this failure: call the reporter. Local. */
+void fatal_report(const struct failure *failure);
+
 _Noreturn void fatal_invariant(const char *expression, const char *file, int line);
 
 /* Our own promises, checked in every build; not for user mistakes. */

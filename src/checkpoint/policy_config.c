@@ -1,7 +1,9 @@
 #include "checkpoint/policy_config.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -64,6 +66,9 @@ void policy_config_put(struct checkpoint_state *state, const struct policy_confi
     put_number(state, "return_scale", scaling->return_scale);
     put_number(state, "reward_scale", scaling->reward_scale);
     put_number(state, "target", policy->target);
+    char hash[17];
+    snprintf(hash, sizeof hash, "%016" PRIx64, policy->data_hash);
+    checkpoint_state_put_text(state, "data_hash", hash);
     checkpoint_state_put_text(state, "domain", policy->domain);
     checkpoint_state_put_text(state, "task", policy->task);
 }
@@ -182,6 +187,18 @@ static bool get_name(char *name, const struct checkpoint_state *state, const cha
     return true;
 }
 
+static bool get_data_hash(uint64_t *hash, const struct checkpoint_state *state,
+                          struct failure *failure)
+{
+    const char *text = checkpoint_state_get_text(state, "data_hash", failure);
+    if (!text) {
+        return false;
+    }
+    *hash = strtoull(text, NULL, 16);
+    return (strlen(text) == 16 && strspn(text, "0123456789abcdef") == 16) ||
+           refuse_state(state, "a data_hash that is not 16 digits", failure);
+}
+
 bool policy_config_get(struct policy_config *policy, const struct checkpoint_state *state,
                        struct failure *failure)
 {
@@ -192,6 +209,7 @@ bool policy_config_get(struct policy_config *policy, const struct checkpoint_sta
     policy->scaling.observation_dim = policy->shape.observation_dim;
     return get_scaling(&policy->scaling, state, failure) &&
            checkpoint_state_get_numbers(&policy->target, state, "target", 1, failure) &&
+           get_data_hash(&policy->data_hash, state, failure) &&
            get_name(policy->domain, state, "domain", failure) &&
            get_name(policy->task, state, "task", failure);
 }
@@ -231,6 +249,13 @@ bool policy_config_agrees(const struct policy_config *saved, const struct policy
     if (strcmp(saved->task, wanted->task) != 0) {
         snprintf(what, sizeof what, "task %s, found %s now", saved->task, wanted->task);
         return differ(what, path, failure);
+    }
+    if (saved->data_hash != wanted->data_hash) {
+        return failure_set(failure, EXIT_CODE_DATA,
+                           "%s: found a trajectory store whose index has the hash %016" PRIx64
+                           ", expected %016" PRIx64 " as when this run was started; bring that "
+                           "store back, or give this run another run.name",
+                           path, wanted->data_hash, saved->data_hash);
     }
     if (!scaling_equal(&saved->scaling, &wanted->scaling)) {
         return differ("data of other means, deviations or scales", path, failure);

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/fatal.h"
 #include "checkpoint/checkpoint_state.h"
@@ -22,7 +23,8 @@ struct policy_config {
     struct scaling scaling;
     char domain[POLICY_CONFIG_NAME_MAX];
     char task[POLICY_CONFIG_NAME_MAX];
-    double target; /* mean over groups of the training data's best returns, raw */
+    double target;      /* mean over groups of the training data's best returns, raw */
+    uint64_t data_hash; /* over the index of the training data's store */
 };
 
 /* Write it into an open state; read it back with every number's bits. A state that lacks part of it

@@ -93,26 +93,51 @@ void run_folder_close(struct run_folder *run)
     }
 }
 
-void run_folder_write_status(struct run_folder *run, const struct run_status *status)
+static json_t *status_object(const struct run_status *status)
 {
     char updated[32];
     time_t now = time(NULL);
     struct tm utc;
     gmtime_r(&now, &utc);
     strftime(updated, sizeof updated, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    json_t *step = status->step >= 0 ? json_integer(status->step) : json_null();
     json_t *loss = isfinite(status->loss) ? json_real(status->loss) : json_null();
-    json_t *object = json_pack("{s:s, s:I, s:I, s:o, s:s}", "state", state_names[status->state],
-                               "step", (json_int_t)status->step, "steps", (json_int_t)status->steps,
-                               "loss", loss, "updated", updated);
+    json_t *object =
+        json_pack("{s:s, s:o, s:I, s:o, s:s}", "state", state_names[status->state], "step", step,
+                  "steps", (json_int_t)status->steps, "loss", loss, "updated", updated);
     invariant(object);
+    if (status->failure) {
+        char message[sizeof status->failure->text];
+        json_file_printable(message, sizeof message, status->failure->text);
+        json_object_set_new(object, "message", json_string(message));
+        json_object_set_new(object, "exit_code", json_integer(status->failure->code));
+    }
+    return object;
+}
+
+/* On a full disk there is no room for a new file, but the old one's block can be written again. */
+static bool overwrite(const char *path, const char *text, size_t size)
+{
+    int file = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    bool is_written = file >= 0 && pwrite(file, text, size, 0) == (ssize_t)size &&
+                      ftruncate(file, (off_t)size) == 0 && fsync(file) == 0;
+    if (file >= 0) {
+        close(file);
+    }
+    return is_written;
+}
+
+void run_folder_write_status(struct run_folder *run, const struct run_status *status)
+{
+    json_t *object = status_object(status);
     size_t size;
     char *text = json_file_print(&size, object);
     json_decref(object);
     char path[FILE_PATH_MAX];
     struct failure problem = {0};
-    if (!(file_join(path, run->path, "status.json", &problem) &&
-          file_write(path, text, size, &problem)) &&
-        !run->is_warned) {
+    bool is_written = file_join(path, run->path, "status.json", &problem) &&
+                      (file_write(path, text, size, &problem) || overwrite(path, text, size));
+    if (!is_written && !run->is_warned && status->state != RUN_STATE_FAILED) {
         run->is_warned = true;
         log_warning("%s; the run goes on without it", problem.text);
     }

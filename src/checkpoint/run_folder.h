@@ -27,14 +27,19 @@ void run_folder_close(struct run_folder *run);
 
 enum run_state { RUN_STATE_RUNNING, RUN_STATE_DONE, RUN_STATE_STOPPED, RUN_STATE_FAILED };
 
+enum { RUN_STEP_UNKNOWN = -1 };
+
 struct run_status {
     enum run_state state;
-    uint64_t step, steps; /* done, wanted */
-    double loss;          /* the latest; NaN where there is none yet */
+    int64_t step;                  /* done */
+    uint64_t steps;                /* wanted */
+    double loss;                   /* the latest; NaN where there is none yet */
+    const struct failure *failure; /* of RUN_STATE_FAILED: what ended the run; borrowed */
 };
 
-/* Write RUN/status.json, with the time of day in UTC. The first failure costs a warning, the others
- * nothing. */
+/* Write RUN/status.json, with the time of day in UTC. The first time that it cannot be written
+ * costs a warning, others nothing; nor does that of a failed run, whose failure is said elsewhere.
+ * A process that is killed leaves its last status: "running". */
 void run_folder_write_status(struct run_folder *run, const struct run_status *status);
 
 #endif

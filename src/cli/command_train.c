@@ -1,8 +1,7 @@
 #include "cli/commands.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -11,20 +10,48 @@
 #include "comm/comm.h"
 #include "train/trainer.h"
 
-/* The resolved configuration as the text of a file: what the run's training, evaluation and
- * pictures read. The caller frees it with memory_free. */
-static char *configuration_text(const struct config *config)
+/* Sections of a run's config.yaml: what its training, evaluation and pictures read. */
+static unsigned run_sections(void)
 {
-    unsigned sections = command_line_entry(COMMAND_TRAIN)->sections |
-                        command_line_entry(COMMAND_EVAL)->sections |
-                        command_line_entry(COMMAND_RENDER)->sections;
-    char *text = NULL;
-    size_t size = 0;
-    FILE *stream = open_memstream(&text, &size);
-    if (!stream || !config_write(stream, config, sections) || fclose(stream) != 0) {
+    return command_line_entry(COMMAND_TRAIN)->sections |
+           command_line_entry(COMMAND_EVAL)->sections |
+           command_line_entry(COMMAND_RENDER)->sections;
+}
+
+/* A stream into *text, which the caller frees with memory_free. */
+static FILE *open_text(char **text, size_t *size)
+{
+    FILE *stream = open_memstream(text, size);
+    if (!stream) {
         fatal(EXIT_CODE_SYSTEM, "the configuration cannot be kept: the system has no memory left");
     }
-    return text;
+    return stream;
+}
+
+static void close_text(FILE *stream)
+{
+    bool is_whole = !ferror(stream);
+    if (fclose(stream) != 0 || !is_whole) {
+        fatal(EXIT_CODE_SYSTEM, "the configuration cannot be kept: the system has no memory left");
+    }
+}
+
+/* What differs from the config.yaml of an earlier start, if there was one. */
+static void write_changes(FILE *stream, const struct config *config, const char *run)
+{
+    char path[FILE_PATH_MAX];
+    struct failure failure = {0};
+    if (!file_join(path, run, "config.yaml", &failure) || access(path, F_OK) != 0) {
+        return;
+    }
+    struct config before;
+    struct config_origins origins;
+    config_defaults(&before, &origins);
+    if (config_read_file(&before, &origins, path, &failure)) {
+        config_write_changes(stream, &before, config, run_sections());
+    } else {
+        fprintf(stream, "%s; which options have changed is not known\n", failure.text);
+    }
 }
 
 enum exit_code command_train(const struct config *config, const char *subject)
@@ -34,10 +61,21 @@ enum exit_code command_train(const struct config *config, const char *subject)
     struct failure failure = {0};
     file_join(run, config->run.folder, config->run.name, &failure);
     comm_agree(&failure);
-    char *configuration = configuration_text(config);
+    char *configuration = NULL;
+    char *changes = NULL;
+    size_t size;
+    FILE *stream = open_text(&configuration, &size);
+    config_write(stream, config, run_sections());
+    close_text(stream);
+    stream = open_text(&changes, &size);
+    if (comm_rank() == 0) {
+        write_changes(stream, config, run);
+    }
+    close_text(stream);
     struct trainer_options options = {
         .run = run,
         .configuration = configuration,
+        .changes = changes,
         .store = config->data.store,
         .task = config->data.task,
         .observations = config->data.normalize == CONFIG_YES ? TRAINER_OBSERVATIONS_NORMALISED
@@ -61,5 +99,6 @@ enum exit_code command_train(const struct config *config, const char *subject)
     };
     enum exit_code code = trainer_run(&options);
     memory_free(configuration);
+    memory_free(changes);
     return code;
 }

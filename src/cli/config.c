@@ -287,3 +287,20 @@ bool config_write(FILE *stream, const struct config *config, unsigned sections)
     }
     return !ferror(stream);
 }
+
+void config_write_changes(FILE *stream, const struct config *before, const struct config *now,
+                          unsigned sections)
+{
+    for (size_t i = 0; i < CONFIG_OPTIONS; i++) {
+        char old[CONFIG_TEXT_SIZE];
+        char new[CONFIG_TEXT_SIZE];
+        const struct config_option *option = config_option_at(i);
+        config_value_print(old, before, option);
+        config_value_print(new, now, option);
+        if (sections & (1u << option->section_id) && strcmp(old, new) != 0) {
+            const char *quote = option->type == CONFIG_TYPE_TEXT ? "\"" : "";
+            fprintf(stream, "%s was %s%s%s, is %s%s%s now\n", option->name, quote, old, quote,
+                    quote, new, quote);
+        }
+    }
+}

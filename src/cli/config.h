@@ -91,6 +91,10 @@ bool config_check(const struct config *config, const struct config_origins *orig
  */
 bool config_write(FILE *stream, const struct config *config, unsigned sections);
 
+/* A line "train.rate was 0.001, is 0.01 now" for each option of some sections that differs. */
+void config_write_changes(FILE *stream, const struct config *before, const struct config *now,
+                          unsigned sections);
+
 /* Where a value is read. */
 struct config_location {
     enum config_source source;

@@ -164,6 +164,14 @@ void comm_agree(const struct failure *failure)
     if (lowest == INT_MAX) {
         return;
     }
+    if (lowest > 0) {
+        struct failure first = *failure;
+        MPI_Bcast(&first, sizeof first, MPI_BYTE, lowest, MPI_COMM_WORLD);
+        if (job.rank == 0) {
+            fatal_report(&first);
+        }
+        MPI_Barrier(MPI_COMM_WORLD); /* it is reported before the job ends */
+    }
     if (lowest == own) {
         fatal_if_failed(failure);
     }

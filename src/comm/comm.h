@@ -25,7 +25,8 @@ size_t comm_ranks_on_this_node(void);
 size_t comm_threads(size_t wanted);
 
 /* All ranks bring what failed on them, or nothing; if anything did, the lowest failing rank prints
- * its line and the job ends with its code. Collective; the border of every phase. */
+ * its line, rank 0 reports it (fatal_report), and the job ends with its code. Collective; the
+ * border of every phase. */
 void comm_agree(const struct failure *failure);
 
 /* Fatal unless every rank brings the same value: `what` names it. Collective. */

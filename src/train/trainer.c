@@ -30,7 +30,9 @@ struct trainer {
     struct loader *loader;
     struct learner learner;
     struct train_state state;
-    double peak; /* floating-point operations per second of all ranks */
+    bool is_resumed; /* or begun: the state's step is known */
+    double loss;     /* of the last step; NaN before it */
+    double peak;     /* floating-point operations per second of all ranks */
     /* Only on rank 0: */
     struct run_folder folder;
     struct checkpointer checkpointer;
@@ -55,7 +57,10 @@ static void trainer_open_store(struct trainer *trainer)
         store_find_task(&trainer->task, trainer->store, options->task, &failure);
     }
     comm_agree(&failure);
-    comm_same(store_step_count(trainer->store), "the number of steps in the trajectory store");
+    char what[600];
+    snprintf(what, sizeof what, "%.500s: the hash of its index", options->store);
+    trainer->policy.data_hash = store_fingerprint(trainer->store);
+    comm_same(trainer->policy.data_hash, what);
 }
 
 static double largest_return(const struct store *store, size_t task)
@@ -208,6 +213,25 @@ static void restore(struct trainer *trainer, struct failure *failure)
     }
 }
 
+static void write_status(struct trainer *trainer, enum run_state state,
+                         const struct failure *failure)
+{
+    if (comm_rank() == 0) {
+        struct run_status status = {.state = state,
+                                    .step = trainer->is_resumed ? (int64_t)trainer->state.step
+                                                                : RUN_STEP_UNKNOWN,
+                                    .steps = trainer->options->steps,
+                                    .loss = trainer->loss,
+                                    .failure = failure};
+        run_folder_write_status(&trainer->folder, &status);
+    }
+}
+
+static void report_failure(void *self, const struct failure *failure)
+{
+    write_status(self, RUN_STATE_FAILED, failure);
+}
+
 static void trainer_open_log(struct trainer *trainer, struct failure *failure)
 {
     char path[FILE_PATH_MAX];
@@ -221,8 +245,16 @@ static void trainer_open_folder(struct trainer *trainer)
     struct failure failure = {0};
     if (comm_rank() == 0 && run_folder_open(&trainer->folder, trainer->options->run, &failure)) {
         trainer_open_log(trainer, &failure);
+        fatal_set_reporter(report_failure, trainer);
     }
     comm_agree(&failure);
+}
+
+static void log_changes(const char *changes)
+{
+    for (const char *line = changes; *line; line += strcspn(line, "\n") + 1) {
+        log_line("resume: %.*s", (int)strcspn(line, "\n"), line);
+    }
 }
 
 static void resume(struct trainer *trainer)
@@ -233,10 +265,12 @@ static void resume(struct trainer *trainer)
     }
     comm_agree(&failure);
     comm_broadcast(&trainer->state, sizeof trainer->state);
+    trainer->is_resumed = true;
     if (trainer->state.step > 0) {
         learner_broadcast(&trainer->learner);
         log_line("resume: from step %llu of %s", (unsigned long long)trainer->state.step,
                  trainer->options->run);
+        log_changes(trainer->options->changes);
     }
 }
 
@@ -249,17 +283,6 @@ static void trainer_open_report(struct trainer *trainer)
                     trainer->options->log_every, trainer->peak);
     }
     comm_agree(&failure);
-}
-
-static void write_status(struct trainer *trainer, enum run_state state, double loss)
-{
-    if (comm_rank() == 0) {
-        struct run_status status = {.state = state,
-                                    .step = trainer->state.step,
-                                    .steps = trainer->options->steps,
-                                    .loss = loss};
-        run_folder_write_status(&trainer->folder, &status);
-    }
 }
 
 /* --- Steps ------------------------------------------------------------------------------------ */
@@ -292,21 +315,22 @@ static enum exit_code take_steps(struct trainer *trainer)
         struct learner_step step = learner_step(&trainer->learner, number);
         trainer->state.step = number;
         trainer->state.tokens_seen += step.tokens;
+        trainer->loss = step.loss;
         if (comm_rank() == 0) {
             report_step(&trainer->report, number, &step, trainer->state.tokens_seen);
         }
         if (number == options->steps) {
             write_checkpoint(trainer, MUST_SUCCEED);
-            write_status(trainer, RUN_STATE_DONE, step.loss);
+            write_status(trainer, RUN_STATE_DONE, NULL);
         } else if (step.is_stopping || number == options->until) {
             write_checkpoint(trainer, MUST_SUCCEED);
-            write_status(trainer, RUN_STATE_STOPPED, step.loss);
+            write_status(trainer, RUN_STATE_STOPPED, NULL);
             log_line("stopped after step %llu; the same command goes on",
                      (unsigned long long)number);
             return EXIT_CODE_RESUMABLE;
         } else if (number % options->checkpoint_every == 0) {
             write_checkpoint(trainer, MAY_FAIL);
-            write_status(trainer, RUN_STATE_RUNNING, step.loss);
+            write_status(trainer, RUN_STATE_RUNNING, NULL);
         }
     }
     return EXIT_CODE_DONE;
@@ -324,7 +348,7 @@ static enum exit_code train(struct trainer *trainer)
     predict_overlap(trainer);
     trainer_open_report(trainer);
     stop_listen();
-    write_status(trainer, RUN_STATE_RUNNING, (double)NAN);
+    write_status(trainer, RUN_STATE_RUNNING, NULL);
     enum exit_code code = take_steps(trainer);
     if (comm_rank() == 0) {
         report_summary(&trainer->report, trainer->state.step);
@@ -336,6 +360,7 @@ static enum exit_code train(struct trainer *trainer)
 static void close_all(struct trainer *trainer)
 {
     if (comm_rank() == 0) {
+        fatal_set_reporter(NULL, NULL);
         checkpointer_close(&trainer->checkpointer);
         log_close_file();
         run_folder_close(&trainer->folder);
@@ -351,12 +376,13 @@ enum exit_code trainer_run(const struct trainer_options *options)
 {
     struct trainer *trainer = memory_take(1, sizeof *trainer);
     trainer->options = options;
+    trainer->loss = (double)NAN;
     trainer->ring = ring_open(options->ring > 0 ? options->ring : comm_size(), options->node_ranks);
     trainer_open_workers(trainer);
+    trainer_open_folder(trainer);
     trainer_open_store(trainer);
     describe_policy(trainer);
     trainer_open_loader(trainer);
-    trainer_open_folder(trainer);
     trainer_open_learner(trainer);
     resume(trainer);
     enum exit_code code = train(trainer);

@@ -18,6 +18,7 @@ enum trainer_observations { TRAINER_OBSERVATIONS_RAW, TRAINER_OBSERVATIONS_NORMA
 struct trainer_options {
     const char *run;           /* folder */
     const char *configuration; /* kept as its config.yaml; read on rank 0 only */
+    const char *changes;       /* since an earlier start, a line each; read on rank 0 only */
     const char *store;         /* path */
     const char *task;          /* whose rewards; empty: the store's first */
     enum trainer_observations observations;
@@ -35,7 +36,8 @@ struct trainer_options {
 };
 
 /* Train. EXIT_CODE_DONE, or EXIT_CODE_RESUMABLE when it was stopped early and can go on; whatever
- * is wrong with files or options is fatal. Collective over the job. */
+ * is wrong with files or options is fatal, and is in the run's status.json if rank 0 failed or the
+ * ranks agreed on it. Collective over the job. */
 enum exit_code trainer_run(const struct trainer_options *options);
 
 #endif

@@ -95,6 +95,64 @@ static void test_terminate_hook_ends_the_process(void **state)
     support_expect_exit(be_fatal_after_hook_was_taken_back, "x", EXIT_CODE_CONFIG, "expected 4");
 }
 
+/* How often the reporter was told the text that it expects; the exit code is higher by that. */
+static int reports;
+
+static void count_report(void *self, const struct failure *failure)
+{
+    reports += strcmp(failure->text, self) == 0 ? 1 : 0;
+}
+
+static void exit_with_reports(int code)
+{
+    _exit(code + reports);
+}
+
+static void be_fatal_with_reporter(void *argument)
+{
+    fatal_set_terminate(exit_with_reports);
+    fatal_set_reporter(count_report, argument);
+    fatal(EXIT_CODE_DATA, "found 3");
+}
+
+static void be_fatal_after_reports(void *argument)
+{
+    struct failure failure = {.code = EXIT_CODE_IO, .text = "found 3"};
+    fatal_set_terminate(exit_with_reports);
+    fatal_set_reporter(count_report, argument);
+    fatal_report(&failure);
+    fatal_report(&failure);
+    fatal(EXIT_CODE_DATA, "found 3");
+}
+
+static void fail_to_report(void *self, const struct failure *failure)
+{
+    (void)self;
+    (void)failure;
+    fatal(EXIT_CODE_BUG, "the reporter itself");
+}
+
+static void be_fatal_with_failing_reporter(void *argument)
+{
+    (void)argument;
+    fatal_set_reporter(fail_to_report, NULL);
+    fatal(EXIT_CODE_DATA, "found 3");
+}
+
+static void test_reporter_is_told_once(void **state)
+{
+    (void)state;
+    char text[] = "found 3";
+    support_expect_exit(be_fatal_with_reporter, text, EXIT_CODE_DATA + 1, "found 3");
+    support_expect_exit(be_fatal_after_reports, text, EXIT_CODE_DATA + 1, "found 3");
+}
+
+static void test_failing_reporter_does_not_hide_the_failure(void **state)
+{
+    (void)state;
+    support_expect_exit(be_fatal_with_failing_reporter, NULL, EXIT_CODE_DATA, "found 3");
+}
+
 static void break_a_promise(void *argument)
 {
     const int *count = argument;
@@ -127,6 +185,8 @@ int main(void)
         cmocka_unit_test(test_line_names_the_rank),
         cmocka_unit_test(test_overlong_text_is_still_one_line),
         cmocka_unit_test(test_terminate_hook_ends_the_process),
+        cmocka_unit_test(test_reporter_is_told_once),
+        cmocka_unit_test(test_failing_reporter_does_not_hide_the_failure),
         cmocka_unit_test(test_broken_invariant_names_itself_and_its_place),
         cmocka_unit_test(test_kept_invariant_goes_on),
     };

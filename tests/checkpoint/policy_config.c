@@ -21,7 +21,8 @@ static struct policy_config example(void)
                                    .scaling = scaling_identity(3),
                                    .domain = "point_mass",
                                    .task = "point_mass_hidden",
-                                   .target = 1.0 / 3.0};
+                                   .target = 1.0 / 3.0,
+                                   .data_hash = UINT64_C(0xfedcba9876543210)};
     struct failure failure = {0};
     assert_true(token_layout_parse(&policy.shape.layout, "R,s,a,r", &failure));
     policy.scaling.observation_mean[1] = 0.1;
@@ -42,6 +43,7 @@ static void test_policy_config_comes_back_to_the_bit(void **state)
     assert_true(policy_config_get(&found, &kept, &failure));
     assert_true(policy_config_agrees(&found, &saved, "here", &failure));
     assert_true(found.target == saved.target);
+    assert_true(found.data_hash == saved.data_hash);
     assert_string_equal(found.domain, saved.domain);
     checkpoint_state_close(&kept);
 }
@@ -69,6 +71,12 @@ static void test_policy_config_names_the_first_difference(void **state)
     changed = example();
     changed.scaling.return_scale = 17.4;
     expect_difference(&changed, "scales");
+    changed = example();
+    changed.data_hash = 1;
+    expect_difference(&changed,
+                      "found a trajectory store whose index has the hash 0000000000000001, "
+                      "expected fedcba9876543210 as when this run was started; bring that "
+                      "store back, or give this run another run.name");
     changed = example();
     strcpy(changed.task, "point_mass_easy");
     expect_difference(&changed, "task point_mass_hidden, found point_mass_easy now");
@@ -111,6 +119,30 @@ static void test_policy_config_refuses_sizes_that_cannot_be(void **state)
     refuse("reward_scale", -1.0, "reward_scale = -1");
 }
 
+static void test_policy_config_refuses_a_hash_that_is_none(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"", "fedcba987654321", "fedcba98765432100",
+                                        "0xfedcba98765432", "FEDCBA9876543210"};
+    struct policy_config policy = example();
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct policy_config found;
+        struct checkpoint_state kept;
+        struct failure failure = {0};
+        checkpoint_state_open(&kept);
+        policy_config_put(&kept, &policy);
+        for (size_t k = 0; k < kept.texts_count; k++) {
+            if (strcmp(kept.texts[k].name, "data_hash") == 0) {
+                memory_free(kept.texts[k].text);
+                kept.texts[k].text = memory_copy_text(texts[i]);
+            }
+        }
+        assert_false(policy_config_get(&found, &kept, &failure));
+        assert_non_null(strstr(failure.text, "a data_hash that is not 16 digits"));
+        checkpoint_state_close(&kept);
+    }
+}
+
 static void test_policy_config_refuses_an_empty_state(void **state)
 {
     (void)state;
@@ -129,6 +161,7 @@ int main(void)
         cmocka_unit_test(test_policy_config_comes_back_to_the_bit),
         cmocka_unit_test(test_policy_config_names_the_first_difference),
         cmocka_unit_test(test_policy_config_refuses_sizes_that_cannot_be),
+        cmocka_unit_test(test_policy_config_refuses_a_hash_that_is_none),
         cmocka_unit_test(test_policy_config_refuses_an_empty_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,11 +100,44 @@ static void test_status_tells_state_step_and_loss(void **state)
         assert_int_equal(json_integer_value(json_object_get(status, "steps")), 10);
         assert_true(json_real_value(json_object_get(status, "loss")) == 0.1);
         assert_int_equal(json_string_length(json_object_get(status, "updated")), 20);
+        assert_null(json_object_get(status, "message"));
         json_decref(status);
     }
-    run_folder_write_status(&run, &(struct run_status){.loss = (double)NAN});
+    run_folder_write_status(&run,
+                            &(struct run_status){.step = RUN_STEP_UNKNOWN, .loss = (double)NAN});
     json_t *status = read_status(*state);
     assert_true(json_is_null(json_object_get(status, "loss")));
+    assert_true(json_is_null(json_object_get(status, "step")));
+    json_decref(status);
+    run_folder_close(&run);
+}
+
+static void test_failed_status_has_the_line_and_the_code(void **state)
+{
+    struct failure failure = {0};
+    struct failure cause = {.code = EXIT_CODE_IO, .text = "a \"file\": b\xff\n"};
+    struct run_folder run;
+    assert_true(run_folder_open(&run, example_path(*state, "run"), &failure));
+    run_folder_write_status(&run,
+                            &(struct run_status){.state = RUN_STATE_FAILED, .failure = &cause});
+    json_t *status = read_status(*state);
+    assert_string_equal(json_string_value(json_object_get(status, "message")), "a \"file\": b??");
+    assert_int_equal(json_integer_value(json_object_get(status, "exit_code")), EXIT_CODE_IO);
+    json_decref(status);
+    run_folder_close(&run);
+}
+
+/* Where no new file can be made, as on a full disk. */
+static void test_status_is_overwritten_where_no_file_can_be_made(void **state)
+{
+    struct failure failure = {0};
+    struct run_folder run;
+    assert_true(run_folder_open(&run, example_path(*state, "run"), &failure));
+    run_folder_write_status(&run, &(struct run_status){.steps = 1000000, .loss = 1.0 / 3.0});
+    assert_true(file_make_folder(example_path(*state, "run/status.json.tmp"), &failure));
+    run_folder_write_status(&run, &(struct run_status){.state = RUN_STATE_DONE});
+    json_t *status = read_status(*state);
+    assert_string_equal(json_string_value(json_object_get(status, "state")), "done");
     json_decref(status);
     run_folder_close(&run);
 }
@@ -133,6 +166,8 @@ int main(void)
         TEST(test_folder_that_cannot_be_made_is_a_failure),
         TEST(test_second_opener_is_refused_by_the_first_ones_number),
         TEST(test_status_tells_state_step_and_loss),
+        TEST(test_failed_status_has_the_line_and_the_code),
+        TEST(test_status_is_overwritten_where_no_file_can_be_made),
         TEST(test_status_that_cannot_be_written_is_one_warning),
     };
 #undef TEST

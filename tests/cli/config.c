@@ -10,6 +10,7 @@
 #include "cli/config_map.h"
 #include "cli/config_option.h"
 #include "cli/config_value.h"
+#include "context/partition.h"
 
 /* A file in a folder of its own for each group of tests. */
 static char path[256];
@@ -445,6 +446,29 @@ static void test_environment_refuses_unknown_keys(void **state)
                    "unknown variable CHAINRING_MESH_WIRE; it is called CHAINRING_MESH_COMM_DTYPE");
 }
 
+static void test_changes_are_a_line_for_each_option_of_the_sections(void **state)
+{
+    (void)state;
+    struct config before;
+    struct config now;
+    struct config_origins origins;
+    config_defaults(&before, &origins);
+    config_defaults(&now, &origins);
+    now.train.rate = 0.01;
+    now.mesh.split = PARTITION_CONTIGUOUS;
+    now.eval.seed = 7;
+    strcpy(now.data.store, "b.h5");
+    char text[1024] = "";
+    FILE *stream = fmemopen(text, sizeof text, "w");
+    assert_non_null(stream);
+    config_write_changes(stream, &before, &now,
+                         CONFIG_READS(train) | CONFIG_READS(mesh) | CONFIG_READS(data));
+    assert_int_equal(fclose(stream), 0);
+    assert_string_equal(text, "data.store was \"\", is \"b.h5\" now\n"
+                              "mesh.split was zigzag, is contiguous now\n"
+                              "train.rate was 0.001, is 0.01 now\n");
+}
+
 static void test_explore_fills_trials_and_then_zeros(void **state)
 {
     (void)state;
@@ -508,6 +532,7 @@ int main(void)
         cmocka_unit_test(test_damaged_files_never_crash),
         cmocka_unit_test(test_environment_sets_values_of_its_sections),
         cmocka_unit_test(test_environment_refuses_unknown_keys),
+        cmocka_unit_test(test_changes_are_a_line_for_each_option_of_the_sections),
         cmocka_unit_test(test_explore_fills_trials_and_then_zeros),
         cmocka_unit_test(test_check_names_the_place_of_a_misfit),
     };
