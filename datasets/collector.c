@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/arithmetic.h"
 #include "base/log.h"
@@ -30,7 +31,8 @@ struct collector {
     float *reward;      /* (steps_max) */
     double *physics;    /* (steps_max + 1, physics_dim) */
     double *hidden;     /* (hidden_dim) */
-    float last_reward;  /* of the episode that was played last */
+    struct behaviour_row row;
+    float *row_action; /* (action_dim) */
     size_t redrawn;
 
     /* What is shown: steps of this share, an episode counting as its longest. */
@@ -61,7 +63,7 @@ static bool check_options(const struct collector_options *options, struct failur
                        options->groups, options->episodes, (unsigned)UINT32_MAX);
 }
 
-/* Equal parts of a group's episodes, in which some are of one source or one rung. */
+/* Equal parts of a group's episodes, in which some are of one source or one expertise. */
 static size_t part_of(size_t episode, size_t parts, size_t episodes)
 {
     return episode * parts / episodes;
@@ -168,39 +170,58 @@ static void show(struct collector *collector, size_t steps)
     progress_show(&collector->progress, done, detail);
 }
 
-/* One episode into the buffers. */
-static struct outcome play(struct collector *collector, struct random *random, size_t trial)
+/* The environment and the behaviour at the first step of an episode. */
+static void begin_episode(struct collector *collector, const struct random *random, size_t number)
+{
+    const struct collector_options *options = collector->options;
+    const struct behaviour *behaviour = options->behaviour;
+    struct behaviour_row *row = &collector->row;
+    size_t trial = number % options->episodes;
+    bool is_context = behaviour->curriculum == BEHAVIOUR_TRIALS;
+    if (trial == 0 || !is_context) {
+        memset(collector->row_action, 0, collector->spec->action_dim * sizeof(float));
+        *row = (struct behaviour_row){
+            .env = collector->env,
+            .context = number / options->episodes,
+            .target = behaviour->target,
+            .action = collector->row_action,
+        };
+        behaviour_begin(behaviour, 1);
+    }
+    row->random = *random;
+    row->trial = trial;
+    row->expertise = expertise_of(options, trial);
+    env_reset(collector->env, &row->random);
+    behaviour_begin_trial(behaviour, row);
+}
+
+/* One episode into the buffers; goes on in the stream. */
+static struct outcome play(struct collector *collector, struct random *random, size_t number)
 {
     const struct env_spec *spec = collector->spec;
     const struct behaviour *behaviour = collector->options->behaviour;
+    struct behaviour_row *row = &collector->row;
     struct outcome result = {.end = ENV_RUNNING};
-    struct behaviour_episode episode = {
-        .env = collector->env,
-        .random = random,
-        .trial = trial,
-        .expertise = expertise_of(collector->options, trial),
-        .reward = trial > 0 ? collector->last_reward : 0.0f,
-    };
-    env_reset(collector->env, random);
-    behaviour->begin(behaviour, &episode);
+    begin_episode(collector, random, number);
     record_state(collector, 0);
     while (result.end == ENV_RUNNING) {
-        invariant(result.length < spec->steps_max);
-        float *action = collector->action + result.length * spec->action_dim;
-        episode.observation = collector->observation + result.length * spec->observation_dim;
-        behaviour->act(behaviour, &episode, action);
-        struct env_outcome outcome = env_step(collector->env, action);
-        collector->reward[result.length] = outcome.reward;
-        episode.reward = outcome.reward;
-        episode.time = ++result.length;
-        result.sum += (double)outcome.reward;
+        invariant(row->time < spec->steps_max);
+        row->observation = collector->observation + row->time * spec->observation_dim;
+        behaviour->act(behaviour, row, 1);
+        memcpy(collector->action + row->time * spec->action_dim, row->action,
+               spec->action_dim * sizeof *row->action);
+        struct env_outcome outcome = env_step(collector->env, row->action);
+        collector->reward[row->time] = outcome.reward;
+        behaviour_record(row, outcome);
         result.end = outcome.end;
-        collector->last_reward = outcome.reward;
-        record_state(collector, result.length);
+        record_state(collector, row->time);
         if (result.end == ENV_RUNNING) {
-            show(collector, result.length);
+            show(collector, row->time);
         }
     }
+    result.length = row->time;
+    result.sum = row->return_so_far;
+    *random = row->random;
     return result;
 }
 
@@ -240,7 +261,7 @@ static bool collect_episode(struct collector *collector, size_t number, struct f
     struct random random = random_stream(options->seed, RANDOM_COLLECT, group, trial + 1);
     env_draw_hidden(collector->env, &hidden);
     for (size_t attempt = 0; attempt < attempts; attempt++) {
-        struct outcome outcome = play(collector, &random, trial);
+        struct outcome outcome = play(collector, &random, number);
         if (outcome.end != ENV_FAILED) {
             collector->played++;
             collector->return_sum += outcome.sum;
@@ -344,6 +365,7 @@ struct collector *collector_open(const struct collector_options *options, struct
     collector->observation = memory_take((steps + 1) * spec->observation_dim, sizeof(float));
     collector->action = memory_take(steps * spec->action_dim, sizeof(float));
     collector->reward = memory_take(steps, sizeof(float));
+    collector->row_action = memory_take(spec->action_dim, sizeof(float));
     collector->physics = memory_take((steps + 1) * spec->physics_dim, sizeof(double));
     collector->hidden = memory_take(spec->hidden_dim, sizeof(double));
     return collector;
@@ -359,6 +381,7 @@ void collector_close(struct collector *collector)
     memory_free(collector->observation);
     memory_free(collector->action);
     memory_free(collector->reward);
+    memory_free(collector->row_action);
     memory_free(collector->physics);
     memory_free(collector->hidden);
     memory_free(collector);

@@ -1,7 +1,7 @@
 /* Collects episodes in an environment and writes them as a trajectory store.
  *
- * Episodes come in groups of one hidden task each. A behaviour with a ladder climbs it within each
- * group, from chance or guessing to its expert, so that a group holds trajectories of every quality
+ * Episodes come in groups of one hidden task each. A behaviour with a curriculum rises within each
+ * group, from random or guessing to its expert, so that a group holds trajectories of every quality
  * (in the manner of arXiv 2312.12275: learning histories without a learner). What is collected
  * depends on the options and the behaviour alone, not on how many share the work or how often it
  * was killed. This module does not know ranks, chains or models: whoever shares a job out to ranks
@@ -47,8 +47,8 @@ size_t collector_finished(const struct collector *collector);
  * Each group draws its hidden task once. Episode e of E has expertise e / (E - 1) (1 when E is 1);
  * where a task hides nothing, all episodes are one group, since any of them may share a chain.
  * What is left is dealt out like cards, each round beginning one sharer later, so that everybody
- * gets of every rung; where the episodes of a group share a context, whole groups are. An episode
- * whose simulation becomes unstable is drawn again a few times, but for one in a context.
+ * gets of every expertise; where the episodes of a group share a context, whole groups are. An
+ * episode whose simulation becomes unstable is drawn again a few times, but for one in a context.
  *
  * False and a failure: EXIT_CODE_CONFIG for a task that stays unstable, else as of store_parts_add.
  * Shows progress. */

@@ -2,12 +2,14 @@
 
 #include <string.h>
 
+#include "base/arithmetic.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/workers.h"
+#include "behaviours/random_actions.h"
+#include "behaviours/script.h"
 #include "comm/comm.h"
 #include "envs/env.h"
-#include "eval/policy_actor.h"
 #include "eval/trained_policy.h"
 
 /* All that lives while behaviours play. */
@@ -20,9 +22,7 @@ struct evaluation {
     struct rollout_options rollout_options; /* of this rank */
     struct workers *workers;                /* step environments and predict actions */
     struct rollout *rollout;
-    struct arena arena;
-    struct parameters parameters;
-    struct policy_actor policy;
+    struct behaviour behaviours[EVALUATION_BEHAVIOURS]; /* the control is the policy */
 };
 
 static const char *const names[EVALUATION_BEHAVIOURS] = {
@@ -89,39 +89,35 @@ static bool evaluation_open_task(struct evaluation *evaluation, struct failure *
     return trained_policy_check(&evaluation->trained, evaluation->spec, failure);
 }
 
-/* --- Memory ----------------------------------------------------------------------------------- */
+/* --- Opening ---------------------------------------------------------------------------------- */
 
-/* Called twice with the same arguments: on a measuring arena and on a real one. */
-static void evaluation_bind(struct evaluation *evaluation, size_t batch)
+/* Who plays, and where. */
+static void open_players(struct evaluation *evaluation)
 {
-    const struct snapshot *snapshot = &evaluation->trained.snapshot;
-    struct policy_actor_options options = {
-        .shape = &snapshot->shape,
-        .scaling = &snapshot->scaling,
-        .parameters = &evaluation->parameters,
-        .explore = evaluation->result->explore,
-        .decoder = {.context_max = batch,
-                    .steps_max = evaluation->result->trials * evaluation->spec->steps_max,
-                    .kernel = evaluation->options->kernel,
-                    .workers = evaluation->workers},
-    };
-    parameters_bind(&evaluation->parameters, &evaluation->arena, &snapshot->shape);
-    policy_actor_bind(&evaluation->policy, &evaluation->arena, &options);
-}
-
-static void take_memory(struct evaluation *evaluation)
-{
+    const struct evaluation_result *result = evaluation->result;
     size_t own = rollout_contexts(&evaluation->rollout_options);
-    size_t batch = own < evaluation->options->batch ? own : evaluation->options->batch;
-    if (batch == 0) {
-        batch = 1; /* a rank without contexts of its own still takes part */
-    }
+    size_t batch = size_min(own, evaluation->options->batch);
+    batch = size_max(batch, 1); /* a rank without contexts of its own still takes part */
     struct failure failure = {0};
     evaluation->workers = workers_open(comm_threads(evaluation->options->threads), &failure);
     comm_agree(&failure);
-    evaluation_bind(evaluation, batch);
-    arena_open(&evaluation->arena, evaluation->arena.peak);
-    evaluation_bind(evaluation, batch);
+    const struct trained_policy_options policy = {
+        .contexts = batch,
+        .trials = result->trials,
+        .target = result->target,
+        .explore = result->explore,
+        .kernel = evaluation->options->kernel,
+        .workers = evaluation->workers,
+    };
+    struct behaviour *behaviours = evaluation->behaviours;
+    trained_policy_open(&behaviours[EVALUATION_POLICY], &evaluation->trained, evaluation->spec,
+                        &policy);
+    behaviours[EVALUATION_CONTROL] = behaviours[EVALUATION_POLICY];
+    behaviours[EVALUATION_RANDOM] = random_actions_open(evaluation->spec);
+    if (evaluation->spec->has_script) {
+        const struct noise_options no_noise = {0};
+        script_open(&behaviours[EVALUATION_SCRIPT], evaluation->spec, &no_noise, batch, &failure);
+    }
     evaluation->rollout = rollout_open(evaluation->task, batch, evaluation->workers);
 }
 
@@ -142,19 +138,19 @@ static void evaluation_open(struct evaluation *evaluation, const struct evaluati
         .first = comm_rank(),
         .stride = comm_size(),
         .trials = result->trials,
-        .target = result->target,
         .seed = result->seed,
         .observer = options->observer,
     };
-    take_memory(evaluation);
-    trained_policy_load(&evaluation->parameters, &evaluation->trained);
+    open_players(evaluation);
 }
 
 static void evaluation_release(struct evaluation *evaluation)
 {
+    behaviour_close(&evaluation->behaviours[EVALUATION_POLICY]);
+    behaviour_close(&evaluation->behaviours[EVALUATION_RANDOM]);
+    behaviour_close(&evaluation->behaviours[EVALUATION_SCRIPT]);
     rollout_close(evaluation->rollout);
     workers_close(evaluation->workers);
-    arena_close(&evaluation->arena);
     env_task_close(evaluation->task);
 }
 
@@ -177,18 +173,6 @@ static bool behaviour_applies(enum evaluation_behaviour behaviour,
     }
 }
 
-static struct actor actor_of(struct evaluation *evaluation, enum evaluation_behaviour behaviour)
-{
-    switch (behaviour) {
-    case EVALUATION_RANDOM:
-        return random_actor(evaluation->spec->action_dim);
-    case EVALUATION_SCRIPT:
-        return script_actor(evaluation->spec->action_dim);
-    default:
-        return policy_actor_of(&evaluation->policy);
-    }
-}
-
 /* One behaviour's row of the result. Each rank fills in its contexts and the others' are 0, so the
  * sum over ranks is all of them; a failed trial's NaN stays one. */
 static void play_behaviour(struct evaluation *evaluation, enum evaluation_behaviour behaviour)
@@ -200,10 +184,10 @@ static void play_behaviour(struct evaluation *evaluation, enum evaluation_behavi
     struct rollout_options options = evaluation->rollout_options;
     options.hidden =
         behaviour == EVALUATION_CONTROL ? ROLLOUT_HIDDEN_OF_TRIAL : ROLLOUT_HIDDEN_OF_CONTEXT;
-    struct actor actor = actor_of(evaluation, behaviour);
     size_t steps = rollout_contexts(&options) * result->trials * evaluation->spec->steps_max;
     struct progress progress = progress_begin(names[behaviour], 0, steps);
-    rollout_run(row->score.returns, evaluation->rollout, &options, &actor, &progress);
+    rollout_run(row->score.returns, evaluation->rollout, &options,
+                &evaluation->behaviours[behaviour], &progress);
     comm_sum_double(row->score.returns, result->contexts * result->trials);
 }
 

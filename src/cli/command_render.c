@@ -64,8 +64,8 @@ static bool record_other(struct recording *recording, const struct config *confi
                               config->render.task, failure);
     }
     return recording_play(recording, config->render.task,
-                          (enum recording_actor)config->render.policy, trials, config->render.seed,
-                          failure);
+                          (enum recording_behaviour)config->render.policy, trials,
+                          config->render.seed, failure);
 }
 
 /* --- Showing it ------------------------------------------------------------------------------- */

@@ -9,7 +9,7 @@
 #include "comm/comm.h"
 #include "envs/env.h"
 #include "eval/evaluation.h"
-#include "eval/policy_actor.h"
+#include "eval/policy_behaviour.h"
 #include "eval/rollout.h"
 #include "tests/eval/untrained.h"
 #include "tests/support/support_mpi.h"
@@ -94,29 +94,29 @@ static void play_alone(double *returns, const struct fixture *fixture,
     assert_non_null(task);
     struct workers *workers = workers_open(1, &failure);
     struct arena arena = {0};
-    struct policy_actor policy;
-    struct policy_actor_options options = {
+    struct policy_behaviour policy;
+    struct policy_behaviour_options options = {
         .shape = &fixture->untrained.snapshot.shape,
         .scaling = &fixture->untrained.snapshot.scaling,
         .parameters = &fixture->untrained.parameters,
+        .target = expected->target,
         .explore = fixture->options.explore,
         .decoder = {.context_max = 1,
                     .steps_max = expected->trials * env_task_spec(task)->steps_max,
                     .workers = workers},
     };
-    policy_actor_bind(&policy, &arena, &options);
+    policy_behaviour_bind(&policy, &arena, &options);
     arena_open(&arena, arena.peak);
-    policy_actor_bind(&policy, &arena, &options);
+    policy_behaviour_bind(&policy, &arena, &options);
     struct rollout *rollout = rollout_open(task, 1, workers);
     struct rollout_options rollout_options = {.hidden = hidden,
                                               .contexts = expected->contexts,
                                               .stride = 1,
                                               .trials = expected->trials,
-                                              .target = expected->target,
                                               .seed = expected->seed};
-    struct actor actor = policy_actor_of(&policy);
+    struct behaviour behaviour = policy_behaviour_of(&policy);
     struct progress progress = progress_begin("alone", 0, SIZE_MAX);
-    rollout_run(returns, rollout, &rollout_options, &actor, &progress);
+    rollout_run(returns, rollout, &rollout_options, &behaviour, &progress);
     rollout_close(rollout);
     workers_close(workers);
     arena_close(&arena);

@@ -8,7 +8,7 @@
 
 #include "comm/comm.h"
 #include "comm/ring.h"
-#include "eval/policy_actor.h"
+#include "eval/policy_behaviour.h"
 #include "eval/rollout.h"
 #include "model/transformer.h"
 #include "tests/eval/listener.h"
@@ -40,24 +40,25 @@ static void play(struct fixture *fixture)
     struct failure failure = {0};
     struct arena arena = {0};
     struct workers *workers = workers_open(2, &failure);
-    struct policy_actor policy;
-    struct policy_actor_options options = {
+    struct policy_behaviour policy;
+    struct policy_behaviour_options options = {
         .shape = &fixture->untrained.snapshot.shape,
         .scaling = &fixture->untrained.snapshot.scaling,
         .parameters = &fixture->untrained.parameters,
+        .target = target,
         .explore = fixture->explore,
         .decoder = {.context_max = BATCH, .steps_max = LISTENER_STEPS_MAX, .workers = workers},
     };
-    policy_actor_bind(&policy, &arena, &options);
+    policy_behaviour_bind(&policy, &arena, &options);
     arena_open(&arena, arena.peak);
-    policy_actor_bind(&policy, &arena, &options);
+    policy_behaviour_bind(&policy, &arena, &options);
     struct env_task *task = env_task_open("made_up", &failure);
     struct rollout *rollout = rollout_open(task, BATCH, workers);
     struct rollout_options rollout_options = {
-        .contexts = CONTEXTS, .stride = 1, .trials = TRIALS, .target = target, .seed = seed};
-    struct actor actor = listener_of(&fixture->listener, policy_actor_of(&policy));
+        .contexts = CONTEXTS, .stride = 1, .trials = TRIALS, .seed = seed};
+    struct behaviour behaviour = listener_of(&fixture->listener, policy_behaviour_of(&policy));
     struct progress progress = progress_begin("rollout", 0, SIZE_MAX);
-    rollout_run(fixture->returns, rollout, &rollout_options, &actor, &progress);
+    rollout_run(fixture->returns, rollout, &rollout_options, &behaviour, &progress);
     rollout_close(rollout);
     workers_close(workers);
     env_task_close(task);
@@ -246,26 +247,26 @@ static void test_ruined_policy_gives_no_action(void **state)
     struct failure failure = {0};
     struct workers *workers = workers_open(1, &failure);
     struct arena arena = {0};
-    struct policy_actor policy;
-    struct policy_actor_options options = {
+    struct policy_behaviour policy;
+    struct policy_behaviour_options options = {
         .shape = &fixture.untrained.snapshot.shape,
         .scaling = &fixture.untrained.snapshot.scaling,
         .parameters = &fixture.untrained.parameters,
         .explore = noise,
         .decoder = {.context_max = 1, .steps_max = 1, .workers = workers},
     };
-    policy_actor_bind(&policy, &arena, &options);
+    policy_behaviour_bind(&policy, &arena, &options);
     arena_open(&arena, arena.peak);
-    policy_actor_bind(&policy, &arena, &options);
+    policy_behaviour_bind(&policy, &arena, &options);
     fixture.untrained.parameters.head_bias[0] = (real)NAN;
     float observation[MADE_UP_OBSERVATION_DIM] = {0};
     float action[MADE_UP_ACTION_DIM] = {0};
-    struct actor_row row = {.observation = observation,
-                            .action = action,
-                            .random = random_stream(1, RANDOM_TEST, 0, 0)};
-    struct actor actor = policy_actor_of(&policy);
-    actor.begin(&actor, 1);
-    actor.act(&actor, &row, 1);
+    struct behaviour_row row = {.observation = observation,
+                                .action = action,
+                                .random = random_stream(1, RANDOM_TEST, 0, 0)};
+    struct behaviour behaviour = policy_behaviour_of(&policy);
+    behaviour.begin(&behaviour, 1);
+    behaviour.act(&behaviour, &row, 1);
     assert_true(isnan(action[0]));
     assert_true(action[1] >= -1.0f && action[1] <= 1.0f);
     arena_close(&arena);
@@ -282,5 +283,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_policy_without_noise_plays_the_same_again),
         cmocka_unit_test(test_ruined_policy_gives_no_action),
     };
-    return support_mpi_run(argc, argv, "policy_actor", tests, sizeof tests / sizeof tests[0]);
+    return support_mpi_run(argc, argv, "policy_behaviour", tests, sizeof tests / sizeof tests[0]);
 }
