@@ -33,6 +33,7 @@ static void fill_previous_step(struct policy_behaviour *policy, size_t i,
     for (size_t j = 0; j < last->action_dim; j++) {
         last->action[i * last->action_dim + j] = (real)row->action[j];
     }
+    last->return_to_go[i] = scaling_return(row->previous.return_to_go, policy->options.scaling);
     last->reward[i] = scaling_reward((double)row->previous.reward, policy->options.scaling);
     last->done[i] = row->previous.is_done ? 1 : 0;
     last->time[i] = (uint32_t)row->previous.time;

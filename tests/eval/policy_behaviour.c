@@ -13,6 +13,7 @@
 #include "model/transformer.h"
 #include "tests/eval/listener.h"
 #include "tests/eval/untrained.h"
+#include "tests/support/layouts.h"
 #include "tests/support/support_mpi.h"
 
 enum { CONTEXTS = 7, TRIALS = LISTENER_TRIALS_MAX, BATCH = 3, RETURNS = CONTEXTS * TRIALS };
@@ -199,11 +200,13 @@ static void expect_policy_acts_as_trained(const char *tokens, const double *expl
 static const double no_noise[TRIALS] = {0.0};
 static const double noise[TRIALS] = {0.7, 0.0, 0.2};
 
-static void test_decoder_is_fed_what_training_shows_the_model(void **state)
+static void test_decoder_is_fed_what_training_shows_the_model_in_every_layout(void **state)
 {
     (void)state;
-    static const char *const layouts[] = {"R,s,a,r,d", "R,s,a,r", "R,s,a", "s,a", "s,d"};
-    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
+    static char layouts[LAYOUTS_MAX][TOKEN_LAYOUT_TEXT_SIZE];
+    size_t count = layouts_all(layouts);
+    assert_int_equal(count, 81);
+    for (size_t i = 0; i < count; i++) {
         expect_policy_acts_as_trained(layouts[i], no_noise);
     }
 }
@@ -277,7 +280,7 @@ static void test_ruined_policy_gives_no_action(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_decoder_is_fed_what_training_shows_the_model),
+        cmocka_unit_test(test_decoder_is_fed_what_training_shows_the_model_in_every_layout),
         cmocka_unit_test(test_noisy_actions_are_those_that_the_context_holds),
         cmocka_unit_test(test_failed_trials_stay_in_the_context),
         cmocka_unit_test(test_policy_without_noise_plays_the_same_again),
