@@ -59,7 +59,10 @@ static void fill_result(const struct evaluation *evaluation)
     snprintf(result->run, sizeof result->run, "%s", options->run);
     snprintf(result->checkpoint, sizeof result->checkpoint, "%s", trained->path);
     snprintf(result->task, sizeof result->task, "%s", task);
-    memcpy(result->explore, options->explore, sizeof result->explore);
+    /* Noise in the last trial would cost return and tell nobody anything. */
+    for (size_t trial = 0; trial + 1 < result->trials && trial < EVALUATION_TRIALS_MAX; trial++) {
+        result->explore[trial] = options->explore[trial];
+    }
 }
 
 static bool evaluation_check_trials(const struct evaluation *evaluation, struct failure *failure)

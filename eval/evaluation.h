@@ -33,7 +33,8 @@ struct evaluation_options {
     size_t threads;         /* of a rank; 0: its share of the cores */
     double target;          /* target return; 0: the training data's best */
     double target_scale;    /* multiplies it */
-    double explore[EVALUATION_TRIALS_MAX]; /* deviation of the action noise, trial by trial */
+    double explore[EVALUATION_TRIALS_MAX]; /* deviation of the action noise, trial by trial; none
+                                              in the last trial, which no later one profits from */
     enum attention_choice kernel;
     uint64_t seed; /* below 2^63 */
 
@@ -63,8 +64,8 @@ struct evaluation_result {
     enum inertia_rule inertia;
     uint64_t step; /* of the checkpoint */
     size_t contexts, trials;
-    double target; /* return of each trial, after scaling */
-    double explore[EVALUATION_TRIALS_MAX];
+    double target;                         /* return of each trial, after scaling */
+    double explore[EVALUATION_TRIALS_MAX]; /* as it was */
     uint64_t seed;
     size_t row_count;
     struct evaluation_row rows[EVALUATION_BEHAVIOURS]; /* in the order of the enum */

@@ -100,7 +100,7 @@ static void play_alone(double *returns, const struct fixture *fixture,
         .scaling = &fixture->untrained.snapshot.scaling,
         .parameters = &fixture->untrained.parameters,
         .target = expected->target,
-        .explore = fixture->options.explore,
+        .explore = expected->explore,
         .decoder = {.context_max = 1,
                     .steps_max = expected->trials * env_task_spec(task)->steps_max,
                     .workers = workers},
@@ -307,6 +307,29 @@ static void test_options_stand_over_what_the_checkpoint_says(void **state)
     fixture_close(&fixture);
 }
 
+static void test_last_trial_has_no_noise(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, &point_mass);
+    struct evaluation_result noisy, calm;
+    fixture.options.trials = 1;
+    evaluation_run(&fixture.options, &noisy);
+    assert_true(noisy.explore[0] == 0.0);
+    fixture.options.explore[0] = 0.0;
+    evaluation_run(&fixture.options, &calm);
+    assert_memory_equal(returns_of(&noisy, EVALUATION_POLICY), returns_of(&calm, EVALUATION_POLICY),
+                        CONTEXTS * sizeof(double));
+    evaluation_close(&noisy);
+    evaluation_close(&calm);
+    fixture.options.trials = 2;
+    fixture.options.explore[0] = fixture.options.explore[1] = fixture.options.explore[2] = 0.4;
+    evaluation_run(&fixture.options, &noisy);
+    assert_true(noisy.explore[0] == 0.4 && noisy.explore[1] == 0.0 && noisy.explore[2] == 0.0);
+    evaluation_close(&noisy);
+    fixture_close(&fixture);
+}
+
 static void test_return_to_go_and_noise_change_what_the_policy_does(void **state)
 {
     (void)state;
@@ -344,6 +367,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_expert_beats_the_untrained),
         cmocka_unit_test(test_task_that_hides_nothing_has_no_control),
         cmocka_unit_test(test_options_stand_over_what_the_checkpoint_says),
+        cmocka_unit_test(test_last_trial_has_no_noise),
         cmocka_unit_test(test_return_to_go_and_noise_change_what_the_policy_does),
     };
     return support_mpi_run(argc, argv, "evaluation", tests, sizeof tests / sizeof tests[0]);
