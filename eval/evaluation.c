@@ -39,6 +39,18 @@ const char *evaluation_behaviour_name(enum evaluation_behaviour behaviour)
 
 /* --- What is asked for, and whether it can be done -------------------------------------------- */
 
+/* As many trials as are asked for (0: as trained), but no more than the policy was trained on. */
+static size_t limit_trials(size_t trials, size_t trained)
+{
+    size_t most = size_min(trained, EVALUATION_TRIALS_MAX);
+    if (trials > most) {
+        log_warning("found %zu trials asked for, but the policy was trained on contexts of at most "
+                    "%zu: %zu are played",
+                    trials, most, most);
+    }
+    return trials > 0 ? size_min(trials, most) : most;
+}
+
 /* result = the options with what the checkpoint fills in. */
 static void fill_result(const struct evaluation *evaluation)
 {
@@ -50,7 +62,7 @@ static void fill_result(const struct evaluation *evaluation)
         .inertia = options->inertia,
         .step = trained->step,
         .contexts = options->contexts,
-        .trials = options->trials > 0 ? options->trials : snapshot->shape.trial_max,
+        .trials = limit_trials(options->trials, snapshot->shape.trial_max),
         .target =
             options->target_scale * (options->target != 0.0 ? options->target : snapshot->target),
         .seed = options->seed,
@@ -63,17 +75,6 @@ static void fill_result(const struct evaluation *evaluation)
     for (size_t trial = 0; trial + 1 < result->trials && trial < EVALUATION_TRIALS_MAX; trial++) {
         result->explore[trial] = options->explore[trial];
     }
-}
-
-static bool evaluation_check_trials(const struct evaluation *evaluation, struct failure *failure)
-{
-    size_t trained_on = evaluation->trained.snapshot.shape.trial_max;
-    size_t most = trained_on < EVALUATION_TRIALS_MAX ? trained_on : EVALUATION_TRIALS_MAX;
-    return evaluation->result->trials <= most ||
-           failure_set(failure, EXIT_CODE_CONFIG,
-                       "eval.trials: found %zu, expected at most %zu, the longest contexts that "
-                       "the policy was trained on; lower it",
-                       evaluation->result->trials, most);
 }
 
 static bool evaluation_open_task(struct evaluation *evaluation, struct failure *failure)
@@ -132,9 +133,7 @@ static void evaluation_open(struct evaluation *evaluation, const struct evaluati
     trained_policy_find(&evaluation->trained, options->run, options->checkpoint);
     fill_result(evaluation);
     struct failure failure = {0};
-    if (evaluation_check_trials(evaluation, &failure)) {
-        evaluation_open_task(evaluation, &failure);
-    }
+    evaluation_open_task(evaluation, &failure);
     comm_agree(&failure);
     evaluation->rollout_options = (struct rollout_options){
         .contexts = result->contexts,

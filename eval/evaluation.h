@@ -28,7 +28,7 @@ struct evaluation_options {
     const char *checkpoint; /* a folder RUN/ckpt/step-N; "": the run's newest whole one */
     const char *task;       /* to act in; "": the one it was trained on */
     size_t contexts;        /* over all ranks */
-    size_t trials;          /* in each context; 0: as many as it was trained on */
+    size_t trials;          /* in each context, no more than it was trained on; 0: as many */
     size_t batch;           /* contexts that a rank plays at once */
     size_t threads;         /* of a rank; 0: its share of the cores */
     double target;          /* target return; 0: the training data's best */
@@ -78,7 +78,7 @@ const char *evaluation_behaviour_name(enum evaluation_behaviour behaviour);
  * same for any number of threads, and for any number of ranks and any batch up to the rounding of
  * matrix products of other sizes. Rank 0 shows progress. Fatal on all ranks: EXIT_CODE_NO_INPUT
  * where there is no checkpoint, EXIT_CODE_DATA where it is damaged, EXIT_CODE_CONFIG where the
- * policy cannot act in the task or was not trained on that many or that long trials. Collective
+ * policy cannot act in the task or was not trained on that long trials. Collective
  * over the job. */
 void evaluation_run(const struct evaluation_options *options, struct evaluation_result *result);
 void evaluation_close(struct evaluation_result *result);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arithmetic.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "checkpoint/run_folder.h"
@@ -27,6 +28,7 @@ struct trainer {
     struct store *store;
     size_t task;
     struct snapshot snapshot;
+    struct loader_options loader_options; /* with chains as long as there are */
     struct loader *loader;
     struct learner learner;
     struct keeper_place place;
@@ -96,6 +98,24 @@ static void check_dims(const struct store *store, struct failure *failure)
     }
 }
 
+/* Chains hold no more trajectories than the largest group has; draws stay as they are. */
+static void limit_chains(struct trainer *trainer, const struct chain_catalog *catalog)
+{
+    struct failure failure = {0};
+    struct chain_law *chain = &trainer->loader_options.chain;
+    size_t largest = chain_catalog_largest_group(catalog);
+    trainer->loader_options = trainer->options->loader;
+    chain_law_check(chain, &failure);
+    comm_agree(&failure);
+    if (chain->trials > largest) {
+        log_warning("chain.trials: found %zu, but no group of %s has more than %zu trajectories: "
+                    "contexts are trained and evaluated with at most %zu trials",
+                    chain->trials, store_path(trainer->store), largest, largest);
+        chain->trials = largest;
+        chain->trials_min = size_min(chain->trials_min, largest);
+    }
+}
+
 /* What the policy will be: the configured shape with the data's sizes. */
 static void describe_policy(struct trainer *trainer)
 {
@@ -109,11 +129,12 @@ static void describe_policy(struct trainer *trainer)
     snapshot->shape.observation_dim = spec->observation_dim;
     snapshot->shape.action_dim = spec->action_dim;
     snapshot->shape.time_max = store_length_max(trainer->store);
-    snapshot->shape.trial_max = trainer->options->loader.chain.trials;
     choose_scaling(&snapshot->scaling, trainer);
     snprintf(snapshot->domain, sizeof snapshot->domain, "%s", spec->domain);
     snprintf(snapshot->task, sizeof snapshot->task, "%s", spec->tasks[trainer->task]);
     chain_catalog_open(&catalog, trainer->store);
+    limit_chains(trainer, &catalog);
+    snapshot->shape.trial_max = trainer->loader_options.chain.trials;
     snapshot->target = chain_catalog_best(&catalog, trainer->task);
     chain_catalog_close(&catalog);
 }
@@ -123,7 +144,7 @@ static void open_loader(struct trainer *trainer)
     struct failure failure = {0};
     model_shape_check(&trainer->snapshot.shape, &failure);
     trainer->loader = loader_open(trainer->store, trainer->task, &trainer->snapshot.scaling,
-                                  &trainer->options->loader, &failure);
+                                  &trainer->loader_options, &failure);
     comm_agree(&failure);
 }
 
@@ -186,7 +207,7 @@ static void measure_peak(struct trainer *trainer)
 static void predict_overlap(const struct trainer *trainer)
 {
     const struct trainer_options *options = trainer->options;
-    size_t steps = options->loader.chain.trials * store_length_max(trainer->store);
+    size_t steps = trainer->loader_options.chain.trials * store_length_max(trainer->store);
     size_t tokens = steps * options->learner.shape.layout.count;
     struct ring_overlap overlap = ring_overlap_predict(trainer->ring, options->learner.rule,
                                                        trainer->peak / (double)comm_size());

@@ -307,6 +307,23 @@ static void test_options_stand_over_what_the_checkpoint_says(void **state)
     fixture_close(&fixture);
 }
 
+static void test_no_more_trials_are_played_than_were_trained(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, &point_mass);
+    struct evaluation_result trained, limited;
+    evaluation_run(&fixture.options, &trained);
+    fixture.options.trials = TRIALS + 1;
+    evaluation_run(&fixture.options, &limited);
+    assert_int_equal(limited.trials, TRIALS);
+    assert_memory_equal(returns_of(&limited, EVALUATION_POLICY),
+                        returns_of(&trained, EVALUATION_POLICY), RETURNS * sizeof(double));
+    evaluation_close(&trained);
+    evaluation_close(&limited);
+    fixture_close(&fixture);
+}
+
 static void test_last_trial_has_no_noise(void **state)
 {
     (void)state;
@@ -367,6 +384,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_expert_beats_the_untrained),
         cmocka_unit_test(test_task_that_hides_nothing_has_no_control),
         cmocka_unit_test(test_options_stand_over_what_the_checkpoint_says),
+        cmocka_unit_test(test_no_more_trials_are_played_than_were_trained),
         cmocka_unit_test(test_last_trial_has_no_noise),
         cmocka_unit_test(test_return_to_go_and_noise_change_what_the_policy_does),
     };
