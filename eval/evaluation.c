@@ -63,10 +63,11 @@ static void fill_result(const struct evaluation *evaluation)
         .step = trained->step,
         .contexts = options->contexts,
         .trials = limit_trials(options->trials, snapshot->shape.trial_max),
-        .target =
-            options->target_scale * (options->target != 0.0 ? options->target : snapshot->target),
+        .target_best = snapshot->target,
         .seed = options->seed,
     };
+    result->target = trained_policy_target(&result->target_margin, trained, options->target,
+                                           options->target_margin);
     const char *task = options->task[0] ? options->task : snapshot->task;
     snprintf(result->run, sizeof result->run, "%s", options->run);
     snprintf(result->checkpoint, sizeof result->checkpoint, "%s", trained->path);

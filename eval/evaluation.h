@@ -31,8 +31,8 @@ struct evaluation_options {
     size_t trials;          /* in each context, no more than it was trained on; 0: as many */
     size_t batch;           /* contexts that a rank plays at once */
     size_t threads;         /* of a rank; 0: its share of the cores */
-    double target;          /* target return; 0: the training data's best */
-    double target_scale;    /* multiplies it */
+    double target;          /* target return; NaN: the training data's best and the margin */
+    double target_margin;   /* trained_policy_target */
     double explore[EVALUATION_TRIALS_MAX]; /* deviation of the action noise, trial by trial; none
                                               in the last trial, which no later one profits from */
     enum attention_choice kernel;
@@ -64,7 +64,9 @@ struct evaluation_result {
     enum inertia_rule inertia;
     uint64_t step; /* of the checkpoint */
     size_t contexts, trials;
-    double target;                         /* return of each trial, after scaling */
+    double target;        /* return that each trial is asked for */
+    double target_best;   /* mean over the training data's groups of their best returns */
+    double target_margin; /* what was added to it; NaN: the target was asked for */
     double explore[EVALUATION_TRIALS_MAX]; /* as it was */
     uint64_t seed;
     size_t row_count;

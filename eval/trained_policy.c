@@ -1,5 +1,6 @@
 #include "eval/trained_policy.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -99,6 +100,24 @@ bool trained_policy_check(const struct trained_policy *trained, const struct env
                     spec->task, spec->domain, trained->path, trained->snapshot.domain);
     }
     return true;
+}
+
+double trained_policy_target(double *added, const struct trained_policy *trained, double target,
+                             double margin)
+{
+    const struct snapshot *snapshot = &trained->snapshot;
+    *added = (double)NAN;
+    if (!isnan(target)) {
+        return target;
+    }
+    *added = margin * (snapshot->return_range[1] - snapshot->return_range[0]);
+    if (isnan(*added)) {
+        log_warning("%s does not hold the range of the training data's returns: the target is "
+                    "their best return without a margin",
+                    trained->path);
+        *added = 0.0;
+    }
+    return snapshot->target + *added;
 }
 
 /* --- Acting ----------------------------------------------------------------------------------- */

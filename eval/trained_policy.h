@@ -34,6 +34,13 @@ void trained_policy_find(struct trained_policy *trained, const char *run, const 
 bool trained_policy_check(const struct trained_policy *trained, const struct env_spec *spec,
                           struct failure *failure);
 
+/* The return to ask for: `target`, or, where that is NaN, more than the training data's best return
+ * (in the mean over its groups) by *added = `margin` times the range of all its returns, so that it
+ * is more also where returns are negative. *added is NaN where `target` is one. Where a checkpoint
+ * of an older program does not know the range, nothing is added, with a warning. Local. */
+double trained_policy_target(double *added, const struct trained_policy *trained, double target,
+                             double margin);
+
 struct trained_policy_options {
     size_t contexts;       /* that it acts in at once */
     size_t trials;         /* of each; at most as many as it was trained on */

@@ -69,6 +69,7 @@ void snapshot_put(struct checkpoint_state *state, const struct snapshot *snapsho
     put_number(state, "return_scale", scaling->return_scale);
     put_number(state, "reward_scale", scaling->reward_scale);
     put_number(state, "target", snapshot->target);
+    checkpoint_state_put_numbers(state, "return_range", snapshot->return_range, 2);
     checkpoint_state_put_text(state, "domain", snapshot->domain);
     checkpoint_state_put_text(state, "task", snapshot->task);
 }
@@ -194,8 +195,12 @@ bool snapshot_get(struct snapshot *snapshot, const struct checkpoint_state *stat
         return false;
     }
     snapshot->scaling.observation_dim = snapshot->shape.observation_dim;
+    snapshot->return_range[0] = snapshot->return_range[1] = (double)NAN;
     return get_scaling(&snapshot->scaling, state, failure) &&
            checkpoint_state_get_numbers(&snapshot->target, state, "target", 1, failure) &&
+           (checkpoint_state_count_numbers(state, "return_range") == 0 ||
+            checkpoint_state_get_numbers(snapshot->return_range, state, "return_range", 2,
+                                         failure)) &&
            get_name(snapshot->domain, state, "domain", failure) &&
            get_name(snapshot->task, state, "task", failure);
 }

@@ -24,7 +24,9 @@ struct snapshot {
     struct scaling scaling;
     char domain[SNAPSHOT_NAME_MAX];
     char task[SNAPSHOT_NAME_MAX];
-    double target; /* mean over groups of the training data's best returns, raw */
+    double target;          /* mean over groups of the training data's best returns, raw */
+    double return_range[2]; /* least and largest return of the training data, raw; NaN: not known,
+                               in a checkpoint of an older program */
 };
 
 /* Write it into an open state; read it back with every number's bits. A state that lacks part of it

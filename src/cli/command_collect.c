@@ -60,6 +60,8 @@ static void open_policy(struct behaviour *behaviour, struct checkpoint_policy *p
                     "collect.run: found no run, expected the folder of one whose policy acts");
     }
     policy->explore = memory_take(collect->episodes, sizeof *policy->explore);
+    double target, added;
+    config_target(&target, "collect.target", collect->target, &failure);
     config_explore(policy->explore, collect->episodes, "collect.explore", collect->explore,
                    &failure);
     comm_agree(&failure);
@@ -69,11 +71,10 @@ static void open_policy(struct behaviour *behaviour, struct checkpoint_policy *p
     }
     policy->workers = workers_open(1, &failure);
     comm_agree(&failure);
-    double best = policy->trained.snapshot.target;
     struct trained_policy_options options = {
         .contexts = 1,
         .trials = collect->episodes,
-        .target = collect->target_scale * (collect->target != 0.0 ? collect->target : best),
+        .target = trained_policy_target(&added, &policy->trained, target, collect->target_margin),
         .explore = policy->explore,
         .kernel = (enum attention_choice)config->attention.kernel,
         .workers = policy->workers,

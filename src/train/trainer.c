@@ -60,20 +60,23 @@ static void open_store(struct trainer *trainer)
     comm_same(store_step_count(trainer->store), "the number of steps in the trajectory store");
 }
 
-static double largest_return(const struct store *store, size_t task)
+/* range = the least and the largest return of the data. */
+static void measure_returns(double range[2], const struct store *store, size_t task)
 {
-    double largest = 0.0;
+    range[0] = (double)INFINITY;
+    range[1] = -(double)INFINITY;
     for (size_t episode = 0; episode < store_episode_count(store); episode++) {
-        largest = fmax(largest, fabs(store_return(store, task, episode)));
+        range[0] = fmin(range[0], store_return(store, task, episode));
+        range[1] = fmax(range[1], store_return(store, task, episode));
     }
-    return largest;
 }
 
 static void choose_scaling(struct scaling *scaling, const struct trainer *trainer)
 {
     const struct trainer_options *options = trainer->options;
     size_t dim = store_spec(trainer->store)->observation_dim;
-    double largest = largest_return(trainer->store, trainer->task);
+    const double *range = trainer->snapshot.return_range;
+    double largest = fmax(fabs(range[0]), fabs(range[1]));
     *scaling = scaling_identity(dim);
     scaling->reward_scale = options->reward_scale;
     scaling->return_scale = options->return_scale;
@@ -129,6 +132,7 @@ static void describe_policy(struct trainer *trainer)
     snapshot->shape.observation_dim = spec->observation_dim;
     snapshot->shape.action_dim = spec->action_dim;
     snapshot->shape.time_max = store_length_max(trainer->store);
+    measure_returns(snapshot->return_range, trainer->store, trainer->task);
     choose_scaling(&snapshot->scaling, trainer);
     snprintf(snapshot->domain, sizeof snapshot->domain, "%s", spec->domain);
     snprintf(snapshot->task, sizeof snapshot->task, "%s", spec->tasks[trainer->task]);

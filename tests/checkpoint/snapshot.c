@@ -1,6 +1,7 @@
 /* A policy comes back out of a checkpoint's state as it went in, and differences are named. */
 #include "tests/support/support.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -21,7 +22,8 @@ static struct snapshot example(void)
                                 .scaling = scaling_identity(3),
                                 .domain = "point_mass",
                                 .task = "point_mass_hidden",
-                                .target = 1.0 / 3.0};
+                                .target = 1.0 / 3.0,
+                                .return_range = {-18.5, 2.0 / 3.0}};
     struct failure failure = {0};
     assert_true(token_layout_parse(&snapshot.shape.layout, "R,s,a,r", &failure));
     snapshot.scaling.observation_mean[1] = 0.1;
@@ -42,7 +44,28 @@ static void test_snapshot_comes_back_to_the_bit(void **state)
     assert_true(snapshot_get(&found, &kept, &failure));
     assert_true(snapshot_agrees(&found, &saved, "here", &failure));
     assert_true(found.target == saved.target);
+    assert_memory_equal(found.return_range, saved.return_range, sizeof saved.return_range);
     assert_string_equal(found.domain, saved.domain);
+    checkpoint_state_close(&kept);
+}
+
+/* As checkpoints did before there was one. */
+static void test_snapshot_without_a_range_of_returns_is_read(void **state)
+{
+    (void)state;
+    struct snapshot saved = example();
+    struct snapshot found;
+    struct checkpoint_state kept;
+    struct failure failure = {0};
+    checkpoint_state_open(&kept);
+    snapshot_put(&kept, &saved);
+    for (size_t i = 0; i < kept.numbers_count; i++) {
+        if (strcmp(kept.numbers[i].name, "return_range") == 0) {
+            strcpy(kept.numbers[i].name, "something else");
+        }
+    }
+    assert_true(snapshot_get(&found, &kept, &failure));
+    assert_true(isnan(found.return_range[0]) && isnan(found.return_range[1]));
     checkpoint_state_close(&kept);
 }
 
@@ -147,6 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_snapshot_comes_back_to_the_bit),
+        cmocka_unit_test(test_snapshot_without_a_range_of_returns_is_read),
         cmocka_unit_test(test_snapshot_names_the_first_difference),
         cmocka_unit_test(test_snapshot_refuses_sizes_that_cannot_be),
         cmocka_unit_test(test_snapshot_refuses_an_empty_state),

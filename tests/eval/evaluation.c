@@ -11,6 +11,7 @@
 #include "eval/evaluation.h"
 #include "eval/policy_behaviour.h"
 #include "eval/rollout.h"
+#include "eval/trained_policy.h"
 #include "tests/eval/untrained.h"
 #include "tests/support/support_mpi.h"
 
@@ -42,7 +43,8 @@ static const struct evaluation_options standard = {
     .contexts = CONTEXTS,
     .batch = 3,
     .threads = 1,
-    .target_scale = 1.05,
+    .target = (double)NAN,
+    .target_margin = 0.05,
     .explore = {0.5, 0.1},
     .seed = 11,
 };
@@ -290,8 +292,7 @@ static void test_options_stand_over_what_the_checkpoint_says(void **state)
     assert_true(file_join(older, fixture.run, "ckpt/step-5", &failure));
     fixture.options.trials = 2;
     fixture.options.contexts = 1;
-    fixture.options.target = 4.0;
-    fixture.options.target_scale = 0.5;
+    fixture.options.target = 2.0;
     struct evaluation_result newest, named;
     evaluation_run(&fixture.options, &newest);
     assert_int_equal(newest.step, 12);
@@ -304,6 +305,36 @@ static void test_options_stand_over_what_the_checkpoint_says(void **state)
     assert_string_equal(named.checkpoint, older);
     evaluation_close(&newest);
     evaluation_close(&named);
+    fixture_close(&fixture);
+}
+
+/* A factor would ask for less than the data's best where returns are negative. */
+static void test_target_is_above_the_best_whatever_the_sign_of_returns(void **state)
+{
+    (void)state;
+    static struct trained_policy trained = {
+        .snapshot = {.target = -18.5, .return_range = {-40.0, -10.0}}};
+    double added;
+    double target = trained_policy_target(&added, &trained, (double)NAN, 0.05);
+    support_expect_near(added, 1.5, 1e-12);
+    support_expect_near(target, -17.0, 1e-12);
+    assert_true(trained_policy_target(&added, &trained, 0.0, 0.05) == 0.0 && isnan(added));
+    trained.snapshot.return_range[0] = (double)NAN; /* an older checkpoint */
+    assert_true(trained_policy_target(&added, &trained, (double)NAN, 0.05) == -18.5);
+    assert_true(added == 0.0);
+}
+
+static void test_target_of_zero_can_be_asked_for(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, &point_mass);
+    fixture.options.target = 0.0;
+    struct evaluation_result result;
+    evaluation_run(&fixture.options, &result);
+    assert_true(result.target == 0.0 && isnan(result.target_margin));
+    assert_true(result.target_best == 10.0);
+    evaluation_close(&result);
     fixture_close(&fixture);
 }
 
@@ -384,6 +415,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_expert_beats_the_untrained),
         cmocka_unit_test(test_task_that_hides_nothing_has_no_control),
         cmocka_unit_test(test_options_stand_over_what_the_checkpoint_says),
+        cmocka_unit_test(test_target_is_above_the_best_whatever_the_sign_of_returns),
+        cmocka_unit_test(test_target_of_zero_can_be_asked_for),
         cmocka_unit_test(test_no_more_trials_are_played_than_were_trained),
         cmocka_unit_test(test_last_trial_has_no_noise),
         cmocka_unit_test(test_return_to_go_and_noise_change_what_the_policy_does),

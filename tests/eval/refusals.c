@@ -1,6 +1,7 @@
 /* Evaluations that cannot be: one line each, with the right exit code. */
 #include "tests/support/support.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -34,7 +35,7 @@ static struct evaluation_options standard(const char *run)
         .task = "",
         .contexts = 1,
         .batch = 1,
-        .target_scale = 1.0,
+        .target = (double)NAN,
     };
 }
 
