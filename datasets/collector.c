@@ -256,9 +256,12 @@ static bool collect_episode(struct collector *collector, size_t number, struct f
     size_t group = number / options->episodes;
     size_t trial = number % options->episodes;
     size_t attempts = options->behaviour->curriculum == BEHAVIOUR_TRIALS ? 1 : ATTEMPTS_MAX;
+    /* A policy must not meet the hidden tasks again that it was trained on. */
+    enum random_purpose purpose =
+        options->behaviour->curriculum == BEHAVIOUR_TRIALS ? RANDOM_COLLECT_POLICY : RANDOM_COLLECT;
     /* Sample 0 of a group's streams draws its hidden task, the others its episodes. */
-    struct random hidden = random_stream(options->seed, RANDOM_COLLECT, group, 0);
-    struct random random = random_stream(options->seed, RANDOM_COLLECT, group, trial + 1);
+    struct random hidden = random_stream(options->seed, purpose, group, 0);
+    struct random random = random_stream(options->seed, purpose, group, trial + 1);
     env_draw_hidden(collector->env, &hidden);
     for (size_t attempt = 0; attempt < attempts; attempt++) {
         struct outcome outcome = play(collector, &random, number);

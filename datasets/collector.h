@@ -44,11 +44,13 @@ size_t collector_finished(const struct collector *collector);
 
 /* Play the share of number `sharer` of all `sharers`, and keep each episode as it ends.
  *
- * Each group draws its hidden task once. Episode e of E has expertise e / (E - 1) (1 when E is 1);
- * where a task hides nothing, all episodes are one group, since any of them may share a chain.
- * What is left is dealt out like cards, each round beginning one sharer later, so that everybody
- * gets of every expertise; where the episodes of a group share a context, whole groups are. An
- * episode whose simulation becomes unstable is drawn again a few times, but for one in a context.
+ * Each group draws its hidden task once, a behaviour of trials in a context others than the rest do
+ * with the same seed: what it was trained on would be no test of it. Episode e of E has expertise e
+ * / (E - 1) (1 when E is 1); where a task hides nothing, all episodes are one group, since any of
+ * them may share a chain. What is left is dealt out like cards, each round beginning one sharer
+ * later, so that everybody gets of every expertise; where the episodes of a group share a context,
+ * whole groups are. An episode whose simulation becomes unstable is drawn again a few times, but
+ * for one in a context.
  *
  * False and a failure: EXIT_CODE_CONFIG for a task that stays unstable, else as of store_parts_add.
  * Shows progress. */

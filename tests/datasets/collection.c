@@ -11,6 +11,9 @@ static bool open_behaviour(struct behaviour *behaviour, const struct collection 
         return script_open(behaviour, spec, &noise, 1, failure);
     }
     *behaviour = random_actions_open(spec);
+    if (collection->policy == COLLECTION_TRIALS) {
+        behaviour->curriculum = BEHAVIOUR_TRIALS;
+    }
     return true;
 }
 
