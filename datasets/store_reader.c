@@ -195,9 +195,6 @@ static bool read_statistics(hid_t file, struct store *store, struct failure *fai
                                 "observation_mean or observation_std of element %zu = %g, %g", i,
                                 store->observation_mean[i], deviation);
         }
-        if (!(deviation > 0.0)) {
-            store->observation_deviation[i] = 1.0; /* never changed: division leaves it as it is */
-        }
     }
     return true;
 }

@@ -84,9 +84,8 @@ static void choose_scaling(struct scaling *scaling, const struct trainer *traine
         scaling->return_scale = largest > 0.0 ? largest : 1.0;
     }
     if (options->observations == TRAINER_OBSERVATIONS_NORMALISED) {
-        size_t bytes = dim * sizeof(double);
-        memcpy(scaling->observation_mean, store_observation_mean(trainer->store), bytes);
-        memcpy(scaling->observation_deviation, store_observation_deviation(trainer->store), bytes);
+        scaling_set_observations(scaling, store_observation_mean(trainer->store),
+                                 store_observation_deviation(trainer->store));
     }
 }
 
