@@ -75,6 +75,15 @@ static size_t chain_index_of(const struct chain *chain, const struct store *stor
     return low;
 }
 
+size_t chain_catalog_largest_group(const struct chain_catalog *catalog)
+{
+    size_t largest = 0;
+    for (size_t group = 0; group < catalog->group_count; group++) {
+        largest = size_max(largest, catalog->starts[group + 1] - catalog->starts[group]);
+    }
+    return largest;
+}
+
 double chain_catalog_best(const struct chain_catalog *catalog, size_t task)
 {
     double sum = 0.0;

@@ -57,7 +57,10 @@ struct chain {
 void chain_catalog_open(struct chain_catalog *catalog, const struct store *store);
 void chain_catalog_close(struct chain_catalog *catalog);
 
-/* The mean over groups of their best returns in `task`: a target for a policy. */
+/* How many episodes the largest group has. */
+size_t chain_catalog_largest_group(const struct chain_catalog *catalog);
+
+/* The mean over groups of their best returns in `task`: what a policy may be asked for. */
 double chain_catalog_best(const struct chain_catalog *catalog, size_t task);
 
 /* False and a failure (EXIT_CODE_CONFIG) where a sampler's numbers are out of range. */

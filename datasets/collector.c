@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/arithmetic.h"
 #include "base/log.h"
@@ -27,7 +28,8 @@ struct collector {
     struct env *env;
     struct episode_log *log;
     struct episode_buffer buffer; /* of the current episode, steps_max steps */
-    float last_reward;            /* of the episode that was played last */
+    struct behaviour_row row;
+    float *row_action; /* (action_dim) */
     size_t redrawn;
 
     /* Progress in steps of this worker; an episode counts as one of the longest. */
@@ -153,40 +155,61 @@ static void collector_show_progress(struct collector *collector, size_t steps)
     progress_show(&collector->progress, done, detail);
 }
 
-/* Play one episode into the buffer. */
+/* The environment and the behaviour at the first step of an episode. */
+static void collector_begin_episode(struct collector *collector, const struct random *random,
+                                    size_t number)
+{
+    const struct collector_options *options = collector->options;
+    const struct behaviour *behaviour = options->behaviour;
+    struct behaviour_row *row = &collector->row;
+    size_t trial = number % options->episodes;
+    bool is_context = behaviour->curriculum == BEHAVIOUR_TRIALS;
+    if (trial == 0 || !is_context) {
+        memset(collector->row_action, 0, collector->spec->action_dim * sizeof(float));
+        *row = (struct behaviour_row){
+            .env = collector->env,
+            .context = number / options->episodes,
+            .target = behaviour->target,
+            .action = collector->row_action,
+        };
+        behaviour_begin(behaviour, 1);
+    }
+    row->random = *random;
+    row->trial = trial;
+    row->expertise = expertise_of(options, trial);
+    env_reset(collector->env, &row->random);
+    behaviour_begin_trial(behaviour, row);
+}
+
+/* Play one episode into the buffer; goes on in the stream. */
 static struct episode_outcome collector_play_episode(struct collector *collector,
-                                                     struct random *random, size_t trial)
+                                                     struct random *random, size_t number)
 {
     const struct env_spec *spec = collector->spec;
     const struct behaviour *behaviour = collector->options->behaviour;
+    struct behaviour_row *row = &collector->row;
+    struct episode_buffer *buffer = &collector->buffer;
     struct episode_outcome result = {.end = ENV_RUNNING};
-    struct behaviour_episode episode = {
-        .env = collector->env,
-        .random = random,
-        .trial = trial,
-        .expertise = expertise_of(collector->options, trial),
-        .reward = trial > 0 ? collector->last_reward : 0.0f,
-    };
-    env_reset(collector->env, random);
-    behaviour->begin(behaviour, &episode);
+    collector_begin_episode(collector, random, number);
     record_state(collector, 0);
     while (result.end == ENV_RUNNING) {
-        invariant(result.length < spec->steps_max);
-        float *action = collector->buffer.action + result.length * spec->action_dim;
-        episode.observation = collector->buffer.observation + result.length * spec->observation_dim;
-        behaviour->act(behaviour, &episode, action);
-        struct env_outcome outcome = env_step(collector->env, action);
-        collector->buffer.reward[0][result.length] = outcome.reward;
-        episode.reward = outcome.reward;
-        episode.time = ++result.length;
-        result.sum += (double)outcome.reward;
+        invariant(row->time < spec->steps_max);
+        row->observation = buffer->observation + row->time * spec->observation_dim;
+        behaviour->act(behaviour, row, 1);
+        memcpy(buffer->action + row->time * spec->action_dim, row->action,
+               spec->action_dim * sizeof *row->action);
+        struct env_outcome outcome = env_step(collector->env, row->action);
+        buffer->reward[0][row->time] = outcome.reward;
+        behaviour_record(row, outcome);
         result.end = outcome.end;
-        collector->last_reward = outcome.reward;
-        record_state(collector, result.length);
+        record_state(collector, row->time);
         if (result.end == ENV_RUNNING) {
-            collector_show_progress(collector, result.length);
+            collector_show_progress(collector, row->time);
         }
     }
+    result.length = row->time;
+    result.sum = row->return_so_far;
+    *random = row->random;
     return result;
 }
 
@@ -215,12 +238,15 @@ static bool collect_episode(struct collector *collector, size_t number, struct f
     size_t group = number / options->episodes;
     size_t trial = number % options->episodes;
     size_t attempts = options->behaviour->curriculum == BEHAVIOUR_TRIALS ? 1 : ATTEMPTS_MAX;
+    /* A policy must not meet the hidden tasks again that it was trained on. */
+    enum random_purpose purpose =
+        options->behaviour->curriculum == BEHAVIOUR_TRIALS ? RANDOM_COLLECT_POLICY : RANDOM_COLLECT;
     /* Sample 0 of a group's streams draws its hidden task, the others its episodes. */
-    struct random hidden = random_stream(options->seed, RANDOM_COLLECT, group, 0);
-    struct random random = random_stream(options->seed, RANDOM_COLLECT, group, trial + 1);
+    struct random hidden = random_stream(options->seed, purpose, group, 0);
+    struct random random = random_stream(options->seed, purpose, group, trial + 1);
     env_draw_hidden(collector->env, &hidden);
     for (size_t attempt = 0; attempt < attempts; attempt++) {
-        struct episode_outcome outcome = collector_play_episode(collector, &random, trial);
+        struct episode_outcome outcome = collector_play_episode(collector, &random, number);
         if (outcome.end != ENV_FAILED) {
             collector->played++;
             collector->return_sum += outcome.sum;
@@ -321,6 +347,7 @@ struct collector *collector_open(const struct collector_options *options, struct
     }
     collector->env = env_open(options->task);
     episode_buffer_reserve(&collector->buffer, &collector->job.spec, collector->spec->steps_max);
+    collector->row_action = memory_take(collector->spec->action_dim, sizeof(float));
     return collector;
 }
 
@@ -332,6 +359,7 @@ void collector_close(struct collector *collector)
     env_close(collector->env);
     episode_log_close(collector->log);
     episode_buffer_free(&collector->buffer);
+    memory_free(collector->row_action);
     memory_free(collector);
 }
 

@@ -62,12 +62,13 @@ size_t collector_finished(const struct collector *collector);
 
 /* Play the episodes of worker `worker` of `worker_count`, and log each as it ends.
  *
- * Each group draws its hidden task once. Episode e of E has expertise e / (E - 1) (1 when E is 1);
- * where a task hides nothing, all episodes are one group, since any of them may share a chain.
- * Unfinished episodes are dealt to the workers in turn, each round beginning one worker later, so
- * that each gets episodes of every level; where the episodes of a group share a context, whole
- * groups are dealt. An episode whose simulation becomes unstable is drawn again a few times, except
- * where it shares a context.
+ * Each group draws its hidden task once, a behaviour of trials in a context others than the rest do
+ * with the same seed: what it was trained on would be no test of it. Episode e of E has expertise
+ * e / (E - 1) (1 when E is 1); where a task hides nothing, all episodes are one group, since any of
+ * them may share a chain. Unfinished episodes are dealt to the workers in turn, each round
+ * beginning one worker later, so that each gets episodes of every level; where the episodes of a
+ * group share a context, whole groups are dealt. An episode whose simulation becomes unstable is
+ * drawn again a few times, except where it shares a context.
  *
  * False and a failure: EXIT_CODE_CONFIG for a task that stays unstable, else as of
  * episode_log_append. Shows progress. */

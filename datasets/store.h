@@ -138,7 +138,8 @@ size_t store_length_max(const struct store *store); /* steps of the longest epis
  * same one hold the same episodes. */
 uint64_t store_fingerprint(const struct store *store);
 
-/* Over all observations, as written: (observation_dim). */
+/* Over all observations, as written: (observation_dim). A deviation is 0 where the number never
+ * changes. */
 const double *store_observation_mean(const struct store *store);
 const double *store_observation_deviation(const struct store *store);
 

@@ -191,9 +191,6 @@ static bool read_statistics(struct store *store, const struct store_attributes *
                                 "observation_mean or observation_std of element %zu = %g, %g", i,
                                 store->observation_mean[i], deviation);
         }
-        if (!(deviation > 0.0)) {
-            store->observation_deviation[i] = 1.0; /* never changes: dividing by 1 keeps it */
-        }
     }
     return true;
 }

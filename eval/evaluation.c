@@ -2,12 +2,14 @@
 
 #include <string.h>
 
+#include "base/arithmetic.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/workers.h"
+#include "behaviours/random_actions.h"
+#include "behaviours/script.h"
 #include "comm/comm.h"
 #include "envs/env.h"
-#include "eval/policy_actor.h"
 #include "eval/trained_policy.h"
 
 /* All that lives while behaviours play. */
@@ -20,9 +22,7 @@ struct evaluation {
     struct rollout_options rollout_options; /* of this rank */
     struct workers *workers;                /* step environments and predict actions */
     struct rollout *rollout;
-    struct arena arena;
-    struct parameter_store parameters;
-    struct policy_actor policy;
+    struct behaviour behaviours[EVALUATION_BEHAVIOURS]; /* the control is the policy */
 };
 
 static const char *const names[EVALUATION_BEHAVIOURS] = {
@@ -39,6 +39,18 @@ const char *evaluation_behaviour_name(enum evaluation_behaviour behaviour)
 
 /* --- What is asked for, and whether it can be done -------------------------------------------- */
 
+/* As many trials as are asked for (0: as trained), but no more than the policy was trained on. */
+static size_t limit_trials(size_t trials, size_t trained)
+{
+    size_t most = size_min(trained, EVALUATION_TRIALS_MAX);
+    if (trials > most) {
+        log_warning("found %zu trials asked for, but the policy was trained on contexts of at most "
+                    "%zu: %zu are played",
+                    trials, most, most);
+    }
+    return trials > 0 ? size_min(trials, most) : most;
+}
+
 /* result = the options with what the checkpoint fills in. */
 static void fill_result(const struct evaluation *evaluation)
 {
@@ -50,27 +62,20 @@ static void fill_result(const struct evaluation *evaluation)
         .inertia = options->inertia,
         .step = trained->step,
         .contexts = options->contexts,
-        .trials = options->trials > 0 ? options->trials : policy->shape.trial_max,
-        .target =
-            options->target_scale * (options->target != 0.0 ? options->target : policy->target),
+        .trials = limit_trials(options->trials, policy->shape.trial_max),
+        .target_best = policy->target,
         .seed = options->seed,
     };
+    result->target = trained_policy_target(&result->target_margin, trained, options->target,
+                                           options->target_margin);
     const char *task = options->task[0] ? options->task : policy->task;
     snprintf(result->run, sizeof result->run, "%s", options->run);
     snprintf(result->checkpoint, sizeof result->checkpoint, "%s", trained->path);
     snprintf(result->task, sizeof result->task, "%s", task);
-    memcpy(result->explore, options->explore, sizeof result->explore);
-}
-
-static bool evaluation_check_trials(const struct evaluation *evaluation, struct failure *failure)
-{
-    size_t trained_on = evaluation->trained.policy.shape.trial_max;
-    size_t most = trained_on < EVALUATION_TRIALS_MAX ? trained_on : EVALUATION_TRIALS_MAX;
-    return evaluation->result->trials <= most ||
-           failure_set(failure, EXIT_CODE_CONFIG,
-                       "eval.trials: found %zu, expected at most %zu, the longest contexts that "
-                       "the policy was trained on; lower it",
-                       evaluation->result->trials, most);
+    /* Noise in the last trial would cost return and tell nobody anything. */
+    for (size_t trial = 0; trial + 1 < result->trials && trial < EVALUATION_TRIALS_MAX; trial++) {
+        result->explore[trial] = options->explore[trial];
+    }
 }
 
 static bool evaluation_open_task(struct evaluation *evaluation, struct failure *failure)
@@ -89,39 +94,35 @@ static bool evaluation_open_task(struct evaluation *evaluation, struct failure *
     return trained_policy_check(&evaluation->trained, evaluation->spec, failure);
 }
 
-/* --- Memory ----------------------------------------------------------------------------------- */
+/* --- Opening ---------------------------------------------------------------------------------- */
 
-/* Called twice with the same arguments: on a measuring arena and on a real one. */
-static void evaluation_bind(struct evaluation *evaluation, size_t batch)
+/* Who plays, and where. */
+static void open_players(struct evaluation *evaluation)
 {
-    const struct policy_config *policy = &evaluation->trained.policy;
-    struct policy_actor_options options = {
-        .shape = &policy->shape,
-        .scaling = &policy->scaling,
-        .parameters = &evaluation->parameters,
-        .explore = evaluation->result->explore,
-        .decoder = {.context_max = batch,
-                    .steps_max = evaluation->result->trials * evaluation->spec->steps_max,
-                    .kernel = evaluation->options->kernel,
-                    .workers = evaluation->workers},
-    };
-    parameter_store_bind(&evaluation->parameters, &evaluation->arena, &policy->shape, 0, NULL);
-    policy_actor_bind(&evaluation->policy, &evaluation->arena, &options);
-}
-
-static void take_memory(struct evaluation *evaluation)
-{
+    const struct evaluation_result *result = evaluation->result;
     size_t own = rollout_contexts(&evaluation->rollout_options);
-    size_t batch = own < evaluation->options->batch ? own : evaluation->options->batch;
-    if (batch == 0) {
-        batch = 1; /* a rank without contexts of its own still takes part */
-    }
+    size_t batch = size_min(own, evaluation->options->batch);
+    batch = size_max(batch, 1); /* a rank without contexts of its own still takes part */
     struct failure failure = {0};
     evaluation->workers = workers_open(comm_threads(evaluation->options->threads), &failure);
     comm_agree(&failure);
-    evaluation_bind(evaluation, batch);
-    arena_open(&evaluation->arena, evaluation->arena.peak);
-    evaluation_bind(evaluation, batch);
+    const struct trained_policy_options policy = {
+        .contexts = batch,
+        .trials = result->trials,
+        .target = result->target,
+        .explore = result->explore,
+        .kernel = evaluation->options->kernel,
+        .workers = evaluation->workers,
+    };
+    struct behaviour *behaviours = evaluation->behaviours;
+    trained_policy_open(&behaviours[EVALUATION_POLICY], &evaluation->trained, evaluation->spec,
+                        &policy);
+    behaviours[EVALUATION_CONTROL] = behaviours[EVALUATION_POLICY];
+    behaviours[EVALUATION_RANDOM] = random_actions_open(evaluation->spec);
+    if (evaluation->spec->has_script) {
+        const struct noise_options no_noise = {0};
+        script_open(&behaviours[EVALUATION_SCRIPT], evaluation->spec, &no_noise, batch, &failure);
+    }
     evaluation->rollout = rollout_open(evaluation->task, batch, evaluation->workers);
 }
 
@@ -133,28 +134,26 @@ static void evaluation_open(struct evaluation *evaluation, const struct evaluati
     trained_policy_find(&evaluation->trained, options->run, options->checkpoint);
     fill_result(evaluation);
     struct failure failure = {0};
-    if (evaluation_check_trials(evaluation, &failure)) {
-        evaluation_open_task(evaluation, &failure);
-    }
+    evaluation_open_task(evaluation, &failure);
     comm_agree(&failure);
     evaluation->rollout_options = (struct rollout_options){
         .contexts = result->contexts,
         .first = comm_rank(),
         .stride = comm_size(),
         .trials = result->trials,
-        .target = result->target,
         .seed = result->seed,
         .observer = options->observer,
     };
-    take_memory(evaluation);
-    trained_policy_load(&evaluation->parameters, &evaluation->trained);
+    open_players(evaluation);
 }
 
 static void evaluation_release(struct evaluation *evaluation)
 {
+    behaviour_close(&evaluation->behaviours[EVALUATION_POLICY]);
+    behaviour_close(&evaluation->behaviours[EVALUATION_RANDOM]);
+    behaviour_close(&evaluation->behaviours[EVALUATION_SCRIPT]);
     rollout_close(evaluation->rollout);
     workers_close(evaluation->workers);
-    arena_close(&evaluation->arena);
     env_task_close(evaluation->task);
 }
 
@@ -177,18 +176,6 @@ static bool behaviour_applies(enum evaluation_behaviour behaviour,
     }
 }
 
-static struct actor actor_of(struct evaluation *evaluation, enum evaluation_behaviour behaviour)
-{
-    switch (behaviour) {
-    case EVALUATION_RANDOM:
-        return random_actor(evaluation->spec->action_dim);
-    case EVALUATION_SCRIPT:
-        return script_actor(evaluation->spec->action_dim);
-    default:
-        return policy_actor_of(&evaluation->policy);
-    }
-}
-
 /* One behaviour's row of the result. Each rank fills in its contexts and the others' are 0, so the
  * sum over ranks is all of them; a failed trial's NaN stays one. */
 static void play_behaviour(struct evaluation *evaluation, enum evaluation_behaviour behaviour)
@@ -200,10 +187,10 @@ static void play_behaviour(struct evaluation *evaluation, enum evaluation_behavi
     struct rollout_options options = evaluation->rollout_options;
     options.hidden =
         behaviour == EVALUATION_CONTROL ? ROLLOUT_HIDDEN_OF_TRIAL : ROLLOUT_HIDDEN_OF_CONTEXT;
-    struct actor actor = actor_of(evaluation, behaviour);
     size_t steps = rollout_contexts(&options) * result->trials * evaluation->spec->steps_max;
     struct progress progress = progress_begin(names[behaviour], 0, steps);
-    rollout_run(row->score.returns, evaluation->rollout, &options, &actor, &progress);
+    rollout_run(row->score.returns, evaluation->rollout, &options,
+                &evaluation->behaviours[behaviour], &progress);
     comm_sum_double(row->score.returns, result->contexts * result->trials);
 }
 

@@ -28,12 +28,13 @@ struct evaluation_options {
     const char *checkpoint; /* a folder RUN/ckpt/step-N; "": the run's newest whole one */
     const char *task;       /* to act in; "": the one it was trained on */
     size_t contexts;        /* over all ranks */
-    size_t trials;          /* in each context; 0: as many as it was trained on */
+    size_t trials;          /* in each context, no more than it was trained on; 0: as many */
     size_t batch;           /* contexts that a rank plays at once */
     size_t threads;         /* of a rank; 0: its share of the cores */
-    double target;          /* target return; 0: the training data's best */
-    double target_scale;    /* multiplies it */
-    double explore[EVALUATION_TRIALS_MAX]; /* deviation of the action noise, trial by trial */
+    double target;          /* target return; NaN: the training data's best and the margin */
+    double target_margin;   /* trained_policy_target */
+    double explore[EVALUATION_TRIALS_MAX]; /* deviation of the action noise, trial by trial; none
+                                              in the last trial, which no later one profits from */
     enum attention_choice kernel;
     uint64_t seed; /* below 2^63 */
 
@@ -63,8 +64,10 @@ struct evaluation_result {
     enum inertia_rule inertia;
     uint64_t step; /* of the checkpoint */
     size_t contexts, trials;
-    double target; /* return of each trial, after scaling */
-    double explore[EVALUATION_TRIALS_MAX];
+    double target;        /* return that each trial is asked for */
+    double target_best;   /* mean over the training data's groups of their best returns */
+    double target_margin; /* what was added to it; NaN: the target was asked for */
+    double explore[EVALUATION_TRIALS_MAX]; /* as it was */
     uint64_t seed;
     size_t row_count;
     struct evaluation_row rows[EVALUATION_BEHAVIOURS]; /* in the order of the enum */
@@ -77,7 +80,7 @@ const char *evaluation_behaviour_name(enum evaluation_behaviour behaviour);
  * same for any number of threads, and for any number of ranks and any batch up to the rounding of
  * matrix products of other sizes. Rank 0 shows progress. Fatal on all ranks: EXIT_CODE_NO_INPUT
  * where there is no checkpoint, EXIT_CODE_DATA where it is damaged, EXIT_CODE_CONFIG where the
- * policy cannot act in the task or was not trained on that many or that long trials. Collective
+ * policy cannot act in the task or was not trained on that long trials. Collective
  * over the job. */
 void evaluation_run(const struct evaluation_options *options, struct evaluation_result *result);
 void evaluation_close(struct evaluation_result *result);

@@ -189,6 +189,12 @@ void evaluation_print_text(FILE *stream, const struct evaluation_result *result)
     fprintf(stream, "%zu context%s of %zu trial%s, target return %.*f, seed %llu\n",
             result->contexts, plural(result->contexts), result->trials, plural(result->trials),
             table.decimals, result->target, (unsigned long long)result->seed);
+    if (!isnan(result->target_margin)) {
+        fprintf(stream,
+                "target: the best return of the training data's groups, %.*f in the mean, and a "
+                "margin of %.*f\n",
+                table.decimals, result->target_best, table.decimals, result->target_margin);
+    }
     print_exploration(stream, result);
     fputc('\n', stream);
     print_scores(stream, &table);

@@ -1,30 +1,46 @@
-/* A trained policy as a behaviour: what it does can be collected as data.
+/* A policy as a behaviour: the decoder, fed in the words of training.
  *
- * The episodes of a group are the trials of one context, so a store of them holds learning within
- * contexts, trial after trial. One context at a time; exploration noise as in an evaluation. */
+ * At each step it turns raw numbers into the model's, gives the decoder the executed action, the
+ * reward and the done token of the step before and the return-to-go and observation of this one,
+ * and puts exploration noise on the predicted action. What is executed is what the context then
+ * holds. Does not know where the policy comes from. */
 #ifndef CHAINRING_EVAL_POLICY_BEHAVIOUR_H
 #define CHAINRING_EVAL_POLICY_BEHAVIOUR_H
 
 #include <stddef.h>
 
+#include "base/memory.h"
 #include "behaviours/behaviour.h"
-#include "math/attention_block.h"
+#include "context/scaling.h"
+#include "context/steps.h"
+#include "parameters/parameter_store.h"
+#include "parameters/shape.h"
+#include "policy/decoder.h"
 
-/* Counts are at least 1; what is pointed at is borrowed while the behaviour lives. */
+/* All but `decoder` is borrowed and must outlive the behaviour. */
 struct policy_behaviour_options {
-    const char *run;        /* its folder */
-    const char *checkpoint; /* a folder RUN/ckpt/step-N; "": the run's newest whole one */
-    size_t trials;          /* episodes of a group */
-    double target;          /* target return; 0: the training data's best */
-    double target_scale;    /* multiplies it */
-    const double *explore;  /* (trials): deviation of the action noise in each */
-    enum attention_choice kernel;
+    const struct model_shape *shape;
+    const struct scaling *scaling;
+    struct parameter_store *parameters;
+    double target;         /* return that it is asked for in each trial */
+    const double *explore; /* deviation of the action noise in each trial */
+    struct decoder_options decoder;
 };
 
-/* The caller closes the behaviour. Fatal on all ranks: EXIT_CODE_NO_INPUT where there is no
- * checkpoint, EXIT_CODE_DATA where it is damaged, EXIT_CODE_CONFIG where the policy cannot act in
- * the task or was not trained on that many trials. Collective over the job. */
-void policy_behaviour_open(struct behaviour *behaviour, const struct env_spec *spec,
+struct policy_behaviour {
+    struct policy_behaviour_options options;
+    struct decoder *decoder;
+    struct steps last, now; /* (context_max) */
+    real *predicted;        /* (context_max x action_dim) */
+};
+
+/* Take all memory out of the arena, which may only be measuring. Local, like all of this file. */
+void policy_behaviour_bind(struct policy_behaviour *policy, struct arena *arena,
                            const struct policy_behaviour_options *options);
+
+/* `policy` is borrowed. A row's random numbers are its action noise: normal, in the order of steps
+ * and action elements, times the trial's deviation; the sum is clipped to [-1, 1]. A deviation of 0
+ * draws nothing. */
+struct behaviour policy_behaviour_of(struct policy_behaviour *policy);
 
 #endif

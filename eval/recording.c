@@ -5,6 +5,8 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "behaviours/random_actions.h"
+#include "behaviours/script.h"
 
 /* --- Rows ------------------------------------------------------------------------------------- */
 
@@ -31,27 +33,25 @@ void recording_close(struct recording *recording)
 
 /* --- Observing -------------------------------------------------------------------------------- */
 
-static void recording_begin_trial(struct recording *recording, const struct actor_row *row)
+static void recording_begin_trial(struct recording *recording, const struct behaviour_row *row)
 {
     const struct env_spec *spec = env_spec(row->env);
     if (!recording->physics) {
         recording_open(recording, spec, spec->steps_max + 1);
     }
     recording->rows = 0;
-    recording->episode_return = 0.0;
     memcpy(recording->observation, row->observation,
            spec->observation_dim * sizeof *recording->observation);
     env_get_hidden(row->env, recording->hidden);
 }
 
-static void recording_on_step(void *self, const struct actor_row *row)
+static void recording_on_step(void *self, const struct behaviour_row *row)
 {
     struct recording *recording = self;
     if (row->time == 0) {
         recording_begin_trial(recording, row);
-    } else {
-        recording->episode_return += (double)row->previous.reward;
     }
+    recording->episode_return = row->return_so_far;
     invariant(recording->rows == row->time && recording->rows < recording->capacity);
     env_get_physics(row->env, recording->physics + recording->rows * recording->physics_dim);
     recording->rows++;
@@ -64,48 +64,35 @@ struct rollout_observer recording_observer(struct recording *recording)
 
 /* --- Playing ---------------------------------------------------------------------------------- */
 
-static bool recording_play_actor(struct recording *recording, const struct env_task *task,
-                                 struct actor actor, size_t trials, uint64_t seed,
-                                 struct failure *failure)
-{
-    struct workers *workers = workers_open(1, failure);
-    if (!workers) {
-        return false;
-    }
-    struct rollout *rollout = rollout_open(task, 1, workers);
-    const struct rollout_observer observer = recording_observer(recording);
-    const struct rollout_options options = {
-        .observer = &observer, .contexts = 1, .stride = 1, .trials = trials, .seed = seed};
-    double *returns = memory_take(trials, sizeof *returns);
-    struct progress progress = progress_begin("play", 0, trials * env_task_spec(task)->steps_max);
-    rollout_run(returns, rollout, &options, &actor, &progress);
-    memory_free(returns);
-    rollout_close(rollout);
-    workers_close(workers);
-    return true;
-}
-
-bool recording_play(struct recording *recording, const char *task, enum recording_actor actor,
+bool recording_play(struct recording *recording, const char *task, enum recording_behaviour choice,
                     size_t trials, uint64_t seed, struct failure *failure)
 {
     struct env_task *opened = env_task_open(task, failure);
-    if (!opened) {
-        return false;
+    struct workers *workers = opened ? workers_open(1, failure) : NULL;
+    struct behaviour behaviour = {0};
+    const struct noise_options no_noise = {0};
+    bool is_open = workers;
+    if (is_open && choice == RECORDING_SCRIPT) {
+        is_open = script_open(&behaviour, env_task_spec(opened), &no_noise, 1, failure);
+    } else if (is_open) {
+        behaviour = random_actions_open(env_task_spec(opened));
     }
-    const struct env_spec *spec = env_task_spec(opened);
-    bool is_script = actor == RECORDING_SCRIPT;
-    bool is_played =
-        is_script && !spec->has_script
-            ? failure_set(failure, EXIT_CODE_CONFIG,
-                          "task %s: found no script, expected one to act by; choose the policy "
-                          "random",
-                          task)
-            : recording_play_actor(recording, opened,
-                                   is_script ? script_actor(spec->action_dim)
-                                             : random_actor(spec->action_dim),
-                                   trials, seed, failure);
+    if (is_open) {
+        struct rollout *rollout = rollout_open(opened, 1, workers);
+        const struct rollout_observer observer = recording_observer(recording);
+        const struct rollout_options options = {
+            .observer = &observer, .contexts = 1, .stride = 1, .trials = trials, .seed = seed};
+        double *returns = memory_take(trials, sizeof *returns);
+        struct progress progress =
+            progress_begin("play", 0, trials * env_task_spec(opened)->steps_max);
+        rollout_run(returns, rollout, &options, &behaviour, &progress);
+        memory_free(returns);
+        rollout_close(rollout);
+        behaviour_close(&behaviour);
+    }
+    workers_close(workers);
     env_task_close(opened);
-    return is_played;
+    return is_open;
 }
 
 /* --- Stores ----------------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /* One episode as it can be seen again: the simulator's states, row by row.
  *
- * Comes from an observer while an actor plays, or from a trajectory store. Does not know
+ * Comes from an observer while a behaviour acts, or from a trajectory store. Does not know
  * how it is shown. */
 #ifndef CHAINRING_EVAL_RECORDING_H
 #define CHAINRING_EVAL_RECORDING_H
@@ -32,12 +32,12 @@ void recording_close(struct recording *recording);
  * ({0}) and is borrowed. Local, like all of this file. */
 struct rollout_observer recording_observer(struct recording *recording);
 
-enum recording_actor { RECORDING_RANDOM, RECORDING_SCRIPT };
+enum recording_behaviour { RECORDING_RANDOM, RECORDING_SCRIPT };
 
 /* Play `trials` trials of a task, in one context, with random actions or by its script, and record
  * the last. False and a failure (EXIT_CODE_CONFIG) for a task that does not exist or has no script.
  */
-bool recording_play(struct recording *recording, const char *task, enum recording_actor actor,
+bool recording_play(struct recording *recording, const char *task, enum recording_behaviour choice,
                     size_t trials, uint64_t seed, struct failure *failure);
 
 /* Read an episode of a store, as an episode of `task`; "": the store's first. False and a failure:

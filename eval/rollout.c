@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/arithmetic.h"
 #include "base/fatal.h"
 #include "base/memory.h"
 #include "envs/batch.h"
@@ -10,24 +11,22 @@
 struct rollout {
     const struct env_spec *spec;
     size_t batch;
-    struct env_batch *envs; /* (batch) */
-    float *observation;     /* (batch x observation_dim) */
-    float *action;          /* (batch x action_dim) */
-    float *reward;          /* (batch) */
-    enum env_end *end;      /* (batch) */
-    double *return_so_far;  /* (batch): the rewards in each environment's trial */
-    bool *is_active;        /* (batch): its context goes on */
-    bool *needs_reset;      /* (batch): a trial is about to begin */
-    struct actor_row *rows; /* (batch): those in use come first */
-    size_t *env_index;      /* (batch): which of the batch's environments each row uses */
-    size_t *selected;       /* (batch) */
+    struct env_batch *envs;     /* (batch) */
+    float *observation;         /* (batch x observation_dim) */
+    float *action;              /* (batch x action_dim) */
+    float *reward;              /* (batch) */
+    enum env_end *end;          /* (batch) */
+    bool *is_active;            /* (batch): its context goes on */
+    bool *needs_reset;          /* (batch): a trial is about to begin */
+    struct behaviour_row *rows; /* (batch): those in use come first */
+    size_t *selected;           /* (batch) */
 };
 
 /* One call of rollout_run. */
 struct play {
     struct rollout *rollout;
     const struct rollout_options *options;
-    const struct actor *actor;
+    const struct behaviour *behaviour;
     double *returns;
     struct progress *progress;
     size_t steps; /* done, as progress counts them */
@@ -45,11 +44,9 @@ struct rollout *rollout_open(const struct env_task *task, size_t batch, struct w
         .action = memory_take(batch * spec->action_dim, sizeof(float)),
         .reward = memory_take(batch, sizeof *rollout->reward),
         .end = memory_take(batch, sizeof *rollout->end),
-        .return_so_far = memory_take(batch, sizeof *rollout->return_so_far),
         .is_active = memory_take(batch, sizeof *rollout->is_active),
         .needs_reset = memory_take(batch, sizeof *rollout->needs_reset),
         .rows = memory_take(batch, sizeof *rollout->rows),
-        .env_index = memory_take(batch, sizeof *rollout->env_index),
         .selected = memory_take(batch, sizeof *rollout->selected),
     };
     return rollout;
@@ -62,11 +59,9 @@ void rollout_close(struct rollout *rollout)
     memory_free(rollout->action);
     memory_free(rollout->reward);
     memory_free(rollout->end);
-    memory_free(rollout->return_so_far);
     memory_free(rollout->is_active);
     memory_free(rollout->needs_reset);
     memory_free(rollout->rows);
-    memory_free(rollout->env_index);
     memory_free(rollout->selected);
     memory_free(rollout);
 }
@@ -80,7 +75,7 @@ size_t rollout_contexts(const struct rollout_options *options)
     return (options->contexts - options->first - 1) / options->stride + 1;
 }
 
-/* Row i: an empty context, in environment i. */
+/* Row i: an empty context, in environment i, which stays its slot. */
 static void begin_context(const struct play *play, size_t i, uint64_t context)
 {
     const struct rollout_options *options = play->options;
@@ -92,11 +87,13 @@ static void begin_context(const struct play *play, size_t i, uint64_t context)
         .redraws_hidden = options->hidden == ROLLOUT_HIDDEN_OF_TRIAL,
     };
     env_batch_assign(rollout->envs, i, &series);
-    rollout->env_index[i] = i;
     rollout->is_active[i] = rollout->needs_reset[i] = true;
-    rollout->rows[i] = (struct actor_row){
+    rollout->rows[i] = (struct behaviour_row){
         .env = env_batch_at(rollout->envs, i),
+        .slot = i,
         .context = context,
+        .expertise = 1.0,
+        .target = play->behaviour->target,
         .observation = rollout->observation + i * rollout->spec->observation_dim,
         .action = rollout->action + i * rollout->spec->action_dim,
     };
@@ -106,13 +103,13 @@ static void begin_context(const struct play *play, size_t i, uint64_t context)
 /* Put `count` new contexts into the first rows: number `played` of ours, and those after it. */
 static void begin_contexts(const struct play *play, size_t played, size_t count)
 {
-    play->actor->begin(play->actor, count);
+    behaviour_begin(play->behaviour, count);
     for (size_t i = 0; i < count; i++) {
         begin_context(play, i, play->options->first + (played + i) * play->options->stride);
     }
 }
 
-static void rollout_notify(const struct play *play, const struct actor_row *row)
+static void rollout_notify(const struct play *play, const struct behaviour_row *row)
 {
     const struct rollout_observer *observer = play->options->observer;
     if (observer) {
@@ -126,21 +123,18 @@ static void begin_trials(const struct play *play, size_t count)
     struct rollout *rollout = play->rollout;
     env_batch_reset(rollout->envs, rollout->needs_reset, rollout->observation);
     for (size_t i = 0; i < count; i++) {
-        struct actor_row *row = &rollout->rows[i];
-        size_t env = rollout->env_index[i];
-        if (rollout->needs_reset[env]) {
-            rollout->needs_reset[env] = false;
-            rollout->return_so_far[env] = 0.0;
+        struct behaviour_row *row = &rollout->rows[i];
+        if (rollout->needs_reset[row->slot]) {
+            rollout->needs_reset[row->slot] = false;
             row->random =
                 random_stream(play->options->seed, RANDOM_EXPLORE, row->context, row->trial);
-            row->time = 0;
-            play->actor->begin_trial(play->actor, row);
+            behaviour_begin_trial(play->behaviour, row);
             rollout_notify(play, row);
         }
     }
 }
 
-/* Let the actor choose, and execute its actions. */
+/* Let the behaviour choose, and execute its actions. */
 static void rollout_step(const struct play *play, size_t count)
 {
     struct rollout *rollout = play->rollout;
@@ -150,47 +144,34 @@ static void rollout_step(const struct play *play, size_t count)
         .reward = rollout->reward,
         .end = rollout->end,
     };
-    for (size_t i = 0; i < count; i++) {
-        rollout->rows[i].return_to_go =
-            play->options->target - rollout->return_so_far[rollout->env_index[i]];
-    }
-    play->actor->act(play->actor, rollout->rows, count);
+    play->behaviour->act(play->behaviour, rollout->rows, count);
     env_batch_step(rollout->envs, rollout->is_active, &arrays);
 }
 
-static void end_trial(struct play *play, size_t i, enum env_end end)
+static void end_trial(struct play *play, struct behaviour_row *row, enum env_end end)
 {
     struct rollout *rollout = play->rollout;
-    struct actor_row *row = &rollout->rows[i];
-    size_t env = rollout->env_index[i];
-    double return_so_far = rollout->return_so_far[env];
-    bool has_failed = end == ENV_FAILED;
     play->returns[row->context * play->options->trials + row->trial] =
-        has_failed ? (double)NAN : return_so_far;
-    row->previous.is_done = !has_failed && return_so_far >= play->options->target;
+        end == ENV_FAILED ? (double)NAN : row->return_so_far;
     play->steps += rollout->spec->steps_max - row->time;
     row->trial++;
-    rollout->is_active[env] = rollout->needs_reset[env] = row->trial < play->options->trials;
+    rollout->is_active[row->slot] = rollout->needs_reset[row->slot] =
+        row->trial < play->options->trials;
 }
 
 /* Write down what a row's step has brought, and end the trial where it is over. */
-static void rollout_record(struct play *play, size_t i)
+static void rollout_record(struct play *play, struct behaviour_row *row)
 {
     struct rollout *rollout = play->rollout;
-    struct actor_row *row = &rollout->rows[i];
-    size_t env = rollout->env_index[i];
+    const struct env_outcome outcome = {rollout->reward[row->slot], rollout->end[row->slot]};
     invariant(row->time < rollout->spec->steps_max);
-    float reward = rollout->reward[env];
-    rollout->return_so_far[env] += (double)reward;
-    row->previous =
-        (struct actor_previous){.trial = row->trial, .time = row->time, .reward = reward};
-    row->time++;
+    behaviour_record(row, outcome);
     play->steps++;
-    if (rollout->end[env] != ENV_FAILED) {
+    if (outcome.end != ENV_FAILED) {
         rollout_notify(play, row);
     }
-    if (rollout->end[env] != ENV_RUNNING) {
-        end_trial(play, i, rollout->end[env]);
+    if (outcome.end != ENV_RUNNING) {
+        end_trial(play, row, outcome.end);
     }
 }
 
@@ -200,32 +181,31 @@ static size_t select_unfinished(const struct play *play, size_t count)
     struct rollout *rollout = play->rollout;
     size_t left = 0;
     for (size_t i = 0; i < count; i++) {
-        if (rollout->is_active[rollout->env_index[i]]) {
+        if (rollout->is_active[rollout->rows[i].slot]) {
             rollout->selected[left] = i;
             rollout->rows[left] = rollout->rows[i];
-            rollout->env_index[left] = rollout->env_index[i];
             left++;
         }
     }
-    if (left < count) {
-        play->actor->select(play->actor, rollout->selected, left);
+    if (left < count && play->behaviour->select) {
+        play->behaviour->select(play->behaviour, rollout->selected, left);
     }
     return left;
 }
 
 void rollout_run(double *returns, struct rollout *rollout, const struct rollout_options *options,
-                 const struct actor *actor, struct progress *progress)
+                 const struct behaviour *behaviour, struct progress *progress)
 {
-    struct play play = {rollout, options, actor, returns, progress, 0};
+    struct play play = {rollout, options, behaviour, returns, progress, 0};
     size_t own = rollout_contexts(options);
     for (size_t played = 0; played < own; played += rollout->batch) {
-        size_t count = own - played < rollout->batch ? own - played : rollout->batch;
+        size_t count = size_min(own - played, rollout->batch);
         begin_contexts(&play, played, count);
         while (count > 0) {
             begin_trials(&play, count);
             rollout_step(&play, count);
             for (size_t i = 0; i < count; i++) {
-                rollout_record(&play, i);
+                rollout_record(&play, &rollout->rows[i]);
             }
             count = select_unfinished(&play, count);
             progress_show(progress, play.steps, "steps");

@@ -1,7 +1,7 @@
-/* Trials in contexts: an actor and the environment, step after step, many contexts at once.
+/* Trials in contexts: a behaviour and the environment, step after step, many contexts at once.
  *
- * In each trial of a context the environment is reset and the return-to-go is the target again;
- * each reward lowers it. What happens in a context depends on the seed and the
+ * In each trial of a context the environment is reset and the return-to-go is the behaviour's
+ * target again; each reward lowers it. What happens in a context depends on the seed and the
  * context's number, never on the rank that plays it nor on the contexts beside it, but for the
  * rounding of matrix products of other sizes, and not on the number of threads. Does not know MPI,
  * models or scores. */
@@ -13,8 +13,8 @@
 
 #include "base/log.h"
 #include "base/workers.h"
+#include "behaviours/behaviour.h"
 #include "envs/env.h"
-#include "eval/actor.h"
 
 struct rollout;
 
@@ -28,7 +28,7 @@ enum rollout_hidden {
  * the last of them. */
 struct rollout_observer {
     void *self; /* borrowed */
-    void (*on_step)(void *self, const struct actor_row *row);
+    void (*on_step)(void *self, const struct behaviour_row *row);
 };
 
 struct rollout_options {
@@ -37,7 +37,6 @@ struct rollout_options {
     size_t contexts;      /* of the whole job */
     size_t first, stride; /* play the contexts first, first + stride, ... */
     size_t trials;        /* in each context */
-    double target;        /* target return of each trial */
     uint64_t seed;
 };
 
@@ -53,10 +52,10 @@ size_t rollout_contexts(const struct rollout_options *options);
 /* Play and write the return of trial t of context c to returns[c * trials + t], NaN where the
  * simulation failed; other contexts' numbers are left alone. The random streams are
  * (seed, RANDOM_EVALUATE, context, 2 t) for a hidden task, (.., 2 t + 1) for a first state and
- * (seed, RANDOM_EXPLORE, context, t) for the actor: the same hidden tasks and first states for
- * every actor. progress counts control steps, an ended trial's all at once; it goes up to
+ * (seed, RANDOM_EXPLORE, context, t) for the behaviour: the same hidden tasks and first states for
+ * every behaviour. progress counts control steps, an ended trial's all at once; it goes up to
  * rollout_contexts x trials x steps_max. */
 void rollout_run(double *returns, struct rollout *rollout, const struct rollout_options *options,
-                 const struct actor *actor, struct progress *progress);
+                 const struct behaviour *behaviour, struct progress *progress);
 
 #endif

@@ -1,5 +1,6 @@
 #include "eval/trained_policy.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +8,8 @@
 #include "base/memory.h"
 #include "checkpoint/checkpoint.h"
 #include "comm/comm.h"
+#include "eval/policy_behaviour.h"
+#include "parameters/parameter_store.h"
 
 /* path = the folder of the newest whole checkpoint of a run. */
 static bool find_newest_checkpoint(char *path, const char *run, struct failure *failure)
@@ -64,24 +67,6 @@ void trained_policy_find(struct trained_policy *trained, const char *run, const 
     comm_broadcast(trained, sizeof *trained);
 }
 
-void trained_policy_load(struct parameter_store *parameters, const struct trained_policy *trained)
-{
-    struct failure failure = {0};
-    const struct parameter_layout *layout = &parameters->layout;
-    if (comm_rank() == 0) {
-        struct named_tensor *tensors = memory_take(layout->entry_count, sizeof *tensors);
-        named_tensors_append(tensors, "", parameters->master.flat, layout);
-        struct checkpoint_tensors expected = {
-            .model = tensors,
-            .model_count = layout->entry_count,
-        };
-        checkpoint_load_tensors(&expected, trained->path, &failure);
-        memory_free(tensors);
-    }
-    comm_agree(&failure);
-    comm_broadcast(parameters->master.flat, layout->count * sizeof(real));
-}
-
 /* The task has `found` of what the policy was trained on. */
 static bool refuse_task(const struct trained_policy *trained, const struct env_spec *spec,
                         const char *what, size_t found, const char *relation, size_t expected,
@@ -115,4 +100,97 @@ bool trained_policy_check(const struct trained_policy *trained, const struct env
                     spec->task, spec->domain, trained->path, trained->policy.domain);
     }
     return true;
+}
+
+double trained_policy_target(double *added, const struct trained_policy *trained, double target,
+                             double margin)
+{
+    const struct policy_config *policy = &trained->policy;
+    *added = (double)NAN;
+    if (!isnan(target)) {
+        return target;
+    }
+    *added = margin * (policy->return_range[1] - policy->return_range[0]);
+    return policy->target + *added;
+}
+
+/* --- Acting ----------------------------------------------------------------------------------- */
+
+struct acting_policy {
+    struct policy_behaviour policy; /* first: the behaviour's self is both */
+    struct arena arena;
+    struct parameter_store parameters;
+};
+
+static void trained_policy_load(struct parameter_store *parameters,
+                                const struct trained_policy *trained)
+{
+    struct failure failure = {0};
+    const struct parameter_layout *layout = &parameters->layout;
+    if (comm_rank() == 0) {
+        struct named_tensor *tensors = memory_take(layout->entry_count, sizeof *tensors);
+        named_tensors_append(tensors, "", parameters->master.flat, layout);
+        struct checkpoint_tensors expected = {
+            .model = tensors,
+            .model_count = layout->entry_count,
+        };
+        checkpoint_load_tensors(&expected, trained->path, &failure);
+        memory_free(tensors);
+    }
+    comm_agree(&failure);
+    comm_broadcast(parameters->master.flat, layout->count * sizeof(real));
+}
+
+/* Called twice with the same arguments: on a measuring arena and on a real one. */
+static void acting_policy_bind(struct acting_policy *acting, const struct policy_config *config,
+                               const struct env_spec *spec,
+                               const struct trained_policy_options *options)
+{
+    struct policy_behaviour_options policy = {
+        .shape = &config->shape,
+        .scaling = &config->scaling,
+        .parameters = &acting->parameters,
+        .target = options->target,
+        .explore = options->explore,
+        .decoder = {.context_max = options->contexts,
+                    .steps_max = options->trials * spec->steps_max,
+                    .kernel = options->kernel,
+                    .workers = options->workers},
+    };
+    parameter_store_bind(&acting->parameters, &acting->arena, &config->shape, 0, NULL);
+    policy_behaviour_bind(&acting->policy, &acting->arena, &policy);
+}
+
+static void acting_policy_close(const struct behaviour *behaviour)
+{
+    struct acting_policy *acting = behaviour->self;
+    arena_close(&acting->arena);
+    memory_free(acting);
+}
+
+/* "policy runs/x/ckpt/step-9, target 17.6, noise 0.5, 0.2" */
+static void describe_source(char *text, size_t capacity, const struct trained_policy *trained,
+                            const struct trained_policy_options *options)
+{
+    int used =
+        snprintf(text, capacity, "policy %.120s, target %g, noise", trained->path, options->target);
+    for (size_t trial = 0; trial < options->trials; trial++) {
+        if (used > 0 && (size_t)used < capacity && (trial == 0 || options->explore[trial] > 0.0)) {
+            used += snprintf(text + used, capacity - (size_t)used, "%s %g", trial > 0 ? "," : "",
+                             options->explore[trial]);
+        }
+    }
+}
+
+void trained_policy_open(struct behaviour *behaviour, const struct trained_policy *trained,
+                         const struct env_spec *spec, const struct trained_policy_options *options)
+{
+    struct acting_policy *acting = memory_take(1, sizeof *acting);
+    acting_policy_bind(acting, &trained->policy, spec, options);
+    arena_open(&acting->arena, acting->arena.peak);
+    acting_policy_bind(acting, &trained->policy, spec, options);
+    trained_policy_load(&acting->parameters, trained);
+    *behaviour = policy_behaviour_of(&acting->policy);
+    behaviour->close = acting_policy_close;
+    describe_source(behaviour->source, sizeof behaviour->source, trained, options);
 }

@@ -1,7 +1,7 @@
 /* A policy out of a run's checkpoint, the same on every rank.
  *
- * Rank 0 alone reads files; the others get what it read. First what the policy is, from which
- * memory can be planned, then its parameters into that memory. */
+ * Rank 0 alone reads files; the others get what it read. First what the policy is, which says where
+ * it can act, then its parameters. */
 #ifndef CHAINRING_EVAL_TRAINED_POLICY_H
 #define CHAINRING_EVAL_TRAINED_POLICY_H
 
@@ -9,9 +9,11 @@
 #include <stdint.h>
 
 #include "base/file.h"
+#include "base/workers.h"
+#include "behaviours/behaviour.h"
 #include "checkpoint/policy_config.h"
 #include "envs/env.h"
-#include "parameters/parameter_store.h"
+#include "math/attention_block.h"
 
 /* Plain data without pointers. */
 struct trained_policy {
@@ -32,8 +34,25 @@ void trained_policy_find(struct trained_policy *trained, const char *run, const 
 bool trained_policy_check(const struct trained_policy *trained, const struct env_spec *spec,
                           struct failure *failure);
 
-/* Read its numbers into parameters that were bound for its shape. Fatal on all ranks where that
- * fails. Collective over the job. */
-void trained_policy_load(struct parameter_store *parameters, const struct trained_policy *trained);
+/* The return to ask for: `target`, or, where that is NaN, more than the training data's best return
+ * (in the mean over its groups) by *added = `margin` times the range of all its returns, so that it
+ * is more also where returns are negative. *added is NaN where `target` is one. Local. */
+double trained_policy_target(double *added, const struct trained_policy *trained, double target,
+                             double margin);
+
+struct trained_policy_options {
+    size_t contexts;       /* that it acts in at once */
+    size_t trials;         /* of each; at most as many as it was trained on */
+    double target;         /* return that it is asked for in each trial */
+    const double *explore; /* (trials): deviation of the action noise in each */
+    enum attention_choice kernel;
+    struct workers *workers;
+};
+
+/* Read its parameters and let it act in a task that it can act in (trained_policy_check). `trained`
+ * and what the options point at are borrowed while the behaviour lives; the caller closes it. Fatal
+ * on all ranks where the checkpoint cannot be read. Collective over the job. */
+void trained_policy_open(struct behaviour *behaviour, const struct trained_policy *trained,
+                         const struct env_spec *spec, const struct trained_policy_options *options);
 
 #endif

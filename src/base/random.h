@@ -19,7 +19,9 @@ enum random_purpose {
     RANDOM_EXPLORE = 6,  /* action noise while a policy is evaluated */
     RANDOM_TEST = 7,
     RANDOM_BENCH = 8,
-    RANDOM_PLAN = 9, /* plans that a planner tries while data is collected */
+    RANDOM_PLAN = 9,            /* plans that a planner tries while data is collected */
+    RANDOM_COLLECT_POLICY = 10, /* as RANDOM_COLLECT, where a trained policy acts: hidden tasks that
+                                   its training data does not have */
 };
 
 struct random {

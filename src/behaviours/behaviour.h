@@ -1,9 +1,9 @@
-/* Who acts while episodes are collected: random, noise, a script, a planner, a policy.
+/* Who acts: random actions, noise, a script, a planner, a trained policy, or a test that listens.
  *
- * A behaviour plays one episode at a time, from its first step to its last, and sees it through a
- * struct behaviour_episode. What it does follows from that episode and its random stream, never
- * from what was played before, but for one that lives in contexts. Knows neither ranks nor data
- * sets. */
+ * A behaviour acts in many environments at once, a row for each, one step at a time, while data is
+ * collected and while a policy is evaluated. It sees what a policy may see: the observation, the
+ * return-to-go and what the step before came to; only scripts and planners look into the
+ * environment itself. Knows neither ranks nor scores nor data sets. Local. */
 #ifndef CHAINRING_BEHAVIOURS_BEHAVIOUR_H
 #define CHAINRING_BEHAVIOURS_BEHAVIOUR_H
 
@@ -14,36 +14,68 @@
 #include "base/random.h"
 #include "envs/env.h"
 
-/* What sets the episodes of a group apart. */
+/* What sets the episodes of a group apart while data is collected. */
 enum behaviour_curriculum {
     BEHAVIOUR_NO_CURRICULUM, /* nothing */
     BEHAVIOUR_EXPERTISE,     /* the expertise, rising from 0 to 1 */
-    BEHAVIOUR_TRIALS, /* they follow one another in one context, which the behaviour remembers */
+    BEHAVIOUR_TRIALS,        /* they are the trials of one context, which the behaviour remembers */
 };
 
-/* An episode at the step that begins. */
-struct behaviour_episode {
-    struct env *env;          /* for scripts and planners, which look into it; not to be stepped */
-    struct random *random;    /* the episode's */
-    size_t trial;             /* number of the episode in its group */
-    double expertise;         /* in [0, 1] */
-    size_t time;              /* steps that are done */
-    const float *observation; /* (observation_dim) of the state that holds */
-    float reward;             /* of the step before; where the trials of a group share a context,
-                                 that may be the last of the trial before */
+/* A step that is done, the last one of a context: maybe of an earlier trial; zeros at a context's
+ * first step. */
+struct behaviour_step {
+    size_t trial, time;
+    double return_to_go; /* before the step's reward */
+    float reward;
+    bool is_done; /* it ended a trial whose return reached the target */
 };
 
+/* One context at the step that begins. */
+struct behaviour_row {
+    struct env *env;      /* not to be stepped */
+    struct random random; /* for the behaviour alone while a trial lasts */
+    size_t slot;          /* stays the row's, whatever rows end before it; below the slots that the
+                             behaviour was opened for */
+    uint64_t context;
+    size_t trial, time;
+    double expertise;         /* in [0, 1]: 1 is a script's or planner's expert */
+    double target;            /* the return asked for in each trial */
+    double return_so_far;     /* of the trial */
+    const float *observation; /* (observation_dim) */
+    float *action;            /* (action_dim): of the step before; act puts the next one there */
+    struct behaviour_step previous;
+};
+
+/* NULL stands for a function that would do nothing, but for act. */
 struct behaviour {
     void *self;       /* what the functions below need; close gives it back */
     char name[32];    /* "script" */
     char source[200]; /* with all that makes it what it is: "script, noise 0.3" */
     enum behaviour_curriculum curriculum;
-    /* The environment has been reset. With BEHAVIOUR_TRIALS, trial 0 begins a new context. */
-    void (*begin)(const struct behaviour *behaviour, struct behaviour_episode *episode);
-    /* Choose an action (action_dim), each number in [-1, 1]; NaN where none can be found. */
-    void (*act)(const struct behaviour *behaviour, struct behaviour_episode *episode,
-                float *action);
+    double target; /* that a policy is asked for; 0: this is none */
+    /* `count` empty contexts begin in rows 0 .. count-1; all others are forgotten. */
+    void (*begin)(const struct behaviour *behaviour, size_t count);
+    /* The row's environment has been reset for a trial. */
+    void (*begin_trial)(const struct behaviour *behaviour, struct behaviour_row *row);
+    /* Choose the action of each row: in [-1, 1], or NaN where none can be found. */
+    void (*act)(const struct behaviour *behaviour, struct behaviour_row *rows, size_t count);
+    /* Row i is from now on what row selected[i] was (ascending); the others have ended. */
+    void (*select)(const struct behaviour *behaviour, const size_t *selected, size_t count);
     void (*close)(const struct behaviour *behaviour);
 };
+
+/* The first of `count` rows of empty contexts. */
+void behaviour_begin(const struct behaviour *behaviour, size_t count);
+
+/* Trial row->trial begins: its environment has been reset and its random stream set. */
+void behaviour_begin_trial(const struct behaviour *behaviour, struct behaviour_row *row);
+
+/* The row's action has been executed: it becomes the step before, and time goes on. */
+void behaviour_record(struct behaviour_row *row, struct env_outcome outcome);
+
+/* What is still to be had of the target. */
+double behaviour_return_to_go(const struct behaviour_row *row);
+
+void behaviour_close(const struct behaviour *behaviour);
 
 #endif

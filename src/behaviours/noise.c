@@ -18,10 +18,11 @@ bool noise_check(const struct noise_options *options, struct failure *failure)
                        options->coefficient);
 }
 
-void noise_open(struct noise *noise, const struct noise_options *options, size_t width)
+void noise_open(struct noise *noise, const struct noise_options *options, size_t slots,
+                size_t width)
 {
     *noise = (struct noise){.options = *options, .width = width};
-    noise->value = memory_take(width, sizeof *noise->value);
+    noise->value = memory_take(slots * width, sizeof *noise->value);
 }
 
 void noise_close(struct noise *noise)
@@ -30,20 +31,22 @@ void noise_close(struct noise *noise)
     *noise = (struct noise){0};
 }
 
-void noise_begin(struct noise *noise, struct random *random)
+void noise_begin(struct noise *noise, size_t slot, struct random *random)
 {
+    double *value = noise->value + slot * noise->width;
     for (size_t i = 0; i < noise->width; i++) {
-        noise->value[i] = noise->options.deviation * random_normal(random);
+        value[i] = noise->options.deviation * random_normal(random);
     }
 }
 
-void noise_add(struct noise *noise, float *action, struct random *random)
+void noise_add(struct noise *noise, size_t slot, float *action, struct random *random)
 {
+    double *value = noise->value + slot * noise->width;
     double kept = noise->options.coefficient;
     double fresh = noise->options.deviation * sqrt(1.0 - kept * kept); /* keeps the deviation */
     for (size_t i = 0; i < noise->width; i++) {
-        double noisy = (double)action[i] + noise->value[i];
+        double noisy = (double)action[i] + value[i];
         action[i] = (float)fmin(fmax(noisy, -1.0), 1.0);
-        noise->value[i] = kept * noise->value[i] + fresh * random_normal(random);
+        value[i] = kept * value[i] + fresh * random_normal(random);
     }
 }

@@ -21,21 +21,22 @@ struct noise_options {
 struct noise {
     struct noise_options options;
     size_t width;
-    double *value; /* (width), of the step that begins */
+    double *value; /* (slots, width), of the step that begins */
 };
 
 /* False and a failure (EXIT_CODE_CONFIG) where the options are out of their ranges. Local, like all
  * of this file. */
 bool noise_check(const struct noise_options *options, struct failure *failure);
 
-/* The caller closes it. */
-void noise_open(struct noise *noise, const struct noise_options *options, size_t width);
+/* `slots` processes on their own, of actions of `width` numbers. The caller closes it. */
+void noise_open(struct noise *noise, const struct noise_options *options, size_t slots,
+                size_t width);
 void noise_close(struct noise *noise);
 
-/* Draw the first value. */
-void noise_begin(struct noise *noise, struct random *random);
+/* Draw a slot's first value. */
+void noise_begin(struct noise *noise, size_t slot, struct random *random);
 
-/* Add the value to an action (width), clip the sum to [-1, 1], and draw the next value. */
-void noise_add(struct noise *noise, float *action, struct random *random);
+/* Add a slot's value to an action (width), clip the sum to [-1, 1], and draw the next value. */
+void noise_add(struct noise *noise, size_t slot, float *action, struct random *random);
 
 #endif

@@ -1,23 +1,24 @@
 #include "behaviours/ornstein_uhlenbeck.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/memory.h"
 
-static void ornstein_uhlenbeck_begin(const struct behaviour *behaviour,
-                                     struct behaviour_episode *episode)
+static void ornstein_uhlenbeck_begin_trial(const struct behaviour *behaviour,
+                                           struct behaviour_row *row)
 {
-    noise_begin(behaviour->self, episode->random);
+    noise_begin(behaviour->self, row->slot, &row->random);
 }
 
-static void ornstein_uhlenbeck_act(const struct behaviour *behaviour,
-                                   struct behaviour_episode *episode, float *action)
+static void ornstein_uhlenbeck_act(const struct behaviour *behaviour, struct behaviour_row *rows,
+                                   size_t count)
 {
     struct noise *noise = behaviour->self;
-    for (size_t i = 0; i < noise->width; i++) {
-        action[i] = 0.0f;
+    for (size_t i = 0; i < count; i++) {
+        memset(rows[i].action, 0, noise->width * sizeof *rows[i].action);
+        noise_add(noise, rows[i].slot, rows[i].action, &rows[i].random);
     }
-    noise_add(noise, action, episode->random);
 }
 
 static void ornstein_uhlenbeck_close(const struct behaviour *behaviour)
@@ -27,17 +28,18 @@ static void ornstein_uhlenbeck_close(const struct behaviour *behaviour)
 }
 
 bool ornstein_uhlenbeck_open(struct behaviour *behaviour, const struct env_spec *spec,
-                             const struct noise_options *options, struct failure *failure)
+                             const struct noise_options *options, size_t slots,
+                             struct failure *failure)
 {
     if (!noise_check(options, failure)) {
         return false;
     }
     struct noise *noise = memory_take(1, sizeof *noise);
-    noise_open(noise, options, spec->action_dim);
+    noise_open(noise, options, slots, spec->action_dim);
     *behaviour = (struct behaviour){
         .self = noise,
         .name = "ornstein_uhlenbeck",
-        .begin = ornstein_uhlenbeck_begin,
+        .begin_trial = ornstein_uhlenbeck_begin_trial,
         .act = ornstein_uhlenbeck_act,
         .close = ornstein_uhlenbeck_close,
     };

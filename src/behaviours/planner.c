@@ -18,26 +18,35 @@ struct budget {
     double weight;     /* of the plan in what is executed */
 };
 
+/* What is followed in one slot. */
+struct plan {
+    struct budget budget;
+    uint64_t key;   /* of its random streams */
+    size_t time;    /* the step that it begins at */
+    float *knots;   /* (points, action_dim) */
+    double *hidden; /* (hidden_dim) */
+};
+
 struct planner {
     struct planner_options options;
     const struct env_spec *spec;
     struct spline spline;
     struct workers *workers;
-    size_t copy_count;     /* that the samples are dealt out to */
-    struct env **copies;   /* (copy_count) */
-    float *copy_action;    /* (copy_count, action_dim) */
-    float *plan, *shifted; /* (points, action_dim): followed from step `planned` on; scratch */
-    float *candidates;     /* (samples, points, action_dim) */
-    double *returns;       /* (samples) */
-    float *random_action;  /* (action_dim) */
-    double *physics;       /* (physics_dim), where the roll-outs begin */
-    double *hidden;        /* (hidden_dim) */
-    const float *observed; /* borrowed while roll-outs run */
+    size_t copy_count;    /* that the samples are dealt out to */
+    struct env **copies;  /* (copy_count) */
+    float *copy_action;   /* (copy_count, action_dim) */
+    struct plan *plans;   /* (slots) */
+    float *knots;         /* (slots, points, action_dim): of the plans */
+    double *hidden;       /* (slots, hidden_dim): of the plans */
+    float *shifted;       /* (points, action_dim) */
+    float *candidates;    /* (samples, points, action_dim) */
+    double *returns;      /* (samples) */
+    float *random_action; /* (action_dim) */
+    double *physics;      /* (physics_dim), where the roll-outs begin */
 
-    /* The episode at hand. */
-    struct budget budget;
-    uint64_t key; /* of its random streams */
-    size_t planned;
+    /* Borrowed while roll-outs run: */
+    const struct plan *plan;
+    const float *observation;
 };
 
 /* --- One planning step ------------------------------------------------------------------------ */
@@ -47,12 +56,12 @@ static void perturb(struct planner *planner, size_t sample, size_t time)
 {
     size_t count = planner->spline.points * planner->spline.width;
     float *candidate = planner->candidates + sample * count;
-    memcpy(candidate, planner->plan, count * sizeof *candidate);
+    memcpy(candidate, planner->plan->knots, count * sizeof *candidate);
     if (sample == 0) {
         return;
     }
-    double fraction = (double)sample / (double)(planner->budget.samples - 1);
-    struct random random = random_stream(planner->key, RANDOM_PLAN, time, sample);
+    double fraction = (double)sample / (double)(planner->plan->budget.samples - 1);
+    struct random random = random_stream(planner->plan->key, RANDOM_PLAN, time, sample);
     for (size_t i = 0; i < count; i++) {
         double noise = planner->options.deviation * fraction * random_normal(&random);
         candidate[i] = (float)fmin(fmax((double)candidate[i] + noise, -1.0), 1.0);
@@ -63,11 +72,12 @@ static void perturb(struct planner *planner, size_t sample, size_t time)
 static double roll_out(const struct planner *planner, struct env *env, float *action,
                        const float *candidate)
 {
+    const struct budget *budget = &planner->plan->budget;
     double sum = 0.0;
-    env_set_hidden(env, planner->hidden);
-    env_set_record(env, planner->physics, planner->observed);
-    for (size_t step = 0; step < planner->budget.steps; step++) {
-        spline_at(action, &planner->spline, candidate, (double)step / planner->budget.knot_steps);
+    env_set_hidden(env, planner->plan->hidden);
+    env_set_record(env, planner->physics, planner->observation);
+    for (size_t step = 0; step < budget->steps; step++) {
+        spline_at(action, &planner->spline, candidate, (double)step / budget->knot_steps);
         struct env_outcome outcome = env_step(env, action);
         if (outcome.end == ENV_FAILED) {
             return -(double)INFINITY;
@@ -87,7 +97,7 @@ static void roll_out_in_copy(void *self, size_t copy, size_t thread)
     struct planner *planner = self;
     size_t count = planner->spline.points * planner->spline.width;
     float *action = planner->copy_action + copy * planner->spline.width;
-    for (size_t i = copy; i < planner->budget.samples; i += planner->copy_count) {
+    for (size_t i = copy; i < planner->plan->budget.samples; i += planner->copy_count) {
         planner->returns[i] =
             roll_out(planner, planner->copies[copy], action, planner->candidates + i * count);
     }
@@ -102,24 +112,25 @@ static size_t argmax(const double *returns, size_t count)
     return best;
 }
 
-static void replan(struct planner *planner, const struct behaviour_episode *episode)
+static void replan(struct planner *planner, struct plan *plan, const struct behaviour_row *row)
 {
     size_t count = planner->spline.points * planner->spline.width;
-    double passed = (double)(episode->time - planner->planned) / planner->budget.knot_steps;
-    spline_shift(planner->shifted, &planner->spline, planner->plan, passed);
-    memcpy(planner->plan, planner->shifted, count * sizeof *planner->plan);
-    planner->planned = episode->time;
-    if (planner->budget.samples == 1) {
+    double passed = (double)(row->time - plan->time) / plan->budget.knot_steps;
+    spline_shift(planner->shifted, &planner->spline, plan->knots, passed);
+    memcpy(plan->knots, planner->shifted, count * sizeof *plan->knots);
+    plan->time = row->time;
+    if (plan->budget.samples == 1) {
         return; /* nothing to compare with */
     }
-    env_get_physics(episode->env, planner->physics);
-    planner->observed = episode->observation;
-    for (size_t i = 0; i < planner->budget.samples; i++) {
-        perturb(planner, i, episode->time);
+    env_get_physics(row->env, planner->physics);
+    planner->plan = plan;
+    planner->observation = row->observation;
+    for (size_t i = 0; i < plan->budget.samples; i++) {
+        perturb(planner, i, row->time);
     }
     workers_run(planner->workers, planner->copy_count, roll_out_in_copy, planner);
-    size_t best = argmax(planner->returns, planner->budget.samples);
-    memcpy(planner->plan, planner->candidates + best * count, count * sizeof *planner->plan);
+    size_t best = argmax(planner->returns, plan->budget.samples);
+    memcpy(plan->knots, planner->candidates + best * count, count * sizeof *plan->knots);
 }
 
 /* --- The behaviour ---------------------------------------------------------------------------- */
@@ -140,32 +151,39 @@ static struct budget budget_of(const struct planner *planner, double expertise)
     return budget;
 }
 
-static void planner_begin(const struct behaviour *behaviour, struct behaviour_episode *episode)
+static void planner_begin_trial(const struct behaviour *behaviour, struct behaviour_row *row)
 {
     struct planner *planner = behaviour->self;
-    planner->budget = budget_of(planner, episode->expertise);
-    planner->key = (uint64_t)random_word(episode->random) << 32;
-    planner->key |= random_word(episode->random);
-    planner->planned = 0;
-    memset(planner->plan, 0,
-           planner->spline.points * planner->spline.width * sizeof *planner->plan);
-    env_get_hidden(episode->env, planner->hidden);
+    struct plan *plan = &planner->plans[row->slot];
+    plan->budget = budget_of(planner, row->expertise);
+    plan->key = (uint64_t)random_word(&row->random) << 32;
+    plan->key |= random_word(&row->random);
+    plan->time = 0;
+    memset(plan->knots, 0, planner->spline.points * planner->spline.width * sizeof *plan->knots);
+    env_get_hidden(row->env, plan->hidden);
 }
 
-static void planner_act(const struct behaviour *behaviour, struct behaviour_episode *episode,
-                        float *action)
+static void planner_act_row(struct planner *planner, struct behaviour_row *row)
 {
-    struct planner *planner = behaviour->self;
-    if (episode->time % planner->options.every == 0) {
-        replan(planner, episode);
+    struct plan *plan = &planner->plans[row->slot];
+    if (row->time % planner->options.every == 0) {
+        replan(planner, plan, row);
     }
-    size_t since = episode->time - planner->planned;
-    spline_at(action, &planner->spline, planner->plan, (double)since / planner->budget.knot_steps);
-    random_action(planner->random_action, planner->spline.width, episode->random);
-    float weight = (float)planner->budget.weight;
+    double since = (double)(row->time - plan->time) / plan->budget.knot_steps;
+    spline_at(row->action, &planner->spline, plan->knots, since);
+    random_action(planner->random_action, planner->spline.width, &row->random);
+    float weight = (float)plan->budget.weight;
     for (size_t i = 0; i < planner->spline.width; i++) {
-        float planned = fminf(fmaxf(action[i], -1.0f), 1.0f); /* cubic splines overshoot */
-        action[i] = weight * planned + (1.0f - weight) * planner->random_action[i];
+        float planned = fminf(fmaxf(row->action[i], -1.0f), 1.0f); /* cubic splines overshoot */
+        row->action[i] = weight * planned + (1.0f - weight) * planner->random_action[i];
+    }
+}
+
+/* One row after the other: the threads roll out the candidates of one. */
+static void planner_act(const struct behaviour *behaviour, struct behaviour_row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        planner_act_row(behaviour->self, &rows[i]);
     }
 }
 
@@ -178,7 +196,8 @@ static void planner_close(const struct behaviour *behaviour)
     }
     memory_free(planner->copies);
     memory_free(planner->copy_action);
-    memory_free(planner->plan);
+    memory_free(planner->plans);
+    memory_free(planner->knots);
     memory_free(planner->shifted);
     memory_free(planner->candidates);
     memory_free(planner->returns);
@@ -206,7 +225,7 @@ static bool planner_check(const struct planner_options *options, struct failure 
 }
 
 static struct planner *planner_take(const struct env_task *task,
-                                    const struct planner_options *options)
+                                    const struct planner_options *options, size_t slots)
 {
     struct planner *planner = memory_take(1, sizeof *planner);
     const struct env_spec *spec = env_task_spec(task);
@@ -221,13 +240,18 @@ static struct planner *planner_take(const struct env_task *task,
         planner->copies[copy] = env_open(task);
     }
     planner->copy_action = memory_take(planner->copy_count * spec->action_dim, sizeof(float));
-    planner->plan = memory_take(knots, sizeof(float));
+    planner->plans = memory_take(slots, sizeof *planner->plans);
+    planner->knots = memory_take(slots * knots, sizeof(float));
+    planner->hidden = memory_take(slots * spec->hidden_dim, sizeof(double));
+    for (size_t slot = 0; slot < slots; slot++) {
+        planner->plans[slot].knots = planner->knots + slot * knots;
+        planner->plans[slot].hidden = planner->hidden + slot * spec->hidden_dim;
+    }
     planner->shifted = memory_take(knots, sizeof(float));
     planner->candidates = memory_take(options->samples * knots, sizeof(float));
     planner->returns = memory_take(options->samples, sizeof(double));
     planner->random_action = memory_take(spec->action_dim, sizeof(float));
     planner->physics = memory_take(spec->physics_dim, sizeof(double));
-    planner->hidden = memory_take(spec->hidden_dim, sizeof(double));
     return planner;
 }
 
@@ -248,18 +272,18 @@ void planner_set_defaults(struct planner_options *options, const struct env_spec
 }
 
 bool planner_open(struct behaviour *behaviour, const struct env_task *task,
-                  const struct planner_options *options, struct failure *failure)
+                  const struct planner_options *options, size_t slots, struct failure *failure)
 {
     static const char *const orders[] = {"zero-order", "linear", "cubic"};
     if (!planner_check(options, failure)) {
         return false;
     }
-    struct planner *planner = planner_take(task, options);
+    struct planner *planner = planner_take(task, options, slots);
     *behaviour = (struct behaviour){
         .self = planner,
         .name = "planner",
         .curriculum = BEHAVIOUR_EXPERTISE,
-        .begin = planner_begin,
+        .begin_trial = planner_begin_trial,
         .act = planner_act,
         .close = planner_close,
     };

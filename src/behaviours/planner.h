@@ -33,13 +33,14 @@ struct planner_options {
 void planner_set_defaults(struct planner_options *options, const struct env_spec *spec);
 
 /* False and a failure: EXIT_CODE_CONFIG for options out of their ranges, EXIT_CODE_SYSTEM where the
- * system refuses a thread. `task` is borrowed; the caller closes the behaviour. Local.
+ * system refuses a thread. It acts in up to `slots` rows at once. `task` is borrowed; the caller
+ * closes the behaviour. Local.
  *
  * The same bits for any number of threads: each sample has its own random stream, and a copy begins
  * from the numbers of env_get_physics, the observation (for a target outside the physics) and the
  * hidden task alone. What they do not hold, such as the contact solver's first guess, the copies
  * lack; so a roll-out predicts the environment closely, not to the bit. */
 bool planner_open(struct behaviour *behaviour, const struct env_task *task,
-                  const struct planner_options *options, struct failure *failure);
+                  const struct planner_options *options, size_t slots, struct failure *failure);
 
 #endif

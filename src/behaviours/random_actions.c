@@ -9,18 +9,13 @@ void random_action(float *action, size_t action_dim, struct random *random)
     }
 }
 
-static void random_actions_begin(const struct behaviour *behaviour,
-                                 struct behaviour_episode *episode)
-{
-    (void)behaviour;
-    (void)episode;
-}
-
-static void random_actions_act(const struct behaviour *behaviour, struct behaviour_episode *episode,
-                               float *action)
+static void random_actions_act(const struct behaviour *behaviour, struct behaviour_row *rows,
+                               size_t count)
 {
     const size_t *action_dim = behaviour->self;
-    random_action(action, *action_dim, episode->random);
+    for (size_t i = 0; i < count; i++) {
+        random_action(rows[i].action, *action_dim, &rows[i].random);
+    }
 }
 
 static void random_actions_close(const struct behaviour *behaviour)
@@ -36,7 +31,6 @@ struct behaviour random_actions_open(const struct env_spec *spec)
         .self = action_dim,
         .name = "random",
         .source = "random",
-        .begin = random_actions_begin,
         .act = random_actions_act,
         .close = random_actions_close,
     };

@@ -4,17 +4,18 @@
 
 #include "base/memory.h"
 
-static void script_begin(const struct behaviour *behaviour, struct behaviour_episode *episode)
+static void script_begin_trial(const struct behaviour *behaviour, struct behaviour_row *row)
 {
-    env_script_draw(episode->env, episode->expertise, episode->random);
-    noise_begin(behaviour->self, episode->random);
+    env_script_draw(row->env, row->expertise, &row->random);
+    noise_begin(behaviour->self, row->slot, &row->random);
 }
 
-static void script_act(const struct behaviour *behaviour, struct behaviour_episode *episode,
-                       float *action)
+static void script_act(const struct behaviour *behaviour, struct behaviour_row *rows, size_t count)
 {
-    env_script_act(episode->env, action);
-    noise_add(behaviour->self, action, episode->random);
+    for (size_t i = 0; i < count; i++) {
+        env_script_act(rows[i].env, rows[i].action);
+        noise_add(behaviour->self, rows[i].slot, rows[i].action, &rows[i].random);
+    }
 }
 
 static void script_close(const struct behaviour *behaviour)
@@ -24,7 +25,7 @@ static void script_close(const struct behaviour *behaviour)
 }
 
 bool script_open(struct behaviour *behaviour, const struct env_spec *spec,
-                 const struct noise_options *options, struct failure *failure)
+                 const struct noise_options *options, size_t slots, struct failure *failure)
 {
     if (!noise_check(options, failure)) {
         return false;
@@ -36,12 +37,12 @@ bool script_open(struct behaviour *behaviour, const struct env_spec *spec,
                            spec->task);
     }
     struct noise *noise = memory_take(1, sizeof *noise);
-    noise_open(noise, options, spec->action_dim);
+    noise_open(noise, options, slots, spec->action_dim);
     *behaviour = (struct behaviour){
         .self = noise,
         .name = "script",
         .curriculum = BEHAVIOUR_EXPERTISE,
-        .begin = script_begin,
+        .begin_trial = script_begin_trial,
         .act = script_act,
         .close = script_close,
     };

@@ -7,8 +7,8 @@
 #include "behaviours/noise.h"
 
 /* False and a failure (EXIT_CODE_CONFIG) where the task has no script or the noise is out of its
- * range. The caller closes the behaviour. Local. */
+ * range. It acts in up to `slots` rows at once. The caller closes the behaviour. Local. */
 bool script_open(struct behaviour *behaviour, const struct env_spec *spec,
-                 const struct noise_options *options, struct failure *failure);
+                 const struct noise_options *options, size_t slots, struct failure *failure);
 
 #endif

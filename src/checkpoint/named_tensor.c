@@ -11,8 +11,8 @@ struct named_tensor named_tensor_of(const char *name, real *data, size_t rows, s
     return tensor;
 }
 
-struct named_tensor *named_tensors_append(struct named_tensor *tensors, const char *prefix, real *flat,
-                                          const struct parameter_layout *layout)
+struct named_tensor *named_tensors_append(struct named_tensor *tensors, const char *prefix,
+                                          real *flat, const struct parameter_layout *layout)
 {
     for (size_t i = 0; i < layout->entry_count; i++) {
         const struct parameter_entry *entry = &layout->entries[i];

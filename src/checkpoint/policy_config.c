@@ -66,6 +66,7 @@ void policy_config_put(struct checkpoint_state *state, const struct policy_confi
     put_number(state, "return_scale", scaling->return_scale);
     put_number(state, "reward_scale", scaling->reward_scale);
     put_number(state, "target", policy->target);
+    checkpoint_state_put_numbers(state, "return_range", policy->return_range, 2);
     char hash[17];
     snprintf(hash, sizeof hash, "%016" PRIx64, policy->data_hash);
     checkpoint_state_put_text(state, "data_hash", hash);
@@ -209,6 +210,7 @@ bool policy_config_get(struct policy_config *policy, const struct checkpoint_sta
     policy->scaling.observation_dim = policy->shape.observation_dim;
     return get_scaling(&policy->scaling, state, failure) &&
            checkpoint_state_get_numbers(&policy->target, state, "target", 1, failure) &&
+           checkpoint_state_get_numbers(policy->return_range, state, "return_range", 2, failure) &&
            get_data_hash(&policy->data_hash, state, failure) &&
            get_name(policy->domain, state, "domain", failure) &&
            get_name(policy->task, state, "task", failure);

@@ -23,8 +23,9 @@ struct policy_config {
     struct scaling scaling;
     char domain[POLICY_CONFIG_NAME_MAX];
     char task[POLICY_CONFIG_NAME_MAX];
-    double target;      /* mean over groups of the training data's best returns, raw */
-    uint64_t data_hash; /* over the index of the training data's store */
+    double target;          /* mean over groups of the training data's best returns, raw */
+    double return_range[2]; /* least and largest return of the training data, raw */
+    uint64_t data_hash;     /* over the index of the training data's store */
 };
 
 /* Write it into an open state; read it back with every number's bits. A state that lacks part of it

@@ -13,7 +13,7 @@
 #include "cli/config_map.h"
 #include "comm/comm.h"
 #include "datasets/collector.h"
-#include "eval/policy_behaviour.h"
+#include "eval/trained_policy.h"
 
 static bool open_planner(struct behaviour *behaviour, const struct env_task *task,
                          const struct config_collect *collect, struct failure *failure)
@@ -28,13 +28,31 @@ static bool open_planner(struct behaviour *behaviour, const struct env_task *tas
         .threads = comm_threads(collect->threads),
     };
     planner_set_defaults(&options, env_task_spec(task));
-    return planner_open(behaviour, task, &options, failure);
+    return planner_open(behaviour, task, &options, 1, failure);
 }
 
-/* Collective, and fatal on all ranks where it fails. `explore` must live as long as the behaviour.
+/* A trained policy that acts, and what it borrows. */
+struct checkpoint_policy {
+    struct trained_policy trained;
+    struct workers *workers;
+    double *explore; /* (episodes) */
+};
+
+static bool collect_check_trials(const struct trained_policy *trained, size_t trials,
+                                 struct failure *failure)
+{
+    size_t most = trained->policy.shape.trial_max;
+    return trials <= most ||
+           failure_set(failure, EXIT_CODE_CONFIG,
+                       "found %zu episodes in a group, expected at most %zu, the longest contexts "
+                       "that the policy in %s was trained on; lower their number",
+                       trials, most, trained->path);
+}
+
+/* Collective, and fatal on all ranks where it fails. `policy` must live as long as the behaviour.
  */
-static void open_policy(struct behaviour *behaviour, const struct env_task *task, double *explore,
-                        const struct config *config)
+static void open_policy(struct behaviour *behaviour, struct checkpoint_policy *policy,
+                        const struct env_spec *spec, const struct config *config)
 {
     const struct config_collect *collect = &config->collect;
     struct failure failure = {0};
@@ -42,18 +60,27 @@ static void open_policy(struct behaviour *behaviour, const struct env_task *task
         failure_set(&failure, EXIT_CODE_CONFIG,
                     "collect.run: found no run, expected the folder of one whose policy acts");
     }
-    config_explore(explore, collect->episodes, "collect.explore", collect->explore, &failure);
+    policy->explore = memory_take(collect->episodes, sizeof *policy->explore);
+    double target, added;
+    config_target(&target, "collect.target", collect->target, &failure);
+    config_explore(policy->explore, collect->episodes, "collect.explore", collect->explore,
+                   &failure);
     comm_agree(&failure);
-    struct policy_behaviour_options options = {
-        .run = collect->run,
-        .checkpoint = collect->checkpoint,
+    trained_policy_find(&policy->trained, collect->run, collect->checkpoint);
+    if (trained_policy_check(&policy->trained, spec, &failure)) {
+        collect_check_trials(&policy->trained, collect->episodes, &failure);
+    }
+    policy->workers = workers_open(1, &failure);
+    comm_agree(&failure);
+    struct trained_policy_options options = {
+        .contexts = 1,
         .trials = collect->episodes,
-        .target = collect->target,
-        .target_scale = collect->target_scale,
-        .explore = explore,
+        .target = trained_policy_target(&added, &policy->trained, target, collect->target_margin),
+        .explore = policy->explore,
         .kernel = (enum attention_choice)config->attention.kernel,
+        .workers = policy->workers,
     };
-    policy_behaviour_open(behaviour, env_task_spec(task), &options);
+    trained_policy_open(behaviour, &policy->trained, spec, &options);
 }
 
 static bool open_behaviour(struct behaviour *behaviour, const struct env_task *task,
@@ -63,12 +90,12 @@ static bool open_behaviour(struct behaviour *behaviour, const struct env_task *t
     struct noise_options noise = {.deviation = collect->noise, .coefficient = collect->coefficient};
     switch ((enum config_policy)collect->policy) {
     case CONFIG_POLICY_SCRIPT:
-        return script_open(behaviour, spec, &noise, failure);
+        return script_open(behaviour, spec, &noise, 1, failure);
     case CONFIG_POLICY_RANDOM:
         *behaviour = random_actions_open(spec);
         return true;
     case CONFIG_POLICY_ORNSTEIN_UHLENBECK:
-        return ornstein_uhlenbeck_open(behaviour, spec, &noise, failure);
+        return ornstein_uhlenbeck_open(behaviour, spec, &noise, 1, failure);
     case CONFIG_POLICY_PLANNER:
         return open_planner(behaviour, task, collect, failure);
     case CONFIG_POLICY_CHECKPOINT:
@@ -154,13 +181,15 @@ enum exit_code command_collect(const struct config *config, const char *subject)
         open_behaviour(&behaviour, task, &config->collect, &failure);
     }
     comm_agree(&failure);
-    double *explore = memory_take(options.episodes, sizeof *explore);
+    struct checkpoint_policy *policy = memory_take(1, sizeof *policy);
     if (is_policy) {
-        open_policy(&behaviour, task, explore, config);
+        open_policy(&behaviour, policy, env_task_spec(task), config);
     }
     collect(&options);
-    behaviour.close(&behaviour);
-    memory_free(explore);
+    behaviour_close(&behaviour);
+    workers_close(policy->workers);
+    memory_free(policy->explore);
+    memory_free(policy);
     env_task_close(task);
     return EXIT_CODE_DONE;
 }

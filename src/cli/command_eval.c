@@ -42,11 +42,11 @@ enum exit_code command_eval(const struct config *config, const char *subject)
         .trials = config->eval.trials,
         .batch = config->eval.batch,
         .threads = config->eval.threads,
-        .target = config->eval.target,
-        .target_scale = config->eval.target_scale,
+        .target_margin = config->eval.target_margin,
         .kernel = (enum attention_choice)config->attention.kernel,
         .seed = config->eval.seed,
     };
+    config_target(&options->target, "eval.target", config->eval.target, &failure);
     config_explore(options->explore, EVALUATION_TRIALS_MAX, "eval.explore", config->eval.explore,
                    &failure);
     comm_agree(&failure);

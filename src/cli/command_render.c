@@ -41,11 +41,12 @@ static void record_policy(struct recording *recording, const struct config *conf
         .trials = config->render.trial,
         .batch = 1,
         .threads = 1,
-        .target_scale = config->eval.target_scale,
+        .target_margin = config->eval.target_margin,
         .kernel = (enum attention_choice)config->attention.kernel,
         .seed = config->render.seed,
         .observer = &observer,
     };
+    config_target(&options->target, "eval.target", config->eval.target, &failure);
     config_explore(options->explore, EVALUATION_TRIALS_MAX, "eval.explore", config->eval.explore,
                    &failure);
     comm_agree(&failure);
@@ -65,8 +66,8 @@ static bool record_other(struct recording *recording, const struct config *confi
                               config->render.task, failure);
     }
     return recording_play(recording, config->render.task,
-                          (enum recording_actor)config->render.policy, trials, config->render.seed,
-                          failure);
+                          (enum recording_behaviour)config->render.policy, trials,
+                          config->render.seed, failure);
 }
 
 /* --- Showing it ------------------------------------------------------------------------------- */

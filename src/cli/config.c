@@ -223,6 +223,13 @@ bool config_check(const struct config *config, const struct config_origins *orig
     if (!config_explore(&first_deviation, 1, "collect.explore", config->collect.explore, &reason)) {
         return refuse_misfit(origins, CONFIG_OPTION_collect_explore, reason.text, failure);
     }
+    double target;
+    if (!config_target(&target, "eval.target", config->eval.target, &reason)) {
+        return refuse_misfit(origins, CONFIG_OPTION_eval_target, reason.text, failure);
+    }
+    if (!config_target(&target, "collect.target", config->collect.target, &reason)) {
+        return refuse_misfit(origins, CONFIG_OPTION_collect_target, reason.text, failure);
+    }
     if (!attention_runs((enum attention_choice)config->attention.kernel)) {
         return refuse_misfit(
             origins, CONFIG_OPTION_attention_kernel,

@@ -1,5 +1,6 @@
 #include "cli/config_map.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "cli/config_value.h"
@@ -94,6 +95,17 @@ bool config_explore(double *deviations, size_t trials, const char *option, const
         at += length + 1;
     }
     return true;
+}
+
+bool config_target(double *target, const char *option, const char *text, struct failure *failure)
+{
+    *target = (double)NAN;
+    return strcmp(text, "best") == 0 || config_value_number(target, text) ||
+           failure_set(
+               failure, EXIT_CODE_CONFIG,
+               "%s: found \"%s\", expected a return, such as 17.5, or \"best\", that of the "
+               "training data",
+               option, text);
 }
 
 /* Read digits up to `end`; 0 is no size. */

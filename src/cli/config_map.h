@@ -18,6 +18,10 @@ struct chain_sampler config_chain_sampler(const struct config *config);
 bool config_explore(double *deviations, size_t trials, const char *option, const char *list,
                     struct failure *failure);
 
+/* The target return, read from eval.target: a number, or NaN for "best". False and a failure
+ * (EXIT_CODE_CONFIG) where it is neither. */
+bool config_target(double *target, const char *option, const char *text, struct failure *failure);
+
 /* Width and height, read from render.size. False and a failure (EXIT_CODE_CONFIG) where it is not
  * two numbers of pixels that a camera can have. */
 bool config_size(size_t *width, size_t *height, const char *size, struct failure *failure);

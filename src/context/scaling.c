@@ -1,6 +1,11 @@
 #include "context/scaling.h"
 
+#include <float.h>
+#include <math.h>
+
 #include "base/fatal.h"
+
+static const double deviation_min = 1e-3;
 
 struct scaling scaling_identity(size_t observation_dim)
 {
@@ -11,6 +16,15 @@ struct scaling scaling_identity(size_t observation_dim)
         scaling.observation_deviation[i] = 1.0;
     }
     return scaling;
+}
+
+void scaling_set_observations(struct scaling *scaling, const double *mean, const double *deviation)
+{
+    for (size_t i = 0; i < scaling->observation_dim; i++) {
+        bool is_constant = deviation[i] <= (double)FLT_EPSILON * fabs(mean[i]);
+        scaling->observation_mean[i] = mean[i];
+        scaling->observation_deviation[i] = is_constant ? 1.0 : fmax(deviation[i], deviation_min);
+    }
 }
 
 /* The columns' numbers as floats: a mean in two parts, so that nothing of a small difference from a

@@ -24,6 +24,12 @@ struct scaling {
 /* Nothing is changed by it. */
 struct scaling scaling_identity(size_t observation_dim);
 
+/* Take the mean and the deviation of observations (observation_dim) out of data. A deviation below
+ * 1e-3 counts as that much, so that no difference grows more than a thousandfold (as in arXiv
+ * 2106.06860); a number that never changes, but for the rounding of a float, is only
+ * centred. Local. */
+void scaling_set_observations(struct scaling *scaling, const double *mean, const double *deviation);
+
 /* scaled (rows x observation_dim) = (raw - mean) / deviation. Must not overlap. Local. */
 void scaling_observations(real *scaled, const float *raw, size_t rows,
                           const struct scaling *scaling);

@@ -36,9 +36,10 @@ struct decoder *decoder_bind(struct arena *arena, const struct decoder_options *
 void decoder_begin(struct decoder *decoder, size_t contexts);
 
 /* action (contexts x action_dim, in [-1, 1]) = the prediction for the steps that begin now.
- * `last`: action, reward, done, time and trial of the steps before, a row per context; not read on
- * the first call. `now`: return_to_go, observation, time and trial of the steps that begin. Both in
- * the model's numbers (context/scaling.h). At most steps_max calls after decoder_begin. */
+ * `last`: return_to_go, action, reward, done, time and trial of the steps before, a row per
+ * context; not read on the first call. `now`: return_to_go, observation, time and trial of the
+ * steps that begin. Both in the model's numbers (context/scaling.h). At most steps_max calls after
+ * decoder_begin. */
 void decoder_predict(real *action, struct decoder *decoder, const struct steps *last,
                      const struct steps *now);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arithmetic.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "checkpoint/run_folder.h"
@@ -27,6 +28,7 @@ struct trainer {
     struct store *store;
     size_t task;
     struct policy_config policy;
+    struct loader_options loader_options; /* with chains as long as there are */
     struct loader *loader;
     struct learner learner;
     struct train_state state;
@@ -63,20 +65,23 @@ static void trainer_open_store(struct trainer *trainer)
     comm_same(trainer->policy.data_hash, what);
 }
 
-static double largest_return(const struct store *store, size_t task)
+/* range = the least and the largest return of the data. */
+static void measure_returns(double range[2], const struct store *store, size_t task)
 {
-    double largest = 0.0;
+    range[0] = (double)INFINITY;
+    range[1] = -(double)INFINITY;
     for (size_t episode = 0; episode < store_episode_count(store); episode++) {
-        largest = fmax(largest, fabs(store_return(store, task, episode)));
+        range[0] = fmin(range[0], store_return(store, task, episode));
+        range[1] = fmax(range[1], store_return(store, task, episode));
     }
-    return largest;
 }
 
 static void choose_scaling(struct scaling *scaling, const struct trainer *trainer)
 {
     const struct trainer_options *options = trainer->options;
     size_t dim = store_spec(trainer->store)->observation_dim;
-    double largest = largest_return(trainer->store, trainer->task);
+    const double *range = trainer->policy.return_range;
+    double largest = fmax(fabs(range[0]), fabs(range[1]));
     *scaling = scaling_identity(dim);
     scaling->reward_scale = options->reward_scale;
     scaling->return_scale = options->return_scale;
@@ -84,9 +89,8 @@ static void choose_scaling(struct scaling *scaling, const struct trainer *traine
         scaling->return_scale = largest > 0.0 ? largest : 1.0;
     }
     if (options->observations == TRAINER_OBSERVATIONS_NORMALISED) {
-        size_t bytes = dim * sizeof(double);
-        memcpy(scaling->observation_mean, store_observation_mean(trainer->store), bytes);
-        memcpy(scaling->observation_deviation, store_observation_deviation(trainer->store), bytes);
+        scaling_set_observations(scaling, store_observation_mean(trainer->store),
+                                 store_observation_deviation(trainer->store));
     }
 }
 
@@ -98,6 +102,24 @@ static void check_dims(const struct store *store, struct failure *failure)
                     "%s: found %zu observations and %zu actions, expected at most %d and %d",
                     store_path(store), spec->observation_dim, spec->action_dim, OBSERVATION_DIM_MAX,
                     ACTION_DIM_MAX);
+    }
+}
+
+/* Chains hold no more trajectories than the largest group has; draws stay as they are. */
+static void limit_chains(struct trainer *trainer, const struct chain_catalog *catalog)
+{
+    struct failure failure = {0};
+    struct chain_sampler *chain = &trainer->loader_options.chain;
+    size_t largest = chain_catalog_largest_group(catalog);
+    trainer->loader_options = trainer->options->loader;
+    chain_sampler_check(chain, &failure);
+    comm_agree(&failure);
+    if (chain->trials > largest) {
+        log_warning("chain.trials: found %zu, but no group of %s has more than %zu trajectories: "
+                    "contexts are trained and evaluated with at most %zu trials",
+                    chain->trials, store_path(trainer->store), largest, largest);
+        chain->trials = largest;
+        chain->trials_min = size_min(chain->trials_min, largest);
     }
 }
 
@@ -114,11 +136,13 @@ static void describe_policy(struct trainer *trainer)
     policy->shape.observation_dim = spec->observation_dim;
     policy->shape.action_dim = spec->action_dim;
     policy->shape.time_max = store_length_max(trainer->store);
-    policy->shape.trial_max = trainer->options->loader.chain.trials;
+    measure_returns(policy->return_range, trainer->store, trainer->task);
     choose_scaling(&policy->scaling, trainer);
     snprintf(policy->domain, sizeof policy->domain, "%s", spec->domain);
     snprintf(policy->task, sizeof policy->task, "%s", spec->tasks[trainer->task]);
     chain_catalog_open(&catalog, trainer->store);
+    limit_chains(trainer, &catalog);
+    policy->shape.trial_max = trainer->loader_options.chain.trials;
     policy->target = chain_catalog_best(&catalog, trainer->task);
     chain_catalog_close(&catalog);
 }
@@ -128,7 +152,7 @@ static void trainer_open_loader(struct trainer *trainer)
     struct failure failure = {0};
     model_shape_check(&trainer->policy.shape, &failure);
     trainer->loader = loader_open(trainer->store, trainer->task, &trainer->policy.scaling,
-                                  &trainer->options->loader, &failure);
+                                  &trainer->loader_options, &failure);
     comm_agree(&failure);
 }
 
@@ -191,7 +215,7 @@ static void measure_peak(struct trainer *trainer)
 static void predict_overlap(const struct trainer *trainer)
 {
     const struct trainer_options *options = trainer->options;
-    size_t steps = options->loader.chain.trials * store_length_max(trainer->store);
+    size_t steps = trainer->loader_options.chain.trials * store_length_max(trainer->store);
     size_t tokens = steps * options->learner.shape.layout.count;
     struct ring_overlap overlap = ring_overlap_predict(trainer->ring, options->learner.rule,
                                                        trainer->peak / (double)comm_size());

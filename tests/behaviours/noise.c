@@ -6,7 +6,7 @@
 #include "behaviours/noise.h"
 #include "behaviours/ornstein_uhlenbeck.h"
 
-enum { STEPS = 20000, WIDTH = 2 };
+enum { STEPS = 20000, WIDTH = 2, SLOTS = 3 };
 
 /* Mean product of element 0 with itself `lag` steps later. */
 static double covariance(const float *actions, size_t lag)
@@ -18,19 +18,19 @@ static double covariance(const float *actions, size_t lag)
     return sum / (double)(STEPS - lag);
 }
 
-static void play(float *actions, const struct noise_options *options)
+static void play(float *actions, const struct noise_options *options, size_t slot)
 {
     struct env_spec spec = {.action_dim = WIDTH};
-    struct random random = random_stream(5, RANDOM_TEST, 0, 0);
-    struct behaviour_episode episode = {.random = &random};
+    struct behaviour_row row = {.random = random_stream(5, RANDOM_TEST, 0, 0), .slot = slot};
     struct behaviour behaviour;
     struct failure failure = {0};
-    assert_true(ornstein_uhlenbeck_open(&behaviour, &spec, options, &failure));
-    behaviour.begin(&behaviour, &episode);
+    assert_true(ornstein_uhlenbeck_open(&behaviour, &spec, options, SLOTS, &failure));
+    behaviour_begin_trial(&behaviour, &row);
     for (size_t t = 0; t < STEPS; t++) {
-        behaviour.act(&behaviour, &episode, actions + t * WIDTH);
+        row.action = actions + t * WIDTH;
+        behaviour.act(&behaviour, &row, 1);
     }
-    behaviour.close(&behaviour);
+    behaviour_close(&behaviour);
 }
 
 static void test_ornstein_uhlenbeck_has_its_deviation_and_its_coefficient(void **state)
@@ -38,7 +38,7 @@ static void test_ornstein_uhlenbeck_has_its_deviation_and_its_coefficient(void *
     (void)state;
     static float actions[STEPS * WIDTH];
     const struct noise_options options = {.deviation = 0.2, .coefficient = 0.8};
-    play(actions, &options);
+    play(actions, &options, 0);
     double variance = covariance(actions, 0);
     support_expect_near(sqrt(variance), 0.2, 0.01);
     support_expect_near(covariance(actions, 1) / variance, 0.8, 0.03);
@@ -50,7 +50,7 @@ static void test_ornstein_uhlenbeck_stays_within_bounds(void **state)
     (void)state;
     static float actions[STEPS * WIDTH];
     const struct noise_options options = {.deviation = 2.0, .coefficient = 0.5};
-    play(actions, &options);
+    play(actions, &options, SLOTS - 1);
     size_t at_bounds = 0;
     for (size_t i = 0; i < STEPS * WIDTH; i++) {
         assert_true(fabsf(actions[i]) <= 1.0f);

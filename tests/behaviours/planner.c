@@ -49,24 +49,26 @@ static void close_scene(struct scene *scene)
 static void play(struct record *record, const struct scene *scene,
                  const struct behaviour *behaviour, double expertise, size_t number, size_t steps)
 {
-    struct random random = random_stream(1, RANDOM_TEST, number, 0);
     float observation[128];
-    struct behaviour_episode episode = {
-        .env = scene->env, .random = &random, .expertise = expertise, .observation = observation};
+    struct behaviour_row row = {.env = scene->env,
+                                .random = random_stream(1, RANDOM_TEST, number, 0),
+                                .expertise = expertise,
+                                .observation = observation};
     *record = (struct record){0};
-    env_draw_hidden(scene->env, &random);
-    env_reset(scene->env, &random);
-    behaviour->begin(behaviour, &episode);
+    env_draw_hidden(scene->env, &row.random);
+    env_reset(scene->env, &row.random);
+    behaviour_begin_trial(behaviour, &row);
     enum env_end end = ENV_RUNNING;
-    for (; end == ENV_RUNNING && episode.time < steps; episode.time++) {
-        float *action = record->actions + record->count;
+    while (end == ENV_RUNNING && row.time < steps) {
+        row.action = record->actions + record->count;
         env_observe(scene->env, observation);
-        behaviour->act(behaviour, &episode, action);
-        struct env_outcome outcome = env_step(scene->env, action);
-        record->sum += (double)outcome.reward;
+        behaviour->act(behaviour, &row, 1);
+        struct env_outcome outcome = env_step(scene->env, row.action);
+        behaviour_record(&row, outcome);
         record->count += scene->spec->action_dim;
         end = outcome.end;
     }
+    record->sum = row.return_so_far;
     assert_true(end != ENV_FAILED);
 }
 
@@ -75,7 +77,7 @@ static struct behaviour open_planner(const struct scene *scene,
 {
     struct behaviour planner;
     struct failure failure = {0};
-    assert_true(planner_open(&planner, scene->task, options, &failure));
+    assert_true(planner_open(&planner, scene->task, options, 1, &failure));
     return planner;
 }
 
@@ -197,7 +199,7 @@ static void refuse(const struct scene *scene, const struct planner_options *opti
 {
     struct behaviour planner;
     struct failure failure = {0};
-    assert_false(planner_open(&planner, scene->task, options, &failure));
+    assert_false(planner_open(&planner, scene->task, options, 1, &failure));
     assert_int_equal(failure.code, EXIT_CODE_CONFIG);
     if (!strstr(failure.text, words) || strchr(failure.text, '\n')) {
         fail_msg("expected \"%s\" in \"%s\"", words, failure.text);

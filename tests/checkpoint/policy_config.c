@@ -22,6 +22,7 @@ static struct policy_config example(void)
                                    .domain = "point_mass",
                                    .task = "point_mass_hidden",
                                    .target = 1.0 / 3.0,
+                                   .return_range = {-18.5, 2.0 / 3.0},
                                    .data_hash = UINT64_C(0xfedcba9876543210)};
     struct failure failure = {0};
     assert_true(token_layout_parse(&policy.shape.layout, "R,s,a,r", &failure));
@@ -43,6 +44,7 @@ static void test_policy_config_comes_back_to_the_bit(void **state)
     assert_true(policy_config_get(&found, &kept, &failure));
     assert_true(policy_config_agrees(&found, &saved, "here", &failure));
     assert_true(found.target == saved.target);
+    assert_memory_equal(found.return_range, saved.return_range, sizeof saved.return_range);
     assert_true(found.data_hash == saved.data_hash);
     assert_string_equal(found.domain, saved.domain);
     checkpoint_state_close(&kept);

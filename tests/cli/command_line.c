@@ -147,9 +147,9 @@ static void test_a_key_of_only_one_section_needs_no_section(void **state)
 static void test_negative_values_are_values(void **state)
 {
     (void)state;
-    struct parsing parsing = parse_both("eval --target -5", folder);
+    struct parsing parsing = parse_both("eval --target_margin -5", folder);
     assert_true(parsing.is_parsed);
-    assert_true(parsing.config.eval.target == -5.0);
+    assert_true(parsing.config.eval.target_margin == -5.0);
 }
 
 static void test_yes_may_be_left_out(void **state)

@@ -1,5 +1,6 @@
 #include "tests/support/support.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -268,7 +269,7 @@ static struct config unusual(void)
     config_defaults(&config, &origins);
     config.run.seed = 9007199254740991;
     config.train.rate = 1.0 / 3.0;
-    config.eval.target = -1.2345678901234567e-29;
+    config.eval.target_margin = -1.2345678901234567e-29;
     config.data.reward_scale = 1e-30;
     config.mesh.split = 1;
     config.data.normalize = CONFIG_NO;
@@ -489,6 +490,22 @@ static void test_explore_fills_trials_and_then_zeros(void **state)
     }
 }
 
+static void test_target_is_a_number_or_the_best(void **state)
+{
+    (void)state;
+    struct failure failure = {0};
+    double target;
+    assert_true(config_target(&target, "eval.target", "best", &failure) && isnan(target));
+    assert_true(config_target(&target, "eval.target", "0", &failure) && target == 0.0);
+    assert_true(config_target(&target, "eval.target", "-18.5", &failure) && target == -18.5);
+    static const char *const refused[] = {"Best", "best ", "nan", "1e", "5,", "17.5 "};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        failure = (struct failure){0};
+        assert_false(config_target(&target, "eval.target", refused[i], &failure));
+        expect_failure(&failure, EXIT_CODE_CONFIG, "eval.target: found");
+    }
+}
+
 static void expect_misfit(const char *text, const char *words)
 {
     struct reading reading = read_text(text);
@@ -534,6 +551,7 @@ int main(void)
         cmocka_unit_test(test_environment_refuses_unknown_keys),
         cmocka_unit_test(test_changes_are_a_line_for_each_option_of_the_sections),
         cmocka_unit_test(test_explore_fills_trials_and_then_zeros),
+        cmocka_unit_test(test_target_is_a_number_or_the_best),
         cmocka_unit_test(test_check_names_the_place_of_a_misfit),
     };
     return cmocka_run_group_tests(tests, open_folder, remove_folder);

@@ -33,6 +33,24 @@ static void test_scaling_takes_each_columns_own_mean_and_deviation(void **state)
     }
 }
 
+static void test_scaling_magnifies_no_column_more_than_a_thousandfold(void **state)
+{
+    (void)state;
+    const double mean[6] = {0.0, 2.0, 2.0, 2.0, -1e6, 0.0};
+    const double deviation[6] = {0.0, 0.0, 1e-7, 1e-5, 0.01, 0.5};
+    const double expected[6] = {1.0, 1.0, 1.0, 1e-3, 1.0, 0.5};
+    struct scaling scaling = scaling_identity(6);
+    scaling_set_observations(&scaling, mean, deviation);
+    const float raw[6] = {0.25f, 2.0f, 2.5f, 2.001f, -1e6f, 1.0f};
+    real scaled[6];
+    scaling_observations(scaled, raw, 1, &scaling);
+    for (size_t i = 0; i < 6; i++) {
+        assert_true(scaling.observation_mean[i] == mean[i]);
+        assert_true(scaling.observation_deviation[i] == expected[i]);
+        support_expect_near((double)scaled[i], ((double)raw[i] - mean[i]) / expected[i], 1e-4);
+    }
+}
+
 static void test_scaling_keeps_small_differences_on_a_large_mean(void **state)
 {
     (void)state;
@@ -111,6 +129,7 @@ int main(void)
         cmocka_unit_test(test_scaling_equal_looks_at_every_number),
         cmocka_unit_test(test_scaling_identity_changes_nothing),
         cmocka_unit_test(test_scaling_takes_each_columns_own_mean_and_deviation),
+        cmocka_unit_test(test_scaling_magnifies_no_column_more_than_a_thousandfold),
         cmocka_unit_test(test_scaling_keeps_small_differences_on_a_large_mean),
         cmocka_unit_test(test_scaling_of_many_rows_is_that_of_each),
         cmocka_unit_test(test_scaling_writes_only_the_rows_asked_for),

@@ -80,6 +80,20 @@ static void test_chain_catalog_holds_each_episode_once_in_its_group(void **state
     }
 }
 
+static void test_chains_limited_to_the_largest_group_are_the_same(void **state)
+{
+    const struct chain_fixture *fixture = *state;
+    size_t largest = chain_catalog_largest_group(&fixture->catalog);
+    assert_int_equal(largest, 10);
+    for (uint64_t sample = 0; sample < 200; sample++) {
+        struct chain chain, limited;
+        draw(&chain, fixture, 0, 3 * largest, SEED, 0, sample);
+        draw(&limited, fixture, 0, largest, SEED, 0, sample);
+        assert_int_equal(chain.count, limited.count);
+        assert_memory_equal(chain.episodes, limited.episodes, chain.count * sizeof(size_t));
+    }
+}
+
 static void test_chain_ascends_by_return_and_ties_by_episode(void **state)
 {
     const struct chain_fixture *fixture = *state;
@@ -257,6 +271,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chain_catalog_holds_each_episode_once_in_its_group),
+        cmocka_unit_test(test_chains_limited_to_the_largest_group_are_the_same),
         cmocka_unit_test(test_chain_ascends_by_return_and_ties_by_episode),
         cmocka_unit_test(test_chain_is_of_different_episodes_of_one_group),
         cmocka_unit_test(test_chain_target_is_its_largest_return_of_the_task),

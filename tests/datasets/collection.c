@@ -8,9 +8,12 @@ static bool open_behaviour(struct behaviour *behaviour, const struct collection 
 {
     struct noise_options noise = {.deviation = collection->noise, .coefficient = 0.9};
     if (collection->policy == COLLECTION_SCRIPT) {
-        return script_open(behaviour, spec, &noise, failure);
+        return script_open(behaviour, spec, &noise, 1, failure);
     }
     *behaviour = random_actions_open(spec);
+    if (collection->policy == COLLECTION_TRIALS) {
+        behaviour->curriculum = BEHAVIOUR_TRIALS;
+    }
     return true;
 }
 

@@ -10,7 +10,8 @@
 #include "datasets/collector.h"
 #include "envs/inertia.h"
 
-enum collection_policy { COLLECTION_SCRIPT, COLLECTION_RANDOM };
+/* COLLECTION_TRIALS: random actions as a trained policy would act, in contexts of trials. */
+enum collection_policy { COLLECTION_SCRIPT, COLLECTION_RANDOM, COLLECTION_TRIALS };
 
 struct collection {
     const char *task;

@@ -144,6 +144,37 @@ static void test_collector_summary_is_that_of_the_store(void **state)
     store_close(store);
 }
 
+/* Else a policy would be collected on the hidden tasks that it was trained on. */
+static void test_collector_draws_other_hidden_tasks_for_a_trained_policy(void **state)
+{
+    const struct fixture *fixture = *state;
+    double hidden[2][3][2]; /* of a script and of a policy, group by group */
+    for (size_t i = 0; i < 2; i++) {
+        struct collection options = tiny;
+        options.policy = i == 0 ? COLLECTION_SCRIPT : COLLECTION_TRIALS;
+        unlink(fixture->path);
+        collect(options, fixture->path);
+        struct store *store = open_store(fixture->path);
+        struct failure failure = {0};
+        for (size_t group = 0; group < tiny.groups; group++) {
+            for (size_t e = 0; e < tiny.episodes; e++) {
+                double found[2];
+                assert_true(store_read_hidden(store, group * tiny.episodes + e, found, &failure));
+                if (e == 0) {
+                    memcpy(hidden[i][group], found, sizeof found);
+                }
+                assert_memory_equal(found, hidden[i][group], sizeof found);
+            }
+        }
+        store_close(store);
+    }
+    for (size_t a = 0; a < 3; a++) {
+        for (size_t b = 0; b < 3; b++) {
+            assert_memory_not_equal(hidden[0][a], hidden[1][b], sizeof hidden[0][a]);
+        }
+    }
+}
+
 static void test_collector_knows_no_error_of_one_episode(void **state)
 {
     const struct fixture *fixture = *state;
@@ -497,6 +528,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_collector_store_says_what_it_holds),
         TEST(test_collector_summary_is_that_of_the_store),
+        TEST(test_collector_draws_other_hidden_tasks_for_a_trained_policy),
         TEST(test_collector_knows_no_error_of_one_episode),
         TEST(test_collector_physics_and_hidden_numbers_give_the_rewards_again),
         TEST(test_collector_returns_rise_with_the_level),

@@ -9,8 +9,9 @@
 #include "comm/comm.h"
 #include "envs/env.h"
 #include "eval/evaluation.h"
-#include "eval/policy_actor.h"
+#include "eval/policy_behaviour.h"
 #include "eval/rollout.h"
+#include "eval/trained_policy.h"
 #include "tests/eval/untrained.h"
 #include "tests/support/support_mpi.h"
 
@@ -42,7 +43,8 @@ static const struct evaluation_options standard = {
     .contexts = CONTEXTS,
     .batch = 3,
     .threads = 1,
-    .target_scale = 1.05,
+    .target = (double)NAN,
+    .target_margin = 0.05,
     .explore = {0.5, 0.1},
     .seed = 11,
 };
@@ -94,29 +96,29 @@ static void play_alone(double *returns, struct fixture *fixture,
     assert_non_null(task);
     struct workers *workers = workers_open(1, &failure);
     struct arena arena = {0};
-    struct policy_actor policy;
-    struct policy_actor_options options = {
+    struct policy_behaviour policy;
+    struct policy_behaviour_options options = {
         .shape = &fixture->untrained.policy.shape,
         .scaling = &fixture->untrained.policy.scaling,
         .parameters = &fixture->untrained.parameters,
-        .explore = fixture->options.explore,
+        .target = expected->target,
+        .explore = expected->explore,
         .decoder = {.context_max = 1,
                     .steps_max = expected->trials * env_task_spec(task)->steps_max,
                     .workers = workers},
     };
-    policy_actor_bind(&policy, &arena, &options);
+    policy_behaviour_bind(&policy, &arena, &options);
     arena_open(&arena, arena.peak);
-    policy_actor_bind(&policy, &arena, &options);
+    policy_behaviour_bind(&policy, &arena, &options);
     struct rollout *rollout = rollout_open(task, 1, workers);
     struct rollout_options rollout_options = {.hidden = hidden,
                                               .contexts = expected->contexts,
                                               .stride = 1,
                                               .trials = expected->trials,
-                                              .target = expected->target,
                                               .seed = expected->seed};
-    struct actor actor = policy_actor_of(&policy);
+    struct behaviour behaviour = policy_behaviour_of(&policy);
     struct progress progress = progress_begin("alone", 0, SIZE_MAX);
-    rollout_run(returns, rollout, &rollout_options, &actor, &progress);
+    rollout_run(returns, rollout, &rollout_options, &behaviour, &progress);
     rollout_close(rollout);
     workers_close(workers);
     arena_close(&arena);
@@ -290,8 +292,7 @@ static void test_options_stand_over_what_the_checkpoint_says(void **state)
     assert_true(file_join(older, fixture.run, "ckpt/step-5", &failure));
     fixture.options.trials = 2;
     fixture.options.contexts = 1;
-    fixture.options.target = 4.0;
-    fixture.options.target_scale = 0.5;
+    fixture.options.target = 2.0;
     struct evaluation_result newest, named;
     evaluation_run(&fixture.options, &newest);
     assert_int_equal(newest.step, 12);
@@ -304,6 +305,73 @@ static void test_options_stand_over_what_the_checkpoint_says(void **state)
     assert_string_equal(named.checkpoint, older);
     evaluation_close(&newest);
     evaluation_close(&named);
+    fixture_close(&fixture);
+}
+
+/* A factor would ask for less than the data's best where returns are negative. */
+static void test_target_is_above_the_best_whatever_the_sign_of_returns(void **state)
+{
+    (void)state;
+    static struct trained_policy trained = {
+        .policy = {.target = -18.5, .return_range = {-40.0, -10.0}}};
+    double added;
+    double target = trained_policy_target(&added, &trained, (double)NAN, 0.05);
+    support_expect_near(added, 1.5, 1e-12);
+    support_expect_near(target, -17.0, 1e-12);
+    assert_true(trained_policy_target(&added, &trained, 0.0, 0.05) == 0.0 && isnan(added));
+}
+
+static void test_target_of_zero_can_be_asked_for(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, &point_mass);
+    fixture.options.target = 0.0;
+    struct evaluation_result result;
+    evaluation_run(&fixture.options, &result);
+    assert_true(result.target == 0.0 && isnan(result.target_margin));
+    assert_true(result.target_best == 10.0);
+    evaluation_close(&result);
+    fixture_close(&fixture);
+}
+
+static void test_no_more_trials_are_played_than_were_trained(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, &point_mass);
+    struct evaluation_result trained, limited;
+    evaluation_run(&fixture.options, &trained);
+    fixture.options.trials = TRIALS + 1;
+    evaluation_run(&fixture.options, &limited);
+    assert_int_equal(limited.trials, TRIALS);
+    assert_memory_equal(returns_of(&limited, EVALUATION_POLICY),
+                        returns_of(&trained, EVALUATION_POLICY), RETURNS * sizeof(double));
+    evaluation_close(&trained);
+    evaluation_close(&limited);
+    fixture_close(&fixture);
+}
+
+static void test_last_trial_has_no_noise(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, &point_mass);
+    struct evaluation_result noisy, calm;
+    fixture.options.trials = 1;
+    evaluation_run(&fixture.options, &noisy);
+    assert_true(noisy.explore[0] == 0.0);
+    fixture.options.explore[0] = 0.0;
+    evaluation_run(&fixture.options, &calm);
+    assert_memory_equal(returns_of(&noisy, EVALUATION_POLICY), returns_of(&calm, EVALUATION_POLICY),
+                        CONTEXTS * sizeof(double));
+    evaluation_close(&noisy);
+    evaluation_close(&calm);
+    fixture.options.trials = 2;
+    fixture.options.explore[0] = fixture.options.explore[1] = fixture.options.explore[2] = 0.4;
+    evaluation_run(&fixture.options, &noisy);
+    assert_true(noisy.explore[0] == 0.4 && noisy.explore[1] == 0.0 && noisy.explore[2] == 0.0);
+    evaluation_close(&noisy);
     fixture_close(&fixture);
 }
 
@@ -344,6 +412,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_expert_beats_the_untrained),
         cmocka_unit_test(test_task_that_hides_nothing_has_no_control),
         cmocka_unit_test(test_options_stand_over_what_the_checkpoint_says),
+        cmocka_unit_test(test_target_is_above_the_best_whatever_the_sign_of_returns),
+        cmocka_unit_test(test_target_of_zero_can_be_asked_for),
+        cmocka_unit_test(test_no_more_trials_are_played_than_were_trained),
+        cmocka_unit_test(test_last_trial_has_no_noise),
         cmocka_unit_test(test_return_to_go_and_noise_change_what_the_policy_does),
     };
     return support_mpi_run(argc, argv, "evaluation", tests, sizeof tests / sizeof tests[0]);

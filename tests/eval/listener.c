@@ -4,38 +4,39 @@
 
 #include <string.h>
 
-static void begin(const struct actor *actor, size_t count)
+static void listener_begin(const struct behaviour *behaviour, size_t count)
 {
-    struct listener *listener = actor->self;
+    struct listener *listener = behaviour->self;
     assert_true(count <= LISTENER_CONTEXTS_MAX);
     listener->row_count = count;
     listener->is_fresh = true;
-    listener->inner.begin(&listener->inner, count);
+    behaviour_begin(&listener->inner, count);
 }
 
-static void begin_trial(const struct actor *actor, struct actor_row *row)
+static void listener_begin_trial(const struct behaviour *behaviour, struct behaviour_row *row)
 {
-    struct listener *listener = actor->self;
+    struct listener *listener = behaviour->self;
     struct heard_context *context = &listener->contexts[row->context];
     assert_int_equal(row->trial, context->trials_begun);
     context->trials_begun++;
-    listener->inner.begin_trial(&listener->inner, row);
+    behaviour_begin_trial(&listener->inner, row);
 }
 
-static void hear_step(struct heard_step *step, const struct actor_row *row)
+static void hear_step(struct heard_step *step, const struct behaviour_row *row)
 {
     step->trial = row->trial;
     step->time = row->time;
-    step->return_to_go = row->return_to_go;
+    step->return_to_go = behaviour_return_to_go(row);
     step->previous = row->previous;
     memcpy(step->observation, row->observation, sizeof step->observation);
     memcpy(step->previous_action, row->action, sizeof step->previous_action);
     env_get_hidden(row->env, &step->hidden);
 }
 
-static void act(const struct actor *actor, struct actor_row *rows, size_t count)
+static void listener_act(const struct behaviour *behaviour, struct behaviour_row *rows,
+                         size_t count)
 {
-    struct listener *listener = actor->self;
+    struct listener *listener = behaviour->self;
     assert_int_equal(count, listener->row_count);
     for (size_t i = 0; i < count; i++) {
         if (listener->is_fresh) {
@@ -56,27 +57,29 @@ static void act(const struct actor *actor, struct actor_row *rows, size_t count)
     }
 }
 
-static void listener_select(const struct actor *actor, const size_t *selected, size_t count)
+static void listener_select(const struct behaviour *behaviour, const size_t *selected, size_t count)
 {
-    struct listener *listener = actor->self;
+    struct listener *listener = behaviour->self;
     assert_true(count < listener->row_count);
     for (size_t i = 0; i < count; i++) {
         assert_true(selected[i] < listener->row_count && (i == 0 || selected[i] > selected[i - 1]));
         listener->rows[i] = listener->rows[selected[i]];
     }
     listener->row_count = count;
-    listener->inner.select(&listener->inner, selected, count);
+    if (listener->inner.select) {
+        listener->inner.select(&listener->inner, selected, count);
+    }
 }
 
-struct actor listener_of(struct listener *listener, struct actor inner)
+struct behaviour listener_of(struct listener *listener, struct behaviour inner)
 {
     *listener = (struct listener){.inner = inner};
-    return (struct actor){
+    return (struct behaviour){
         .self = listener,
-        .action_dim = inner.action_dim,
-        .begin = begin,
-        .begin_trial = begin_trial,
-        .act = act,
+        .target = inner.target,
+        .begin = listener_begin,
+        .begin_trial = listener_begin_trial,
+        .act = listener_act,
         .select = listener_select,
     };
 }

@@ -1,8 +1,9 @@
-/* An actor that lets another one act and writes down all that passes between it and a rollout. */
+/* A behaviour that lets another one act and writes down all that passes between it and a rollout.
+ */
 #ifndef CHAINRING_TESTS_LISTENER_H
 #define CHAINRING_TESTS_LISTENER_H
 
-#include "eval/actor.h"
+#include "behaviours/behaviour.h"
 #include "tests/eval/made_up_env.h"
 
 enum {
@@ -18,7 +19,7 @@ struct heard_step {
     float observation[MADE_UP_OBSERVATION_DIM];
     float action[MADE_UP_ACTION_DIM]; /* as executed */
     float previous_action[MADE_UP_ACTION_DIM];
-    struct actor_previous previous;
+    struct behaviour_step previous;
 };
 
 struct heard_context {
@@ -28,7 +29,7 @@ struct heard_context {
 };
 
 struct listener {
-    struct actor inner;
+    struct behaviour inner;
     struct heard_context contexts[LISTENER_CONTEXTS_MAX];
     uint64_t rows[LISTENER_CONTEXTS_MAX]; /* which context each row is, as `select` has told */
     size_t row_count;
@@ -37,7 +38,7 @@ struct listener {
 
 /* `listener` is borrowed; forgets what it has heard. Rows that are not the contexts they must be
  * fail the test. */
-struct actor listener_of(struct listener *listener, struct actor inner);
+struct behaviour listener_of(struct listener *listener, struct behaviour inner);
 
 /* The reward of a step that is not its context's last. */
 float listener_reward(const struct heard_context *context, size_t step);

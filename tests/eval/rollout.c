@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "behaviours/random_actions.h"
+#include "behaviours/script.h"
 #include "eval/rollout.h"
 #include "tests/eval/listener.h"
 
@@ -15,11 +17,30 @@ static const struct rollout_options standard = {
     .first = 0,
     .stride = 1,
     .trials = TRIALS,
-    .target = 1.5,
     .seed = 42,
 };
 
-static void run(double *returns, struct actor actor, const struct rollout_options *options,
+static const struct env_spec spec = {
+    .task = "made_up", .action_dim = MADE_UP_ACTION_DIM, .has_script = true};
+
+static struct behaviour random_behaviour(void)
+{
+    struct behaviour behaviour = random_actions_open(&spec);
+    behaviour.target = target;
+    return behaviour;
+}
+
+static struct behaviour script_behaviour(void)
+{
+    struct behaviour behaviour;
+    struct failure failure = {0};
+    const struct noise_options no_noise = {0};
+    assert_true(script_open(&behaviour, &spec, &no_noise, 4, &failure));
+    return behaviour;
+}
+
+/* Closes the behaviour. */
+static void run(double *returns, struct behaviour behaviour, const struct rollout_options *options,
                 size_t batch, size_t threads)
 {
     struct failure failure = {0};
@@ -29,7 +50,8 @@ static void run(double *returns, struct actor actor, const struct rollout_option
     struct rollout *rollout = rollout_open(task, batch, workers);
     size_t steps = rollout_contexts(options) * options->trials * MADE_UP_STEPS_MAX;
     struct progress progress = progress_begin("rollout", 0, steps + 1);
-    rollout_run(returns, rollout, options, &actor, &progress);
+    rollout_run(returns, rollout, options, &behaviour, &progress);
+    behaviour_close(&behaviour);
     rollout_close(rollout);
     workers_close(workers);
     env_task_close(task);
@@ -38,7 +60,7 @@ static void run(double *returns, struct actor actor, const struct rollout_option
 static void listen(struct listener *listener, double *returns,
                    const struct rollout_options *options)
 {
-    run(returns, listener_of(listener, random_actor(MADE_UP_ACTION_DIM)), options, 4, 1);
+    run(returns, listener_of(listener, random_behaviour()), options, 4, 1);
 }
 
 static void test_return_to_go_is_the_target_in_each_trial_and_falls_by_rewards(void **state)
@@ -209,7 +231,7 @@ static void test_returns_do_not_depend_on_the_batch_or_on_who_plays(void **state
     (void)state;
     static const size_t batches[] = {1, 3, 8, 20};
     double expected[RETURNS];
-    run(expected, random_actor(MADE_UP_ACTION_DIM), &standard, CONTEXTS, 1);
+    run(expected, random_behaviour(), &standard, CONTEXTS, 1);
     for (size_t i = 0; i < sizeof batches / sizeof batches[0]; i++) {
         for (size_t players = 1; players <= 13; players += 3) {
             double found[RETURNS] = {0};
@@ -219,7 +241,7 @@ static void test_returns_do_not_depend_on_the_batch_or_on_who_plays(void **state
                 options.first = player;
                 options.stride = players;
                 contexts += rollout_contexts(&options);
-                run(found, random_actor(MADE_UP_ACTION_DIM), &options, batches[i], 1);
+                run(found, random_behaviour(), &options, batches[i], 1);
             }
             assert_int_equal(contexts, CONTEXTS);
             assert_memory_equal(found, expected, sizeof expected);
@@ -233,11 +255,11 @@ static void test_returns_do_not_depend_on_the_number_of_threads(void **state)
     static const size_t threads[] = {1, 2, 3, 5};
     double expected[RETURNS];
     made_up_env_set_failing(0.2);
-    run(expected, random_actor(MADE_UP_ACTION_DIM), &standard, 1, 1);
+    run(expected, random_behaviour(), &standard, 1, 1);
     for (size_t i = 0; i < sizeof threads / sizeof threads[0]; i++) {
         for (size_t batch = 1; batch <= CONTEXTS; batch += 5) {
             double found[RETURNS];
-            run(found, random_actor(MADE_UP_ACTION_DIM), &standard, batch, threads[i]);
+            run(found, random_behaviour(), &standard, batch, threads[i]);
             assert_memory_equal(found, expected, sizeof expected);
         }
     }
@@ -250,9 +272,9 @@ static void test_another_seed_plays_other_trials(void **state)
     double one[RETURNS];
     double other[RETURNS];
     struct rollout_options options = standard;
-    run(one, random_actor(MADE_UP_ACTION_DIM), &options, 4, 1);
+    run(one, random_behaviour(), &options, 4, 1);
     options.seed++;
-    run(other, random_actor(MADE_UP_ACTION_DIM), &options, 4, 1);
+    run(other, random_behaviour(), &options, 4, 1);
     for (size_t i = 0; i < RETURNS; i++) {
         assert_true(one[i] != other[i]);
     }
@@ -272,8 +294,8 @@ static void test_script_plays_better_than_random(void **state)
     (void)state;
     double script[RETURNS];
     double random[RETURNS];
-    run(script, script_actor(MADE_UP_ACTION_DIM), &standard, 4, 1);
-    run(random, random_actor(MADE_UP_ACTION_DIM), &standard, 4, 1);
+    run(script, script_behaviour(), &standard, 4, 1);
+    run(random, random_behaviour(), &standard, 4, 1);
     assert_true(sum(script) > 1.3 * sum(random));
 }
 

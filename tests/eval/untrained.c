@@ -24,6 +24,7 @@ void untrained_open(struct untrained *untrained, const struct untrained_options 
                   .trial_max = options->trial_max},
         .scaling = scaling_identity(options->observation_dim),
         .target = 10.0,
+        .return_range = {2.0, 12.0},
     };
     assert_true(token_layout_parse(&policy->shape.layout, options->tokens, &failure));
     for (size_t i = 0; i < options->observation_dim; i++) {

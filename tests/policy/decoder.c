@@ -8,6 +8,7 @@
 #include "comm/comm.h"
 #include "policy/decoder.h"
 #include "tests/model/problem.h"
+#include "tests/support/layouts.h"
 #include "tests/support/support_mpi.h"
 
 static const struct problem_options standard = {
@@ -169,8 +170,10 @@ static void test_decoder_equals_training_where_contexts_end_at_different_steps(v
 static void test_decoder_equals_training_for_every_layout(void **state)
 {
     (void)state;
-    static const char *const layouts[] = {"R,s,a,r", "R,s,a", "s,a", "s", "s,a,r,d"};
-    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
+    static char layouts[LAYOUTS_MAX][TOKEN_LAYOUT_TEXT_SIZE];
+    size_t count = layouts_all(layouts);
+    assert_int_equal(count, 81);
+    for (size_t i = 0; i < count; i++) {
         struct problem_options options = standard;
         options.tokens = layouts[i];
         options.heads = i % 2 ? 1 : 4;

@@ -76,6 +76,35 @@ static void test_every_layout_trains_and_is_evaluated(void **state)
                          "legacy inertia of capsules");
 }
 
+/* The store's groups have four episodes. */
+static void test_trials_beyond_what_groups_hold_are_said_in_one_line_and_left_out(void **state)
+{
+    const struct program *program = *state;
+    static const struct {
+        const char *arguments, *line;
+    } cases[] = {
+        {"train run.yaml --run.name=long --steps=2 --chain.trials=9",
+         "warning: chain.trials: found 9, but no group of store.h5 has more than 4 trajectories: "},
+        {"eval runs/long --contexts=2 --eval.trials=7",
+         "warning: found 7 trials asked for, but the policy was trained on contexts of at most "
+         "4: "},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct support_outcome outcome = program_run(program, 2, cases[i].arguments);
+        support_expect_code(&outcome, EXIT_CODE_DONE);
+        const char *found = strstr(outcome.text, cases[i].line);
+        if (!found || strstr(found + 1, "warning: ")) {
+            fail_msg("expected \"%s\" once in \"%s\"", cases[i].line, outcome.text);
+        }
+    }
+    program_expect_print(program, 0, "eval runs/long --contexts=2 --eval.trials=7",
+                         "2 contexts of 4 trials");
+    struct support_outcome outcome =
+        program_train(program, 2, "fits", "--steps=2 --chain.trials=4");
+    support_expect_code(&outcome, EXIT_CODE_DONE);
+    assert_null(strstr(outcome.text, "chain.trials"));
+}
+
 static void test_mesh_of_groups_and_rings_learns_the_same(void **state)
 {
     const struct program *program = *state;
@@ -118,6 +147,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_prestate(test_inspect_prints_the_chains_of_a_configuration, &program),
         cmocka_unit_test_prestate(test_inspect_lists_every_task, &program),
         cmocka_unit_test_prestate(test_every_layout_trains_and_is_evaluated, &program),
+        cmocka_unit_test_prestate(
+            test_trials_beyond_what_groups_hold_are_said_in_one_line_and_left_out, &program),
         cmocka_unit_test_prestate(test_mesh_of_groups_and_rings_learns_the_same, &program),
         cmocka_unit_test_prestate(test_help_and_version_print, &program),
     };

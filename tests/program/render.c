@@ -87,7 +87,7 @@ static void test_render_refuses_episodes_that_are_not_there(void **state)
     expect_refused(program, "render --store=none.h5", EXIT_CODE_NO_INPUT, "none.h5");
 }
 
-static void test_render_plays_by_chance_and_by_script(void **state)
+static void test_render_plays_random_actions_and_scripts(void **state)
 {
     const struct program *program = *state;
     need_drawing(program);
@@ -125,7 +125,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_prestate(test_render_refuses_what_makes_no_sense, &program),
         cmocka_unit_test_prestate(test_a_machine_that_cannot_draw_says_so_in_one_line, &program),
         cmocka_unit_test_prestate(test_render_refuses_episodes_that_are_not_there, &program),
-        cmocka_unit_test_prestate(test_render_plays_by_chance_and_by_script, &program),
+        cmocka_unit_test_prestate(test_render_plays_random_actions_and_scripts, &program),
         cmocka_unit_test_prestate(test_render_shows_a_stored_episode, &program),
         cmocka_unit_test_prestate(test_render_shows_a_trained_policy, &program),
     };

@@ -8,11 +8,12 @@
 
 #include "comm/comm.h"
 #include "comm/ring.h"
-#include "eval/policy_actor.h"
+#include "eval/policy_behaviour.h"
 #include "eval/rollout.h"
 #include "model/transformer.h"
 #include "tests/eval/listener.h"
 #include "tests/eval/untrained.h"
+#include "tests/support/layouts.h"
 #include "tests/support/support_mpi.h"
 
 enum { CONTEXTS = 7, TRIALS = LISTENER_TRIALS_MAX, BATCH = 3, RETURNS = CONTEXTS * TRIALS };
@@ -40,24 +41,25 @@ static void play(struct fixture *fixture)
     struct failure failure = {0};
     struct arena arena = {0};
     struct workers *workers = workers_open(2, &failure);
-    struct policy_actor policy;
-    struct policy_actor_options options = {
+    struct policy_behaviour policy;
+    struct policy_behaviour_options options = {
         .shape = &fixture->untrained.policy.shape,
         .scaling = &fixture->untrained.policy.scaling,
         .parameters = &fixture->untrained.parameters,
+        .target = target,
         .explore = fixture->explore,
         .decoder = {.context_max = BATCH, .steps_max = LISTENER_STEPS_MAX, .workers = workers},
     };
-    policy_actor_bind(&policy, &arena, &options);
+    policy_behaviour_bind(&policy, &arena, &options);
     arena_open(&arena, arena.peak);
-    policy_actor_bind(&policy, &arena, &options);
+    policy_behaviour_bind(&policy, &arena, &options);
     struct env_task *task = env_task_open("made_up", &failure);
     struct rollout *rollout = rollout_open(task, BATCH, workers);
     struct rollout_options rollout_options = {
-        .contexts = CONTEXTS, .stride = 1, .trials = TRIALS, .target = target, .seed = seed};
-    struct actor actor = listener_of(&fixture->listener, policy_actor_of(&policy));
+        .contexts = CONTEXTS, .stride = 1, .trials = TRIALS, .seed = seed};
+    struct behaviour behaviour = listener_of(&fixture->listener, policy_behaviour_of(&policy));
     struct progress progress = progress_begin("rollout", 0, SIZE_MAX);
-    rollout_run(fixture->returns, rollout, &rollout_options, &actor, &progress);
+    rollout_run(fixture->returns, rollout, &rollout_options, &behaviour, &progress);
     rollout_close(rollout);
     workers_close(workers);
     env_task_close(task);
@@ -197,11 +199,13 @@ static void expect_policy_acts_as_trained(const char *tokens, const double *expl
 static const double no_noise[TRIALS] = {0.0};
 static const double noise[TRIALS] = {0.7, 0.0, 0.2};
 
-static void test_decoder_is_fed_what_training_shows_the_model(void **state)
+static void test_decoder_is_fed_what_training_shows_the_model_in_every_layout(void **state)
 {
     (void)state;
-    static const char *const layouts[] = {"R,s,a,r,d", "R,s,a,r", "R,s,a", "s,a", "s,d"};
-    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
+    static char layouts[LAYOUTS_MAX][TOKEN_LAYOUT_TEXT_SIZE];
+    size_t count = layouts_all(layouts);
+    assert_int_equal(count, 81);
+    for (size_t i = 0; i < count; i++) {
         expect_policy_acts_as_trained(layouts[i], no_noise);
     }
 }
@@ -245,26 +249,26 @@ static void test_ruined_policy_gives_no_action(void **state)
     struct failure failure = {0};
     struct workers *workers = workers_open(1, &failure);
     struct arena arena = {0};
-    struct policy_actor policy;
-    struct policy_actor_options options = {
+    struct policy_behaviour policy;
+    struct policy_behaviour_options options = {
         .shape = &fixture.untrained.policy.shape,
         .scaling = &fixture.untrained.policy.scaling,
         .parameters = &fixture.untrained.parameters,
         .explore = noise,
         .decoder = {.context_max = 1, .steps_max = 1, .workers = workers},
     };
-    policy_actor_bind(&policy, &arena, &options);
+    policy_behaviour_bind(&policy, &arena, &options);
     arena_open(&arena, arena.peak);
-    policy_actor_bind(&policy, &arena, &options);
+    policy_behaviour_bind(&policy, &arena, &options);
     tensor_reals(&fixture.untrained.parameters.master.views.outer.head.action.bias)[0] = (real)NAN;
     float observation[MADE_UP_OBSERVATION_DIM] = {0};
     float action[MADE_UP_ACTION_DIM] = {0};
-    struct actor_row row = {.observation = observation,
-                            .action = action,
-                            .random = random_stream(1, RANDOM_TEST, 0, 0)};
-    struct actor actor = policy_actor_of(&policy);
-    actor.begin(&actor, 1);
-    actor.act(&actor, &row, 1);
+    struct behaviour_row row = {.observation = observation,
+                                .action = action,
+                                .random = random_stream(1, RANDOM_TEST, 0, 0)};
+    struct behaviour behaviour = policy_behaviour_of(&policy);
+    behaviour.begin(&behaviour, 1);
+    behaviour.act(&behaviour, &row, 1);
     assert_true(isnan(action[0]));
     assert_true(action[1] >= -1.0f && action[1] <= 1.0f);
     arena_close(&arena);
@@ -275,11 +279,11 @@ static void test_ruined_policy_gives_no_action(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_decoder_is_fed_what_training_shows_the_model),
+        cmocka_unit_test(test_decoder_is_fed_what_training_shows_the_model_in_every_layout),
         cmocka_unit_test(test_noisy_actions_are_those_that_the_context_holds),
         cmocka_unit_test(test_failed_trials_stay_in_the_context),
         cmocka_unit_test(test_policy_without_noise_plays_the_same_again),
         cmocka_unit_test(test_ruined_policy_gives_no_action),
     };
-    return support_mpi_run(argc, argv, "policy_actor", tests, sizeof tests / sizeof tests[0]);
+    return support_mpi_run(argc, argv, "policy_behaviour", tests, sizeof tests / sizeof tests[0]);
 }
