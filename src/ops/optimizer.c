@@ -11,16 +11,19 @@ struct adamw_update {
     struct adamw_step step;
 };
 
+/* Moments move towards the gradient by their gains; the weight is rounded once, so that a decay
+ * smaller than its last bit is not lost beside the update but in the mean over steps kept. */
 static void adamw_update_elements(real *restrict weight, real *restrict first,
                                   real *restrict second, const real *restrict gradient,
                                   size_t count, struct adamw_step s)
 {
     for (size_t i = 0; i < count; i++) {
         real g = s.scale * gradient[i];
-        first[i] = s.beta1 * first[i] + (1 - s.beta1) * g;
-        second[i] = s.beta2 * second[i] + (1 - s.beta2) * g * g;
-        real deviation = (real)sqrt((double)second[i]) * s.second_scale + s.epsilon;
-        weight[i] = s.keep * weight[i] - s.rate * first[i] / deviation;
+        first[i] += s.first_gain * (g - first[i]);
+        second[i] += s.second_gain * (g * g - second[i]);
+        double w = (double)weight[i];
+        double deviation = sqrt((double)second[i]) * s.second_scale + s.epsilon;
+        weight[i] = (real)(w - (s.decay * w + s.rate * (double)first[i] / deviation));
     }
 }
 

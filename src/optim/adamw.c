@@ -20,19 +20,19 @@ void adamw_step(struct parameter_store *store, const struct adamw *adamw,
     double first_correction = 1.0 - pow(options->beta1, (double)rates->number);
     double second_correction = 1.0 - pow(options->beta2, (double)rates->number);
     struct adamw_step step = {
-        .beta1 = (real)options->beta1,
-        .beta2 = (real)options->beta2,
         .scale = (real)rates->scale,
-        .rate = (real)(rates->rate / first_correction),
-        .second_scale = (real)(1.0 / sqrt(second_correction)),
-        .epsilon = (real)options->epsilon,
+        .first_gain = (real)(1.0 - options->beta1),
+        .second_gain = (real)(1.0 - options->beta2),
+        .rate = rates->rate / first_correction,
+        .second_scale = 1.0 / sqrt(second_correction),
+        .epsilon = options->epsilon,
     };
     for (size_t i = 0; i < store->layout.entry_count; i++) {
         const struct parameter_entry *entry = &store->layout.entries[i];
-        double decay = entry->decay == PARAMETER_DECAY_YES ? options->weight_decay : 0.0;
         real *moments[ADAMW_SLOTS] = {store->slots[ADAMW_FIRST] + entry->offset,
                                       store->slots[ADAMW_SECOND] + entry->offset};
-        step.keep = (real)(1.0 - rates->rate * decay);
+        step.decay =
+            entry->decay == PARAMETER_DECAY_YES ? rates->rate * options->weight_decay : 0.0;
         optimizer_adamw(executor, store->master.flat + entry->offset, moments,
                         gradients->flat + entry->offset, entry->rows * entry->columns, &step);
     }
