@@ -21,9 +21,9 @@ static void adamw_update_elements(real *restrict weight, real *restrict first,
         real g = s.scale * gradient[i];
         first[i] += s.first_gain * (g - first[i]);
         second[i] += s.second_gain * (g * g - second[i]);
+        real deviation = (real)sqrt((double)second[i]) * s.second_scale + s.epsilon;
         double w = (double)weight[i];
-        double deviation = sqrt((double)second[i]) * s.second_scale + s.epsilon;
-        weight[i] = (real)(w - (s.decay * w + s.rate * (double)first[i] / deviation));
+        weight[i] = (real)(w - (s.decay * w + (double)(s.rate * first[i] / deviation)));
     }
 }
 

@@ -9,12 +9,12 @@
 
 /* AdamW (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2), of one step. */
 struct adamw_step {
-    real scale;          /* of the gradient */
-    real first_gain;     /* 1 - beta1, taken in double: near 1 a float beta has lost it */
-    real second_gain;    /* 1 - beta2, likewise */
-    double rate;         /* over the first moment's bias correction */
-    double second_scale; /* 1 over the square root of the second moment's bias correction */
-    double epsilon;
+    real scale;        /* of the gradient */
+    real first_gain;   /* 1 - beta1, taken in double: near 1 a float beta has lost it */
+    real second_gain;  /* 1 - beta2, likewise */
+    real rate;         /* over the first moment's bias correction */
+    real second_scale; /* 1 over the square root of the second moment's bias correction */
+    real epsilon;
     double decay; /* rate * weight decay */
 };
 

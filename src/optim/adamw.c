@@ -23,9 +23,9 @@ void adamw_step(struct parameter_store *store, const struct adamw *adamw,
         .scale = (real)rates->scale,
         .first_gain = (real)(1.0 - options->beta1),
         .second_gain = (real)(1.0 - options->beta2),
-        .rate = rates->rate / first_correction,
-        .second_scale = 1.0 / sqrt(second_correction),
-        .epsilon = options->epsilon,
+        .rate = (real)(rates->rate / first_correction),
+        .second_scale = (real)(1.0 / sqrt(second_correction)),
+        .epsilon = (real)options->epsilon,
     };
     for (size_t i = 0; i < store->layout.entry_count; i++) {
         const struct parameter_entry *entry = &store->layout.entries[i];
