@@ -14,7 +14,7 @@
 #include "base/fatal.h"
 
 enum token_kind {
-    TOKEN_RETURN, /* R: the return still wanted before this step */
+    TOKEN_RETURN, /* R: the return-to-go before this step */
     TOKEN_STATE,  /* s: the observation; the action is predicted here */
     TOKEN_ACTION, /* a */
     TOKEN_REWARD, /* r */

@@ -89,12 +89,12 @@ void scaling_rewards(real *scaled, const float *rewards, size_t rows, const stru
     }
 }
 
-double scaling_returns(real *scaled, double target, double earned, const float *rewards,
+double scaling_returns(real *scaled, double target, double return_so_far, const float *rewards,
                        size_t rows, const struct scaling *scaling)
 {
     for (size_t row = 0; row < rows; row++) {
-        scaled[row] = scaling_return(target - earned, scaling);
-        earned += (double)rewards[row];
+        scaled[row] = scaling_return(target - return_so_far, scaling);
+        return_so_far += (double)rewards[row];
     }
-    return earned;
+    return return_so_far;
 }

@@ -40,12 +40,12 @@ bool scaling_equal(const struct scaling *left, const struct scaling *right);
 real scaling_return(double raw, const struct scaling *scaling);
 real scaling_reward(double raw, const struct scaling *scaling);
 
-/* The same for many rows: scaled (rows) of rewards (rows); and of the returns still wanted before
- * each row, which are `target` less `earned` and the rewards of the rows before it, added up one
- * after the other. Returns what is earned after the last row. */
+/* The same for many rows: scaled (rows) of rewards (rows); and of the returns-to-go before
+ * each row, which are `target` less `return_so_far` and the rewards of the rows before it, added up
+ * one after the other. Returns the return so far after the last row. */
 void scaling_rewards(real *scaled, const float *rewards, size_t rows,
                      const struct scaling *scaling);
-double scaling_returns(real *scaled, double target, double earned, const float *rewards,
+double scaling_returns(real *scaled, double target, double return_so_far, const float *rewards,
                        size_t rows, const struct scaling *scaling);
 
 #endif

@@ -27,13 +27,13 @@ void attention_cache_append(struct attention_cache *cache, const struct attentio
     invariant(keys->position == cache->count);
     for (size_t i = 0; i < keys->count; i++) {
         size_t token = cache->count + i;
-        size_t place = token % ATTENTION_CACHE_BLOCK;
+        size_t slot = token % ATTENTION_CACHE_BLOCK;
         real *key = cache->blocks + token / ATTENTION_CACHE_BLOCK * block_size(width);
         real *value = key + ATTENTION_CACHE_BLOCK * width;
         for (size_t column = 0; column < width; column++) {
-            key[column * ATTENTION_CACHE_BLOCK + place] = keys->key[i * keys->stride + column];
+            key[column * ATTENTION_CACHE_BLOCK + slot] = keys->key[i * keys->stride + column];
         }
-        memcpy(value + place * width, keys->value + i * keys->stride, width * sizeof *value);
+        memcpy(value + slot * width, keys->value + i * keys->stride, width * sizeof *value);
     }
     cache->count += keys->count;
 }

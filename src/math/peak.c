@@ -73,7 +73,7 @@ void peak_fill(real *values, size_t count)
 /* Work is shared out in so many pieces for each thread, of whole lines of SUMS. */
 enum { PIECES = 16, SUMS = 64 };
 
-struct passage {
+struct traffic {
     real *to; /* NULL: only read */
     const real *from;
     size_t count, piece;
@@ -95,38 +95,38 @@ static void read_all(const real *values, size_t count)
     (void)sink;
 }
 
-static void pass_piece(void *self, size_t item, size_t thread)
+static void traffic_piece(void *self, size_t item, size_t thread)
 {
-    const struct passage *passage = self;
-    size_t first = item * passage->piece;
+    const struct traffic *traffic = self;
+    size_t first = item * traffic->piece;
     (void)thread;
-    if (first >= passage->count) {
+    if (first >= traffic->count) {
         return;
     }
-    size_t left = passage->count - first;
-    size_t count = left < passage->piece ? left : passage->piece;
-    if (passage->to) {
-        memcpy(passage->to + first, passage->from + first, count * sizeof *passage->to);
+    size_t left = traffic->count - first;
+    size_t count = left < traffic->piece ? left : traffic->piece;
+    if (traffic->to) {
+        memcpy(traffic->to + first, traffic->from + first, count * sizeof *traffic->to);
     } else {
-        read_all(passage->from + first, count);
+        read_all(traffic->from + first, count);
     }
 }
 
-static double pass(struct workers *workers, struct passage passage)
+static double measure_traffic(struct workers *workers, struct traffic traffic)
 {
     size_t pieces = PIECES * workers_count(workers);
-    passage.piece = (passage.count / pieces + SUMS) / SUMS * SUMS;
+    traffic.piece = (traffic.count / pieces + SUMS) / SUMS * SUMS;
     double begun = clock_seconds();
-    workers_run(workers, pieces, pass_piece, &passage);
-    return (double)(passage.count * sizeof(real)) / (clock_seconds() - begun);
+    workers_run(workers, pieces, traffic_piece, &traffic);
+    return (double)(traffic.count * sizeof(real)) / (clock_seconds() - begun);
 }
 
 double peak_read(struct workers *workers, const real *values, size_t count)
 {
-    return pass(workers, (struct passage){.from = values, .count = count});
+    return measure_traffic(workers, (struct traffic){.from = values, .count = count});
 }
 
 double peak_copy(struct workers *workers, real *to, const real *from, size_t count)
 {
-    return pass(workers, (struct passage){.to = to, .from = from, .count = count});
+    return measure_traffic(workers, (struct traffic){.to = to, .from = from, .count = count});
 }

@@ -56,11 +56,11 @@ void kv_cache_attend(real *output, struct kv_cache *cache,
     size_t head_width = model_head_width(cache->shape);
     for (size_t context = 0; context < batch->contexts; context++) {
         size_t row = context * batch->count;
-        size_t place = (batch->slots[context] * cache->shape->layers + layer) * heads;
+        size_t first_head = (batch->slots[context] * cache->shape->layers + layer) * heads;
         for (size_t head = 0; head < heads; head++) {
             size_t column = head * head_width;
             struct attention_cache of_head = {
-                .blocks = cache->blocks + (place + head) * cache->head_size,
+                .blocks = cache->blocks + (first_head + head) * cache->head_size,
                 .width = head_width,
                 .count = cache->tokens,
             };
