@@ -69,7 +69,7 @@ static void name_sources(struct store_spec *store, const struct collector_option
 {
     const char *name = options->behaviour->name;
     size_t most = options->behaviour->curriculum == BEHAVIOUR_NO_CURRICULUM ? 1 : STORE_SOURCES_MAX;
-    store->source_count = options->episodes < most ? options->episodes : most;
+    store->source_count = size_min(options->episodes, most);
     const char *rest = store->source_count < options->episodes ? " and up" : "";
     for (size_t i = 0; i < store->source_count; i++) {
         size_t first = divide_up(i * options->episodes, store->source_count);
