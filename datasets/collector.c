@@ -363,8 +363,8 @@ void collector_close(struct collector *collector)
     memory_free(collector);
 }
 
-bool collector_join(const struct collector_options *options, struct collector_summary *summary,
-                    struct failure *failure)
+bool collector_merge(const struct collector_options *options, struct collector_summary *summary,
+                     struct failure *failure)
 {
     struct collection_job job;
     describe_job(&job, options);
@@ -400,7 +400,7 @@ bool collector_run(const struct collector_options *options, struct collector_sum
     if (failure->code == EXIT_CODE_CONFIG) {
         collector_discard(options, &(struct failure){0});
     }
-    bool is_joined = is_played && collector_join(options, summary, failure);
+    bool is_joined = is_played && collector_merge(options, summary, failure);
     summary->redrawn = is_joined ? redrawn : 0;
     return is_joined;
 }
