@@ -146,7 +146,7 @@ static bool chain_add(struct chain *chain, const struct candidates *candidates, 
     return true;
 }
 
-/* Floyd's sampling without replacement: a number drawn twice stands for the newest one. */
+/* Floyd's sampling without replacement: a number that is drawn twice is replaced by the newest. */
 static void draw_uniform(struct chain *chain, const struct candidates *candidates, size_t count,
                          struct random *random)
 {

@@ -181,7 +181,7 @@ static void collector_begin_episode(struct collector *collector, const struct ra
     behaviour_begin_trial(behaviour, row);
 }
 
-/* Play one episode into the buffer; goes on in the stream. */
+/* Play one episode into the buffer; draws from the stream where it is. */
 static struct episode_outcome collector_play_episode(struct collector *collector,
                                                      struct random *random, size_t number)
 {

@@ -234,8 +234,8 @@ static void print_histogram(FILE *out, const struct returns *returns)
     }
     size_t bins = returns->all.maximum > returns->all.minimum ? BINS : 1;
     for (size_t i = 0; i < bins; i++) {
-        double share = (double)i / BINS;
-        double from = returns->all.minimum * (1 - share) + returns->all.maximum * share;
+        double fraction = (double)i / BINS;
+        double from = returns->all.minimum * (1 - fraction) + returns->all.maximum * fraction;
         double width = (double)returns->bins[i] / (double)most * 8 * BAR_WIDTH;
         size_t eighths = (size_t)(width + 0.5);
         fprintf(out, "    %12.6g |", from);

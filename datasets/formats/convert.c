@@ -120,8 +120,8 @@ static void reserve_store(struct conversion *conversion, struct store_capacity n
 static void commit_store(struct conversion *conversion)
 {
     struct failure failure = {0};
-    for (size_t turn = 0; turn < 2; turn++) {
-        if ((turn == 0) == (comm_rank() != 0)) {
+    for (size_t phase = 0; phase < 2; phase++) {
+        if ((phase == 0) == (comm_rank() != 0)) {
             store_writer_commit(conversion->writer, &failure);
             conversion->writer = NULL;
         }

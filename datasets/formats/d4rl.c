@@ -105,17 +105,17 @@ static bool d4rl_check_arrays(const struct d4rl *data, struct failure *failure)
 
 /* --- Where episodes end ----------------------------------------------------------------------- */
 
-static void d4rl_add_episode(struct d4rl *data, size_t first, size_t behind, enum store_end end,
+static void d4rl_add_episode(struct d4rl *data, size_t first, size_t end_row, enum store_end end,
                              bool is_partial)
 {
     if (data->episode_count == data->episode_capacity) {
-        size_t room = 2 * data->episode_capacity + 64;
+        size_t capacity = 2 * data->episode_capacity + 64;
         data->episodes =
-            memory_grow(data->episodes, data->episode_capacity, room, sizeof *data->episodes);
-        data->episode_capacity = room;
+            memory_grow(data->episodes, data->episode_capacity, capacity, sizeof *data->episodes);
+        data->episode_capacity = capacity;
     }
     data->episodes[data->episode_count++] = (struct episode_rows){
-        .first = first, .count = behind - first, .end = end, .is_partial = is_partial};
+        .first = first, .count = end_row - first, .end = end, .is_partial = is_partial};
 }
 
 /* Rows of a flag, 0 or 1; all 0 where the file does not have it. */

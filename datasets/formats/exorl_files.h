@@ -1,4 +1,4 @@
-/* Where the episodes of an ExoRL or URLB data set lie: files NAME_NUMBER_STEPS.npz in a folder, in
+/* Finds the episodes of an ExoRL or URLB data set: files NAME_NUMBER_STEPS.npz in a folder, in
  * its subfolder `buffer`, or in one folder of a zip file (private to exorl*.c).
  *
  * Local; does not look into the files. */

@@ -61,7 +61,7 @@ void hdf5_array_close(struct hdf5_array *array); /* may be zero or closed */
 /* Is it of an integer or boolean type? */
 bool hdf5_array_is_integer(const struct hdf5_array *array);
 
-/* Rows [first, first + count) as (count x columns), each row's numbers `stride` behind those of
+/* Rows [first, first + count) as (count x columns), each row's numbers `stride` after those of
  * the row before in `out`. False and EXIT_CODE_DATA, with the row in the line, where a number does
  * not fit or the file is damaged. */
 bool hdf5_array_read_single(const struct hdf5_array *array, size_t first, size_t count, float *out,

@@ -8,7 +8,7 @@
 
 enum { METADATA_BYTES_MAX = 16 << 20 };
 
-/* --- Where the files stand -------------------------------------------------------------------- */
+/* --- Where the files are ---------------------------------------------------------------------- */
 
 /* path becomes folder/name where that is a file, else empty. */
 static bool minari_find_file(char *path, const char *folder, const char *name)

@@ -32,7 +32,7 @@ struct npy {
 };
 
 /* Read the header; the numbers must fill the rest of the bytes exactly. False and EXIT_CODE_DATA
- * ("PLACE: found ..., expected ...; ..."), where `place` names file and key. */
+ * ("WHERE: found ..., expected ...; ..."); `where` names file and key. */
 bool npy_read(struct npy *npy, const void *bytes, size_t size, const char *where,
               struct failure *failure);
 

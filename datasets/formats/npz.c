@@ -173,9 +173,9 @@ static bool npz_stat(zip_stat_t *stat, const struct npz *npz, size_t member,
                      struct failure *failure)
 {
     const char *name = npz_name(npz, member);
-    const zip_uint64_t wanted = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD |
+    const zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD |
                                 ZIP_STAT_ENCRYPTION_METHOD | ZIP_STAT_CRC;
-    if (zip_stat_index(npz->archive, member, 0, stat) != 0 || (stat->valid & wanted) != wanted) {
+    if (zip_stat_index(npz->archive, member, 0, stat) != 0 || (stat->valid & needed) != needed) {
         return npz_refuse(npz, name, "no size of it", failure);
     }
     char found[128];

@@ -108,8 +108,8 @@ static void limit_cpu_time(const struct sandbox_limits *limits)
 static void limit_resources(const struct sandbox_limits *limits)
 {
     const struct rlimit none = {0, 0};
-    size_t room = address_space() + limits->memory_bytes;
-    const struct rlimit memory = {room, room};
+    size_t bytes = address_space() + limits->memory_bytes;
+    const struct rlimit memory = {bytes, bytes};
     setrlimit(RLIMIT_CORE, &none);
     setrlimit(RLIMIT_FSIZE, &none);
     setrlimit(RLIMIT_AS, &memory);
