@@ -386,7 +386,7 @@ static json_t *description_json(const struct description *description)
     return object;
 }
 
-/* --- Public --------------------------------------------------------------------------- */
+/* --- Public ----------------------------------------------------------------------------------- */
 
 bool inspect_describe(FILE *out, const struct store *store, enum inspect_form form,
                       struct failure *failure)

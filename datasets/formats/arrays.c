@@ -51,9 +51,8 @@ static bool arrays_refuse(const struct npy_file *file, const char *found, const 
 static bool arrays_refuse_shape(const struct npy_file *file, const char *expected,
                                 struct failure *failure)
 {
-    char found[NPY_SHAPE_TEXT + 16];
-    memcpy(found, "shape ", sizeof "shape ");
-    npy_shape_text(found + strlen(found), &file->npy);
+    char found[NPY_SHAPE_TEXT];
+    npy_shape_text(found, &file->npy);
     return arrays_refuse(file, found, expected, failure);
 }
 

@@ -80,12 +80,6 @@ static bool exorl_load_array(struct npz_member *array, struct episode_reader *re
            npy_read(&array->npy, exorl->bytes, size, array->where, failure);
 }
 
-static void describe_shape(char found[NPY_SHAPE_TEXT + 16], const struct npy *npy)
-{
-    memcpy(found, "shape ", sizeof "shape ");
-    npy_shape_text(found + strlen(found), npy);
-}
-
 /* Is it (L, columns), or (L,) where columns is 1? */
 static bool exorl_check_shape(const struct npy *npy, size_t columns,
                               const struct episode_reader *reader, const char *key,
@@ -96,9 +90,9 @@ static bool exorl_check_shape(const struct npy *npy, size_t columns,
     if ((is_matrix || is_column) && npy->shape[0] == reader->rows) {
         return true;
     }
-    char found[NPY_SHAPE_TEXT + 16];
+    char found[NPY_SHAPE_TEXT];
     char expected[80];
-    describe_shape(found, npy);
+    npy_shape_text(found, npy);
     snprintf(expected, sizeof expected, "(%zu, %zu) as in the other arrays and episodes",
              reader->rows, columns);
     return exorl_refuse(reader, key, found, expected, failure);
@@ -139,8 +133,8 @@ static bool exorl_find_columns(size_t *columns, struct episode_reader *reader, c
         return true;
     }
     if (npy->rank > 2 || npy->rank == 0 || npy->count == 0) {
-        char found[NPY_SHAPE_TEXT + 16];
-        describe_shape(found, npy);
+        char found[NPY_SHAPE_TEXT];
+        npy_shape_text(found, npy);
         return exorl_refuse(reader, key, found, "rows of numbers (images are not read)", failure);
     }
     *columns = npy->rank == 2 ? npy->shape[1] : 1;

@@ -219,7 +219,7 @@ static bool count_numbers(struct npy *npy, size_t bytes, const char *where, stru
         char shape[NPY_SHAPE_TEXT];
         char found[NPY_SHAPE_TEXT + 80];
         npy_shape_text(shape, npy);
-        snprintf(found, sizeof found, "%zu bytes of numbers for shape %s", bytes, shape);
+        snprintf(found, sizeof found, "%zu bytes of numbers for %s", bytes, shape);
         return npy_refuse(where, found, "as many as the shape says", failure);
     }
     return true;
@@ -300,7 +300,7 @@ bool npy_read(struct npy *npy, const void *bytes, size_t size, const char *where
 
 void npy_shape_text(char text[NPY_SHAPE_TEXT], const struct npy *npy)
 {
-    size_t length = 0;
+    size_t length = (size_t)snprintf(text, NPY_SHAPE_TEXT, "shape ");
     for (size_t i = 0; i < npy->rank; i++) {
         length += (size_t)snprintf(text + length, NPY_SHAPE_TEXT - length, "%s%zu",
                                    i == 0 ? "(" : ", ", npy->shape[i]);

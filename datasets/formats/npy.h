@@ -47,7 +47,7 @@ bool npy_to_double(double *out, const struct npy *npy, const char *where, struct
 bool npy_to_integer(int64_t *out, const struct npy *npy, const char *where,
                     struct failure *failure);
 
-/* "(1001, 24)" */
+/* "shape (1001, 24)" */
 void npy_shape_text(char text[NPY_SHAPE_TEXT], const struct npy *npy);
 
 /* Write the header (version 1) of a little-endian array in C order of `rows` x `columns` numbers of

@@ -261,25 +261,24 @@ static bool sandbox_receive(struct sandbox *sandbox, struct reply *reply, struct
 /* Fork a sandbox, which opens the input. */
 static bool sandbox_start(struct sandbox *sandbox, struct reply *reply, struct failure *failure)
 {
-    int sockets[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0) {
-        return failure_set(failure, EXIT_CODE_SYSTEM, "%s: no child process to read it with (%s)",
-                           sandbox->path, strerror(errno));
-    }
+    int sockets[2] = {-1, -1};
+    bool has_sockets = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) == 0;
     fflush(NULL); /* buffered output belongs to this process */
-    sandbox->process = fork();
+    sandbox->process = has_sockets ? fork() : -1;
     if (sandbox->process == 0) {
         sandbox_confine(sandbox, sockets[1]);
         sandbox_serve(sandbox);
     }
-    close(sockets[1]);
     sandbox->socket = sockets[0];
     if (sandbox->process < 0) {
+        failure_set(failure, EXIT_CODE_SYSTEM, "%s: no child process to read it with (%s)",
+                    sandbox->path, strerror(errno));
         close(sockets[0]);
+        close(sockets[1]);
         sandbox->process = 0;
-        return failure_set(failure, EXIT_CODE_SYSTEM, "%s: no child process to read it with (%s)",
-                           sandbox->path, strerror(errno));
+        return false;
     }
+    close(sockets[1]);
     if (!sandbox_receive(sandbox, reply, failure)) {
         if (sandbox->process != 0) {
             sandbox_kill(sandbox);
