@@ -146,7 +146,7 @@ static bool chain_add(struct chain *chain, const struct candidates *candidates, 
     return true;
 }
 
-/* Floyd's sampling without replacement: a number drawn twice stands for the newest one. */
+/* Floyd's sampling without replacement: a number that is drawn twice is replaced by the newest. */
 static void draw_uniform(struct chain *chain, const struct candidates *candidates, size_t count,
                          struct random *random)
 {
@@ -191,7 +191,7 @@ static void draw_window(struct chain *chain, const struct candidates *candidates
 static void draw_best(struct chain *chain, const struct candidates *candidates, size_t count,
                       size_t draws, struct random *random)
 {
-    draw_uniform(chain, candidates, draws > count ? draws : count, random);
+    draw_uniform(chain, candidates, size_max(draws, count), random);
     size_t dropped = chain->count - count;
     memmove(chain->episodes, chain->episodes + dropped, count * sizeof chain->episodes[0]);
     chain->count = count;

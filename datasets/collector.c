@@ -69,7 +69,7 @@ static void name_sources(struct store_spec *store, const struct collector_option
 {
     const char *name = options->behaviour->name;
     size_t most = options->behaviour->curriculum == BEHAVIOUR_NO_CURRICULUM ? 1 : STORE_SOURCES_MAX;
-    store->source_count = options->episodes < most ? options->episodes : most;
+    store->source_count = size_min(options->episodes, most);
     const char *rest = store->source_count < options->episodes ? " and up" : "";
     for (size_t i = 0; i < store->source_count; i++) {
         size_t first = divide_up(i * options->episodes, store->source_count);
@@ -181,7 +181,7 @@ static void collector_begin_episode(struct collector *collector, const struct ra
     behaviour_begin_trial(behaviour, row);
 }
 
-/* Play one episode into the buffer; goes on in the stream. */
+/* Play one episode into the buffer; draws from the stream where it is. */
 static struct episode_outcome collector_play_episode(struct collector *collector,
                                                      struct random *random, size_t number)
 {
@@ -363,8 +363,8 @@ void collector_close(struct collector *collector)
     memory_free(collector);
 }
 
-bool collector_join(const struct collector_options *options, struct collector_summary *summary,
-                    struct failure *failure)
+bool collector_merge(const struct collector_options *options, struct collector_summary *summary,
+                     struct failure *failure)
 {
     struct collection_job job;
     describe_job(&job, options);
@@ -400,7 +400,7 @@ bool collector_run(const struct collector_options *options, struct collector_sum
     if (failure->code == EXIT_CODE_CONFIG) {
         collector_discard(options, &(struct failure){0});
     }
-    bool is_joined = is_played && collector_join(options, summary, failure);
+    bool is_joined = is_played && collector_merge(options, summary, failure);
     summary->redrawn = is_joined ? redrawn : 0;
     return is_joined;
 }

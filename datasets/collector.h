@@ -80,8 +80,8 @@ size_t collector_redrawn(const struct collector *collector);
 
 /* Write the store and summarise it; summary->redrawn is left 0. To be called by one worker after
  * all have played and closed. False and a failure as of episode_log_merge. */
-bool collector_join(const struct collector_options *options, struct collector_summary *summary,
-                    struct failure *failure);
+bool collector_merge(const struct collector_options *options, struct collector_summary *summary,
+                     struct failure *failure);
 
 /* Discard the log, because the same options will fail again. To be called by one worker after any
  * has failed with EXIT_CODE_CONFIG and all have closed. False and EXIT_CODE_IO where it cannot. */

@@ -1,5 +1,5 @@
 /* The arrays of one episode in one block of memory: observation, action, the rewards of each task,
- * physics, hidden numbers. A layout says where they lie; blocks of the same layout may be memory,
+ * physics, hidden numbers. A layout has their offsets; blocks of the same layout may be memory,
  * shared memory or part of a file. Local. */
 #ifndef CHAINRING_DATASETS_EPISODE_BUFFER_H
 #define CHAINRING_DATASETS_EPISODE_BUFFER_H

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/arithmetic.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "datasets/report.h"
@@ -71,8 +72,8 @@ static void describe_groups(struct description *description)
         }
         size_t size = end - first;
         description->groups++;
-        description->group_min = size < description->group_min ? size : description->group_min;
-        description->group_max = size > description->group_max ? size : description->group_max;
+        description->group_min = size_min(size, description->group_min);
+        description->group_max = size_max(size, description->group_max);
     }
     memory_free(groups);
 }
@@ -97,7 +98,7 @@ static size_t bin_of(double value, const struct statistics *returns)
         return 0;
     }
     size_t bin = (size_t)((value / 2 - returns->minimum / 2) / width * BINS);
-    return bin < BINS ? bin : BINS - 1;
+    return size_min(bin, BINS - 1);
 }
 
 static void describe_task_returns(struct returns *returns, const struct store *store, size_t task)
@@ -220,7 +221,7 @@ static void print_bar(FILE *out, size_t eighths)
     static const char *const blocks[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"};
     for (size_t i = 0; i < BAR_WIDTH; i++) {
         size_t left = eighths > 8 * i ? eighths - 8 * i : 0;
-        fputs(blocks[left < 8 ? left : 8], out);
+        fputs(blocks[size_min(left, 8)], out);
     }
 }
 
@@ -229,12 +230,12 @@ static void print_histogram(FILE *out, const struct returns *returns)
 {
     size_t most = 1;
     for (size_t i = 0; i < BINS; i++) {
-        most = returns->bins[i] > most ? returns->bins[i] : most;
+        most = size_max(most, returns->bins[i]);
     }
     size_t bins = returns->all.maximum > returns->all.minimum ? BINS : 1;
     for (size_t i = 0; i < bins; i++) {
-        double share = (double)i / BINS;
-        double from = returns->all.minimum * (1 - share) + returns->all.maximum * share;
+        double fraction = (double)i / BINS;
+        double from = returns->all.minimum * (1 - fraction) + returns->all.maximum * fraction;
         double width = (double)returns->bins[i] / (double)most * 8 * BAR_WIDTH;
         size_t eighths = (size_t)(width + 0.5);
         fprintf(out, "    %12.6g |", from);
@@ -385,7 +386,7 @@ static json_t *description_json(const struct description *description)
     return object;
 }
 
-/* --- Public --------------------------------------------------------------------------- */
+/* --- Public ----------------------------------------------------------------------------------- */
 
 bool inspect_describe(FILE *out, const struct store *store, enum inspect_form form,
                       struct failure *failure)

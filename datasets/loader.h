@@ -68,8 +68,8 @@ bool loader_fill(struct loader *loader, struct batch *batch, uint64_t step, size
 
 /* --- A run's batches, one after the other ----------------------------------------------------- */
 
-/* A rank holds its shard once. A batch is filled when it is taken, and the system is told what the
- * next one will read, which it brings into memory while this one is computed with. Filling from
+/* A rank holds its shard once. A batch is filled when it is taken, and the system is advised what
+ * the next one will read, which it brings into memory while this one is computed with. Filling from
  * memory takes some tens of nanoseconds a token, computing with it microseconds; a thread that
  * filled a second batch meanwhile would take twice the memory, and on a busy machine longer to wake
  * than to fill. */

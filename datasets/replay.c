@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "base/arithmetic.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "datasets/statistics.h"
@@ -278,7 +279,7 @@ bool replay_run(struct replay *replay, const struct store *store, size_t steps_m
 {
     size_t steps = store_step_count(store);
     *replay = (struct replay){.store = store,
-                              .steps = steps_max > 0 && steps_max < steps ? steps_max : steps};
+                              .steps = steps_max > 0 ? size_min(steps, steps_max) : steps};
     struct replay_run_state run;
     bool is_done = replay_open(&run, replay, store, failure);
     if (is_done) {

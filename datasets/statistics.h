@@ -22,8 +22,8 @@ double statistics_percentile(const double *sorted, size_t count, double percent)
 
 /* Mean and sum of squared deviations of each element of a vector: moments (2, dim). Of `rows` rows
  * by Welford's recurrence (1962), of several blocks by merging theirs in order (Chan, Golub and
- * LeVeque, 1979): whoever computed a block, the sums are the same bits, and exactly 0 for an
- * element that never changes. */
+ * LeVeque, 1979): the sums have the same bits whichever rank computed a block, and are exactly 0
+ * for an element that never changes. */
 void statistics_moments(double *moments, const float *values, size_t rows, size_t dim);
 void statistics_merge_moments(double *moments, size_t rows, const double *added, size_t added_rows,
                               size_t dim);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arithmetic.h"
 #include "base/memory.h"
 #include "datasets/store_format.h"
 
@@ -228,7 +229,7 @@ static bool hash_rows(struct store_hash *hash, const struct store *store, size_t
     size_t bytes = count * store_row_bytes(of);
     uint64_t offset = of->offset + first * store_row_bytes(of);
     while (bytes > 0) {
-        size_t part = bytes < VERIFY_BYTES ? bytes : VERIFY_BYTES;
+        size_t part = size_min(bytes, VERIFY_BYTES);
         if (!store_read_bytes(store, buffer, part, offset, failure)) {
             return false;
         }

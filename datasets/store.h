@@ -108,7 +108,7 @@ bool store_writer_write(struct store_writer *writer, struct store_position posit
                         const struct store_episode *episode, struct store_index_entry *entry,
                         double *moments, struct failure *failure);
 
-/* Append an episode to the index that some process has written right behind the one before. */
+/* Append an episode to the index that some process has written right after the one before. */
 void store_writer_append_index(struct store_writer *writer, const struct store_index_entry *entry,
                                const double *moments);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arithmetic.h"
 #include "base/memory.h"
 
 enum { COPY_BYTES = 1 << 20 }; /* bytes */
@@ -64,7 +65,7 @@ bool store_copy_bytes(int from, uint64_t from_offset, int file, uint64_t offset,
     bool ok = true;
     for (uint64_t done = 0; ok && done < count;) {
         uint64_t left = count - done;
-        size_t part = left < COPY_BYTES ? (size_t)left : COPY_BYTES;
+        size_t part = size_min(left, COPY_BYTES);
         ok = read_exactly(from, buffer, part, from_offset + done) ||
              store_write_failed(path, errno, failure);
         ok = ok && store_write_bytes(file, buffer, part, offset + done, path, failure);

@@ -4,13 +4,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/arithmetic.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "datasets/episode_buffer.h"
 #include "datasets/formats/npy.h"
 
-/* A folder of numpy's arrays, the episodes one after the other: length.npy says how many steps each
- * has. Rows are read from the files episode by episode. */
+/* A folder of numpy arrays, the episodes one after the other: length.npy has the steps of each.
+ * Rows are read from the files episode by episode. */
 
 enum array_key { OBSERVATION, ACTION, REWARD, LENGTH, PHYSICS, GROUP, END, KEYS };
 
@@ -50,9 +51,8 @@ static bool arrays_refuse(const struct npy_file *file, const char *found, const 
 static bool arrays_refuse_shape(const struct npy_file *file, const char *expected,
                                 struct failure *failure)
 {
-    char found[NPY_SHAPE_TEXT + 16];
-    memcpy(found, "shape ", sizeof "shape ");
-    npy_shape_text(found + strlen(found), &file->npy);
+    char found[NPY_SHAPE_TEXT];
+    npy_shape_text(found, &file->npy);
     return arrays_refuse(file, found, expected, failure);
 }
 
@@ -60,7 +60,7 @@ static bool arrays_read_header(struct npy_file *file, struct failure *failure)
 {
     unsigned char header[NPY_HEADER_MAX];
     uint64_t file_size = file->reader.size;
-    size_t size = file_size < sizeof header ? (size_t)file_size : sizeof header;
+    size_t size = size_min(file_size, sizeof header);
     if (!file_reader_read(&file->reader, header, size, 0, failure) ||
         !npy_read_header(&file->npy, header, size, file_size, file->path, failure)) {
         return false;
@@ -91,7 +91,7 @@ static bool arrays_open_file(struct npy_file *file, const char *folder, enum arr
     return file->is_present && arrays_read_header(file, failure);
 }
 
-/* Rows [first, first + count) as an array of its own; its numbers last until the next call. */
+/* Rows [first, first + count) as an array, whose numbers are valid until the next call. */
 static bool read_npy_rows(struct npy *rows, struct npy_file *file, size_t first, size_t count,
                           struct failure *failure)
 {
@@ -123,7 +123,7 @@ static bool read_npy_doubles(double *out, struct npy_file *file, size_t first, s
            npy_to_double(out, &rows, file->path, failure);
 }
 
-/* One number for each episode; NULL where the file is not there. */
+/* A number for each episode; NULL where there is no such file. */
 static bool read_npy_column(int64_t **out, struct npy_file *file, size_t episodes,
                             struct failure *failure)
 {
@@ -161,7 +161,7 @@ static void arrays_close(void *source)
     memory_free(arrays);
 }
 
-/* Where each episode begins, and how many steps there are in all. */
+/* The first step of each episode, and the number of steps. */
 static bool arrays_find_starts(struct arrays *arrays, struct failure *failure)
 {
     struct npy_file *file = &arrays->files[LENGTH];
@@ -183,7 +183,7 @@ static bool arrays_find_starts(struct arrays *arrays, struct failure *failure)
     return true;
 }
 
-/* T rows of what happens in an episode's steps; T or T + 1 of what it is seen in. */
+/* An episode of T steps has T rows of actions and rewards, and T or T + 1 of states. */
 static bool arrays_check_rows(const struct arrays *arrays, struct failure *failure)
 {
     const struct npy_file *files = arrays->files;
@@ -272,8 +272,7 @@ static size_t arrays_step_count(const void *source)
 
 /* --- One episode ------------------------------------------------------------------------------ */
 
-/* The state before each step and after the last, which is the last again where the files lack it.
- */
+/* The state before each step and after the last; the last one again where the files lack that. */
 static bool arrays_read_states(struct arrays *arrays, size_t index, struct failure *failure)
 {
     struct npy_file *observation = &arrays->files[OBSERVATION];

@@ -11,14 +11,14 @@
 #include "comm/comm.h"
 #include "datasets/formats/convert_input.h"
 
-/* Round by round each rank reads a batch of episodes, of P ranks rank r every P-th from the r-th
- * on; then all learn how long they are, so that the position of each in the store is known before
- * it is written, and nobody holds more than a batch. A batch is large, so that ranks seldom wait
- * for one another, as long as it takes little memory. */
+/* In each round every rank reads a batch of episodes, rank r of P every P-th from the r-th on; then
+ * all learn their lengths, so that the position of each in the store is known before it is written,
+ * and no rank holds more than a batch. Batches are large, so that ranks seldom wait for one
+ * another, as far as they take little memory. */
 enum { BATCH_MAX = 32, BATCH_BYTES = 16 << 20 };
 
-/* What all ranks must know of a round, as numbers that can be summed: of each of its episodes the
- * length and the variants (0: it is not kept), and of all of them these. */
+/* What all ranks must know of a round, as numbers to be summed over ranks: of each episode its
+ * length and variants (0: it is not kept), and these totals. */
 enum { LENGTH, VARIANTS, COUNTS };
 enum { FAILED, PARTIAL, BAD, CLIPPED, BYTES, TOTALS };
 
@@ -34,7 +34,7 @@ struct conversion {
     struct store_capacity capacity, used;
     size_t batch_size; /* episodes that a rank reads in a round */
     struct converted_episode batch[BATCH_MAX];
-    double *counts, *totals;           /* (batch_size * ranks, COUNTS) and (TOTALS) behind them */
+    double *counts, *totals;           /* (batch_size * ranks, COUNTS), followed by (TOTALS) */
     struct store_index_entry *entries; /* (batch_size, variants) */
     double *moments;                   /* (batch_size, 2, observation_dim) */
     struct episode_failure failed;     /* the first that ends the job */
@@ -98,7 +98,7 @@ static void create_store(struct conversion *conversion)
     join_store(conversion, &failure);
 }
 
-/* Where the store has no room for the round, all go on in a larger one. */
+/* Enlarge the store where it cannot hold the round. Collective. */
 static void reserve_store(struct conversion *conversion, struct store_capacity needed)
 {
     if (needed.episodes <= conversion->capacity.episodes &&
@@ -116,12 +116,12 @@ static void reserve_store(struct conversion *conversion, struct store_capacity n
     join_store(conversion, &failure);
 }
 
-/* The others' bytes are on the disk before rank 0 gives the file its name. */
+/* The others sync their bytes before rank 0 gives the file its name. Collective. */
 static void commit_store(struct conversion *conversion)
 {
     struct failure failure = {0};
-    for (size_t turn = 0; turn < 2; turn++) {
-        if ((turn == 0) == (comm_rank() != 0)) {
+    for (size_t phase = 0; phase < 2; phase++) {
+        if ((phase == 0) == (comm_rank() != 0)) {
             store_writer_commit(conversion->writer, &failure);
             conversion->writer = NULL;
         }
@@ -131,13 +131,13 @@ static void commit_store(struct conversion *conversion)
 
 /* --- A round ---------------------------------------------------------------------------------- */
 
-/* What all know of the `i`th episode of a rank's batch. */
+/* The counts of the `i`th episode of a rank's batch. */
 static double *counts_of(const struct conversion *conversion, size_t i, size_t rank)
 {
     return conversion->counts + (i * comm_size() + rank) * COUNTS;
 }
 
-/* Keep a failure, unless there is one of an episode before. */
+/* Keep the first failure. */
 static void keep_failure(struct conversion *conversion, size_t episode,
                          const struct failure *failure)
 {
@@ -172,7 +172,7 @@ static void count_episode(struct conversion *conversion, size_t i, size_t index)
     }
 }
 
-/* This rank's episodes of the round that begins with episode `first`. */
+/* Read this rank's episodes of the round that begins with episode `first`. */
 static void read_batch(struct conversion *conversion, size_t first, size_t end)
 {
     for (size_t i = 0; i < conversion->batch_size && isinf(conversion->failed.episode); i++) {
@@ -184,7 +184,7 @@ static void read_batch(struct conversion *conversion, size_t first, size_t end)
     }
 }
 
-/* Write the variants of an episode of this rank's from `position` on. */
+/* Write the variants of this rank's `i`th episode, the first at `position`. */
 static void write_variants(struct conversion *conversion, size_t i, struct store_position position)
 {
     const struct convert_input *input = conversion->input;
@@ -226,7 +226,7 @@ static void write_batch(struct conversion *conversion)
     }
 }
 
-/* Rank 0 appends the round to the index; the others send what it needs. */
+/* Rank 0 appends the round to the index; the others send it what it needs. */
 static void index_batch(struct conversion *conversion)
 {
     const struct convert_input *input = conversion->input;
@@ -253,7 +253,7 @@ static void index_batch(struct conversion *conversion)
     }
 }
 
-/* Ranks meet once in a round that goes well: a failure to write waits for the next. */
+/* A round without failures has one collective sum; a failure to write is seen by the next. */
 static void convert_round(struct conversion *conversion, size_t first, size_t end)
 {
     struct convert_summary *summary = conversion->summary;
@@ -285,7 +285,7 @@ static void convert_round(struct conversion *conversion, size_t first, size_t en
 
 /* --- All of them ------------------------------------------------------------------------------ */
 
-/* By the mean length of an episode; 1 where nobody knows it. */
+/* From the mean length of an episode; 1 where that is unknown. */
 static size_t find_batch_size(const struct store_spec *spec, size_t episodes, size_t steps)
 {
     size_t step_bytes =
@@ -322,7 +322,7 @@ static void conversion_close(struct conversion *conversion)
     memory_free(conversion->moments);
 }
 
-/* Which rank has the lowest number; comm_size() where all have INFINITY. */
+/* The rank that has the lowest number; comm_size() where all have INFINITY. Collective. */
 static size_t rank_of_lowest(double number)
 {
     double highest = -number;
@@ -332,7 +332,7 @@ static size_t rank_of_lowest(double number)
     return rank < 0.0 ? comm_size() : (size_t)rank;
 }
 
-/* Why the first bad episode was skipped, to rank 0. */
+/* Tell rank 0 what was wrong with the first bad episode. Collective. */
 static void send_first_bad(const struct conversion *conversion)
 {
     char *text = conversion->summary->first_bad;

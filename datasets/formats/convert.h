@@ -1,8 +1,8 @@
 /* Converts the data sets of others into a trajectory store, on any number of ranks.
  *
  * Episode e is read, checked, relabelled and written by rank e mod P: the same input and options
- * give the same bytes for every number of ranks, which see one file system, and the first bad
- * episode is the same one. Nothing is left of the output unless all went well. */
+ * give the same bytes for every number of ranks, which all see one file system, and the same
+ * episode is the first bad one. After a failure nothing is left of the output. */
 #ifndef CHAINRING_DATASETS_FORMATS_CONVERT_H
 #define CHAINRING_DATASETS_FORMATS_CONVERT_H
 
@@ -19,7 +19,7 @@ enum convert_bad { CONVERT_REFUSE_BAD, CONVERT_SKIP_BAD };
 
 struct convert_options {
     const char *input;  /* a file or a folder */
-    const char *format; /* of the input; empty: as it looks */
+    const char *format; /* of the input; empty: whichever recognises it */
     const char *output; /* the store to write; must not exist */
 
     const char *relabel; /* tasks, "walker_walk,walker_run"; empty: rewards as recorded */
@@ -28,7 +28,7 @@ struct convert_options {
 
     const char *tasks; /* names for the recorded rewards; empty: as the input says */
     const char *domain, *source;
-    double control_timestep; /* seconds; 0: as the input says, 1 where it is silent */
+    double control_timestep; /* seconds; 0: as the input says, else 1 */
 
     struct format_options reading;
     enum convert_partial partial;
@@ -41,15 +41,15 @@ struct convert_summary {
     size_t episodes, steps;  /* written */
     size_t partial, bad;     /* dropped, or partial ones kept */
     size_t clipped, numbers; /* action numbers that lay outside [-1, 1], of how many */
-    char first_bad[1024];    /* why the first of the dropped was bad */
-    double seconds;          /* for all of it */
-    uint64_t bytes;          /* of the arrays written */
+    char first_bad[1024];    /* what was wrong with the first one */
+    double seconds;
+    uint64_t bytes; /* of the arrays written */
 };
 
-/* Read all, write the store. Whatever goes wrong is fatal, in one line from one rank: what the
- * formats, relabel_open and the store writer refuse, and EXIT_CODE_DATA for numbers that are not
- * finite ("INPUT: EPISODE: KEY: ..."). The summary is the
- * same on every rank, but for first_bad, which rank 0 has. Collective over the job. */
+/* Read the input and write the store. Every failure is fatal, in one line from one rank: what the
+ * readers, relabel_open and the store writer refuse, and EXIT_CODE_DATA for NaN and infinity
+ * ("INPUT: EPISODE: KEY: ..."). The summary is the same on every rank, except first_bad, which rank
+ * 0 has. Collective over the job. */
 void convert_run(struct convert_summary *summary, const struct convert_options *options);
 
 #endif

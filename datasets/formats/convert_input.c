@@ -32,7 +32,7 @@ static bool name_rewards(struct store_spec *spec, const char *names, struct fail
                        names, spec->task_count);
 }
 
-/* The input's own name, without the folders it lies in, behind what its format is called. */
+/* Append the last component of the input's path to the source. */
 static void name_source(struct store_spec *spec, const char *input)
 {
     char name[FORMAT_NAME_MAX];
@@ -129,7 +129,7 @@ static bool check_doubles(const struct convert_input *input, const struct format
            refuse_number(input, episode, key, numbers[odd], odd / columns, failure);
 }
 
-/* Everything that will be stored or simulated. */
+/* Check everything that will be stored or simulated. */
 static bool check_episode_numbers(const struct convert_input *input,
                                   const struct format_episode *episode, struct failure *failure)
 {
@@ -160,7 +160,7 @@ static bool check_episode_numbers(const struct convert_input *input,
 
 /* --- An episode ------------------------------------------------------------------------------- */
 
-/* Point the arrays into one block of memory, each to a multiple of 64 bytes. */
+/* The arrays share one block of memory, each at a multiple of 64 bytes. */
 static void reserve_arrays(struct converted_episode *episode, const struct store_spec *spec)
 {
     enum { OBSERVATION, ACTION, REWARD, PHYSICS, HIDDEN, ARRAYS, ALIGNMENT = 64 };
@@ -188,7 +188,7 @@ static void reserve_arrays(struct converted_episode *episode, const struct store
     episode->hidden = arrays[HIDDEN];
 }
 
-/* Put every number into [-1, 1]; how many were outside. */
+/* Clip every number to [-1, 1]; returns how many were outside. */
 static size_t clip_actions(float *action, size_t count)
 {
     size_t clipped = 0;
@@ -200,7 +200,7 @@ static size_t clip_actions(float *action, size_t count)
     return clipped;
 }
 
-/* Rewards and hidden numbers as recorded, or as the tasks say. */
+/* Rewards and hidden numbers as recorded, or of the tasks of relabelling. */
 static void convert_rewards(struct converted_episode *episode, const struct convert_input *input,
                             const struct store_episode *recorded)
 {

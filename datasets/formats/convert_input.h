@@ -18,7 +18,7 @@ struct convert_input {
     size_t variants;         /* of each episode: one, or one for each hidden goal */
 };
 
-/* What became of one episode. Its arrays lie in memory of its own, which the next one reuses. */
+/* What became of one episode. Its arrays are in memory of its own, which the next one reuses. */
 struct converted_episode {
     struct failure failure;  /* why there is none; EXIT_CODE_DONE: nothing is wrong */
     size_t length, variants; /* 0 variants: it is not kept */

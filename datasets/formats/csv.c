@@ -4,14 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arithmetic.h"
 #include "base/memory.h"
 #include "datasets/episode_buffer.h"
 #include "datasets/formats/csv_table.h"
 #include "datasets/formats/number.h"
 
-/* A row of the table is a step: the state before it, its action and its rewards. Where the last row
- * of an episode has neither action nor reward it is the state after the last step; else that state
- * is the last one again. */
+/* A row is a step: the state before it, its action and its rewards. An episode's last row without
+ * action and reward is the state after the last step; without such a row that state is the last one
+ * again. */
 struct csv {
     struct csv_table table;
     struct store_spec spec;
@@ -19,7 +20,7 @@ struct csv {
     struct episode_buffer buffer;
 };
 
-/* An action or reward cell has no number. */
+/* Is an action or reward cell empty? */
 static bool is_missing(double cell)
 {
     return isnan(cell);
@@ -36,7 +37,7 @@ static void csv_close(void *source)
     memory_free(csv);
 }
 
-/* A column reward_TASK is called TASK. */
+/* A column reward_TASK has the rewards of TASK. */
 static void csv_name_tasks(struct store_spec *spec, const struct csv_table *table)
 {
     format_name_rewards(spec, table->kinds[CSV_REWARD]);
@@ -87,7 +88,7 @@ static size_t csv_episode_count(const void *source)
     return csv->table.count;
 }
 
-/* A row for each step, and perhaps one behind the last. */
+/* At most: an episode may have one more row than steps. */
 static size_t csv_step_count(const void *source)
 {
     const struct csv *csv = source;
@@ -100,7 +101,7 @@ static size_t csv_step_count(const void *source)
 
 /* --- One episode ------------------------------------------------------------------------------ */
 
-/* The line of a row; blank ones between rows are not counted. */
+/* The line of a row, without counting blank lines. */
 static size_t csv_line_of(const struct csv *csv, size_t index, size_t row)
 {
     return csv->table.episodes[index].line + row;
@@ -134,7 +135,7 @@ static bool is_state_only(const struct csv *csv, size_t row)
     return true;
 }
 
-/* Put a cell where it belongs in an episode of so many steps. */
+/* Store a cell of an episode of `steps` steps in the buffer. */
 static bool csv_store_cell(struct csv *csv, size_t index, size_t row, size_t column, size_t steps,
                            struct failure *failure)
 {
@@ -221,7 +222,7 @@ static bool csv_read(void *source, size_t index, struct format_episode *episode,
     }
     int64_t group;
     int64_t end;
-    size_t last = steps > 0 ? steps - 1 : 0;
+    size_t last = size_max(steps, 1) - 1;
     if (!csv_read_integer(&group, csv, index, last, CSV_GROUP, failure) ||
         !csv_read_integer(&end, csv, index, last, CSV_END, failure)) {
         return false;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arithmetic.h"
 #include "base/memory.h"
 
 enum { LINE_MAX_BYTES = 1 << 20, CELL_MAX = 64, COLUMNS_MAX = 1 << 16 };
@@ -19,13 +20,12 @@ bool csv_table_refuse(const struct csv_table *table, size_t line, const char *co
 
 /* --- Lines and cells -------------------------------------------------------------------------- */
 
-/* Text that is read front to back. */
 struct cursor {
     const char *at, *end;
 };
 
-/* Where the cell that begins at `at` ends: at a comma, a line's end, or `end`. What stands in
- * quotes may hold those, and two quotes for one (RFC 4180). */
+/* The end of the cell that begins at `at`: a comma, a line's end, or `end`. Inside quotes these are
+ * characters, and two quotes are one (RFC 4180). */
 static const char *find_cell_end(const char *at, const char *end)
 {
     if (at < end && *at == '"') {
@@ -40,7 +40,7 @@ static const char *find_cell_end(const char *at, const char *end)
     return at;
 }
 
-/* Where the line that begins at `at` ends. */
+/* The end of the line that begins at `at`. */
 static const char *find_line_end(const char *at, const char *end)
 {
     const char *newline = memchr(at, '\n', (size_t)(end - at));
@@ -54,8 +54,8 @@ static const char *find_line_end(const char *at, const char *end)
     return at;
 }
 
-/* Take the next line without its end; false behind the last, and where its end is not there unless
- * it need not be. */
+/* Take the next line, without its newline; false after the last, and for a line without a newline
+ * unless `is_last`. */
 static bool next_line(struct cursor *line, struct cursor *text, bool is_last)
 {
     const char *end = find_line_end(text->at, text->end);
@@ -70,8 +70,8 @@ static bool next_line(struct cursor *line, struct cursor *text, bool is_last)
     return true;
 }
 
-/* Take the next cell of a line, without quotes around it; false behind the last. A line that was
- * taken whole is at NULL. */
+/* Take the next cell of a line, without the quotes around it; false after the last, where line->at
+ * is NULL. */
 static bool next_cell(struct cursor *cell, struct cursor *line)
 {
     if (!line->at) {
@@ -92,7 +92,7 @@ static size_t cell_length(const struct cursor *cell)
     return (size_t)(cell->end - cell->at);
 }
 
-/* "TEXT", fit to print. */
+/* "CELL" in printable characters. */
 static void quote_cell(char shown[CELL_MAX], const struct cursor *cell)
 {
     size_t length = 0;
@@ -123,7 +123,7 @@ static bool csv_parse_number(double *number, const struct cursor *cell)
 
 /* --- The first line --------------------------------------------------------------------------- */
 
-/* What a name says: "observation_3", "reward", "reward_walk", "episode", ... . */
+/* The kind of "observation_3", "reward", "reward_walk", "episode", ... . */
 static enum csv_kind column_kind(const char *name)
 {
     static const struct {
@@ -146,7 +146,7 @@ static enum csv_kind column_kind(const char *name)
     return CSV_OTHER;
 }
 
-/* Numbered columns of a kind count from 0 up. */
+/* Numbered columns of a kind must count up from 0. */
 static bool check_column_number(const struct csv_table *table, const struct csv_column *column,
                                 struct failure *failure)
 {
@@ -167,7 +167,7 @@ static bool csv_add_column(struct csv_table *table, const struct cursor *cell,
     struct csv_column *column = &table->columns[table->column_count];
     size_t length = cell_length(cell);
     if (length >= sizeof column->name) {
-        length = sizeof column->name - 1; /* too long to be one that is known */
+        length = sizeof column->name - 1; /* no known name is so long */
     }
     memcpy(column->name, cell->at, length);
     column->kind = column_kind(column->name);
@@ -192,7 +192,8 @@ static bool csv_read_header(struct csv_table *table, struct cursor line, struct 
                   {CSV_OBSERVATION, "observation_0"},
                   {CSV_ACTION, "action_0"},
                   {CSV_REWARD, "reward"}};
-    static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8, as spreadsheets write it */
+    static const char mark[] =
+        "\xef\xbb\xbf"; /* the byte order mark of UTF-8, as spreadsheets write it */
     if (cell_length(&line) >= strlen(mark) && memcmp(line.at, mark, strlen(mark)) == 0) {
         line.at += strlen(mark);
     }
@@ -256,7 +257,7 @@ static void csv_add_episode(struct csv_table *table, const struct csv_episode *e
     table->episodes[table->count++] = *episode;
 }
 
-/* A row of `bytes` bytes at `offset`: of the episode before, or the first of another. */
+/* Add a row of `bytes` bytes at `offset` to the last episode, or begin the next one. */
 static void csv_add_row(struct csv_table *table, int64_t number, uint64_t offset, uint64_t bytes,
                         size_t line)
 {
@@ -267,11 +268,11 @@ static void csv_add_row(struct csv_table *table, int64_t number, uint64_t offset
     struct csv_episode *last = &table->episodes[table->count - 1];
     last->rows++;
     last->bytes = offset + bytes - last->offset;
-    table->rows_max = last->rows > table->rows_max ? last->rows : table->rows_max;
+    table->rows_max = size_max(table->rows_max, last->rows);
 }
 
-/* The whole lines of a piece of the file that begins at `offset`; *used says how much they are. The
- * last line of the file need not end. */
+/* Index the whole lines of a chunk of the file that begins at `offset`; *used becomes their bytes.
+ * The last line of the file needs no newline. */
 static bool csv_index_chunk(struct csv_table *table, struct cursor chunk, uint64_t offset,
                             size_t *line, size_t *used, struct failure *failure)
 {
@@ -306,7 +307,7 @@ static bool csv_index(struct csv_table *table, struct failure *failure)
     bool is_read = true;
     while (is_read && offset < table->reader.size) {
         uint64_t left = table->reader.size - offset;
-        size_t size = left < LINE_MAX_BYTES ? (size_t)left : LINE_MAX_BYTES;
+        size_t size = size_min(left, LINE_MAX_BYTES);
         size_t used = 0;
         struct cursor text = {.at = chunk, .end = chunk + size};
         is_read = file_reader_read(&table->reader, chunk, size, offset, failure) &&
@@ -328,7 +329,7 @@ static int compare_csv_episodes(const void *left, const void *right)
     return (a->line > b->line) - (a->line < b->line);
 }
 
-/* The rows of an episode stand together. */
+/* The rows of an episode must be together. */
 static bool csv_check_episodes(const struct csv_table *table, struct failure *failure)
 {
     struct csv_episode *sorted = memory_take(table->count, sizeof *sorted);
@@ -367,12 +368,6 @@ void csv_table_close(struct csv_table *table)
 
 /* --- Rows ------------------------------------------------------------------------------------- */
 
-/* The state behind the last step has no action and so on. */
-static bool may_be_empty(enum csv_kind kind)
-{
-    return kind == CSV_ACTION || kind == CSV_REWARD || kind == CSV_GROUP || kind == CSV_END;
-}
-
 static bool csv_read_row(double *cells, const struct csv_table *table, struct cursor line,
                          size_t at_line, struct failure *failure)
 {
@@ -383,9 +378,13 @@ static bool csv_read_row(double *cells, const struct csv_table *table, struct cu
             continue;
         }
         const struct csv_column *column = &table->columns[count];
-        bool is_empty = cell_length(&cell) == 0 && may_be_empty(column->kind);
+        enum csv_kind kind = column->kind;
+        /* The state after the last step has none of these. */
+        bool may_be_empty =
+            kind == CSV_ACTION || kind == CSV_REWARD || kind == CSV_GROUP || kind == CSV_END;
+        bool is_empty = cell_length(&cell) == 0 && may_be_empty;
         cells[count] = (double)NAN;
-        if (column->kind != CSV_OTHER && !is_empty && !csv_parse_number(&cells[count], &cell)) {
+        if (kind != CSV_OTHER && !is_empty && !csv_parse_number(&cells[count], &cell)) {
             char shown[CELL_MAX];
             quote_cell(shown, &cell);
             return csv_table_refuse(table, at_line, column->name, shown, "a number", failure);

@@ -1,8 +1,8 @@
-/* A table of steps as text with commas: which column is what, and where its episodes lie (private
- * to csv*.c).
+/* A table of steps as comma-separated text: the kinds of its columns and the locations of its
+ * episodes (private to csv*.c).
  *
- * The first line names the columns. Opening reads the file once for the episodes' places; rows are
- * parsed when an episode is asked for. Local; failures are EXIT_CODE_DATA ("FILE: line N: COLUMN:
+ * The first line names the columns. Opening reads the file once to locate the episodes; rows are
+ * parsed when an episode is read. Local; failures are EXIT_CODE_DATA ("FILE: line N: COLUMN:
  * ...") unless stated otherwise. */
 #ifndef CHAINRING_DATASETS_FORMATS_CSV_TABLE_H
 #define CHAINRING_DATASETS_FORMATS_CSV_TABLE_H
@@ -16,7 +16,7 @@
 #include "datasets/store.h"
 
 enum csv_kind {
-    CSV_OTHER, /* passed over */
+    CSV_OTHER, /* ignored */
     CSV_EPISODE,
     CSV_OBSERVATION,
     CSV_ACTION,
@@ -34,7 +34,7 @@ struct csv_column {
 };
 
 struct csv_episode {
-    int64_t number; /* as the table calls it */
+    int64_t number; /* in the table */
     uint64_t offset, bytes;
     size_t line; /* of its first row, from 1 */
     size_t rows;
@@ -56,8 +56,8 @@ struct csv_table {
 bool csv_table_open(struct csv_table *table, const char *path, struct failure *failure);
 void csv_table_close(struct csv_table *table);
 
-/* The rows of an episode as (rows, column_count) numbers. A cell of no number is refused where it
- * is wanted; an empty action, reward, group or end is NaN. */
+/* The rows of an episode as (rows, column_count) numbers. A cell that is not a number is
+ * refused; an empty action, reward, group or end is NaN, and so are columns of other kinds. */
 bool csv_table_read(double *cells, const struct csv_table *table, size_t episode,
                     struct failure *failure);
 

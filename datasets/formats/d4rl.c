@@ -3,16 +3,16 @@
  * Rows of observations, actions, rewards ((N,) or (N, 1)) and terminals; an episode ends where
  * terminals or timeouts is true, or without timeouts after episode_steps_max steps. What follows
  * the last end is a partial episode. The observation after the last step is that row of
- * next_observations; files without it do not have that observation, and the last one recorded
- * stands in its place, because to drop the step would drop its reward, often the only one. Where
- * infos/qpos and infos/qvel are both there they are the physics, whose last row is repeated too.
- * Everything else (metadata, other infos) is passed over.
- * Source: https://github.com/Farama-Foundation/D4RL, d4rl/offline_env.py. */
+ * next_observations. Files without these lack it, and the last one recorded is repeated: dropping
+ * the step instead would drop its reward, often the only one. infos/qpos and infos/qvel, where
+ * there are both, are the physics, whose last row is repeated too. Everything else (metadata, other
+ * infos) is ignored. Source: https://github.com/Farama-Foundation/D4RL, d4rl/offline_env.py. */
 #include "datasets/formats/formats.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arithmetic.h"
 #include "base/memory.h"
 #include "datasets/episode_buffer.h"
 #include "datasets/formats/hdf5_file.h"
@@ -23,7 +23,7 @@ enum d4rl_key {
     ACTIONS,
     REWARDS,
     TERMINALS,
-    REQUIRED, /* those before are in every file; those behind may be */
+    REQUIRED, /* those before are in every file, those from here on are optional */
     TIMEOUTS = REQUIRED,
     NEXT_OBSERVATIONS,
     POSITIONS,
@@ -38,7 +38,7 @@ static const char *const key_names[KEYS] = {
     [POSITIONS] = "infos/qpos",      [VELOCITIES] = "infos/qvel",
 };
 
-/* Rows [first, first + count). */
+/* An episode: rows [first, first + count). */
 struct episode_rows {
     size_t first, count;
     enum store_end end;
@@ -72,7 +72,7 @@ static bool d4rl_open_arrays(struct d4rl *data, int64_t file, struct failure *fa
             return false;
         }
     }
-    /* Only both together are a state of the simulator. */
+    /* Only both together are the simulator's state. */
     bool has_physics = data->has[POSITIONS] && data->has[VELOCITIES];
     data->has[POSITIONS] = data->has[VELOCITIES] = has_physics;
     data->rows = data->arrays[OBSERVATIONS].rows;
@@ -105,20 +105,20 @@ static bool d4rl_check_arrays(const struct d4rl *data, struct failure *failure)
 
 /* --- Where episodes end ----------------------------------------------------------------------- */
 
-static void d4rl_add_episode(struct d4rl *data, size_t first, size_t behind, enum store_end end,
+static void d4rl_add_episode(struct d4rl *data, size_t first, size_t end_row, enum store_end end,
                              bool is_partial)
 {
     if (data->episode_count == data->episode_capacity) {
-        size_t room = 2 * data->episode_capacity + 64;
+        size_t capacity = 2 * data->episode_capacity + 64;
         data->episodes =
-            memory_grow(data->episodes, data->episode_capacity, room, sizeof *data->episodes);
-        data->episode_capacity = room;
+            memory_grow(data->episodes, data->episode_capacity, capacity, sizeof *data->episodes);
+        data->episode_capacity = capacity;
     }
     data->episodes[data->episode_count++] = (struct episode_rows){
-        .first = first, .count = behind - first, .end = end, .is_partial = is_partial};
+        .first = first, .count = end_row - first, .end = end, .is_partial = is_partial};
 }
 
-/* Rows of a flag as 0 or 1; all 0 where the file has no such flag. */
+/* Rows of a flag, 0 or 1; all 0 where the file does not have it. */
 static bool d4rl_read_flags(const struct d4rl *data, enum d4rl_key key, size_t first, size_t count,
                             double *flags, struct failure *failure)
 {
@@ -147,7 +147,7 @@ static bool d4rl_find_episodes(struct d4rl *data, size_t steps_max, struct failu
     size_t first = 0;
     for (size_t row = 0; row < data->rows; row++) {
         size_t at = row % CHUNK;
-        size_t count = data->rows - row < CHUNK ? data->rows - row : CHUNK;
+        size_t count = size_min(data->rows - row, CHUNK);
         if (at == 0 && (!d4rl_read_flags(data, TERMINALS, row, count, terminals, failure) ||
                         !d4rl_read_flags(data, TIMEOUTS, row, count, timeouts, failure))) {
             return false;
@@ -236,13 +236,12 @@ static size_t d4rl_episode_count(const void *source)
     return ((const struct d4rl *)source)->episode_count;
 }
 
-/* A row for each step. */
 static size_t d4rl_step_count(const void *source)
 {
     return ((const struct d4rl *)source)->rows;
 }
 
-/* The state behind the last step is the last one again, but for next_observations. */
+/* The state after the last step is the last one again, unless there are next_observations. */
 static bool d4rl_read_states(struct d4rl *data, const struct episode_rows *rows,
                              struct failure *failure)
 {

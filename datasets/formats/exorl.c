@@ -8,9 +8,9 @@
 #include "datasets/formats/exorl_files.h"
 #include "datasets/formats/npy.h"
 
-/* Row 0 of an episode's arrays stands for the reset: its action, 0, never acted. Row i says what
- * came of action i: its reward, its discount, and the observation and physics after it. (ExoRL,
- * arXiv 2201.13425; URLB, arXiv 2110.15191: ExtendedTimeStep, replay_buffer.py) */
+/* Row 0 of an episode's arrays is the reset, with an action of 0 that was never executed. Row i has
+ * action i, its reward and discount, and the observation and physics after it. (ExoRL, arXiv
+ * 2201.13425; URLB, arXiv 2110.15191: ExtendedTimeStep, replay_buffer.py) */
 struct exorl {
     struct exorl_files files;
     struct store_spec spec;
@@ -21,23 +21,22 @@ struct exorl {
     size_t bytes_capacity;
 };
 
-/* One npz file while it is read. */
+/* An npz file that is being read. */
 struct episode_reader {
     struct exorl *exorl;
     struct npz *npz;
     const char *where; /* of the file, for messages */
-    size_t rows;       /* of all its arrays */
+    size_t rows;       /* of each of its arrays */
 };
 
 enum { WHERE_MAX = 512 };
 
-/* One array of an episode. */
 struct npz_member {
     struct npy npy;
     char where[WHERE_MAX + 64]; /* "FILE: KEY", for messages */
 };
 
-/* The domains that the released data are of, by the sizes of their arrays. */
+/* The domains of the released data, recognised by the sizes of their arrays. */
 static const struct domain {
     const char *name;
     size_t observation, action, physics;
@@ -59,8 +58,8 @@ static bool exorl_refuse(const struct episode_reader *reader, const char *key, c
                        reader->where, key, found, expected);
 }
 
-/* Read the header of `key`; its numbers stay in exorl->bytes until the next. The array has none
- * where there is no such key and it need not be there. */
+/* Load the array `key`, whose numbers stay in exorl->bytes until the next is loaded; without
+ * numbers where an optional one is missing. */
 static bool exorl_load_array(struct npz_member *array, struct episode_reader *reader,
                              const char *key, bool is_needed, struct failure *failure)
 {
@@ -81,12 +80,6 @@ static bool exorl_load_array(struct npz_member *array, struct episode_reader *re
            npy_read(&array->npy, exorl->bytes, size, array->where, failure);
 }
 
-static void describe_shape(char found[NPY_SHAPE_TEXT + 16], const struct npy *npy)
-{
-    memcpy(found, "shape ", sizeof "shape ");
-    npy_shape_text(found + strlen(found), npy);
-}
-
 /* Is it (L, columns), or (L,) where columns is 1? */
 static bool exorl_check_shape(const struct npy *npy, size_t columns,
                               const struct episode_reader *reader, const char *key,
@@ -97,9 +90,9 @@ static bool exorl_check_shape(const struct npy *npy, size_t columns,
     if ((is_matrix || is_column) && npy->shape[0] == reader->rows) {
         return true;
     }
-    char found[NPY_SHAPE_TEXT + 16];
+    char found[NPY_SHAPE_TEXT];
     char expected[80];
-    describe_shape(found, npy);
+    npy_shape_text(found, npy);
     snprintf(expected, sizeof expected, "(%zu, %zu) as in the other arrays and episodes",
              reader->rows, columns);
     return exorl_refuse(reader, key, found, expected, failure);
@@ -126,7 +119,7 @@ static bool exorl_load_physics(struct episode_reader *reader, struct failure *fa
 
 /* --- Sizes ------------------------------------------------------------------------------------ */
 
-/* The columns of an array that the first episode has; 0 where it is not there and need not be. */
+/* The columns of an array; 0 where an optional one is missing. */
 static bool exorl_find_columns(size_t *columns, struct episode_reader *reader, const char *key,
                                bool is_needed, struct failure *failure)
 {
@@ -140,8 +133,8 @@ static bool exorl_find_columns(size_t *columns, struct episode_reader *reader, c
         return true;
     }
     if (npy->rank > 2 || npy->rank == 0 || npy->count == 0) {
-        char found[NPY_SHAPE_TEXT + 16];
-        describe_shape(found, npy);
+        char found[NPY_SHAPE_TEXT];
+        npy_shape_text(found, npy);
         return exorl_refuse(reader, key, found, "rows of numbers (images are not read)", failure);
     }
     *columns = npy->rank == 2 ? npy->shape[1] : 1;
@@ -161,7 +154,7 @@ static bool exorl_find_sizes(struct store_spec *spec, struct episode_reader *rea
 
 /* --- One episode ------------------------------------------------------------------------------ */
 
-/* The length of the file's arrays, which its name must tell as well. */
+/* Find the rows of the file's arrays, which must agree with its name. */
 static bool exorl_read_observations(struct episode_reader *reader, const struct exorl_file *file,
                                     struct failure *failure)
 {
@@ -187,7 +180,7 @@ static bool exorl_read_observations(struct episode_reader *reader, const struct 
            npy_to_single(exorl->buffer.observation, &array.npy, array.where, failure);
 }
 
-/* The reset's action is 0; where it is not, the rows are counted in another way. */
+/* Otherwise the rows are aligned in another way. */
 static bool check_reset_action(const struct episode_reader *reader, struct failure *failure)
 {
     const struct exorl *exorl = reader->exorl;
@@ -200,7 +193,7 @@ static bool check_reset_action(const struct episode_reader *reader, struct failu
     return true;
 }
 
-/* How the episode ended, by its last discount: 0 only where the task was over. */
+/* The last discount is 0 where the episode terminated. */
 static bool exorl_find_end(enum store_end *end, struct episode_reader *reader,
                            struct failure *failure)
 {
@@ -221,7 +214,7 @@ static bool exorl_find_end(enum store_end *end, struct episode_reader *reader,
     return true;
 }
 
-/* What was loaded, without the reset's row of what acts and of what comes of it. */
+/* Actions and rewards without the row of the reset. */
 static bool exorl_read_arrays(struct episode_reader *reader, const struct exorl_file *file,
                               struct store_episode *episode, struct failure *failure)
 {
@@ -288,7 +281,7 @@ static void exorl_close(void *source)
     memory_free(exorl);
 }
 
-/* By the first of the first few episodes that can be read. */
+/* By the first readable one of the first few episodes. */
 static bool exorl_measure(struct exorl *exorl, struct failure *failure)
 {
     enum { TRIES = 16 };
@@ -346,7 +339,7 @@ static size_t exorl_episode_count(const void *source)
     return exorl->files.count;
 }
 
-/* As the names say; one that exaggerates is found out when it is read. */
+/* By the files' names, which are checked when the files are read. */
 static size_t exorl_step_count(const void *source)
 {
     static const uint64_t plausible = (uint64_t)1 << 32;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/arithmetic.h"
 #include "base/file.h"
 #include "base/memory.h"
 
@@ -22,7 +23,7 @@ static const char *base_name(const char *name)
     return slash ? slash + 1 : name;
 }
 
-/* The number that stands behind the last "_" before `end`; moves `end` to that "_". */
+/* The number between the last "_" before `end` and `end`, which moves to that "_". */
 static bool parse_last_number(uint64_t *number, const char *begin, const char **end)
 {
     enum { DIGITS_MAX = 12 };
@@ -38,7 +39,7 @@ static bool parse_last_number(uint64_t *number, const char *begin, const char **
     return true;
 }
 
-/* Read NAME_NUMBER_STEPS.npz, with folders in front or not. */
+/* Parse NAME_NUMBER_STEPS.npz, perhaps preceded by folders. */
 static bool parse_file_name(struct exorl_file *file, const char *name)
 {
     const char *begin = base_name(name);
@@ -51,7 +52,7 @@ static bool parse_file_name(struct exorl_file *file, const char *name)
            parse_last_number(&file->number, begin, &end);
 }
 
-/* How much of the name stands before the number. */
+/* The length of the name before its number. */
 static size_t file_prefix_length(const struct exorl_file *file)
 {
     const char *begin = base_name(file->name);
@@ -67,7 +68,7 @@ static int compare_files(const void *left, const void *right)
     const struct exorl_file *b = right;
     size_t length_a = file_prefix_length(a);
     size_t length_b = file_prefix_length(b);
-    int order = strncmp(a->name, b->name, length_a < length_b ? length_a : length_b);
+    int order = strncmp(a->name, b->name, size_min(length_a, length_b));
     if (order != 0) {
         return order;
     }
@@ -79,7 +80,7 @@ static int compare_files(const void *left, const void *right)
 
 /* --- Listing ---------------------------------------------------------------------------------- */
 
-/* Keep a name that is an episode's. */
+/* Add a file if its name is an episode's. */
 static void exorl_files_add(struct exorl_files *files, size_t *capacity, const char *name,
                             size_t member)
 {
@@ -120,7 +121,7 @@ static bool exorl_list_folder(struct exorl_files *files, const char *folder,
                                      folder, strerror(error));
 }
 
-/* Of a folder that holds none itself, its buffer. */
+/* The episodes of a folder, else those of its subfolder `buffer`. */
 static bool exorl_list_folders(struct exorl_files *files, const char *path, struct failure *failure)
 {
     if (!exorl_list_folder(files, path, failure)) {
@@ -146,7 +147,7 @@ static bool exorl_list_zip(struct exorl_files *files, const char *path, struct f
     return true;
 }
 
-/* Sorted files: one folder, no number twice. */
+/* The sorted files must be in one folder, each number once. */
 static bool exorl_check_list(const struct exorl_files *files, const char *path,
                              struct failure *failure)
 {

@@ -8,15 +8,15 @@
 #include "datasets/episode_buffer.h"
 #include "datasets/formats/npz.h"
 
-/* The arrays of the longest episode, with the row of the reset. */
+/* An episode's arrays with the row of the reset. */
 struct episode_rows {
     struct episode_buffer buffer;
     float *reward_rows; /* (rows, tasks) */
     float *discount;    /* (rows) */
 };
 
-/* Row 0 stands for the reset: it acts with 0 and is rewarded with 0 (memory begins as zeros and
- * nothing writes there). */
+/* Row 0 is the reset, with an action and rewards of 0 (memory begins as zeros and nothing writes
+ * there). */
 static bool exorl_read_rows(struct episode_rows *rows, const struct store *store, size_t episode,
                             struct failure *failure)
 {

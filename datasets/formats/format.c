@@ -25,7 +25,7 @@ const struct format_writer *const format_writers[] = {
     NULL,
 };
 
-/* Add ", NAME" to a format_list_append of names. */
+/* Append ", NAME" to a list of names. */
 static void format_list_append(char *names, size_t size, const char *name)
 {
     size_t used = strlen(names);

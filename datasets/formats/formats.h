@@ -1,5 +1,5 @@
-/* The formats and writers that format.c lists, each defined in its own file (private to this
- * folder). */
+/* The readers and writers that format.c lists, each defined in its own file, and what they share
+ * (private to this folder). */
 #ifndef CHAINRING_DATASETS_FORMATS_FORMATS_H
 #define CHAINRING_DATASETS_FORMATS_FORMATS_H
 
@@ -14,8 +14,8 @@ extern const struct format_reader format_minari;
 extern const struct format_writer format_exorl_writer;
 extern const struct format_writer format_minari_writer;
 
-/* Let `fill` write a store into a folder beside `path`, sync it and give it that name; or leave
- * nothing. Refuses (EXIT_CODE_USAGE) a path where something is. Local. */
+/* Have `fill` write a store into a folder beside `path`, sync that and rename it to `path`; or
+ * leave nothing behind. Refuses (EXIT_CODE_USAGE) a path that exists. Local. */
 bool format_write_folder(const char *path, const struct store *store,
                          bool (*fill)(const char *folder, const struct store *store,
                                       struct failure *failure),

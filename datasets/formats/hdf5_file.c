@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/arithmetic.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "datasets/formats/hdf5_guard.h"
@@ -40,27 +41,22 @@ bool hdf5_file_is_one(const char *path)
     return is_one;
 }
 
-/* The kernel refuses every further file, whatever name the data may hold. */
-static bool forbid_open(void)
-{
-    const struct rlimit none = {0, 0};
-    return setrlimit(RLIMIT_NOFILE, &none) == 0;
-}
-
 static hid_t hdf5_open_read_only(const char *path)
 {
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* we say ourselves what is wrong */
-    H5PLset_loading_state(0);              /* a file must not choose code to be loaded */
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* messages are our own */
+    H5PLset_loading_state(0);              /* a file must not have code loaded */
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     hid_t file = -1;
     if (access >= 0 && H5Pset_fapl_sec2(access) >= 0 && H5Pset_file_locking(access, 0, 1) >= 0) {
         file = H5Fopen(path, H5F_ACC_RDONLY, access);
     }
     H5Pclose(access);
-    return forbid_open() ? file : -1;
+    /* From now on the kernel refuses every other file that the data may name. */
+    const struct rlimit none = {0, 0};
+    return setrlimit(RLIMIT_NOFILE, &none) == 0 ? file : -1;
 }
 
-/* A lock that a writer holds means that the file is not finished. */
+/* A file that a writer has locked is not finished. */
 static bool hdf5_check_unlocked(const struct file_reader *reader, struct failure *failure)
 {
     if (flock(reader->descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
@@ -99,7 +95,7 @@ int64_t hdf5_file_open(const char *path, struct failure *failure)
 
 /* --- Names ------------------------------------------------------------------------------------ */
 
-/* Each component of the path must be there before the next can be asked for. */
+/* HDF5 can be asked for a component of a path only if those before it exist. */
 bool hdf5_file_has(int64_t file, const char *name)
 {
     char part[sizeof((struct hdf5_array *)0)->name];
@@ -170,13 +166,12 @@ void hdf5_file_free_names(char **names, size_t count)
 
 /* --- Attributes ------------------------------------------------------------------------------- */
 
-/* An attribute that is there, and its type; negative otherwise. */
 struct hdf5_attribute {
     hid_t id, type;
 };
 
-/* False where it is not there or holds anything but `count` values of a class. The caller closes it
- * in any case. */
+/* False where there is none, or not of `count` values of a class. The caller closes it in any case.
+ */
 static bool hdf5_open_attribute(struct hdf5_attribute *attribute, H5T_class_t class, size_t count,
                                 int64_t file, const char *object, const char *name)
 {
@@ -221,7 +216,7 @@ bool hdf5_file_attribute_doubles(double *values, size_t count, int64_t file, con
     return hdf5_read_attribute(values, H5T_FLOAT, count, file, object, name);
 }
 
-/* Of variable length, as h5py writes them, or fixed. */
+/* Strings are of variable length, as h5py writes them, or of fixed length. */
 static bool hdf5_read_text(char *text, size_t size, const struct hdf5_attribute *attribute)
 {
     if (H5Tis_variable_str(attribute->type) > 0) {
@@ -259,7 +254,7 @@ static bool hdf5_refuse(const struct hdf5_array *array, const char *found, const
                        array->name, found, expected);
 }
 
-/* IEEE 754, in the widths that number.h has. */
+/* IEEE 754 types, in the widths of number.h. */
 static bool find_float_type(hid_t type, enum number_type *number)
 {
     static const struct {
@@ -301,7 +296,7 @@ static bool find_integer_type(hid_t type, enum number_type *number)
     return false;
 }
 
-/* True-or-false is, for h5py, an enumeration over 8 bits. */
+/* h5py's booleans are an enumeration of 8 bits. */
 static bool hdf5_find_type(struct hdf5_array *array, hid_t type)
 {
     H5T_class_t class = H5Tget_class(type);
@@ -341,8 +336,8 @@ static bool hdf5_find_extent(struct hdf5_array *array)
     return ok;
 }
 
-/* Bytes of the chunks that a row may lie in, each of which the guard has bounded; 0 where there are
- * none. */
+/* Bytes of all chunks that one row lies in, each of which the guard has bounded; 0 without chunks.
+ */
 static size_t chunk_row_bytes(hid_t dataset)
 {
     hid_t creation = H5Dget_create_plist(dataset);
@@ -363,7 +358,8 @@ static size_t chunk_row_bytes(hid_t dataset)
     return ok ? bytes : 0;
 }
 
-/* The cache holds all chunks of a row, so that episodes that share them do not inflate them twice.
+/* With a cache for all chunks of a row, so that episodes that share chunks do not inflate them
+ * twice.
  */
 static hid_t hdf5_open_dataset(int64_t file, const char *name)
 {
@@ -427,7 +423,7 @@ bool hdf5_array_check_rows(const struct hdf5_array *array, size_t rows, const ch
     return array->rows == rows || hdf5_refuse(array, found, expected, failure);
 }
 
-/* Rows as they lie in the file, in the order of bytes of this machine. */
+/* Rows as they are in the file, in this machine's byte order. */
 static bool hdf5_read_raw(const struct hdf5_array *array, size_t first, size_t count, void *raw,
                           struct failure *failure)
 {
@@ -456,40 +452,33 @@ static bool hdf5_read_raw(const struct hdf5_array *array, size_t first, size_t c
     return true;
 }
 
-/* Converts one row; numbers.h has both. Returns how many numbers fitted. */
-static size_t hdf5_convert_row(const struct hdf5_array *array, void *out, size_t out_bytes,
-                               const void *raw)
-{
-    return out_bytes == sizeof(float) ? number_to_single(out, raw, array->type, array->columns)
-                                      : number_to_double(out, raw, array->type, array->columns);
-}
-
-/* `out_bytes` tells single (4) from double (8) precision. */
+/* `out_bytes`: 4 for single, 8 for double precision. */
 static bool hdf5_read_rows(const struct hdf5_array *array, size_t first, size_t count, char *out,
                            size_t out_bytes, size_t stride, struct failure *failure)
 {
+    bool is_single = out_bytes == sizeof(float);
     size_t row_bytes = array->columns * number_bytes(array->type);
     size_t rows_at_once = row_bytes < BUFFER_BYTES ? BUFFER_BYTES / (row_bytes + 1) + 1 : 1;
-    rows_at_once = rows_at_once < count ? rows_at_once : count;
-    char *raw = memory_take(rows_at_once, row_bytes);
+    char *raw = memory_take(size_min(rows_at_once, count), row_bytes);
     bool ok = true;
-    for (size_t done = 0; ok && done < count;) {
-        size_t rows = rows_at_once < count - done ? rows_at_once : count - done;
+    for (size_t done = 0; ok && done < count; done += rows_at_once) {
+        size_t rows = size_min(rows_at_once, count - done);
         ok = hdf5_read_raw(array, first + done, rows, raw, failure);
         for (size_t r = 0; ok && r < rows; r++) {
-            size_t fitted = hdf5_convert_row(array, out + (done + r) * stride * out_bytes,
-                                             out_bytes, raw + r * row_bytes);
+            void *row = out + (done + r) * stride * out_bytes;
+            const void *numbers = raw + r * row_bytes;
+            size_t fitted = is_single ? number_to_single(row, numbers, array->type, array->columns)
+                                      : number_to_double(row, numbers, array->type, array->columns);
             if (fitted < array->columns) {
                 char found[96];
                 snprintf(found, sizeof found, "in row %zu, column %zu, a number too large or long",
                          first + done + r, fitted);
                 ok = hdf5_refuse(array, found,
-                                 out_bytes == sizeof(float) ? "one that single precision holds"
-                                                            : "one that double precision holds",
+                                 is_single ? "one that single precision holds"
+                                           : "one that double precision holds",
                                  failure);
             }
         }
-        done += rows;
     }
     memory_free(raw);
     return ok;

@@ -1,8 +1,8 @@
-/* An HDF5 file of others, open for reading: its names, and its arrays as numbers.
+/* Reads an HDF5 file of unknown origin: its names, and its arrays as numbers.
  *
- * Everything here runs in a child process (datasets/formats/sandbox.h): opening a file takes from
- * the process the right to open any other, and the library may crash over what it reads. Handles
- * are int64_t, so that hdf5.h stays inside. */
+ * Everything here runs in a sandbox process (datasets/formats/sandbox.h): opening a file takes away
+ * the process's right to open any other, and the library may crash on what it reads. Handles are
+ * int64_t, so that hdf5.h stays inside. */
 #ifndef CHAINRING_DATASETS_FORMATS_HDF5_FILE_H
 #define CHAINRING_DATASETS_FORMATS_HDF5_FILE_H
 
@@ -23,12 +23,12 @@ struct hdf5_array {
     size_t rank, rows, columns;
 };
 
-/* Do the file's first bytes say HDF5? False for everything that cannot be read. Usable anywhere. */
+/* Does the file begin as HDF5? False where it cannot be read. Needs no sandbox. */
 bool hdf5_file_is_one(const char *path);
 
-/* Open a file and let the guard walk it. -1 and a failure: EXIT_CODE_NO_INPUT where there is
- * nothing to open, EXIT_CODE_DATA for the rest. Afterwards this process opens no more files. There
- * is no close: the child ends with it. */
+/* Open a file and have the guard check it. -1 and a failure: EXIT_CODE_NO_INPUT where there is
+ * nothing to open, EXIT_CODE_DATA else. Afterwards this process can open no more files. There is no
+ * close: the sandbox ends with it. */
 int64_t hdf5_file_open(const char *path, struct failure *failure);
 
 /* Is there an object of this path? */
@@ -52,16 +52,16 @@ bool hdf5_file_attribute_doubles(double *values, size_t count, int64_t file, con
 bool hdf5_file_attribute_text(char *text, size_t size, int64_t file, const char *object,
                               const char *name);
 
-/* `where` comes before the name in messages. False and EXIT_CODE_DATA where there is no array of
- * numbers of this name (true-or-false counts as one: 0 and 1). */
+/* `where` precedes the name in messages. False and EXIT_CODE_DATA where there is no array of
+ * numbers of this name (booleans are 0 and 1). */
 bool hdf5_array_open(struct hdf5_array *array, int64_t file, const char *where, const char *name,
                      struct failure *failure);
-void hdf5_array_close(struct hdf5_array *array); /* one that is zero or closed is fine */
+void hdf5_array_close(struct hdf5_array *array); /* may be zero or closed */
 
-/* Is it of an integer type (or true-or-false)? */
+/* Is it of an integer or boolean type? */
 bool hdf5_array_is_integer(const struct hdf5_array *array);
 
-/* Rows [first, first + count) as (count x columns), each row's numbers `stride` behind those of
+/* Rows [first, first + count) as (count x columns), each row's numbers `stride` after those of
  * the row before in `out`. False and EXIT_CODE_DATA, with the row in the line, where a number does
  * not fit or the file is damaged. */
 bool hdf5_array_read_single(const struct hdf5_array *array, size_t first, size_t count, float *out,

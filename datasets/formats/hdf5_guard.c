@@ -7,12 +7,11 @@
 
 enum { NAME_SIZE = 512, RANK_MAX = 8 };
 
-/* Where the walk stands, and what it has met so far. */
 struct walk {
     const char *path;
     uint64_t file_bytes;
     struct failure *failure;
-    char name[NAME_SIZE]; /* of the object at hand, fit to print */
+    char name[NAME_SIZE]; /* of the current object, printable */
     size_t name_length;
     unsigned depth;
     uint64_t objects;
@@ -26,7 +25,7 @@ static bool guard_refuse(const struct walk *walk, const char *found, const char 
                        walk->name_length > 0 ? walk->name : "/", found, expected);
 }
 
-/* Append "/NAME" for messages: other bytes than plain ASCII become '?'. */
+/* Append "/NAME" for messages; bytes that are not printable ASCII become '?'. */
 static bool push_name(struct walk *walk, const char *name)
 {
     size_t length = strlen(name);
@@ -41,15 +40,9 @@ static bool push_name(struct walk *walk, const char *name)
     return true;
 }
 
-static void pop_name(struct walk *walk, size_t name_length)
-{
-    walk->name_length = name_length;
-    walk->name[name_length] = '\0';
-}
-
 /* --- Arrays ----------------------------------------------------------------------------------- */
 
-/* Only deflate, shuffle and fletcher32: they are part of the library and need no plugin. */
+/* Accepts the filters that are part of the library: deflate, shuffle and fletcher32. */
 static bool guard_check_filters(const struct walk *walk, hid_t creation)
 {
     int count = H5Pget_nfilters(creation);
@@ -71,8 +64,7 @@ static bool guard_check_filters(const struct walk *walk, hid_t creation)
     return count >= 0 || guard_refuse(walk, "damaged filters", "a whole file; copy it again");
 }
 
-/* Where the numbers lie. Comes first: to ask a virtual array for its extent can open other files.
- */
+/* Must come first: asking a virtual array for its extent can open other files. */
 static bool guard_check_layout(const struct walk *walk, hid_t creation)
 {
     H5D_layout_t layout = H5Pget_layout(creation);
@@ -88,7 +80,7 @@ static bool guard_check_layout(const struct walk *walk, hid_t creation)
     return guard_check_filters(walk, creation);
 }
 
-/* Numbers and texts; texts are never read, but metadata and infos have them. */
+/* Accepts numbers and strings, which are never read, but which metadata and infos have. */
 static bool guard_check_type(const struct walk *walk, hid_t type)
 {
     switch (H5Tget_class(type)) {
@@ -106,7 +98,7 @@ static bool guard_check_type(const struct walk *walk, hid_t type)
     }
 }
 
-/* Bytes that the extent claims; and the chunks that it needs, where the array is chunked. */
+/* The bytes that the extent claims, and the chunks that these take. */
 static bool guard_measure(const struct walk *walk, hid_t dataset, hid_t creation, size_t item_bytes,
                           uint64_t *claimed, uint64_t *chunks)
 {
@@ -150,7 +142,7 @@ static bool is_bomb(uint64_t claimed, uint64_t stored)
            claimed - HDF5_GUARD_FREE_BYTES > HDF5_GUARD_RATIO_MAX * stored;
 }
 
-/* The file must hold what the extent claims: all of it, or in compressed chunks a sane part. */
+/* The file must hold all bytes that the extent claims, or a plausible part of them compressed. */
 static bool guard_check_storage(struct walk *walk, hid_t dataset, hid_t creation, uint64_t claimed,
                                 uint64_t chunks)
 {
@@ -217,7 +209,7 @@ static bool guard_check_array(struct walk *walk, hid_t dataset)
 
 static bool guard_check_group(struct walk *walk, hid_t group);
 
-/* A second name of an object can lead in a circle. */
+/* Objects of several names could form a cycle. */
 static bool guard_check_object(struct walk *walk, hid_t object)
 {
     H5O_info_t info;
@@ -265,7 +257,8 @@ static herr_t on_link(hid_t group, const char *name, const H5L_info_t *info, voi
     struct walk *walk = data;
     size_t name_length = walk->name_length;
     bool ok = push_name(walk, name) && guard_check_link(walk, group, name, info->type);
-    pop_name(walk, name_length);
+    walk->name_length = name_length;
+    walk->name[name_length] = '\0';
     return ok ? 0 : -1;
 }
 

@@ -1,8 +1,8 @@
-/* What an HDF5 file of others must not have, found before any of its numbers are read.
+/* Refuses dangerous HDF5 files before any of their numbers are read.
  *
  * A small HDF5 file can name other files as its data, name plugins as its filters, claim petabytes,
- * inflate to a thousand times its size, or lead in circles. The guard walks every object once and
- * lets only plain groups and plain arrays pass: hard links, one name per object, layouts within the
+ * inflate to a thousand times its size, or contain cycles. The guard visits every object once and
+ * accepts only plain groups and plain arrays: hard links, one name per object, layouts within the
  * file, the filters deflate, shuffle and fletcher32, all chunks written. It reads no numbers. */
 #ifndef CHAINRING_DATASETS_FORMATS_HDF5_GUARD_H
 #define CHAINRING_DATASETS_FORMATS_HDF5_GUARD_H
@@ -20,9 +20,9 @@ enum {
     HDF5_GUARD_CHUNK_BYTES = 64 << 20,
 };
 
-/* `file` is an open HDF5 file of file_bytes at `path`. False and EXIT_CODE_DATA at the first thing
- * that must not be there, which the line names. Local; call it in a process that a crash may end,
- * because the library itself can fall over a damaged file. */
+/* `file` is an open HDF5 file of file_bytes at `path`. False and EXIT_CODE_DATA, naming the first
+ * thing that is not accepted. Local; call it in a sandbox, because the library itself can crash on
+ * a damaged file. */
 bool hdf5_guard_check(int64_t file, const char *path, uint64_t file_bytes, struct failure *failure);
 
 #endif

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arithmetic.h"
+
 enum { CHUNK_BYTES = 1 << 20 };
 
 static void hdf5_output_check(struct hdf5_output *output, bool ok)
@@ -14,12 +16,12 @@ static void hdf5_output_check(struct hdf5_output *output, bool ok)
 
 void hdf5_output_open(struct hdf5_output *output, const char *path)
 {
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* we say ourselves what is wrong */
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* messages are our own */
     output->file = H5Fcreate(path, H5F_ACC_EXCL, H5P_DEFAULT, H5P_DEFAULT);
     output->has_failed = output->file < 0;
 }
 
-/* True-or-false as h5py writes it: an enumeration over 8 bits. */
+/* Booleans as h5py writes them: an enumeration of 8 bits. */
 static hid_t make_hdf5_type(enum hdf5_kind kind)
 {
     static const int8_t no = 0, yes = 1;
@@ -32,7 +34,7 @@ static hid_t make_hdf5_type(enum hdf5_kind kind)
     return type;
 }
 
-/* Whole rows, in chunks of at most 1 MiB unless a row is larger, and room to grow. */
+/* Extensible, in chunks of whole rows and at most 1 MiB, unless a row is larger. */
 static hid_t create_dataset(int64_t file, const char *name, hid_t type, int rank,
                             const hsize_t *extent)
 {
@@ -40,7 +42,7 @@ static hid_t create_dataset(int64_t file, const char *name, hid_t type, int rank
     hsize_t chunk[2] = {extent[0], extent[1]};
     hsize_t row_bytes = extent[1] * H5Tget_size(type);
     if (chunk[0] > CHUNK_BYTES / row_bytes) {
-        chunk[0] = CHUNK_BYTES / row_bytes > 0 ? CHUNK_BYTES / row_bytes : 1;
+        chunk[0] = size_max(CHUNK_BYTES / row_bytes, 1);
     }
     hid_t space = H5Screate_simple(rank, extent, most);
     hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
@@ -106,7 +108,7 @@ static bool sync_file(const char *path)
     return (file < 0 || close(file) == 0) && ok;
 }
 
-/* A full disk can show at the flush first, and closing afterwards would not tell. */
+/* A full disk may show only at the flush; closing alone would not report it. */
 bool hdf5_output_close(struct hdf5_output *output, const char *path, struct failure *failure)
 {
     hdf5_output_check(output, !output->has_failed && H5Fflush(output->file, H5F_SCOPE_GLOBAL) >= 0);

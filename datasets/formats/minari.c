@@ -3,8 +3,8 @@
  * T + 1 rows of observations (an array, or groups of them: minari_leaves.h), T rows of actions,
  * rewards, terminations and truncations; flags are true in the last row at most, and an episode
  * without any has an unknown end. infos/qpos and infos/qvel of T + 1 rows each are the physics.
- * Sets that we wrote also have infos/physics, infos/reward/TASK for the tasks behind the first, and
- * the attributes group and hidden of each episode.
+ * What minari_write.c has written also has infos/physics, infos/reward/TASK for the tasks after the
+ * first, and the attributes group and hidden of each episode.
  * Source: https://github.com/Farama-Foundation/Minari, docs/content/dataset_standards.md. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,14 +26,14 @@ struct minari {
     uint64_t *episodes; /* the numbers N, ascending */
     size_t episode_count;
     struct store_spec spec;
-    struct minari_leaves leaves; /* of the first episode: all must have the same */
+    struct minari_leaves leaves; /* of the first episode; all must have the same */
     enum physics_kind physics_kind;
     struct episode_buffer buffer;
     double *flags; /* (length) */
     size_t flags_bytes;
 };
 
-/* An array of an episode, or refusal. */
+/* Open an array of an episode. */
 static bool minari_open_array(struct hdf5_array *array, const struct minari *data, uint64_t episode,
                               const char *key, struct failure *failure)
 {
@@ -57,7 +57,7 @@ static int compare_episode_numbers(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* The N of "episode_N", written as a number is. */
+/* The N of "episode_N", in canonical decimal. */
 static bool parse_episode_number(uint64_t *number, const char *name)
 {
     char *end, again[64];
@@ -107,7 +107,8 @@ static bool minari_find_actions(struct minari *data, struct failure *failure)
     return true;
 }
 
-/* Columns of an array that the first episode may have, with a row for each observation; 0: not. */
+/* Columns of an optional array with a row for each observation; 0 where the first episode has none.
+ */
 static size_t minari_physics_columns(const struct minari *data, const char *key)
 {
     struct hdf5_array array;
@@ -146,7 +147,7 @@ static void minari_close(void *source)
     memory_free(data);
 }
 
-/* Version 0.4 has no metadata.json: the file's attributes say what the data set is. */
+/* Version 0.4 has no metadata.json: the description is in attributes of the file. */
 static void minari_find_source(struct minari *data)
 {
     enum { DATASET_MAX = 256, ENVIRONMENT_MAX = 1 << 16 };
@@ -164,7 +165,7 @@ static void minari_find_source(struct minari *data)
 static void *minari_open(const char *path, const struct format_options *options,
                          struct store_spec *spec, struct failure *failure)
 {
-    (void)options; /* every episode's end is marked */
+    (void)options; /* the end of every episode is marked */
     struct minari *data = memory_take(1, sizeof *data);
     minari_folder_find(&data->folder, path);
     bool ok = minari_folder_describe(&data->folder, path, &data->spec, failure);
@@ -190,7 +191,7 @@ static size_t minari_episode_count(const void *source)
 
 /* --- Reading an episode ----------------------------------------------------------------------- */
 
-/* What a row's place says: so many rows of so many columns, or refusal. */
+/* Open an array that must have this shape. */
 static bool minari_open_shaped(struct hdf5_array *array, const struct minari *data,
                                uint64_t episode, const char *key, size_t rows, size_t columns,
                                struct failure *failure)
@@ -254,7 +255,7 @@ static bool minari_read_actions(struct minari *data, uint64_t episode, size_t le
     return ok;
 }
 
-/* Rewards of the tasks behind the first. */
+/* Rewards of the tasks after the first. */
 static bool minari_read_other_rewards(struct minari *data, uint64_t episode, size_t length,
                                       struct failure *failure)
 {
@@ -272,7 +273,7 @@ static bool minari_read_other_rewards(struct minari *data, uint64_t episode, siz
     return ok;
 }
 
-/* Is the last row true? None before it may be. */
+/* Is the last row true? The others must be false. */
 static bool minari_read_flag(bool *is_set, struct minari *data, uint64_t episode, const char *key,
                              size_t length, struct failure *failure)
 {
@@ -310,7 +311,7 @@ static bool minari_read_end(enum store_end *end, struct minari *data, uint64_t e
     return true;
 }
 
-/* An array's columns from `column` on in the rows of physics. */
+/* Read an array into the columns of physics from `column` on. */
 static bool minari_read_states(struct minari *data, uint64_t episode, const char *key, size_t rows,
                                size_t *column, struct failure *failure)
 {
@@ -350,7 +351,7 @@ static bool minari_read_physics(struct minari *data, uint64_t episode, size_t le
                               data->spec.physics_dim));
 }
 
-/* What only sets that we wrote have. */
+/* What only data sets of minari_write.c have. */
 static bool minari_read_extension(int64_t *group, struct minari *data, uint64_t episode,
                                   struct failure *failure)
 {
@@ -366,7 +367,7 @@ static bool minari_read_extension(int64_t *group, struct minari *data, uint64_t 
                        data->folder.data, name, data->spec.hidden_dim);
 }
 
-/* T, from rewards. */
+/* The rewards, and T from their rows. */
 static bool minari_read_rewards(size_t *length, struct minari *data, uint64_t episode,
                                 struct failure *failure)
 {
@@ -430,8 +431,8 @@ static void *minari_open_sandboxed(const char *path, const struct format_options
     return sandbox_open(&minari_in_sandbox, &sandbox_limits_default, path, options, spec, failure);
 }
 
-/* A folder with its files, or a file by its name: its first bytes are those of any HDF5. */
-static bool recognises(const char *path)
+/* A folder by its files, or a file by its name, because it begins as any HDF5 file. */
+static bool minari_recognises(const char *path)
 {
     static const char name[] = "main_data.hdf5";
     struct minari_folder folder;
@@ -452,7 +453,7 @@ static bool recognises(const char *path)
 const struct format_reader format_minari = {
     .name = "minari",
     .help = "Minari: the folder of a data set or its main_data.hdf5",
-    .recognises = recognises,
+    .recognises = minari_recognises,
     .open = minari_open_sandboxed,
     .close = sandbox_close,
     .episode_count = sandbox_episode_count,

@@ -8,9 +8,9 @@
 
 enum { METADATA_BYTES_MAX = 16 << 20 };
 
-/* --- Where the files stand -------------------------------------------------------------------- */
+/* --- Where the files are ---------------------------------------------------------------------- */
 
-/* path = folder/name where that is a file; else empty. */
+/* path becomes folder/name where that is a file, else empty. */
 static bool minari_find_file(char *path, const char *folder, const char *name)
 {
     struct failure too_long = {0};
@@ -53,7 +53,7 @@ void minari_folder_find(struct minari_folder *folder, const char *path)
 
 /* --- What metadata.json says ------------------------------------------------------------------ */
 
-/* Fit for a store: one line, of at most size - 1 bytes of whole characters. */
+/* Copy as one line of at most size - 1 bytes, cut between characters. */
 static void copy_printable(char *copy, size_t size, const char *text)
 {
     size_t length = strlen(text);
@@ -72,7 +72,7 @@ static void copy_printable(char *copy, size_t size, const char *text)
     copy[length] = '\0';
 }
 
-/* A text of the object, where it has one. */
+/* Copy a string of the object, where it has one. */
 static void copy_json_text(char *copy, size_t size, const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));

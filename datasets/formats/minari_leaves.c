@@ -10,7 +10,8 @@ enum { DEPTH_MAX = 16 };
 
 static const char index_prefix[] = "_index_";
 
-/* The number behind "_index_", whose length in digits comes before its digits; NULL for a key. */
+/* The digits after "_index_"; NULL for the key of a Dict. Of two indices the longer is the larger.
+ */
 static const char *tuple_index(const char *name)
 {
     size_t prefix = sizeof index_prefix - 1;
@@ -31,7 +32,7 @@ static int compare_leaf_names(const void *left, const void *right)
     return strcmp(a, b);
 }
 
-/* Integers that all fit single precision may be pictures; wider ones count something. */
+/* Integers of up to 16 bits may be images; wider ones are discrete observations. */
 static bool check_leaf(const struct hdf5_array *array, struct failure *failure)
 {
     if (hdf5_array_is_integer(array) && number_bytes(array->type) > 2) {

@@ -1,4 +1,4 @@
-/* The arrays that a Minari observation is made of, in the order of Gymnasium's flatten (private to
+/* The arrays that make up a Minari observation, in the order of Gymnasium's flatten (private to
  * minari*.c).
  *
  * An observation is one array, or a group of them: the keys of a Dict space in the order of their

@@ -1,5 +1,5 @@
-/* A store as a Minari data set, of the files and keys that Minari 0.5.0 writes, and under the names
- * of minari.c what Minari does not know. */
+/* Writes a store as a Minari data set, with the files and keys of Minari 0.5.0, and under the names
+ * in minari.c what Minari has no place for. */
 #include <ctype.h>
 #include <jansson.h>
 #include <math.h>
@@ -16,7 +16,7 @@
 #include "datasets/formats/minari_folder.h"
 #include "datasets/formats/sandbox.h"
 
-/* What the child writes, and the arrays of the longest episode. */
+/* What is written in a process of its own. */
 struct minari_export {
     const struct store *store;
     const char *path; /* of main_data.hdf5 */
@@ -44,7 +44,7 @@ static void minari_write_flags(struct hdf5_output *output, const struct minari_e
     export->flags[length - 1] = 0;
 }
 
-/* The first task's rewards where Minari has them, the others' among the infos. */
+/* The first task's rewards go where Minari has them, the others' into the infos. */
 static bool minari_write_rewards(struct hdf5_output *output, const struct minari_export *export,
                                  size_t episode, struct failure *failure)
 {
@@ -65,7 +65,7 @@ static bool minari_write_rewards(struct hdf5_output *output, const struct minari
     return true;
 }
 
-/* Numbers that only a store knows. */
+/* What Minari has no place for. */
 static bool minari_write_extension(struct hdf5_output *output, const struct minari_export *export,
                                    size_t episode, struct failure *failure)
 {
@@ -111,7 +111,7 @@ static bool minari_write_episode(struct hdf5_output *output, const struct minari
            minari_write_extension(output, export, episode, failure);
 }
 
-/* In a child. */
+/* Runs in a process of its own. */
 static bool minari_write_arrays(void *self, struct failure *failure)
 {
     struct minari_export *export = self;
@@ -134,8 +134,7 @@ static bool minari_write_arrays(void *self, struct failure *failure)
 
 /* --- metadata.json ---------------------------------------------------------------------------- */
 
-/* A Box of single precision, as the text that Minari keeps it in; its JSON is Python's, where
- * Infinity is a number. */
+/* A Box of float32 as Minari stores it: Python's JSON, where Infinity is a number. */
 static char *box_json(size_t dim, const char *low, const char *high)
 {
     size_t size = 256 + dim * (strlen(low) + strlen(high) + 4);
@@ -151,7 +150,7 @@ static char *box_json(size_t dim, const char *low, const char *high)
     return text;
 }
 
-/* The folder's own name, in the letters that an id may have. */
+/* The last component of the path, in the characters that an id may have. */
 static void dataset_id(char id[FILE_PATH_MAX], const char *path)
 {
     snprintf(id, FILE_PATH_MAX, "%s", path);

@@ -41,7 +41,7 @@ static void skip_space(struct cursor *cursor)
     }
 }
 
-/* Take one character, and the space before it, if it is there. */
+/* Take this character, and space before it, if it is next. */
 static bool parse_character(struct cursor *cursor, char expected)
 {
     skip_space(cursor);
@@ -63,7 +63,7 @@ static bool parse_literal(struct cursor *cursor, const char *expected)
     return true;
 }
 
-/* A short text in quotes, without escapes. */
+/* A short string in quotes, without escapes. */
 static bool parse_quoted(struct cursor *cursor, char word[WORD_MAX])
 {
     char quote = '\'';
@@ -115,7 +115,7 @@ static bool parse_shape(struct cursor *cursor, struct npy *npy)
         }
         if (!parse_character(cursor, ',')) {
             return npy->rank > 1 &&
-                   parse_character(cursor, ')'); /* one number in brackets is no tuple */
+                   parse_character(cursor, ')'); /* one number in parentheses is not a tuple */
         }
     }
     return true;
@@ -123,7 +123,7 @@ static bool parse_shape(struct cursor *cursor, struct npy *npy)
 
 enum { KEY_TYPE = 1, KEY_ORDER = 2, KEY_SHAPE = 4, KEYS_ALL = 7 };
 
-/* One "key: value"; false where it is not what numpy writes, or is there already. */
+/* One "key: value"; false where numpy would not write it, or for a second time. */
 static bool parse_entry(struct cursor *cursor, struct npy *npy, char type[WORD_MAX], unsigned *keys)
 {
     char key[WORD_MAX];
@@ -173,7 +173,7 @@ static bool parse_dictionary(struct cursor *cursor, struct npy *npy, char type[W
 
 /* --- What it says ----------------------------------------------------------------------------- */
 
-/* "<f4" and so on; one byte has no order. */
+/* "<f4" and so on. */
 static bool parse_type(struct npy *npy, const char *text, const char *where,
                        struct failure *failure)
 {
@@ -219,13 +219,13 @@ static bool count_numbers(struct npy *npy, size_t bytes, const char *where, stru
         char shape[NPY_SHAPE_TEXT];
         char found[NPY_SHAPE_TEXT + 80];
         npy_shape_text(shape, npy);
-        snprintf(found, sizeof found, "%zu bytes of numbers for shape %s", bytes, shape);
+        snprintf(found, sizeof found, "%zu bytes of numbers for %s", bytes, shape);
         return npy_refuse(where, found, "as many as the shape says", failure);
     }
     return true;
 }
 
-/* Where the text of the header begins and how long it is. */
+/* Find the text of the header. */
 static bool find_header_text(struct cursor *text, const unsigned char *bytes, size_t size,
                              const char *where, struct failure *failure)
 {
@@ -256,7 +256,7 @@ static bool find_header_text(struct cursor *text, const unsigned char *bytes, si
     return true;
 }
 
-/* The beginning of a header that makes no sense, fit to print. */
+/* Refuse a malformed header, showing its beginning in printable characters. */
 static bool npy_refuse_header(struct cursor text, const char *where, struct failure *failure)
 {
     char found[SHOWN_MAX + 16];
@@ -300,7 +300,7 @@ bool npy_read(struct npy *npy, const void *bytes, size_t size, const char *where
 
 void npy_shape_text(char text[NPY_SHAPE_TEXT], const struct npy *npy)
 {
-    size_t length = 0;
+    size_t length = (size_t)snprintf(text, NPY_SHAPE_TEXT, "shape ");
     for (size_t i = 0; i < npy->rank; i++) {
         length += (size_t)snprintf(text + length, NPY_SHAPE_TEXT - length, "%s%zu",
                                    i == 0 ? "(" : ", ", npy->shape[i]);
@@ -311,7 +311,7 @@ void npy_shape_text(char text[NPY_SHAPE_TEXT], const struct npy *npy)
 
 /* --- Numbers ---------------------------------------------------------------------------------- */
 
-/* Where the number that is `index`th in C order stands in Fortran order. */
+/* The index in Fortran order of the number with this index in C order. */
 static size_t fortran_index(const struct npy *npy, size_t index)
 {
     size_t index_in_file = 0;
@@ -324,8 +324,8 @@ static size_t fortran_index(const struct npy *npy, size_t index)
     return index_in_file;
 }
 
-/* A copy of the numbers as this machine has them, in C order; the caller frees it. NULL: they
- * already are so. */
+/* A copy of the numbers in this machine's byte order and C order, which the caller frees; NULL
+ * where they have these already. */
 static unsigned char *copy_in_c_order(const struct npy *npy)
 {
     size_t size = number_bytes(npy->type);
@@ -357,7 +357,7 @@ static bool npy_refuse_number(const struct npy *npy, size_t index, const char *e
                        where, row, expected);
 }
 
-/* Give the copy back; were all numbers converted? */
+/* Free the copy, and refuse the first number that was not converted. */
 static bool npy_finish(unsigned char *copy, size_t done, const struct npy *npy,
                        const char *expected, const char *where, struct failure *failure)
 {

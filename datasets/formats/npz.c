@@ -11,8 +11,8 @@
 
 enum { MEMBERS_MAX = 1 << 24, MEMBER_NAME_MAX = 512 };
 
-/* A member may grow to this, and beyond by so many times its size in the file: arrays that compress
- * better are small ones. */
+/* A member may inflate to size_unchecked bytes, and beyond these to ratio_max times its size in the
+ * file: only small arrays compress better. */
 static const uint64_t size_unchecked = (uint64_t)64 << 20;
 static const uint64_t ratio_max = 200;
 
@@ -22,7 +22,7 @@ struct npz {
     uint64_t bytes; /* of the file */
     size_t count;
     struct libdeflate_decompressor *decompressor;
-    unsigned char *compressed; /* a member as it lies in the file */
+    unsigned char *compressed; /* a member as it is in the file */
     size_t capacity;
 };
 
@@ -46,7 +46,7 @@ static bool npz_refuse_error(const struct npz *npz, const char *member, zip_erro
 
 /* --- Opening ---------------------------------------------------------------------------------- */
 
-/* Does a name stay within the folder that it would be unpacked in? */
+/* Does a name stay within the folder that it would be extracted to? */
 static bool stays_inside(const char *name)
 {
     if (name[0] == '/' || name[0] == '\0' || strlen(name) > MEMBER_NAME_MAX) {
@@ -110,7 +110,7 @@ struct npz *npz_open(const char *path, struct failure *failure)
     int code = 0;
     zip_t *archive = zip_fdopen(reader.descriptor, ZIP_CHECKCONS, &code);
     if (!archive) {
-        file_reader_close(&reader); /* otherwise the descriptor is libzip's now */
+        file_reader_close(&reader); /* else libzip owns the descriptor */
     }
     zip_error_t error;
     zip_error_init_with_code(&error, code);
@@ -168,14 +168,14 @@ bool npz_find(size_t *member, const struct npz *npz, const char *name)
     return i < npz->count;
 }
 
-/* What the directory says of a member, if it is one that can be read. */
+/* The directory's entry of a member, if that can be read. */
 static bool npz_stat(zip_stat_t *stat, const struct npz *npz, size_t member,
                      struct failure *failure)
 {
     const char *name = npz_name(npz, member);
-    const zip_uint64_t wanted = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD |
+    const zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD |
                                 ZIP_STAT_ENCRYPTION_METHOD | ZIP_STAT_CRC;
-    if (zip_stat_index(npz->archive, member, 0, stat) != 0 || (stat->valid & wanted) != wanted) {
+    if (zip_stat_index(npz->archive, member, 0, stat) != 0 || (stat->valid & needed) != needed) {
         return npz_refuse(npz, name, "no size of it", failure);
     }
     char found[128];

@@ -1,10 +1,10 @@
 /* Zip files of arrays (numpy's npz) and zip files of those: the only door to libzip and
  * libdeflate.
  *
- * Members are found by name and read whole into the caller's memory; a name is compared and never
- * used as a path. Opening checks the directory against the file and refuses names that would lead
- * out of a folder; what a member grows to is known and bounded before it is inflated, and its
- * checksum is compared afterwards. Stored and deflated members, zip64. Everything here is local;
+ * Members are found by name and read whole into the caller's memory; names are compared and never
+ * used as paths. Opening checks the directory against the file and refuses names that lead out of
+ * the folder; the size of a member is known and bounded before it is inflated, and its checksum is
+ * compared afterwards. Stored and deflated members, zip64. Everything here is local;
  * failures are EXIT_CODE_DATA unless stated otherwise. */
 #ifndef CHAINRING_DATASETS_FORMATS_NPZ_H
 #define CHAINRING_DATASETS_FORMATS_NPZ_H
@@ -21,26 +21,26 @@ struct npz;
 /* Open a file. NULL and a failure (also EXIT_CODE_NO_INPUT). The caller closes it. */
 struct npz *npz_open(const char *path, struct failure *failure);
 
-/* Open a zip file that lies in memory, which stays the caller's and must outlive it; `name` is for
- * messages and copied. */
+/* Open a zip file in memory, which is borrowed and must outlive it; `name` is for messages and
+ * copied. */
 struct npz *npz_open_bytes(const void *bytes, size_t size, const char *name,
                            struct failure *failure);
 void npz_close(struct npz *npz);
 
 size_t npz_count(const struct npz *npz);
-const char *npz_name(const struct npz *npz, size_t member); /* until npz_close */
+const char *npz_name(const struct npz *npz, size_t member); /* valid until npz_close */
 
-/* Find the member called `name`; false where there is none. Opening has refused files with two. */
+/* Find the member called `name`; false where there is none. Names are unique. */
 bool npz_find(size_t *member, const struct npz *npz, const char *name);
 
-/* What a member holds once it is inflated; refuses one that is encrypted, compressed otherwise than
- * by deflate, or larger than 64 MiB and 200 times what it takes in the file. */
+/* The size of a member once it is inflated; refuses one that is encrypted, compressed otherwise
+ * than by deflate, or larger than 64 MiB and 200 times what it takes in the file. */
 bool npz_size(size_t *size, const struct npz *npz, size_t member, struct failure *failure);
 
 /* Inflate a member into `bytes` (size, of npz_size) and compare its checksum. */
 bool npz_read(void *bytes, size_t size, struct npz *npz, size_t member, struct failure *failure);
 
-/* A member as it lies in the file, deflated where it is, in `bytes` (size, of npz_compressed_size).
+/* A member as it is in the file, perhaps deflated, in `bytes` (size, of npz_compressed_size).
  */
 bool npz_compressed_size(size_t *size, const struct npz *npz, size_t member,
                          struct failure *failure);
@@ -49,7 +49,6 @@ bool npz_read_compressed(void *bytes, size_t size, struct npz *npz, size_t membe
 
 /* --- Writing ---------------------------------------------------------------------------------- */
 
-/* A matrix to be written as a member. */
 struct npz_array {
     const char *name; /* without ".npy" */
     const void *numbers;
@@ -57,8 +56,8 @@ struct npz_array {
     size_t rows, columns;
 };
 
-/* Write a file of deflated members under its name, or nothing. Equal arrays give equal bytes. False
- * and EXIT_CODE_IO. */
+/* Write a whole file of deflated members, or nothing. Equal arrays give equal bytes. False and
+ * EXIT_CODE_IO. */
 bool npz_write(const char *path, const struct npz_array *arrays, size_t count,
                struct failure *failure);
 

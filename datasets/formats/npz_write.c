@@ -7,7 +7,7 @@
 #include "datasets/formats/npy.h"
 #include "datasets/formats/npz.h"
 
-/* As numpy dates its members: 1 January 1980, 0:00. */
+/* The date that numpy gives members: 1 January 1980, 0:00. */
 enum { DATE = 1 << 5 | 1, TIME = 0, MEMBER_NAME_MAX = 128 };
 
 static bool npz_write_refuse(const char *path, zip_error_t *error, struct failure *failure)
@@ -47,7 +47,7 @@ static bool add_member(zip_t *archive, const char *name, const void *bytes, size
            zip_file_set_dostime(archive, (zip_uint64_t)index, TIME, DATE, 0) == 0;
 }
 
-/* Let libzip write the archive into `target`, a buffer. */
+/* Have libzip write the archive into `target`, a buffer. */
 static bool write_archive(zip_source_t *target, const struct npz_array *arrays, size_t count,
                           const char *path, struct failure *failure)
 {
@@ -59,7 +59,7 @@ static bool write_archive(zip_source_t *target, const struct npz_array *arrays, 
         zip_error_fini(&error);
         return false;
     }
-    zip_source_keep(target); /* closing the archive gives one hold of it back */
+    zip_source_keep(target); /* closing the archive releases one reference */
     unsigned char **bytes = memory_take(count, sizeof *bytes);
     bool is_added = true;
     for (size_t i = 0; i < count && is_added; i++) {
@@ -79,7 +79,7 @@ static bool write_archive(zip_source_t *target, const struct npz_array *arrays, 
     return is_written;
 }
 
-/* The archive's bytes from the buffer that libzip has written to; the caller frees them. */
+/* The bytes of the buffer that libzip has written; the caller frees them. */
 static void *take_bytes(size_t *size, zip_source_t *target)
 {
     zip_stat_t stat;

@@ -123,7 +123,7 @@ static struct exact exact_at(const unsigned char *at, enum number_type type)
 
 #undef TAKE
 
-/* Integers must survive in `digits` binary digits. */
+/* False for integers that `digits` binary digits cannot hold exactly. */
 static bool as_double(double *out, struct exact number, int digits)
 {
     if (!number.is_integer) {

@@ -1,6 +1,4 @@
-/* Numbers as other programs write them, and their way into single precision.
- *
- * Types of fixed size only; memory holds them as they came from the file. */
+/* Numbers of the types that other programs write, and their conversion without loss of meaning. */
 #ifndef CHAINRING_DATASETS_FORMATS_NUMBER_H
 #define CHAINRING_DATASETS_FORMATS_NUMBER_H
 
@@ -25,7 +23,7 @@ enum number_type {
 
 size_t number_bytes(enum number_type type);
 
-/* Turn the bytes of each of count numbers round. Local, like all of this file. */
+/* Reverse the bytes of each of `count` numbers. Local, like all of this file. */
 void number_swap(void *numbers, enum number_type type, size_t count);
 
 /* out (count) from numbers (count), which may be unaligned but must not overlap out. Floats are
@@ -34,7 +32,7 @@ void number_swap(void *numbers, enum number_type type, size_t count);
 size_t number_to_single(float *out, const void *numbers, enum number_type type, size_t count);
 size_t number_to_double(double *out, const void *numbers, enum number_type type, size_t count);
 
-/* The same into integers: what is no whole number does not fit. */
+/* The same into integers: a fraction does not fit. */
 size_t number_to_integer(int64_t *out, const void *numbers, enum number_type type, size_t count);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arithmetic.h"
 #include "base/memory.h"
 #include "envs/env.h"
 
@@ -14,7 +15,7 @@ struct relabel {
     struct env *envs[STORE_TASKS_MAX];
 };
 
-/* Open one task of `length` letters. */
+/* Open the task whose name is `length` characters long. */
 static bool relabel_open_task(struct relabel *relabel, const char *name, size_t length,
                               enum inertia_rule inertia, struct failure *failure)
 {
@@ -23,8 +24,8 @@ static bool relabel_open_task(struct relabel *relabel, const char *name, size_t 
         return failure_set(failure, EXIT_CODE_CONFIG,
                            "relabel: found \"%.*s\" as task %zu, expected at most %d names of "
                            "tasks, separated by commas; chainring inspect --tasks lists them",
-                           (int)(length < sizeof task ? length : sizeof task), name,
-                           relabel->task_count, STORE_TASKS_MAX);
+                           (int)size_min(length, sizeof task), name, relabel->task_count,
+                           STORE_TASKS_MAX);
     }
     memcpy(task, name, length);
     task[length] = '\0';
@@ -53,7 +54,7 @@ static bool relabel_open_tasks(struct relabel *relabel, const char *names,
     }
 }
 
-/* Are the recorded states the task's? */
+/* Do the recorded states have the task's sizes? */
 static bool relabel_check_sizes(const struct env_spec *task, const struct store_spec *spec,
                                 struct failure *failure)
 {
@@ -150,7 +151,7 @@ size_t relabel_variants(const struct relabel *relabel)
     return relabel->variants;
 }
 
-/* Step t led to row t + 1. */
+/* Step t leads to row t + 1. */
 static void reward_steps(float *reward, struct env *env, const struct env_spec *task,
                          enum relabel_convention convention, const struct store_episode *episode)
 {

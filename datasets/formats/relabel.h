@@ -1,10 +1,10 @@
-/* Rewards of recorded states for other tasks than those they were recorded for.
+/* Computes rewards of recorded states for other tasks than the recorded ones.
  *
- * Tasks of the same domain are simulated at each recorded state and asked for their reward, by one
- * of two conventions: as ExoRL does it, where no control acts (so that a cost of control is that of
- * none), or truly, under the recorded action that led there. A task that hides which of its goals
- * holds makes variants of an episode, one for each goal: the same steps, each with the goal's
- * rewards. (ExoRL, arXiv 2201.13425, replay_buffer.py relabel_episode.) Local. */
+ * Tasks of the same domain compute their reward at each recorded state, by one of two conventions:
+ * ExoRL's, without control (so that a cost of control is that of none), or the true one, with the
+ * recorded action that led to the state. A task that hides which of its goals holds makes variants
+ * of an episode, one for each goal: the same steps with that goal's rewards. (ExoRL, arXiv
+ * 2201.13425, replay_buffer.py relabel_episode.) Local. */
 #ifndef CHAINRING_DATASETS_FORMATS_RELABEL_H
 #define CHAINRING_DATASETS_FORMATS_RELABEL_H
 
@@ -19,8 +19,8 @@ enum relabel_convention { RELABEL_EXORL, RELABEL_TRUE };
 
 struct relabel;
 
-/* Open the tasks of a list, "walker_walk,walker_run", and change the spec of what was recorded into
- * that of what will be stored: tasks, reward_source, domain, control_timestep, hidden_dim. NULL and
+/* Open the tasks of a list, "walker_walk,walker_run", and change the spec of the recording to that
+ * of the store: tasks, reward_source, domain, control_timestep, hidden_dim. NULL and
  * EXIT_CODE_CONFIG where a task does not exist, the states are not those of its domain, a hidden
  * task has a continuum of goals or is not the only one of the list. The caller closes it. */
 struct relabel *relabel_open(const char *tasks, enum relabel_convention convention,
@@ -30,8 +30,8 @@ void relabel_close(struct relabel *relabel);
 
 size_t relabel_variants(const struct relabel *relabel); /* 1 where nothing is hidden */
 
-/* The rewards of an episode of finite numbers: rewards (variants, tasks, length), and what is
- * hidden in each variant: hidden (variants, hidden_dim). */
+/* The rewards of an episode of finite numbers, (variants, tasks, length), and the hidden numbers of
+ * each variant, (variants, hidden_dim). */
 void relabel_episode(float *rewards, double *hidden, struct relabel *relabel,
                      const struct store_episode *episode);
 

@@ -24,18 +24,18 @@ const struct sandbox_limits sandbox_limits_default = {.memory_bytes = (size_t)2 
 
 enum { SANDBOX_SOCKET = 3 };
 
-/* What the sandbox says of an episode, whose arrays lie in the shared memory; and first of all, of
- * the whole input. */
+/* The reply to a request for an episode, whose arrays are in the shared memory; the first one is
+ * sent without a request and describes the input. */
 struct reply {
     struct failure failure;
-    struct store_spec spec; /* the first reply only */
-    size_t episode_count;   /* the first reply only, as the next */
+    struct store_spec spec; /* in the first reply only, as the next two */
+    size_t episode_count;
     size_t step_count;
     size_t length;
     int64_t group;
     enum store_end end;
     bool is_partial;
-    bool is_last; /* the child ends with it */
+    bool is_last; /* the process ends after it */
     char name[FORMAT_NAME_MAX];
 };
 
@@ -46,12 +46,12 @@ struct sandbox {
     char *path;
     struct store_spec spec;
     size_t episode_count, step_count;
-    char *shared;  /* limits.episode_bytes, of this process and the child */
-    pid_t process; /* 0: there is no child now */
+    char *shared;  /* limits.episode_bytes, of both processes */
+    pid_t process; /* 0: none at present */
     int socket;
 };
 
-/* How an episode lies in the shared memory; false where it does not fit. */
+/* The layout of an episode in the shared memory; false where it does not fit. */
 static bool sandbox_layout(struct episode_layout *layout, const struct sandbox *sandbox,
                            size_t length)
 {
@@ -60,7 +60,7 @@ static bool sandbox_layout(struct episode_layout *layout, const struct sandbox *
            layout->bytes <= sandbox->limits.episode_bytes;
 }
 
-/* --- The child -------------------------------------------------------------------------------- */
+/* --- In the sandbox --------------------------------------------------------------------------- */
 
 static void sandbox_send(const struct reply *reply)
 {
@@ -69,7 +69,7 @@ static void sandbox_send(const struct reply *reply)
     }
 }
 
-/* fatal() in the child: most likely memory has run out. */
+/* For fatal() in the sandbox: most likely memory has run out. */
 static void sandbox_report_fatal(void *self, const struct failure *failure)
 {
     const struct sandbox *sandbox = self;
@@ -83,7 +83,7 @@ static void sandbox_report_fatal(void *self, const struct failure *failure)
     _exit(failure->code);
 }
 
-/* Address space of this process, in bytes. */
+/* The address space of this process, in bytes. */
 static size_t address_space(void)
 {
     char pages[128];
@@ -95,7 +95,7 @@ static size_t address_space(void)
     return is_known ? strtoul(pages, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
-/* From now on, counted anew for each question. */
+/* Allow so much processor time from now on. */
 static void limit_cpu_time(const struct sandbox_limits *limits)
 {
     struct rusage used;
@@ -108,16 +108,16 @@ static void limit_cpu_time(const struct sandbox_limits *limits)
 static void limit_resources(const struct sandbox_limits *limits)
 {
     const struct rlimit none = {0, 0};
-    size_t room = address_space() + limits->memory_bytes;
-    const struct rlimit memory = {room, room};
+    size_t bytes = address_space() + limits->memory_bytes;
+    const struct rlimit memory = {bytes, bytes};
     setrlimit(RLIMIT_CORE, &none);
     setrlimit(RLIMIT_FSIZE, &none);
     setrlimit(RLIMIT_AS, &memory);
     limit_cpu_time(limits);
 }
 
-/* Handlers of signals that this process has set up must not act in the child (MPI's prints a
- * trace), nor the ways in which fatal() ends all ranks. */
+/* Signal handlers of the parent (MPI's prints a trace) must not act in a forked process, nor may
+ * fatal() end all ranks. */
 static void reset_signals(void)
 {
     for (int signal_number = 1; signal_number < NSIG; signal_number++) {
@@ -129,7 +129,7 @@ static void reset_signals(void)
     fatal_set_terminate(NULL);
 }
 
-/* Open files do not go with the child, but for its end of the socket. */
+/* Keep no open files but one end of the socket. */
 static void sandbox_confine(struct sandbox *sandbox, int socket)
 {
     reset_signals();
@@ -164,7 +164,7 @@ static void sandbox_copy_episode(const struct sandbox *sandbox,
     snprintf(reply->name, sizeof reply->name, "%s", episode->name);
 }
 
-/* Answer questions until the other side is gone. */
+/* Reply to requests until the parent closes the socket. */
 static _Noreturn void sandbox_serve(struct sandbox *sandbox)
 {
     static struct reply reply;
@@ -186,12 +186,12 @@ static _Noreturn void sandbox_serve(struct sandbox *sandbox)
         }
         sandbox_send(&reply);
     }
-    _exit(EXIT_CODE_DONE); /* without the library's own end, which can crash after an error */
+    _exit(EXIT_CODE_DONE); /* without the library's exit handlers, which can crash after an error */
 }
 
 /* --- This process ----------------------------------------------------------------------------- */
 
-/* The child's end, or what made it end, as a line. Returns false. */
+/* Say why the sandbox ended, or why it was killed. Returns false. */
 static bool describe_exit(const struct sandbox *sandbox, bool is_timeout, int status,
                           struct failure *failure)
 {
@@ -218,7 +218,7 @@ static bool describe_exit(const struct sandbox *sandbox, bool is_timeout, int st
 static int sandbox_kill(struct sandbox *sandbox)
 {
     int status = 0;
-    kill(sandbox->process, SIGKILL); /* nothing happens to one that has ended */
+    kill(sandbox->process, SIGKILL); /* does nothing to a process that has ended */
     while (waitpid(sandbox->process, &status, 0) < 0 && errno == EINTR) {
     }
     close(sandbox->socket);
@@ -226,7 +226,7 @@ static int sandbox_kill(struct sandbox *sandbox)
     return status;
 }
 
-/* Names from the file may stand in it. */
+/* The text may contain names from the file. */
 static void make_printable(char *text)
 {
     for (; *text; text++) {
@@ -236,7 +236,7 @@ static void make_printable(char *text)
     }
 }
 
-/* One reply, or why there is none; then there is no child any more either. */
+/* Wait for a reply; without one the sandbox is killed and the failure says why. */
 static bool sandbox_receive(struct sandbox *sandbox, struct reply *reply, struct failure *failure)
 {
     struct pollfd wait = {.fd = sandbox->socket, .events = POLLIN};
@@ -253,33 +253,32 @@ static bool sandbox_receive(struct sandbox *sandbox, struct reply *reply, struct
         return reply->failure.code == EXIT_CODE_DONE ||
                failure_set(failure, reply->failure.code, "%s", reply->failure.text);
     }
-    /* Without an reply the socket is closed and the child at its end, or it hangs. */
+    /* Without a reply the process has ended or hangs. */
     int status = sandbox_kill(sandbox);
     return describe_exit(sandbox, ready == 0, status, failure);
 }
 
-/* Fork, and let the child open the input. */
+/* Fork a sandbox, which opens the input. */
 static bool sandbox_start(struct sandbox *sandbox, struct reply *reply, struct failure *failure)
 {
-    int sockets[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0) {
-        return failure_set(failure, EXIT_CODE_SYSTEM, "%s: no child process to read it with (%s)",
-                           sandbox->path, strerror(errno));
-    }
-    fflush(NULL); /* what is buffered belongs to this process */
-    sandbox->process = fork();
+    int sockets[2] = {-1, -1};
+    bool has_sockets = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) == 0;
+    fflush(NULL); /* buffered output belongs to this process */
+    sandbox->process = has_sockets ? fork() : -1;
     if (sandbox->process == 0) {
         sandbox_confine(sandbox, sockets[1]);
         sandbox_serve(sandbox);
     }
-    close(sockets[1]);
     sandbox->socket = sockets[0];
     if (sandbox->process < 0) {
+        failure_set(failure, EXIT_CODE_SYSTEM, "%s: no child process to read it with (%s)",
+                    sandbox->path, strerror(errno));
         close(sockets[0]);
+        close(sockets[1]);
         sandbox->process = 0;
-        return failure_set(failure, EXIT_CODE_SYSTEM, "%s: no child process to read it with (%s)",
-                           sandbox->path, strerror(errno));
+        return false;
     }
+    close(sockets[1]);
     if (!sandbox_receive(sandbox, reply, failure)) {
         if (sandbox->process != 0) {
             sandbox_kill(sandbox);
@@ -289,7 +288,7 @@ static bool sandbox_start(struct sandbox *sandbox, struct reply *reply, struct f
     return true;
 }
 
-/* The child may have been led astray: its words are data too. */
+/* The file may have taken over the sandbox, so its replies are not trusted. */
 static bool check_reply_spec(const struct sandbox *sandbox, const struct reply *reply,
                              struct failure *failure)
 {
@@ -364,7 +363,7 @@ size_t sandbox_step_count(const void *opened)
     return ((const struct sandbox *)opened)->step_count;
 }
 
-/* A child that ended over an earlier episode is replaced; the input must still be the same. */
+/* Replace a sandbox that an earlier episode has ended; the input must still be the same. */
 static bool sandbox_restart(struct sandbox *sandbox, struct failure *failure)
 {
     struct reply reply = {0};
@@ -392,7 +391,7 @@ bool sandbox_read(void *opened, size_t index, struct format_episode *episode,
     if (!sandbox_restart(sandbox, failure)) {
         return false;
     }
-    /* A child that is gone cannot be asked; hearing nothing from it then says why. */
+    /* Where this fails the process has ended, which sandbox_receive reports. */
     (void)send(sandbox->socket, &index, sizeof index, MSG_NOSIGNAL);
     if (!sandbox_receive(sandbox, &reply, failure)) {
         return false;
@@ -413,7 +412,7 @@ bool sandbox_read(void *opened, size_t index, struct format_episode *episode,
 
 /* --- Work without limits ---------------------------------------------------------------------- */
 
-static int work_pipe; /* of the child of sandbox_run, which does nothing else */
+static int work_pipe; /* of a process of sandbox_run, which does nothing else */
 
 static void write_work_failure(void *self, const struct failure *failure)
 {
@@ -426,7 +425,7 @@ static _Noreturn void run_work(bool (*work)(void *self, struct failure *failure)
 {
     struct failure failure = {0};
     reset_signals();
-    signal(SIGXFSZ, SIG_IGN); /* a file too large is an error like a full disk */
+    signal(SIGXFSZ, SIG_IGN); /* writing too large a file is an error like a full disk */
     fatal_set_thread_handler(write_work_failure, NULL);
     work(self, &failure);
     write_work_failure(NULL, &failure);

@@ -105,22 +105,22 @@ static bool open_behaviour(struct behaviour *behaviour, const struct env_task *t
     return false;
 }
 
-/* A task that stays unstable would do so again: nothing of the run is worth keeping. Collective. */
-static void discard_if_hopeless(const struct collector_options *options,
+/* A task that stays unstable would do so again: nothing of the run is kept. Collective. */
+static void discard_if_unstable(const struct collector_options *options,
                                 const struct failure *failure)
 {
-    double is_hopeless = failure->code == EXIT_CODE_CONFIG;
-    comm_max_double(&is_hopeless, 1);
-    if (is_hopeless > 0.0 && comm_rank() == 0) {
+    double is_unstable = failure->code == EXIT_CODE_CONFIG;
+    comm_max_double(&is_unstable, 1);
+    if (is_unstable > 0.0 && comm_rank() == 0) {
         struct failure ignored = {0};
         collector_discard(options, &ignored);
     }
     comm_barrier();
 }
 
-/* Every rank plays its share; what one of them has finished stays if another is stopped or cannot
- * write. Collective. */
-static size_t play_share(const struct collector_options *options)
+/* Every rank plays its episodes; what it has finished stays if another rank is stopped or cannot
+ * write. Returns how many were drawn again. Collective. */
+static size_t collect_episodes(const struct collector_options *options)
 {
     struct failure failure = {0};
     struct collector *collector = collector_open(options, &failure);
@@ -133,13 +133,13 @@ static size_t play_share(const struct collector_options *options)
     collector_play(collector, comm_rank(), comm_size(), &failure);
     double redrawn = (double)collector_redrawn(collector);
     collector_close(collector);
-    discard_if_hopeless(options, &failure);
+    discard_if_unstable(options, &failure);
     comm_agree(&failure);
     comm_sum_double(&redrawn, 1);
     return (size_t)redrawn;
 }
 
-static void collect(const struct collector_options *options)
+static void collect_store(const struct collector_options *options)
 {
     struct failure failure = {0};
     struct collector_summary summary;
@@ -147,8 +147,8 @@ static void collect(const struct collector_options *options)
         collector_prepare(options, &failure);
     }
     comm_agree(&failure);
-    size_t redrawn = play_share(options);
-    if (comm_rank() == 0 && collector_join(options, &summary, &failure)) {
+    size_t redrawn = collect_episodes(options);
+    if (comm_rank() == 0 && collector_merge(options, &summary, &failure)) {
         if (redrawn > 0) {
             log_warning("%s: %zu episodes became unstable in simulation and were drawn again",
                         options->path, redrawn);
@@ -185,7 +185,7 @@ enum exit_code command_collect(const struct config *config, const char *subject)
     if (is_policy) {
         open_policy(&behaviour, policy, env_task_spec(task), config);
     }
-    collect(&options);
+    collect_store(&options);
     behaviour_close(&behaviour);
     workers_close(policy->workers);
     memory_free(policy->explore);

@@ -8,7 +8,7 @@
 #include "comm/comm.h"
 #include "datasets/formats/convert.h"
 
-static void print_counts(const struct convert_summary *summary, const char *output)
+static void print_conversion(const struct convert_summary *summary, const char *output)
 {
     const struct store_spec *spec = &summary->spec;
     printf("%s: %zu episodes, %zu steps of %s from %s, %.0f MB in %.1f s\n", output,
@@ -21,8 +21,9 @@ static void print_counts(const struct convert_summary *summary, const char *outp
     printf("\n");
 }
 
-/* What is not as it came: said even where nobody asked. */
-static void print_changes(const struct convert_summary *summary, enum convert_partial partial)
+/* Where the store differs from the input. */
+static void print_conversion_changes(const struct convert_summary *summary,
+                                     enum convert_partial partial)
 {
     if (summary->clipped > 0) {
         printf("actions: %zu of %zu numbers lay outside [-1, 1] and were clipped\n",
@@ -38,7 +39,7 @@ static void print_changes(const struct convert_summary *summary, enum convert_pa
     }
 }
 
-static void to_store(const struct config *config, const char *input, const char *output)
+static void convert_to_store(const struct config *config, const char *input, const char *output)
 {
     struct convert_options options = {
         .input = input,
@@ -58,13 +59,13 @@ static void to_store(const struct config *config, const char *input, const char 
     struct convert_summary summary;
     convert_run(&summary, &options);
     if (comm_rank() == 0) {
-        print_counts(&summary, options.output);
-        print_changes(&summary, options.partial);
+        print_conversion(&summary, options.output);
+        print_conversion_changes(&summary, options.partial);
     }
 }
 
-static void from_store(const struct config *config, const char *input, const char *output,
-                       struct failure *failure)
+static void convert_from_store(const struct config *config, const char *input, const char *output,
+                               struct failure *failure)
 {
     const struct format_writer *writer = format_find_writer(config->convert.to, failure);
     struct store *store = writer ? store_open(input, failure) : NULL;
@@ -78,8 +79,8 @@ static void from_store(const struct config *config, const char *input, const cha
     store_close(store);
 }
 
-/* A folder may be named with a slash behind it. */
-static void drop_last_slashes(char *path, size_t size, const char *named)
+/* The path of a folder may end with slashes. */
+static void copy_without_last_slashes(char *path, size_t size, const char *named)
 {
     snprintf(path, size, "%s", named);
     for (size_t length = strlen(path); length > 1 && path[length - 1] == '/'; length--) {
@@ -91,7 +92,7 @@ enum exit_code command_convert(const struct config *config, const char *subject)
 {
     struct failure failure = {0};
     char output[CONFIG_TEXT_SIZE];
-    drop_last_slashes(output, sizeof output, config->convert.output);
+    copy_without_last_slashes(output, sizeof output, config->convert.output);
     if (output[0] == '\0') {
         failure_set(&failure, EXIT_CODE_USAGE,
                     "convert: found no --convert.output, expected the path of what to write");
@@ -100,9 +101,9 @@ enum exit_code command_convert(const struct config *config, const char *subject)
     }
     comm_agree(&failure);
     if (config->convert.to[0] == '\0') {
-        to_store(config, subject, output);
+        convert_to_store(config, subject, output);
     } else if (comm_rank() == 0) {
-        from_store(config, subject, output, &failure);
+        convert_from_store(config, subject, output, &failure);
     }
     comm_agree(&failure);
     return EXIT_CODE_DONE;

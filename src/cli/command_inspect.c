@@ -9,15 +9,6 @@
 #include "datasets/inspect.h"
 #include "datasets/replay.h"
 
-static void replay_store(const struct config *config, const struct store *store,
-                         enum inspect_form form, struct failure *failure)
-{
-    struct replay replay;
-    if (replay_run(&replay, store, config->inspect.replay_steps, failure)) {
-        replay_print(stdout, &replay, form, failure);
-    }
-}
-
 static void inspect_file(const struct config *config, const char *path, struct failure *failure)
 {
     enum inspect_form form =
@@ -27,7 +18,10 @@ static void inspect_file(const struct config *config, const char *path, struct f
         return;
     }
     if (config->inspect.replay == CONFIG_YES) {
-        replay_store(config, store, form, failure);
+        struct replay replay;
+        if (replay_run(&replay, store, config->inspect.replay_steps, failure)) {
+            replay_print(stdout, &replay, form, failure);
+        }
     } else if (config->inspect.verify == CONFIG_YES) {
         inspect_verify(stdout, store, form, failure);
     } else {
@@ -36,7 +30,7 @@ static void inspect_file(const struct config *config, const char *path, struct f
     store_close(store);
 }
 
-/* mesh.ring says how many ranks share a context; they need not be there. */
+/* For mesh.ring ranks that share a context, which need not exist. */
 static void inspect_configuration(const struct config *config, struct failure *failure)
 {
     enum inspect_form form =

@@ -1,4 +1,4 @@
-/* The tasks that there are, with their sizes, for people and for programs. */
+/* Lists all tasks with their sizes, for people and for programs. */
 #ifndef CHAINRING_CLI_TASK_LIST_H
 #define CHAINRING_CLI_TASK_LIST_H
 

@@ -1,4 +1,4 @@
-"""What tests of foreign formats share: read a path with the tool, and expect what comes back."""
+"""What tests of formats share: read a path with the tool, and expect what comes back."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-/* What Python tests of foreign formats need: `read FORMAT PATH STEPS_MAX` prints what a format
+/* What Python tests of formats need: `read FORMAT PATH STEPS_MAX` prints what a format
  * makes of a path, as lines of JSON: first the spec, then each episode. An episode that is bad is a
  * line of its own; a source that cannot be opened is the one line and the exit code, as in the
  * program. */

@@ -124,7 +124,7 @@ static const struct {
     {FATAL, "last words"},
 };
 
-static void test_whatever_ends_the_child_while_reading_is_one_bad_episode(void **state)
+static void test_whatever_ends_the_sandbox_while_reading_is_one_bad_episode(void **state)
 {
     (void)state;
     struct failure failure = {0};
@@ -148,7 +148,7 @@ static void test_whatever_ends_the_child_while_reading_is_one_bad_episode(void *
     sandbox_close(source);
 }
 
-static void test_whatever_ends_the_child_while_opening_is_one_line(void **state)
+static void test_whatever_ends_the_sandbox_while_opening_is_one_line(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof harms / sizeof harms[0]; i++) {
@@ -160,7 +160,7 @@ static void test_whatever_ends_the_child_while_opening_is_one_line(void **state)
     }
 }
 
-static void test_a_child_that_opens_without_end_is_not_waited_for(void **state)
+static void test_a_sandbox_that_opens_without_end_is_not_waited_for(void **state)
 {
     (void)state;
     struct failure failure = {0};
@@ -170,7 +170,7 @@ static void test_a_child_that_opens_without_end_is_not_waited_for(void **state)
     expect_line(&failure, "no answer in 1 s");
 }
 
-static void test_a_child_that_reads_without_end_is_not_waited_for(void **state)
+static void test_a_sandbox_that_reads_without_end_is_not_waited_for(void **state)
 {
     (void)state;
     void *source;
@@ -191,7 +191,7 @@ static bool work_badly(void *self, struct failure *failure)
     return failure->code == EXIT_CODE_DONE;
 }
 
-static void test_work_in_a_child_brings_back_how_it_failed(void **state)
+static void test_work_in_a_process_of_its_own_returns_how_it_failed(void **state)
 {
     (void)state;
     size_t what = GOOD;
@@ -210,11 +210,11 @@ static void test_work_in_a_child_brings_back_how_it_failed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whatever_ends_the_child_while_reading_is_one_bad_episode),
-        cmocka_unit_test(test_whatever_ends_the_child_while_opening_is_one_line),
-        cmocka_unit_test(test_a_child_that_opens_without_end_is_not_waited_for),
-        cmocka_unit_test(test_a_child_that_reads_without_end_is_not_waited_for),
-        cmocka_unit_test(test_work_in_a_child_brings_back_how_it_failed),
+        cmocka_unit_test(test_whatever_ends_the_sandbox_while_reading_is_one_bad_episode),
+        cmocka_unit_test(test_whatever_ends_the_sandbox_while_opening_is_one_line),
+        cmocka_unit_test(test_a_sandbox_that_opens_without_end_is_not_waited_for),
+        cmocka_unit_test(test_a_sandbox_that_reads_without_end_is_not_waited_for),
+        cmocka_unit_test(test_work_in_a_process_of_its_own_returns_how_it_failed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
-/* A fuzz target (libFuzzer) for the readers of foreign HDF5. Whatever the bytes are, opening and
- * reading must return, with an episode or with one line; the child may crash, nothing else.
- * What the child runs through does not guide the fuzzer. `scripts/fuzz` builds and runs it. */
+/* A fuzz target (libFuzzer) for the readers of HDF5. Whatever the bytes are, opening and
+ * reading must return, with an episode or with one line; the sandbox may crash, nothing else.
+ * What runs in the sandbox does not guide the fuzzer. `scripts/fuzz` builds and runs it. */
 #include <string.h>
 
 #include "base/file.h"
