@@ -83,7 +83,7 @@ double action_head_loss(struct executor *executor, real *d_action, const real *a
         .executor = executor, .d_action = d_action, .action = action, .steps = steps};
     executor_run_blocks(executor, EXECUTOR_ANY, action_loss_block, &loss);
     double sum = 0.0;
-    for (size_t block = 0; block < executor_block_count(executor); block++) {
+    for (size_t block = 0; block < executor->block_count; block++) {
         sum += loss.sums[block];
     }
     return sum;

@@ -42,13 +42,6 @@ void executor_bind(struct executor *executor, struct arena *arena, const struct 
     }
 }
 
-void executor_begin(struct executor *executor, struct token_rows rows,
-                    const struct token_dropout *dropout)
-{
-    executor->rows = rows;
-    executor->dropout = dropout;
-}
-
 size_t executor_threads(const struct executor *executor)
 {
     return executor->workers ? workers_count(executor->workers) : 1;
@@ -96,26 +89,28 @@ void executor_run(struct executor *executor, enum executor_order order, size_t i
 
 /* Gradients are added up once a block: with as many tokens as twice the width that is little beside
  * computing them, and two chunks are worth waking a thread for. */
-static size_t steps_of_block(const struct executor *executor)
+static size_t steps_of_block(const struct token_rows *rows, size_t width)
 {
-    size_t steps = executor->rows.steps;
-    size_t kinds = executor->rows.tokens_per_step;
-    size_t least = size_max(2 * ROW_CHUNK, 2 * executor->shape->width);
-    size_t tokens = size_max(least, divide_up(steps * kinds, ROW_BLOCKS_MAX));
-    return size_max(round_up(tokens, ROW_CHUNK) / kinds, divide_up(steps, ROW_BLOCKS_MAX));
+    size_t least = size_max(2 * ROW_CHUNK, 2 * width);
+    size_t tokens = size_max(least, divide_up(rows->steps * rows->tokens_per_step, ROW_BLOCKS_MAX));
+    return size_max(round_up(tokens, ROW_CHUNK) / rows->tokens_per_step,
+                    divide_up(rows->steps, ROW_BLOCKS_MAX));
 }
 
-size_t executor_block_count(const struct executor *executor)
+void executor_begin(struct executor *executor, struct token_rows rows,
+                    const struct token_dropout *dropout)
 {
-    return divide_up(executor->rows.steps, steps_of_block(executor));
+    executor->rows = rows;
+    executor->block_steps = steps_of_block(&rows, executor->shape->width);
+    executor->block_count = divide_up(rows.steps, executor->block_steps);
+    executor->dropout = dropout;
 }
 
 struct row_block executor_block(const struct executor *executor, size_t number, size_t thread)
 {
-    size_t each = steps_of_block(executor);
     size_t kinds = executor->rows.tokens_per_step;
-    size_t step = number * each;
-    size_t steps = size_min(executor->rows.steps - step, each);
+    size_t step = number * executor->block_steps;
+    size_t steps = size_min(executor->rows.steps - step, executor->block_steps);
     return (struct row_block){
         .number = number,
         .thread = thread,
@@ -131,7 +126,7 @@ void executor_run_blocks(struct executor *executor, enum executor_order order, w
                          void *self)
 {
     atomic_store(&executor->ticket, 0);
-    executor_run(executor, order, executor_block_count(executor), call, self);
+    executor_run(executor, order, executor->block_count, call, self);
 }
 
 void executor_clear_gradients(const struct tensor *of_block)

@@ -43,6 +43,7 @@ struct executor {
     struct workspace *workspaces;      /* (threads) */
     struct parameter_layout one_layer; /* of the workspaces' gradients */
     struct token_rows rows;
+    size_t block_steps, block_count;     /* how the rows are cut into blocks */
     const struct token_dropout *dropout; /* of the rows; NULL: none */
     atomic_size_t ticket;                /* the block whose turn it is to add its gradients */
 };
@@ -79,7 +80,6 @@ struct row_block {
     struct workspace *workspace;
 };
 
-size_t executor_block_count(const struct executor *executor);
 struct row_block executor_block(const struct executor *executor, size_t number, size_t thread);
 
 /* For all blocks of the rows: what is to be called finds its block by executor_block. Backward is

@@ -8,7 +8,8 @@ void parameter_store_bind(struct parameter_store *store, struct arena *arena,
 {
     const struct parameter_layout *layout = &store->layout;
     invariant(slot_count <= PARAMETER_SLOTS_MAX);
-    *store = (struct parameter_store){.workers = workers, .slot_count = slot_count};
+    *store = (struct parameter_store){
+        .workers = workers, .slot_count = slot_count, .copied_layer = PARAMETER_OUTER};
     parameter_layout_bind(&store->layout, arena, shape);
     parameter_array_bind(&store->master, arena, layout);
     for (size_t slot = 0; slot < slot_count; slot++) {
@@ -62,16 +63,12 @@ static void transpose_layer(struct parameter_store *store, size_t layer, size_t 
     workers_run(store->workers, count, transpose_matrix, &transposition);
 }
 
-/* Nobody finds the copies any more. Where there are none nothing is written, as other threads may
- * be reading. */
+/* Nobody finds the copies any more. */
 static void forget_copies(struct parameter_store *store, size_t layer, size_t entry_count)
 {
     const struct parameter_entry *entries = parameter_layout_entries(&store->layout, layer);
     for (size_t i = 0; i < entry_count; i++) {
-        struct tensor *tensor = parameter_array_tensor(&store->master, &entries[i]);
-        if (tensor->transposed) {
-            tensor->transposed = NULL;
-        }
+        parameter_array_tensor(&store->master, &entries[i])->transposed = NULL;
     }
 }
 
@@ -82,13 +79,17 @@ const struct layer_weights *parameter_store_acquire(struct parameter_store *stor
 {
     if (use == PARAMETER_BACKWARD) {
         transpose_layer(store, layer, store->layout.layer_entries, store->layer_transposed);
+        store->copied_layer = layer;
     }
     return &store->master.views.layers[layer];
 }
 
 void parameter_store_release(struct parameter_store *store, size_t layer)
 {
-    forget_copies(store, layer, store->layout.layer_entries);
+    if (store->copied_layer == layer) {
+        forget_copies(store, layer, store->layout.layer_entries);
+        store->copied_layer = PARAMETER_OUTER;
+    }
 }
 
 const struct outer_weights *parameter_store_acquire_outer(struct parameter_store *store,
@@ -97,11 +98,15 @@ const struct outer_weights *parameter_store_acquire_outer(struct parameter_store
     if (use == PARAMETER_BACKWARD) {
         transpose_layer(store, PARAMETER_OUTER, store->layout.outer_entries,
                         store->outer_transposed);
+        store->has_outer_copies = true;
     }
     return &store->master.views.outer;
 }
 
 void parameter_store_release_outer(struct parameter_store *store)
 {
-    forget_copies(store, PARAMETER_OUTER, store->layout.outer_entries);
+    if (store->has_outer_copies) {
+        forget_copies(store, PARAMETER_OUTER, store->layout.outer_entries);
+        store->has_outer_copies = false;
+    }
 }

@@ -8,6 +8,7 @@
 #ifndef CHAINRING_PARAMETERS_PARAMETER_STORE_H
 #define CHAINRING_PARAMETERS_PARAMETER_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,8 @@ struct parameter_store {
     real *slots[PARAMETER_SLOTS_MAX]; /* (slot_count), each laid out as the master's flat array */
     size_t slot_count;
     real *outer_transposed, *layer_transposed; /* copies of the layer that is acquired */
+    bool has_outer_copies;
+    size_t copied_layer; /* whose copies there are; PARAMETER_OUTER: none's */
 };
 
 /* What a layer is acquired for. */
