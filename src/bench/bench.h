@@ -37,7 +37,7 @@ void bench_attention(struct table_printer *printer, const struct bench_options *
  * Computing alone is one rank's attention on the whole context, divided by the ranks; messages
  * alone are the same exchange of keys, values and gradients with nothing computed. What both
  * together take longer than computing alone is exposed communication; the rest of the messages'
- * time is hidden. Beside it stand the share that is predicted to be hidden (model/ring_overlap.h),
+ * time is hidden. Beside it stand the share that is predicted to be hidden (train/ring_overlap.h),
  * and how evenly the ranks share the work (bench/load_balance.h). */
 void bench_ring(struct table_printer *printer, const struct bench_options *options,
                 struct failure *failure);

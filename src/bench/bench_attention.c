@@ -112,8 +112,9 @@ static void attention_print_head(struct table_printer *printer, const struct ben
               "attention, causal, %zu tokens, width %zu, %zu heads; %zu thread%s a rank; kernels "
               "for %s, tiles of %zu queries x %zu keys\n",
               options->length, learner->shape.width, learner->shape.heads, options->threads,
-              options->threads == 1 ? "" : "s", attention_kernel_name(learner->attention.kernel),
-              learner->attention.query_block, learner->attention.key_block);
+              options->threads == 1 ? "" : "s",
+              attention_kernel_name(learner->attention.attention.kernel),
+              learner->attention.attention.query_block, learner->attention.attention.key_block);
     compute_peak_print(printer, peak);
     table_say(printer, "\n\n");
 }

@@ -6,7 +6,7 @@
 #include "bench/load_balance.h"
 #include "bench/measure.h"
 #include "comm/comm.h"
-#include "model/ring_overlap.h"
+#include "train/ring_overlap.h"
 
 /* --- Measuring -------------------------------------------------------------------------------- */
 
@@ -60,7 +60,7 @@ static void ring_print_head(struct table_printer *printer, const struct bench_op
                             const struct ring_overlap *overlap, double rate)
 {
     const struct learner_options *learner = &options->learner;
-    const char *kernel = attention_kernel_name(learner->attention.kernel);
+    const char *kernel = attention_kernel_name(learner->attention.attention.kernel);
     double tokens = (double)options->length / (double)comm_size();
     fixture_print_options(printer, "ring", options);
     table_number(printer, "bytes_per_second", overlap->bandwidth);

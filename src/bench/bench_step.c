@@ -5,10 +5,10 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "bench/fixture.h"
+#include "bench/footprint.h"
 #include "bench/measure.h"
 #include "checkpoint/safetensors.h"
 #include "comm/comm.h"
-#include "bench/footprint.h"
 
 /* --- Saving ----------------------------------------------------------------------------------- */
 
@@ -165,7 +165,7 @@ static void step_print_head(struct table_printer *printer, const struct bench_op
                             const struct step_result *result)
 {
     const struct model_shape *shape = &result->shape;
-    const char *kernel = attention_kernel_name(options->learner.attention.kernel);
+    const char *kernel = attention_kernel_name(options->learner.attention.attention.kernel);
     char tokens[TOKEN_LAYOUT_TEXT_SIZE];
     token_layout_print(&shape->layout, tokens);
     fixture_print_options(printer, "step", options);

@@ -29,9 +29,10 @@ void fixture_print_options(struct table_printer *printer, const char *bench,
     table_number(printer, "layers", shape->layers);
     table_number(printer, "heads", shape->heads);
     table_number(printer, "hidden", shape->hidden);
-    table_word(printer, "kernel", attention_kernel_name(options->learner.attention.kernel));
-    table_number(printer, "query_block", options->learner.attention.query_block);
-    table_number(printer, "key_block", options->learner.attention.key_block);
+    table_word(printer, "kernel",
+               attention_kernel_name(options->learner.attention.attention.kernel));
+    table_number(printer, "query_block", options->learner.attention.attention.query_block);
+    table_number(printer, "key_block", options->learner.attention.attention.key_block);
 }
 
 /* --- Attention -------------------------------------------------------------------------------- */
@@ -44,13 +45,6 @@ static void attention_fixture_bind(struct attention_fixture *fixture,
     size_t ranks = ring_size(fixture->ring);
     size_t rows = partition_rows_max(learner->rule, ranks, 1, options->length);
     size_t width = learner->shape.width;
-    struct attention_sizes sizes = {
-        .heads = learner->shape.heads,
-        .head_width = width / learner->shape.heads,
-        .tokens_per_step = 1,
-        .tokens_max = rows,
-        .contexts_max = 1,
-    };
     const struct mesh_position position = {
         .split = learner->rule, .ring_size = ranks, .ring_rank = ring_rank(fixture->ring)};
     batch_bind(&fixture->batch, arena, position, 1, options->length, 1, 1);
@@ -60,10 +54,11 @@ static void attention_fixture_bind(struct attention_fixture *fixture,
     fixture->d_query = arena_take(arena, rows * width, sizeof(real));
     fixture->logsumexp = arena_take(arena, rows * learner->shape.heads, sizeof(real));
     fixture->shape = learner->shape;
+    fixture->shape.layout.count = 1;
     executor_bind(&fixture->executor, arena, &fixture->shape, EXECUTOR_FORWARD, workers,
                   comm_progress);
-    ring_attention_bind(&fixture->attention, arena, &sizes, &learner->attention,
-                        learner->comm_dtype, fixture->ring, &fixture->executor);
+    ring_attention_bind(&fixture->attention, arena, rows, 1, &learner->attention, fixture->ring,
+                        &fixture->executor);
     fixture->rows = rows;
 }
 
@@ -198,7 +193,7 @@ static void decoder_fixture_bind(struct decoder_fixture *fixture,
     struct decoder_options decoder = {
         .context_max = contexts,
         .steps_max = steps,
-        .kernel = options->learner.attention.kernel,
+        .kernel = options->learner.attention.attention.kernel,
         .workers = fixture->workers,
     };
     parameter_store_bind(&fixture->parameters, arena, shape, 0, NULL);

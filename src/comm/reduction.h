@@ -16,7 +16,7 @@ void reduction_close(struct reduction *reduction);
 
 /* Add up values (count) over all ranks, in place and piece by piece (base/pieces.h), one such sum
  * at a time. They stay the caller's; what is marked ready belongs to the sum until
- * reduction_finish. The same counts and releases on every rank. */
+ * reduction_finish. The same counts and marks on every rank. */
 void reduction_begin(struct reduction *reduction, real *values, size_t count);
 
 /* From values[first] on, this rank's shares are complete. */

@@ -39,14 +39,15 @@ static void window_check_capacity(MPI_Comm node_group, size_t bytes)
     struct statvfs capacity;
     int size;
     MPI_Comm_size(node_group, &size);
-    size_t wanted = bytes * (size_t)size;
+    size_t ranks = comm_ranks_on_this_node(); /* other groups and rings take theirs as well */
+    size_t wanted = bytes * ranks;
     if (size > 1 && statvfs("/dev/shm", &capacity) == 0 &&
         (uint64_t)capacity.f_bavail * capacity.f_frsize < wanted) {
         failure_set(&failure, EXIT_CODE_SYSTEM,
                     "/dev/shm: found %llu MiB free, expected %zu MiB for the keys and values of "
-                    "%d ranks; make it larger, or set mesh.node_ranks to 1",
+                    "%zu ranks; make it larger, or set mesh.node_ranks to 1",
                     (unsigned long long)((uint64_t)capacity.f_bavail * capacity.f_frsize >> 20),
-                    wanted >> 20, size);
+                    wanted >> 20, ranks);
     }
     comm_agree(&failure);
 }

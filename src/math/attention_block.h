@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/memory.h"
 #include "base/real.h"
 #include "base/workers.h"
 
@@ -60,15 +61,13 @@ bool attention_runs(enum attention_choice choice);
 /* "avx512", "avx2" or "portable": what a choice comes to. */
 const char *attention_kernel_name(enum attention_choice choice);
 
-/* Room for one block of queries; attention_workspace_size reals, made by attention_workspace_bind.
- */
+/* Room for one block of queries and one block of keys. */
 struct attention_workspace {
     const struct attention_kernel *kernel;
     struct attention_options options;
     size_t width;      /* of the head */
     size_t lanes;      /* of a panel of queries, which is computed side by side */
     size_t row_stride; /* of rows: the width in whole vectors */
-    size_t panels;     /* of a query block */
     real *query, *output, *d_output, *d_query;       /* (panels x row_stride x lanes) */
     real *maximum, *sum, *logsumexp, *delta;         /* (panels x lanes) */
     real *query_rows, *d_output_rows;                /* (query block x row_stride) */
@@ -77,16 +76,16 @@ struct attention_workspace {
     real *key_panels, *value_panels, *column_panels; /* (key block in whole vectors x row_stride) */
 };
 
-/* A kernel that this processor cannot run is an invariant. */
-size_t attention_workspace_size(const struct attention_options *options, size_t width);
-void attention_workspace_bind(struct attention_workspace *workspace, real *memory,
+/* Out of the arena, which may only be measuring; `width` of the head. A kernel that this processor
+ * cannot run is an invariant. */
+void attention_workspace_bind(struct attention_workspace *workspace, struct arena *arena,
                               const struct attention_options *options, size_t width);
 
 /* Nothing has been seen yet. */
 void attention_block_init(struct attention_state *state, const struct attention_queries *queries);
 
-/* Bring a block of queries and what they have gathered into workspace, where they may
- * online_softmax_update any number of times; and what they have gathered back again. */
+/* Bring a block of queries and what they have gathered into the workspace, where they may be
+ * updated any number of times; and what they have gathered back again. */
 void attention_block_load(struct attention_workspace *workspace,
                           const struct attention_queries *queries,
                           const struct attention_state *state);
@@ -121,9 +120,9 @@ struct attention_result {
     size_t stride;
 };
 
-/* Bring a block of queries and their result into workspace, where they may online_softmax_update
- * backward any number of times; and add the gradient that they have gathered to d_query (count x
- * width, row stride d_query_stride). */
+/* Bring a block of queries and their result into the workspace, where they may be updated backward
+ * any number of times; and add the gradient that they have gathered to d_query (count x width, row
+ * stride d_query_stride). */
 void attention_block_load_backward(struct attention_workspace *workspace,
                                    const struct attention_queries *queries,
                                    const struct attention_result *result);
@@ -146,7 +145,7 @@ struct attention_gradients {
     const struct attention_tickets *tickets; /* NULL: nobody else adds to d_key and d_value */
 };
 
-/* The adjoint of one online_softmax_update, for what is loaded; probabilities are computed again
+/* The adjoint of one update, for what is loaded; probabilities are computed again
  * from logsumexp (Dao et al., arXiv 2205.14135, algorithm 4).
  * Cost 10 * queries * keys * width flops, but for pairs that are masked. */
 void attention_block_update_backward(const struct attention_gradients *gradients,

@@ -38,38 +38,28 @@ void attention_cache_append(struct attention_cache *cache, const struct attentio
     cache->count += keys->count;
 }
 
-/* --- Scratch ---------------------------------------------------------------------------------- */
+/* --- Looking back ----------------------------------------------------------------------------- */
 
 static size_t row_stride(size_t width)
 {
     return round_up(width, ATTENTION_CACHE_LANES);
 }
 
-/* Each part begins with a cache line. */
-size_t attention_cache_workspace_size(size_t width)
-{
-    return ATTENTION_CACHE_QUERIES *
-               (2 * row_stride(width) + ATTENTION_CACHE_LANES + ATTENTION_CACHE_BLOCK) +
-           ATTENTION_CACHE_LANES;
-}
-
-void attention_cache_workspace_bind(struct attention_cache_workspace *workspace, real *memory,
-                                    size_t width, enum attention_choice kernel)
+void attention_cache_workspace_bind(struct attention_cache_workspace *workspace,
+                                    struct arena *arena, size_t width, enum attention_choice kernel)
 {
     const size_t queries = ATTENTION_CACHE_QUERIES;
     *workspace = (struct attention_cache_workspace){
         .kernel = attention_kernel_find(kernel),
         .width = width,
-        .query = memory,
-        .output = memory + queries * row_stride(width),
-        .sum = memory + queries * 2 * row_stride(width),
+        .query = arena_take(arena, queries * row_stride(width), sizeof(real)),
+        .output = arena_take(arena, queries * row_stride(width), sizeof(real)),
+        .sum = arena_take(arena, queries * ATTENTION_CACHE_LANES, sizeof(real)),
+        .scores = arena_take(arena, queries * ATTENTION_CACHE_BLOCK, sizeof(real)),
+        .maximum = arena_take(arena, queries, sizeof(real)),
     };
-    workspace->scores = workspace->sum + queries * ATTENTION_CACHE_LANES;
-    workspace->maximum = workspace->scores + queries * ATTENTION_CACHE_BLOCK;
     invariant(workspace->kernel != NULL);
 }
-
-/* --- Looking back ----------------------------------------------------------------------------- */
 
 /* Nothing has been seen yet; the queries are transposed and scaled, also into base 2. */
 static struct attention_cache_queries begin(const struct attention_cache_workspace *workspace,

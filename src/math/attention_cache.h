@@ -4,7 +4,7 @@
  * Reading the cache is what a step of decoding costs, so it lies in the order in which it is read:
  * block after block of tokens, first their keys, transposed, so that tokens lie along the vector
  * lanes, then their values as they are. All queries of a step meet a block while it is near the
- * processor: each number comes out of memory once. Exact, as math/attention.h is. */
+ * processor: each number comes out of memory once. Exact, as attention_block.h is. */
 #ifndef CHAINRING_MATH_ATTENTION_CACHE_H
 #define CHAINRING_MATH_ATTENTION_CACHE_H
 
@@ -30,17 +30,18 @@ size_t attention_cache_size(size_t tokens, size_t width);
 /* Put keys behind those that are there; their position must be the cache's count. */
 void attention_cache_append(struct attention_cache *cache, const struct attention_keys *keys);
 
-/* Room for the queries of one head; attention_cache_workspace_size reals, made by
- * attention_cache_workspace_bind. A kernel that this processor cannot run is an invariant. */
+/* Room for the queries of one head. */
 struct attention_cache_workspace {
     const struct attention_kernel *kernel;
     size_t width;
     real *query, *output, *maximum, *sum, *scores; /* see struct attention_cache_queries */
 };
 
-size_t attention_cache_workspace_size(size_t width);
-void attention_cache_workspace_bind(struct attention_cache_workspace *workspace, real *memory,
-                                    size_t width, enum attention_choice kernel);
+/* Out of the arena, which may only be measuring. A kernel that this processor cannot run is an
+ * invariant. */
+void attention_cache_workspace_bind(struct attention_cache_workspace *workspace,
+                                    struct arena *arena, size_t width,
+                                    enum attention_choice kernel);
 
 /* output (query count x width, row stride output_stride) = attention of at most
  * ATTENTION_CACHE_QUERIES queries to the cache's tokens up to each one's own position, which is in

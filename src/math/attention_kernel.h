@@ -1,9 +1,9 @@
-/* What a kernel of blockwise attention must do; math/attention.c and attention_block_load.c do the
+/* What a kernel of blockwise attention must do; attention_block.c and attention_block_load.c do the
  * rest.
  *
  * A block of queries is computed in panels, whose queries lie side by side along the vector lanes.
- * All memory but the keys and values is workspace (attention_workspace.c), padded to whole vectors.
- */
+ * All memory but the keys and values is workspace (attention_block_workspace.c), padded to whole
+ * vectors. */
 #ifndef CHAINRING_MATH_ATTENTION_KERNEL_H
 #define CHAINRING_MATH_ATTENTION_KERNEL_H
 

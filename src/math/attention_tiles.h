@@ -360,9 +360,9 @@ static void spread_queries(real *out, const real *weights, const real *rows,
     }
 }
 
-static void attention_update_backward(const struct query_panel *panel,
-                                      const struct attention_work *work,
-                                      const struct attention_keys *keys)
+static void online_softmax_update_backward(const struct query_panel *panel,
+                                           const struct attention_work *work,
+                                           const struct attention_keys *keys)
 {
     struct key_tile tile = {.panel = panel, .keys = keys};
     for (; tile.lane < panel->count; tile.lane += TILE_LANES) {
@@ -418,7 +418,7 @@ static const struct attention_kernel kernel = {
     .vector = VECTOR_LANES,
     .diagonal_step = DIAGONAL_STEP,
     .forward = {.load = load_block, .update = online_softmax_update},
-    .backward = {.load = load_block_backward, .update = attention_update_backward},
+    .backward = {.load = load_block_backward, .update = online_softmax_update_backward},
     .update_cache = update_cache,
     .multiply_adds = multiply_adds,
 };

@@ -108,7 +108,7 @@ real *kv_ring_own_gradient(const struct kv_ring *kv_ring)
     return kv_ring->window ? gradient_at(kv_ring, ring_rank(kv_ring->ring)) : NULL;
 }
 
-/* --- Progress: a rank's number says how many steps of which kv_ring it has behind it -----------
+/* --- Progress: a rank's number says how many steps of which round it has behind it -----------
  */
 
 static uint64_t progress_after(const struct kv_ring *kv_ring, size_t steps)
@@ -157,13 +157,6 @@ void kv_ring_begin(struct kv_ring *kv_ring, enum ring_direction direction)
 size_t kv_ring_steps(const struct kv_ring *kv_ring)
 {
     return kv_ring->steps;
-}
-
-struct query_share kv_ring_query_share(const struct kv_ring *kv_ring, size_t step)
-{
-    size_t ranks = ring_size(kv_ring->ring);
-    bool is_half = is_backward(kv_ring) && step % ranks == 0;
-    return is_half ? (struct query_share){step / ranks, 2} : (struct query_share){0, 1};
 }
 
 /* What this rank owns is its own again when no rank of its node group is busy with it any more. */
@@ -218,7 +211,7 @@ static bool is_expected(const struct kv_ring *kv_ring, size_t step)
            !is_in_node_group(kv_ring, kv_ring_source(kv_ring, step));
 }
 
-/* While a shard is met, it goes on to the next rank unless that reaches it in rank, and its
+/* While a shard is met, it goes on to the next rank unless that reaches it in place, and its
  * follower comes in. */
 static void begin_exchange(struct kv_ring *kv_ring, const real *shard, size_t step)
 {

@@ -5,9 +5,9 @@
  * read where it lies, and its gradient is added up where it lies, rank after rank: nothing moves.
  * Beyond, the shard goes by messages from rank to rank while blocks are computed, and each adds its
  * part to a gradient that returns from the last one. A shard goes no further than the last rank
- * whose queries see any of its keys. Backward ends where it began: a rank has its own shard for one
- * half of its queries while the first one comes in, and for the other half while the last gradient
- * returns. This module knows no attention: it hands out pointers. */
+ * whose queries see any of its keys. Backward ends where it began: a rank has its own shard once
+ * while the first one comes in, and once more while the last gradient returns. This module knows no
+ * attention: it hands out pointers. */
 #ifndef CHAINRING_MODEL_KV_RING_H
 #define CHAINRING_MODEL_KV_RING_H
 
@@ -20,7 +20,6 @@
 #include "comm/ring.h"
 #include "comm/window.h"
 #include "context/batch.h"
-#include "ops/query_tiles.h"
 
 struct kv_ring {
     struct ring *ring; /* borrowed */
@@ -45,7 +44,8 @@ struct kv_ring {
 
 /* Room for shards of at most reals_max reals, the same number on every rank. The arena may only be
  * measuring; where it is not, the window is opened, which is collective over the job, and the
- * caller closes the kv_ring. `ring` is borrowed. comm_dtype: DTYPE_F32 or DTYPE_BF16. */
+ * caller closes the kv_ring. `ring` is borrowed. Closing is collective over the ring.
+ * comm_dtype: DTYPE_BF16, or any other for reals as they are. */
 void kv_ring_bind(struct kv_ring *kv_ring, struct arena *arena, struct ring *ring, size_t reals_max,
                   enum dtype comm_dtype);
 void kv_ring_close(struct kv_ring *kv_ring);
@@ -69,9 +69,6 @@ size_t kv_ring_steps(const struct kv_ring *kv_ring);
 
 /* The source rank of the shard of a step. */
 size_t kv_ring_source(const struct kv_ring *kv_ring, size_t step);
-
-/* Which of this rank's tiles of queries it is for. */
-struct query_share kv_ring_query_share(const struct kv_ring *kv_ring, size_t step);
 
 /* The shard of a step; NULL where it does not come this far. It stays until kv_ring_release. */
 const real *kv_ring_acquire(struct kv_ring *kv_ring, size_t step);

@@ -3,15 +3,16 @@
 #include <string.h>
 
 void ring_attention_bind(struct ring_attention *ring_attention, struct arena *arena,
-                         const struct attention_sizes *sizes,
-                         const struct attention_options *options, enum dtype comm_dtype,
-                         struct ring *ring, struct executor *executor)
+                         size_t tokens_max, size_t contexts_max,
+                         const struct ring_attention_options *options, struct ring *ring,
+                         struct executor *executor)
 {
-    size_t reals = sizes->tokens_max * 2 * sizes->heads * sizes->head_width;
-    kv_ring_bind(&ring_attention->kv_ring, arena, ring, reals, comm_dtype);
+    size_t reals = tokens_max * 2 * executor->shape->width;
+    kv_ring_bind(&ring_attention->kv_ring, arena, ring, reals, options->comm_dtype);
     ring_attention->key_value = kv_ring_own_shard(&ring_attention->kv_ring);
     ring_attention->d_key_value = kv_ring_own_gradient(&ring_attention->kv_ring);
-    attention_bind(&ring_attention->attention, arena, sizes, options, executor);
+    attention_bind(&ring_attention->attention, arena, tokens_max, contexts_max, &options->attention,
+                   executor);
 }
 
 void ring_attention_close(struct ring_attention *ring_attention)
@@ -21,9 +22,8 @@ void ring_attention_close(struct ring_attention *ring_attention)
 
 void ring_attention_begin(struct ring_attention *ring_attention, const struct batch *batch)
 {
-    const struct attention *attention = &ring_attention->attention;
-    kv_ring_plan(&ring_attention->kv_ring, batch,
-                 attention->tokens_per_step * 2 * attention->heads * attention->head_width);
+    const struct model_shape *shape = ring_attention->attention.executor->shape;
+    kv_ring_plan(&ring_attention->kv_ring, batch, shape->layout.count * 2 * shape->width);
 }
 
 /* The shard of a ring step, of whichever rank it is. */
@@ -41,6 +41,15 @@ size_t ring_attention_scores(struct ring_attention *ring_attention, const struct
     return attention_scores(&ring_attention->attention, batch_shard(batch), &kv);
 }
 
+/* Which tiles of queries a ring step is for. Backward has the own shard twice, so that it computes
+ * half of it while the first shard comes in, and the other half while the last gradient returns. */
+static struct query_share queries_of(const struct kv_ring *kv_ring, size_t step)
+{
+    size_t ranks = ring_size(kv_ring->ring);
+    bool is_half = kv_ring_steps(kv_ring) > ranks && step % ranks == 0;
+    return is_half ? (struct query_share){step / ranks, 2} : QUERY_SHARE_ALL;
+}
+
 void ring_attention_forward(real *output, real *logsumexp, struct ring_attention *ring_attention,
                             const real *query, const struct batch *batch)
 {
@@ -52,7 +61,7 @@ void ring_attention_forward(real *output, real *logsumexp, struct ring_attention
     for (size_t step = 0; step < kv_ring_steps(kv_ring); step++) {
         struct kv_shard kv = shard_at(kv_ring, batch, step, kv_ring_acquire(kv_ring, step));
         if (kv.key_value) {
-            attention_update(attention, query, own, kv_ring_query_share(kv_ring, step), &kv);
+            attention_update(attention, query, own, queries_of(kv_ring, step), &kv);
         }
         kv_ring_release(kv_ring, step);
     }
@@ -66,15 +75,16 @@ void ring_attention_backward(real *d_query, struct ring_attention *ring_attentio
     struct kv_ring *kv_ring = &ring_attention->kv_ring;
     struct attention *attention = &ring_attention->attention;
     const struct shard *own = batch_shard(batch);
-    size_t tokens = own->row_count * attention->tokens_per_step;
-    memset(d_query, 0, tokens * attention->heads * attention->head_width * sizeof *d_query);
+    const struct model_shape *shape = attention->executor->shape;
+    size_t tokens = own->row_count * shape->layout.count;
+    memset(d_query, 0, tokens * shape->width * sizeof *d_query);
     kv_ring_begin(kv_ring, RING_BACKWARD);
     for (size_t step = 0; step < kv_ring_steps(kv_ring); step++) {
         struct kv_shard kv = shard_at(kv_ring, batch, step, kv_ring_acquire(kv_ring, step));
         if (kv.key_value) {
             kv.d_key_value = kv_ring_acquire_gradient(kv_ring, step);
-            attention_update_backward(d_query, attention, saved, own,
-                                      kv_ring_query_share(kv_ring, step), &kv);
+            attention_update_backward(d_query, attention, saved, own, queries_of(kv_ring, step),
+                                      &kv);
             kv_ring_release_gradient(kv_ring, step);
         }
         kv_ring_release(kv_ring, step);

@@ -14,6 +14,11 @@
 #include "model/kv_ring.h"
 #include "ops/attention.h"
 
+struct ring_attention_options {
+    struct attention_options attention;
+    enum dtype comm_dtype; /* of keys and values in messages */
+};
+
 struct ring_attention {
     struct kv_ring kv_ring;
     struct attention attention;
@@ -22,12 +27,14 @@ struct ring_attention {
     real *key_value, *d_key_value;
 };
 
-/* Take buffers out of the arena. While it is measuring nothing else happens; otherwise collective
- * over the job, and the caller closes the attention. `ring` and `executor` are borrowed. */
+/* For shards of at most tokens_max tokens on any rank, and batches of at most contexts_max
+ * contexts. Take buffers out of the arena. While it is measuring nothing else happens; otherwise
+ * collective over the job, and the caller closes the attention, which is collective too. `ring` and
+ * `executor` are borrowed. */
 void ring_attention_bind(struct ring_attention *ring_attention, struct arena *arena,
-                         const struct attention_sizes *sizes,
-                         const struct attention_options *options, enum dtype comm_dtype,
-                         struct ring *ring, struct executor *executor);
+                         size_t tokens_max, size_t contexts_max,
+                         const struct ring_attention_options *options, struct ring *ring,
+                         struct executor *executor);
 void ring_attention_close(struct ring_attention *ring_attention);
 
 /* Before the first layer of each batch: how far every shard must go. Local. */

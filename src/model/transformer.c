@@ -1,7 +1,6 @@
 #include "model/transformer.h"
 
 #include "base/clock.h"
-#include "comm/progress.h"
 #include "ops/action_head.h"
 #include "ops/attention_out.h"
 #include "ops/embedding.h"
@@ -21,29 +20,22 @@ static void bind_saved_activations(struct saved_activations *saved, struct arena
 }
 
 void transformer_bind(struct transformer *transformer, struct arena *arena,
-                      const struct model_shape *shape, const struct transformer_options *options,
-                      struct ring *ring, struct workers *workers)
+                      const struct transformer_options *options, struct ring *ring,
+                      struct executor *executor)
 {
     struct transformer *t = transformer;
+    const struct model_shape *shape = executor->shape;
     size_t tokens = options->rows_max * shape->layout.count;
     size_t actions = options->rows_max * shape->action_dim;
-    struct attention_sizes sizes = {
-        .heads = shape->heads,
-        .head_width = model_head_width(shape),
-        .tokens_per_step = shape->layout.count,
-        .tokens_max = tokens,
-        .contexts_max = options->contexts_max,
-    };
-    *t = (struct transformer){.shape = *shape};
-    executor_bind(&t->executor, arena, &t->shape, EXECUTOR_TRAINING, workers, comm_progress);
+    *t = (struct transformer){.shape = shape, .executor = executor};
     bind_saved_activations(&t->saved, arena, shape, tokens);
     t->query = arena_take(arena, tokens * shape->width, sizeof(real));
     t->d_query = arena_take(arena, tokens * shape->width, sizeof(real));
     t->d_residual = arena_take(arena, tokens * shape->width, sizeof(real));
     t->predicted = arena_take(arena, actions, sizeof(real));
     t->d_predicted = arena_take(arena, actions, sizeof(real));
-    ring_attention_bind(&t->attention, arena, &sizes, &options->attention, options->comm_dtype,
-                        ring, &t->executor);
+    ring_attention_bind(&t->attention, arena, tokens, options->contexts_max, &options->attention,
+                        ring, executor);
     /* What tiles gather forward, no one needs backward. */
     t->d_attention = t->attention.attention.output;
 }
@@ -57,11 +49,11 @@ struct token_dropout transformer_dropout(const struct transformer *transformer,
                                          const struct batch *batch, uint64_t seed, uint64_t step)
 {
     return (struct token_dropout){
-        .rate = transformer->shape.dropout,
+        .rate = transformer->shape->dropout,
         .seed = seed,
         .step = step,
         .batch = batch,
-        .tokens_per_step = transformer->shape.layout.count,
+        .tokens_per_step = transformer->shape->layout.count,
     };
 }
 
@@ -78,10 +70,10 @@ static void begin_pass(struct transformer *t, const struct batch *batch,
 {
     struct token_rows rows = {
         .steps = batch_shard(batch)->row_count,
-        .tokens_per_step = t->shape.layout.count,
-        .state_index = t->shape.layout.state_index,
+        .tokens_per_step = t->shape->layout.count,
+        .state_index = t->shape->layout.state_index,
     };
-    executor_begin(&t->executor, rows, dropout);
+    executor_begin(t->executor, rows, dropout);
     t->since = clock_seconds();
 }
 
@@ -96,7 +88,7 @@ static struct qkv qkv_of(const struct transformer *t)
 static void layer_forward(struct transformer *t, const struct layer_weights *w,
                           const struct batch *batch, size_t layer)
 {
-    struct executor *e = &t->executor;
+    struct executor *e = t->executor;
     real *x = t->saved.residual[layer];
     real *y = t->saved.residual[layer + 1];
     real *attention = t->saved.attention[layer];
@@ -113,28 +105,30 @@ void transformer_forward(struct transformer *transformer, struct parameter_store
                          const struct batch *batch, const struct token_dropout *dropout)
 {
     struct transformer *t = transformer;
-    struct embedding_part all = {&batch->steps, 0, t->shape.layout.count};
-    size_t layers = t->shape.layers;
+    struct embedding_part all = {&batch->steps, 0, t->shape->layout.count};
+    size_t layers = t->shape->layers;
     begin_pass(t, batch, dropout);
     ring_attention_begin(&t->attention, batch);
     const struct outer_weights *outer =
         parameter_store_acquire_outer(parameters, PARAMETER_FORWARD);
-    embedding_forward(&t->executor, t->saved.residual[0], &all, 1, &outer->embedding);
+    embedding_forward(t->executor, t->saved.residual[0], &all, 1, &outer->embedding);
     lap(t, TRANSFORMER_EMBEDDING);
     for (size_t layer = 0; layer < layers; layer++) {
         layer_forward(t, parameter_store_acquire(parameters, layer, PARAMETER_FORWARD), batch,
                       layer);
         parameter_store_release(parameters, layer);
     }
-    action_head_forward(&t->executor, t->predicted, t->saved.residual[layers], &outer->head);
+    action_head_forward(t->executor, t->predicted, t->saved.residual[layers], &outer->head);
     parameter_store_release_outer(parameters);
     lap(t, TRANSFORMER_HEAD);
 }
 
 double transformer_loss(struct transformer *transformer, const struct batch *batch)
 {
-    return action_head_loss(&transformer->executor, transformer->d_predicted,
-                            transformer->predicted, &batch->steps);
+    double loss = action_head_loss(transformer->executor, transformer->d_predicted,
+                                   transformer->predicted, &batch->steps);
+    lap(transformer, TRANSFORMER_HEAD);
+    return loss;
 }
 
 /* --- Backward --------------------------------------------------------------------------------- */
@@ -144,7 +138,7 @@ double transformer_loss(struct transformer *transformer, const struct batch *bat
 static void layer_backward(struct transformer *t, const struct layer_weights *gradients,
                            const struct layer_weights *w, const struct batch *batch, size_t layer)
 {
-    struct executor *e = &t->executor;
+    struct executor *e = t->executor;
     const real *x = t->saved.residual[layer];
     const real *attention = t->saved.attention[layer];
     real *middle = t->query;
@@ -172,7 +166,8 @@ static void mark_ready(const struct gradient_sink *sink, const struct parameter_
                        size_t layer)
 {
     if (sink) {
-        sink->ready(sink->self, parameter_layout_range(layout, layer).first);
+        size_t count;
+        sink->ready(sink->self, parameter_layout_entries(layout, layer, &count)->offset);
     }
 }
 
@@ -182,11 +177,11 @@ void transformer_backward(struct transformer *transformer, struct parameter_arra
 {
     struct transformer *t = transformer;
     const struct model_weights *g = &gradients->views;
-    size_t layers = t->shape.layers;
+    size_t layers = t->shape->layers;
     begin_pass(t, batch, dropout);
     const struct outer_weights *outer =
         parameter_store_acquire_outer(parameters, PARAMETER_BACKWARD);
-    action_head_backward(&t->executor, t->d_residual, &g->outer.head, t->d_predicted,
+    action_head_backward(t->executor, t->d_residual, &g->outer.head, t->d_predicted,
                          t->saved.residual[layers], &outer->head);
     lap(t, TRANSFORMER_HEAD);
     for (size_t layer = layers; layer-- > 0;) {
@@ -196,7 +191,7 @@ void transformer_backward(struct transformer *transformer, struct parameter_arra
         parameter_store_release(parameters, layer);
         mark_ready(sink, gradients->layout, layer);
     }
-    embedding_backward(&t->executor, &g->outer.embedding, t->d_residual, t->query, t->d_query,
+    embedding_backward(t->executor, &g->outer.embedding, t->d_residual, t->query, t->d_query,
                        &batch->steps, &outer->embedding);
     parameter_store_release_outer(parameters);
     mark_ready(sink, gradients->layout, PARAMETER_OUTER);

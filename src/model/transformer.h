@@ -12,7 +12,6 @@
 
 #include "base/memory.h"
 #include "base/real.h"
-#include "base/workers.h"
 #include "comm/ring.h"
 #include "context/batch.h"
 #include "model/ring_attention.h"
@@ -22,8 +21,7 @@
 struct transformer_options {
     size_t rows_max;     /* steps of the largest shard of any rank */
     size_t contexts_max; /* of a batch */
-    struct attention_options attention;
-    enum dtype comm_dtype; /* of keys and values in messages */
+    struct ring_attention_options attention;
 };
 
 /* What forward and backward are made of. Loss and head are one, and so are the maps of a layer. */
@@ -45,8 +43,8 @@ struct saved_activations {
 };
 
 struct transformer {
-    struct model_shape shape;
-    struct executor executor;
+    const struct model_shape *shape; /* the executor's */
+    struct executor *executor;       /* borrowed */
     struct ring_attention attention;
     struct saved_activations saved;
     real *query, *d_query;             /* (tokens x width) */
@@ -59,11 +57,11 @@ struct transformer {
 };
 
 /* Out of the arena. While it is measuring nothing else happens; otherwise collective over the job,
- * and the caller closes the transformer. `ring` and `workers`, who share this rank's work, are
- * borrowed; results are the same to the bit for any number of them. */
+ * and the caller closes the transformer, which is collective too. `ring` and `executor`, one for
+ * training of the model's shape, are borrowed. */
 void transformer_bind(struct transformer *transformer, struct arena *arena,
-                      const struct model_shape *shape, const struct transformer_options *options,
-                      struct ring *ring, struct workers *workers);
+                      const struct transformer_options *options, struct ring *ring,
+                      struct executor *executor);
 void transformer_close(struct transformer *transformer);
 
 /* The dropout of one optimizer step on a batch (borrowed), at the shape's rate. Local. */

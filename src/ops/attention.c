@@ -4,49 +4,35 @@
 
 #include "base/arithmetic.h"
 
-static size_t attention_width(const struct attention *attention)
+static const struct model_shape *attention_shape(const struct attention *attention)
 {
-    return attention->heads * attention->head_width;
+    return attention->executor->shape;
 }
 
-/* --- Memory ----------------------------------------------------------------------------------- */
-
-static void bind_workspaces(struct attention *attention, struct arena *arena)
-{
-    const struct attention_options *options = &attention->options;
-    size_t threads = executor_threads(attention->executor);
-    size_t size = attention_workspace_size(options, attention->head_width);
-    attention->workspaces = arena_take(arena, threads, sizeof *attention->workspaces);
-    for (size_t thread = 0; thread < threads; thread++) {
-        real *memory = arena_take(arena, size, sizeof(real));
-        if (memory) {
-            attention_workspace_bind(&attention->workspaces[thread], memory, options,
-                                     attention->head_width);
-        }
-    }
-}
-
-void attention_bind(struct attention *attention, struct arena *arena,
-                    const struct attention_sizes *sizes, const struct attention_options *options,
+void attention_bind(struct attention *attention, struct arena *arena, size_t tokens_max,
+                    size_t contexts_max, const struct attention_options *options,
                     struct executor *executor)
 {
+    const struct model_shape *shape = executor->shape;
+    size_t threads = executor_threads(executor);
+    /* A ticket for each block of keys of any shard and each head (tickets_of). */
+    size_t segments_max = 2 * contexts_max;
+    size_t blocks_max = tokens_max / options->key_block + 1 + segments_max;
     *attention = (struct attention){
         .options = *options,
         .executor = executor,
-        .heads = sizes->heads,
-        .head_width = sizes->head_width,
-        .tokens_per_step = sizes->tokens_per_step,
+        .output = arena_take(arena, tokens_max * shape->width, sizeof(real)),
+        .maximum = arena_take(arena, tokens_max * shape->heads, sizeof(real)),
+        .sum = arena_take(arena, tokens_max * shape->heads, sizeof(real)),
+        .ticket_count = blocks_max * shape->heads,
+        .tickets = arena_take(arena, blocks_max * shape->heads, sizeof *attention->tickets),
+        .workspaces = arena_take(arena, threads, sizeof *attention->workspaces),
     };
-    size_t statistics = sizes->tokens_max * sizes->heads;
-    /* A ticket for each block of keys of any shard and each head (tickets_of). */
-    size_t segments_max = 2 * sizes->contexts_max;
-    size_t blocks_max = sizes->tokens_max / options->key_block + 1 + segments_max;
-    attention->ticket_count = blocks_max * sizes->heads;
-    attention->output = arena_take(arena, statistics * sizes->head_width, sizeof(real));
-    attention->maximum = arena_take(arena, statistics, sizeof(real));
-    attention->sum = arena_take(arena, statistics, sizeof(real));
-    bind_workspaces(attention, arena);
-    attention->tickets = arena_take(arena, attention->ticket_count, sizeof *attention->tickets);
+    for (size_t thread = 0; thread < threads; thread++) {
+        struct attention_workspace measured;
+        attention_workspace_bind(attention->workspaces ? &attention->workspaces[thread] : &measured,
+                                 arena, options, model_head_width(attention_shape(attention)));
+    }
 }
 
 /* --- Tiles of queries, ranges of keys --------------------------------------------------------- */
@@ -57,9 +43,9 @@ static struct query_tiles tiles_of(const struct attention *attention, const real
     return (struct query_tiles){
         .shard = own,
         .query = query,
-        .heads = attention->heads,
-        .head_width = attention->head_width,
-        .tokens_per_step = attention->tokens_per_step,
+        .heads = attention_shape(attention)->heads,
+        .head_width = model_head_width(attention_shape(attention)),
+        .tokens_per_step = attention_shape(attention)->layout.count,
         .query_block = attention->options.query_block,
         .query_panel = attention->workspaces->lanes,
         .share = share,
@@ -69,13 +55,14 @@ static struct query_tiles tiles_of(const struct attention *attention, const real
 /* Where a tile's first query is in arrays of tokens x width. */
 static size_t row_offset(const struct attention *attention, const struct query_tile *tile)
 {
-    return tile->row * attention_width(attention) + tile->head * attention->head_width;
+    return tile->row * attention_shape(attention)->width +
+           tile->head * model_head_width(attention_shape(attention));
 }
 
 /* Where a tile's statistics are, one for each query: tile after tile. */
 static size_t statistics_offset(const struct attention *attention, const struct query_tile *tile)
 {
-    return tile->row * attention->heads + tile->head * tile->queries.count;
+    return tile->row * attention_shape(attention)->heads + tile->head * tile->queries.count;
 }
 
 static struct attention_state state_of(const struct attention *attention,
@@ -83,7 +70,7 @@ static struct attention_state state_of(const struct attention *attention,
 {
     size_t offset = statistics_offset(attention, tile);
     return (struct attention_state){
-        .output = attention->output + offset * attention->head_width,
+        .output = attention->output + offset * model_head_width(attention_shape(attention)),
         .maximum = attention->maximum + offset,
         .sum = attention->sum + offset,
     };
@@ -109,10 +96,10 @@ static struct key_range key_range_first(const struct attention *attention,
 static struct attention_keys keys_of_segment(const struct key_range *range,
                                              const struct segment *segment)
 {
-    size_t tokens = range->attention->tokens_per_step;
-    size_t width = attention_width(range->attention);
+    size_t tokens = attention_shape(range->attention)->layout.count;
+    size_t width = attention_shape(range->attention)->width;
     const real *key = range->kv->key_value + segment->row * tokens * 2 * width +
-                      range->tile->head * range->attention->head_width;
+                      range->tile->head * model_head_width(attention_shape(range->attention));
     return (struct attention_keys){
         .key = key,
         .value = key + width,
@@ -125,7 +112,7 @@ static struct attention_keys keys_of_segment(const struct key_range *range,
 /* The next keys of which the tile's last query sees any; false where there are no more. */
 static bool key_range_next(struct key_range *range)
 {
-    size_t tokens = range->attention->tokens_per_step;
+    size_t tokens = attention_shape(range->attention)->layout.count;
     size_t seen = range->tile->queries.position + range->tile->queries.count;
     while (range->next < range->kv->shard->segment_count) {
         const struct segment *segment = &range->kv->shard->segments[range->next];
@@ -147,7 +134,6 @@ struct attention_call {
     const struct kv_shard *kv;
     const struct attention_saved *saved;
     real *output, *logsumexp, *d_query;
-    atomic_size_t scores;
 };
 
 static void run_tiles(struct attention_call *call, workers_call *tile)
@@ -203,7 +189,7 @@ static void finalize_tile(void *self, size_t item, size_t thread)
     struct query_tile tile = query_tile_at(&call->tiles, item);
     struct attention_state state = state_of(attention, &tile);
     attention_block_finalize(call->output + row_offset(attention, &tile),
-                             attention_width(attention),
+                             attention_shape(attention)->width,
                              call->logsumexp + statistics_offset(attention, &tile), &state,
                              &attention->workspaces[thread], &tile.queries);
 }
@@ -220,28 +206,19 @@ void attention_finalize(real *output, real *logsumexp, struct attention *attenti
     run_tiles(&call, finalize_tile);
 }
 
-static void count_tile(void *self, size_t item, size_t thread)
-{
-    struct attention_call *call = self;
-    const struct attention *attention = call->attention;
-    struct query_tile tile = query_tile_at(&call->tiles, item);
-    struct key_range range = key_range_first(attention, &tile, call->kv);
-    while (key_range_next(&range)) {
-        atomic_fetch_add(&call->scores, attention_block_scores(&attention->workspaces[thread],
-                                                               &tile.queries, &range.keys));
-    }
-}
-
-size_t attention_scores(struct attention *attention, const struct shard *own,
+size_t attention_scores(const struct attention *attention, const struct shard *own,
                         const struct kv_shard *kv)
 {
-    struct attention_call call = {
-        .attention = attention,
-        .tiles = tiles_of(attention, attention->output, own, QUERY_SHARE_ALL),
-        .kv = kv,
-    };
-    run_tiles(&call, count_tile);
-    return atomic_load(&call.scores);
+    struct query_tiles tiles = tiles_of(attention, attention->output, own, QUERY_SHARE_ALL);
+    size_t scores = 0;
+    for (size_t i = 0; i < query_tiles_count(&tiles); i++) {
+        struct query_tile tile = query_tile_at(&tiles, i);
+        struct key_range range = key_range_first(attention, &tile, kv);
+        while (key_range_next(&range)) {
+            scores += attention_block_scores(attention->workspaces, &tile.queries, &range.keys);
+        }
+    }
+    return scores;
 }
 
 /* --- Backward --------------------------------------------------------------------------------- */
@@ -252,7 +229,7 @@ static struct attention_tickets tickets_of(const struct attention *attention,
                                            const struct query_tile *tile,
                                            const struct key_range *range, size_t thread)
 {
-    size_t blocks = attention->ticket_count / attention->heads;
+    size_t blocks = attention->ticket_count / attention_shape(attention)->heads;
     size_t first = range->segment + range->row / attention->options.key_block;
     return (struct attention_tickets){
         .workers = attention->executor->workers,
@@ -268,7 +245,7 @@ static void update_tile_backward(void *self, size_t item, size_t thread)
     struct attention *attention = call->attention;
     struct attention_workspace *workspace = &attention->workspaces[thread];
     struct query_tile tile = query_tile_at(&call->tiles, item);
-    size_t width = attention_width(attention);
+    size_t width = attention_shape(attention)->width;
     size_t offset = row_offset(attention, &tile);
     struct attention_result result = {
         .output = call->saved->output + offset,

@@ -20,8 +20,6 @@
 struct attention {
     struct attention_options options;
     struct executor *executor; /* borrowed */
-    size_t heads, head_width;
-    size_t tokens_per_step;
     /* The state of the online softmax while forward runs; before and after that output (tokens x
      * width) may be used for other things. */
     real *output, *maximum, *sum;
@@ -30,17 +28,11 @@ struct attention {
     size_t ticket_count;
 };
 
-/* The sizes of the largest batch. */
-struct attention_sizes {
-    size_t heads, head_width;
-    size_t tokens_per_step;
-    size_t tokens_max;   /* of the largest shard of any rank */
-    size_t contexts_max; /* of a batch */
-};
-
-/* Out of the arena, which may only be measuring. Local, like all of this file. */
-void attention_bind(struct attention *attention, struct arena *arena,
-                    const struct attention_sizes *sizes, const struct attention_options *options,
+/* For shards of at most tokens_max tokens, on any rank, and batches of at most contexts_max
+ * contexts; heads and width are those of the executor's shape. Out of the arena, which may only be
+ * measuring. Local, like all of this file. */
+void attention_bind(struct attention *attention, struct arena *arena, size_t tokens_max,
+                    size_t contexts_max, const struct attention_options *options,
                     struct executor *executor);
 
 /* Some rank's keys and values, and which steps of which contexts they are. */
@@ -50,9 +42,11 @@ struct kv_shard {
     const struct shard *shard;
 };
 
-/* `own` is this rank's shard, whose queries these are (tokens x width). Nothing has been seen yet;
- * a share of the tiles of queries sees a shard's keys; output (tokens x width) and logsumexp
- * (tokens x heads, in tiles) of all. */
+/* `own` is this rank's shard, whose queries these are; arrays must not overlap.
+ * init: no query has seen a key yet.
+ * update: a share of the tiles of queries (tokens x width) sees a shard's keys.
+ * finalize: output (tokens x width) and logsumexp (tokens x heads, in tiles), of all that was seen.
+ */
 void attention_init(struct attention *attention, const struct shard *own);
 void attention_update(struct attention *attention, const real *query, const struct shard *own,
                       struct query_share share, const struct kv_shard *kv);
@@ -71,7 +65,7 @@ void attention_update_backward(real *d_query, struct attention *attention,
                                struct query_share share, const struct kv_shard *kv);
 
 /* How many scores an update computes. */
-size_t attention_scores(struct attention *attention, const struct shard *own,
+size_t attention_scores(const struct attention *attention, const struct shard *own,
                         const struct kv_shard *kv);
 
 #endif

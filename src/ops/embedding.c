@@ -43,8 +43,7 @@ static void embed_part(real *x, size_t stride, const struct embedding_part *part
     }
 }
 
-struct embedding {
-    struct executor *executor;
+struct embedding_call {
     const struct embedding_weights *w, *gradients;
     const struct embedding_part *parts;
     size_t part_count;
@@ -53,68 +52,65 @@ struct embedding {
 };
 
 /* x of a block, before normalisation. */
-static void embed_block(real *x, const struct embedding *e, const struct row_block *block)
+static void embed_block(real *x, const struct embedding_call *call, const struct row_block *block)
 {
-    size_t width = e->executor->shape->width;
-    for (size_t i = 0; i < e->part_count; i++) {
-        struct embedding_part part = e->parts[i];
+    size_t width = block->executor->shape->width;
+    for (size_t i = 0; i < call->part_count; i++) {
+        struct embedding_part part = call->parts[i];
         struct steps steps = steps_from(part.steps, block->step);
         part.steps = &steps;
-        embed_part(x, e->executor->rows.tokens_per_step * width, &part, block->steps,
-                   &e->executor->shape->layout, e->w);
+        embed_part(x, block->executor->rows.tokens_per_step * width, &part, block->steps,
+                   &block->executor->shape->layout, call->w);
         x += (part.end - part.begin) * width;
     }
 }
 
-static void embedding_forward_block(void *self, size_t number, size_t thread)
+static void embedding_forward_block(void *self, const struct row_block *block)
 {
-    const struct embedding *e = self;
-    struct row_block block = executor_block(e->executor, number, thread);
-    struct row_chunk all = {block.token, block.tokens};
-    size_t width = e->executor->shape->width;
-    real *x = e->x + block.token * width;
-    embed_block(x, e, &block);
-    norm_forward(x, x, width, block.tokens, &e->w->norm);
-    executor_drop(e->executor, x, all, 0, DROPOUT_EMBEDDING);
+    const struct embedding_call *call = self;
+    struct row_chunk all = {block->token, block->tokens};
+    size_t width = block->executor->shape->width;
+    real *x = call->x + block->token * width;
+    embed_block(x, call, block);
+    norm_forward(x, x, width, block->tokens, &call->w->norm);
+    executor_drop(block, x, all, 0, DROPOUT_EMBEDDING);
 }
 
 void embedding_forward(struct executor *executor, real *x, const struct embedding_part *parts,
                        size_t part_count, const struct embedding_weights *w)
 {
-    struct embedding embedding = {
-        .executor = executor, .w = w, .parts = parts, .part_count = part_count, .x = x};
-    executor_run_blocks(executor, EXECUTOR_ANY, embedding_forward_block, &embedding);
+    struct embedding_call call = {.w = w, .parts = parts, .part_count = part_count, .x = x};
+    executor_run_blocks(executor, EXECUTOR_ANY, embedding_forward_block, &call);
 }
 
-static void embedding_backward_block(void *self, size_t number, size_t thread)
+static void embedding_backward_block(void *self, const struct row_block *block)
 {
-    const struct embedding *e = self;
-    const struct token_layout *layout = &e->executor->shape->layout;
-    struct row_block block = executor_block(e->executor, number, thread);
-    struct row_chunk all = {block.token, block.tokens};
-    const struct embedding_weights *g = &block.workspace->gradients.views.outer.embedding;
-    struct steps steps = steps_from(e->parts->steps, block.step);
-    size_t width = e->executor->shape->width;
+    const struct embedding_call *call = self;
+    const struct token_layout *layout = &block->executor->shape->layout;
+    struct row_chunk all = {block->token, block->tokens};
+    const struct embedding_weights *g = &block->workspace->gradients.views.outer.embedding;
+    struct steps steps = steps_from(call->parts->steps, block->step);
+    size_t width = block->executor->shape->width;
     size_t stride = layout->count * width;
-    real *d_x = e->x + block.token * width;
-    real *embedded = e->embedded + block.token * width;
-    real *d_embedded = e->d_embedded + block.token * width;
+    real *d_x = call->x + block->token * width;
+    real *embedded = call->embedded + block->token * width;
+    real *d_embedded = call->d_embedded + block->token * width;
     executor_clear_gradients(&g->all);
-    embed_block(embedded, e, &block);
-    memset(d_embedded, 0, block.tokens * width * sizeof *d_embedded);
-    executor_drop(e->executor, d_x, all, 0, DROPOUT_EMBEDDING);
-    norm_backward(d_embedded, &g->norm, d_x, embedded, width, block.tokens, &e->w->norm);
+    embed_block(embedded, call, block);
+    memset(d_embedded, 0, block->tokens * width * sizeof *d_embedded);
+    executor_drop(block, d_x, all, 0, DROPOUT_EMBEDDING);
+    norm_backward(d_embedded, &g->norm, d_x, embedded, width, block->tokens, &call->w->norm);
     for (size_t k = 0; k < layout->count; k++, d_embedded += width) {
         enum token_kind kind = layout->kinds[k];
         linear_backward_weights(&g->kind[kind],
-                                (struct linear_rows){d_embedded, stride, block.steps},
-                                embedding_field(kind, &steps, block.steps));
-        table_add_backward(tensor_reals(&g->time), d_embedded, stride, steps.time, block.steps,
+                                (struct linear_rows){d_embedded, stride, block->steps},
+                                embedding_field(kind, &steps, block->steps));
+        table_add_backward(tensor_reals(&g->time), d_embedded, stride, steps.time, block->steps,
                            width);
-        table_add_backward(tensor_reals(&g->trial), d_embedded, stride, steps.trial, block.steps,
+        table_add_backward(tensor_reals(&g->trial), d_embedded, stride, steps.trial, block->steps,
                            width);
     }
-    executor_add_gradients(e->executor, &block, &e->gradients->all, &g->all);
+    executor_add_gradients(block, &call->gradients->all, &g->all);
 }
 
 void embedding_backward(struct executor *executor, const struct embedding_weights *gradients,
@@ -122,8 +118,7 @@ void embedding_backward(struct executor *executor, const struct embedding_weight
                         const struct embedding_weights *w)
 {
     struct embedding_part part = {steps, 0, executor->shape->layout.count};
-    struct embedding embedding = {
-        .executor = executor,
+    struct embedding_call call = {
         .w = w,
         .gradients = gradients,
         .parts = &part,
@@ -132,5 +127,5 @@ void embedding_backward(struct executor *executor, const struct embedding_weight
         .embedded = embedded,
         .d_embedded = d_embedded,
     };
-    executor_run_blocks(executor, EXECUTOR_ASCENDING, embedding_backward_block, &embedding);
+    executor_run_blocks(executor, EXECUTOR_ASCENDING, embedding_backward_block, &call);
 }

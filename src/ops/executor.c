@@ -47,11 +47,6 @@ size_t executor_threads(const struct executor *executor)
     return executor->workers ? workers_count(executor->workers) : 1;
 }
 
-size_t executor_tokens(const struct executor *executor)
-{
-    return executor->rows.steps * executor->rows.tokens_per_step;
-}
-
 /* --- Work over threads ------------------------------------------------------------------------ */
 
 struct work {
@@ -106,12 +101,21 @@ void executor_begin(struct executor *executor, struct token_rows rows,
     executor->dropout = dropout;
 }
 
-struct row_block executor_block(const struct executor *executor, size_t number, size_t thread)
+struct blocks {
+    struct executor *executor;
+    row_block_task *task;
+    void *self;
+};
+
+static void do_block(void *self, size_t number, size_t thread)
 {
+    const struct blocks *blocks = self;
+    struct executor *executor = blocks->executor;
     size_t kinds = executor->rows.tokens_per_step;
     size_t step = number * executor->block_steps;
     size_t steps = size_min(executor->rows.steps - step, executor->block_steps);
-    return (struct row_block){
+    const struct row_block block = {
+        .executor = executor,
         .number = number,
         .thread = thread,
         .step = step,
@@ -120,13 +124,15 @@ struct row_block executor_block(const struct executor *executor, size_t number, 
         .tokens = steps * kinds,
         .workspace = &executor->workspaces[thread],
     };
+    blocks->task(blocks->self, &block);
 }
 
-void executor_run_blocks(struct executor *executor, enum executor_order order, workers_call *call,
+void executor_run_blocks(struct executor *executor, enum executor_order order, row_block_task *task,
                          void *self)
 {
+    struct blocks blocks = {executor, task, self};
     atomic_store(&executor->ticket, 0);
-    executor_run(executor, order, executor->block_count, call, self);
+    executor_run(executor, order, executor->block_count, do_block, &blocks);
 }
 
 void executor_clear_gradients(const struct tensor *of_block)
@@ -134,9 +140,10 @@ void executor_clear_gradients(const struct tensor *of_block)
     memset(of_block->data, 0, tensor_count(of_block) * dtype_size(of_block->dtype));
 }
 
-void executor_add_gradients(struct executor *executor, const struct row_block *block,
-                            const struct tensor *gradients, const struct tensor *of_block)
+void executor_add_gradients(const struct row_block *block, const struct tensor *gradients,
+                            const struct tensor *of_block)
 {
+    struct executor *executor = block->executor;
     if (executor->workers) {
         workers_await(executor->workers, block->thread, &executor->ticket, block->number);
     }
@@ -144,9 +151,10 @@ void executor_add_gradients(struct executor *executor, const struct row_block *b
     atomic_store(&executor->ticket, block->number + 1);
 }
 
-void executor_drop(const struct executor *executor, real *x, struct row_chunk chunk, size_t layer,
+void executor_drop(const struct row_block *block, real *x, struct row_chunk chunk, size_t layer,
                    enum dropout_site site)
 {
+    const struct executor *executor = block->executor;
     token_dropout_apply(x, executor->shape->width, chunk.first, chunk.count, executor->dropout,
                         layer, site);
 }

@@ -9,6 +9,7 @@
 #define CHAINRING_OPS_EXECUTOR_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/arithmetic.h"
@@ -60,7 +61,6 @@ void executor_begin(struct executor *executor, struct token_rows rows,
                     const struct token_dropout *dropout);
 
 size_t executor_threads(const struct executor *executor);
-size_t executor_tokens(const struct executor *executor);
 
 /* --- For operations --------------------------------------------------------------------------- */
 
@@ -74,48 +74,41 @@ void executor_run(struct executor *executor, enum executor_order order, size_t i
 
 /* Some whole steps of the rows, and who computes them. */
 struct row_block {
+    struct executor *executor;
     size_t number, thread;
     size_t step, steps;   /* the first, how many */
     size_t token, tokens; /* likewise */
     struct workspace *workspace;
 };
 
-struct row_block executor_block(const struct executor *executor, size_t number, size_t thread);
+typedef void row_block_task(void *self, const struct row_block *block);
 
-/* For all blocks of the rows: what is to be called finds its block by executor_block. Backward is
- * ASCENDING, for executor_add_gradients. */
-void executor_run_blocks(struct executor *executor, enum executor_order order, workers_call *call,
+/* Call task(self, block) for all blocks of the rows. Backward is ASCENDING, for
+ * executor_add_gradients. */
+void executor_run_blocks(struct executor *executor, enum executor_order order, row_block_task *task,
                          void *self);
 
 /* gradients += those of a block, after those of all blocks before it. Both are one operation's
  * `all` (parameters/weights.h); the block's have been cleared before. Once a block. */
-void executor_add_gradients(struct executor *executor, const struct row_block *block,
-                            const struct tensor *gradients, const struct tensor *of_block);
+void executor_add_gradients(const struct row_block *block, const struct tensor *gradients,
+                            const struct tensor *of_block);
 void executor_clear_gradients(const struct tensor *of_block);
 
-/* A block's tokens, a chunk after the other: for (c = row_chunk_first(b); c.count; c =
- * row_chunk_next(b, c)). */
+/* Some of a block's tokens, computed at once. Begins as {0}. */
 struct row_chunk {
     size_t first, count; /* tokens of the shard */
 };
 
-static inline struct row_chunk row_chunk_from(const struct row_block *block, size_t first)
+/* The next chunk of a block; false where there are no more. */
+static inline bool row_chunk_next(const struct row_block *block, struct row_chunk *chunk)
 {
-    return (struct row_chunk){first, size_min(block->token + block->tokens - first, ROW_CHUNK)};
-}
-
-static inline struct row_chunk row_chunk_first(const struct row_block *block)
-{
-    return row_chunk_from(block, block->token);
-}
-
-static inline struct row_chunk row_chunk_next(const struct row_block *block, struct row_chunk chunk)
-{
-    return row_chunk_from(block, chunk.first + chunk.count);
+    chunk->first = chunk->count > 0 ? chunk->first + chunk->count : block->token;
+    chunk->count = size_min(block->token + block->tokens - chunk->first, ROW_CHUNK);
+    return chunk->count > 0;
 }
 
 /* Drop elements of a chunk's rows x (chunk x width), or of their gradients. */
-void executor_drop(const struct executor *executor, real *x, struct row_chunk chunk, size_t layer,
+void executor_drop(const struct row_block *block, real *x, struct row_chunk chunk, size_t layer,
                    enum dropout_site site);
 
 #endif

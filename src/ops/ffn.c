@@ -5,8 +5,7 @@
 #include "math/accumulate.h"
 #include "math/activation.h"
 
-struct ffn {
-    struct executor *executor;
+struct ffn_call {
     const struct ffn_weights *w, *gradients;
     const real *x;
     real *y; /* or the gradient of x */
@@ -14,84 +13,82 @@ struct ffn {
 };
 
 /* workspace: normed, up, activated of some rows. */
-static void ffn_hidden(struct workspace *workspace, const real *x, size_t rows,
-                       const struct ffn *ffn)
+static void ffn_hidden(const struct row_block *block, const real *x, size_t rows,
+                       const struct ffn_call *call)
 {
-    size_t width = ffn->executor->shape->width;
-    size_t hidden = ffn->executor->shape->hidden;
-    norm_forward(workspace->normed, x, width, rows, &ffn->w->norm);
+    struct workspace *workspace = block->workspace;
+    size_t width = block->executor->shape->width;
+    size_t hidden = block->executor->shape->hidden;
+    norm_forward(workspace->normed, x, width, rows, &call->w->norm);
     linear_forward(workspace->up, hidden, (struct linear_rows){workspace->normed, width, rows},
-                   &ffn->w->up);
-    activation_forward(workspace->activated, workspace->up, ffn->executor->shape->activation,
+                   &call->w->up);
+    activation_forward(workspace->activated, workspace->up, block->executor->shape->activation,
                        rows * hidden);
 }
 
-static void ffn_forward_block(void *self, size_t number, size_t thread)
+static void ffn_forward_block(void *self, const struct row_block *block)
 {
-    const struct ffn *ffn = self;
-    struct row_block block = executor_block(ffn->executor, number, thread);
-    struct workspace *workspace = block.workspace;
-    size_t width = ffn->executor->shape->width;
-    struct row_chunk c = row_chunk_first(&block);
-    for (; c.count > 0; c = row_chunk_next(&block, c)) {
-        real *x = ffn->y + c.first * width;
-        ffn_hidden(workspace, x, c.count, ffn);
+    const struct ffn_call *call = self;
+    struct workspace *workspace = block->workspace;
+    size_t width = block->executor->shape->width;
+    struct row_chunk c = {0};
+    while (row_chunk_next(block, &c)) {
+        real *x = call->y + c.first * width;
+        ffn_hidden(block, x, c.count, call);
         linear_forward(
             workspace->branch, width,
-            (struct linear_rows){workspace->activated, ffn->w->up.weight.columns, c.count},
-            &ffn->w->down);
-        executor_drop(ffn->executor, workspace->branch, c, ffn->layer, DROPOUT_FFN);
+            (struct linear_rows){workspace->activated, call->w->up.weight.columns, c.count},
+            &call->w->down);
+        executor_drop(block, workspace->branch, c, call->layer, DROPOUT_FFN);
         accumulate(x, workspace->branch, c.count * width);
     }
 }
 
 void ffn_forward(struct executor *executor, real *x, const struct ffn_weights *w, size_t layer)
 {
-    struct ffn ffn = {.executor = executor, .w = w, .y = x, .layer = layer};
-    executor_run_blocks(executor, EXECUTOR_ANY, ffn_forward_block, &ffn);
+    struct ffn_call call = {.w = w, .y = x, .layer = layer};
+    executor_run_blocks(executor, EXECUTOR_ANY, ffn_forward_block, &call);
 }
 
-static void ffn_backward_chunk(const struct ffn *ffn, const struct row_block *block,
+static void ffn_backward_chunk(const struct ffn_call *call, const struct row_block *block,
                                struct row_chunk c, const struct ffn_weights *g)
 {
     struct workspace *workspace = block->workspace;
-    size_t width = ffn->executor->shape->width;
-    size_t hidden = ffn->executor->shape->hidden;
-    const real *x = ffn->x + c.first * width;
-    real *d_x = ffn->y + c.first * width;
+    size_t width = block->executor->shape->width;
+    size_t hidden = block->executor->shape->hidden;
+    const real *x = call->x + c.first * width;
+    real *d_x = call->y + c.first * width;
     struct linear_rows normed = {workspace->normed, width, c.count};
     struct linear_rows activated = {workspace->activated, hidden, c.count};
     struct linear_rows d_branch = {workspace->branch, width, c.count};
     struct linear_rows d_up = {workspace->d_up, hidden, c.count};
-    ffn_hidden(workspace, x, c.count, ffn);
+    ffn_hidden(block, x, c.count, call);
     memcpy(workspace->branch, d_x, c.count * width * sizeof *d_x);
-    executor_drop(ffn->executor, workspace->branch, c, ffn->layer, DROPOUT_FFN);
-    linear_backward_input(workspace->d_up, GEMM_SET, d_branch, &ffn->w->down);
+    executor_drop(block, workspace->branch, c, call->layer, DROPOUT_FFN);
+    linear_backward_input(workspace->d_up, GEMM_SET, d_branch, &call->w->down);
     linear_backward_weights(&g->down, d_branch, activated);
     activation_backward(workspace->d_up, workspace->d_up, workspace->up,
-                        ffn->executor->shape->activation, c.count * hidden);
-    linear_backward_input(workspace->branch, GEMM_SET, d_up, &ffn->w->up);
+                        block->executor->shape->activation, c.count * hidden);
+    linear_backward_input(workspace->branch, GEMM_SET, d_up, &call->w->up);
     linear_backward_weights(&g->up, d_up, normed);
-    norm_backward(d_x, &g->norm, workspace->branch, x, width, c.count, &ffn->w->norm);
+    norm_backward(d_x, &g->norm, workspace->branch, x, width, c.count, &call->w->norm);
 }
 
-static void ffn_backward_block(void *self, size_t number, size_t thread)
+static void ffn_backward_block(void *self, const struct row_block *block)
 {
-    const struct ffn *ffn = self;
-    struct row_block block = executor_block(ffn->executor, number, thread);
-    const struct ffn_weights *g = &block.workspace->gradients.views.layers[0].ffn;
+    const struct ffn_call *call = self;
+    const struct ffn_weights *g = &block->workspace->gradients.views.layers[0].ffn;
     executor_clear_gradients(&g->all);
-    struct row_chunk c = row_chunk_first(&block);
-    for (; c.count > 0; c = row_chunk_next(&block, c)) {
-        ffn_backward_chunk(ffn, &block, c, g);
+    struct row_chunk c = {0};
+    while (row_chunk_next(block, &c)) {
+        ffn_backward_chunk(call, block, c, g);
     }
-    executor_add_gradients(ffn->executor, &block, &ffn->gradients->all, &g->all);
+    executor_add_gradients(block, &call->gradients->all, &g->all);
 }
 
 void ffn_backward(struct executor *executor, real *d_x, const struct ffn_weights *gradients,
                   const real *x, const struct ffn_weights *w, size_t layer)
 {
-    struct ffn ffn = {
-        .executor = executor, .w = w, .gradients = gradients, .x = x, .y = d_x, .layer = layer};
-    executor_run_blocks(executor, EXECUTOR_ASCENDING, ffn_backward_block, &ffn);
+    struct ffn_call call = {.w = w, .gradients = gradients, .x = x, .y = d_x, .layer = layer};
+    executor_run_blocks(executor, EXECUTOR_ASCENDING, ffn_backward_block, &call);
 }

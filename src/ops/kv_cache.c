@@ -5,23 +5,11 @@ void kv_cache_bind(struct kv_cache *cache, struct arena *arena, const struct mod
 {
     *cache = (struct kv_cache){
         .shape = shape,
-        .contexts_max = contexts_max,
         .tokens_max = tokens_max,
         .head_size = attention_cache_size(tokens_max, model_head_width(shape)),
     };
     cache->blocks = arena_take(arena, contexts_max * shape->layers * shape->heads,
                                cache->head_size * sizeof(real));
-}
-
-struct attention_cache_workspace kv_cache_workspace_bind(struct arena *arena,
-                                                         const struct model_shape *shape,
-                                                         enum attention_choice kernel)
-{
-    struct attention_cache_workspace workspace;
-    size_t head_width = model_head_width(shape);
-    real *memory = arena_take(arena, attention_cache_workspace_size(head_width), sizeof(real));
-    attention_cache_workspace_bind(&workspace, memory, head_width, kernel);
-    return workspace;
 }
 
 /* One head of one context, whose first new token is a row of qkv. */

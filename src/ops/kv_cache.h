@@ -16,8 +16,7 @@
 
 struct kv_cache {
     const struct model_shape *shape; /* borrowed */
-    size_t contexts_max;
-    size_t tokens; /* that each context has taken */
+    size_t tokens;                   /* that each context has taken */
     size_t tokens_max;
     size_t head_size; /* reals of one head of one layer of one context */
     real *blocks;     /* (contexts_max x layers x heads x head_size) */
@@ -26,11 +25,6 @@ struct kv_cache {
 /* Out of the arena, which may only be measuring. Local, like all of this file. */
 void kv_cache_bind(struct kv_cache *cache, struct arena *arena, const struct model_shape *shape,
                    size_t contexts_max, size_t tokens_max);
-
-/* What one thread needs, out of the arena. */
-struct attention_cache_workspace kv_cache_workspace_bind(struct arena *arena,
-                                                         const struct model_shape *shape,
-                                                         enum attention_choice kernel);
 
 /* Some contexts and what is new of them: rows of `count` tokens, context after context. */
 struct kv_cache_batch {

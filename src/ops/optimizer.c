@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "base/fatal.h"
 #include "base/pieces.h"
 
 struct adamw_update {
@@ -11,8 +12,9 @@ struct adamw_update {
     struct adamw_step step;
 };
 
-/* Moments move towards the gradient by their gains; the weight is rounded once, so that a decay
- * smaller than its last bit is not lost beside the update but in the mean over steps kept. */
+/* 1 - beta is taken in double, because a float beta near 1 has lost it; and a weight is rounded
+ * once, after its update and its decay: a decay below the weight's last bit is then kept in the
+ * mean. */
 static void adamw_update_elements(real *restrict weight, real *restrict first,
                                   real *restrict second, const real *restrict gradient,
                                   size_t count, struct adamw_step s)
@@ -80,6 +82,7 @@ double optimizer_squares(struct executor *executor, double *sums, const real *gr
                          size_t count)
 {
     struct squares squares = {gradient, count, sums};
+    invariant(count % (64 / sizeof(real)) == 0);
     executor_run(executor, EXECUTOR_ANY, piece_count(count), add_squares, &squares);
     double sum = 0.0;
     for (size_t piece = 0; piece < piece_count(count); piece++) {

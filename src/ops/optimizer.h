@@ -18,12 +18,12 @@ struct adamw_step {
     double decay; /* rate * weight decay */
 };
 
-/* weight and its moments, updated in place; all (count). Local, as is the norm. */
+/* weight and its moments, updated in place; all (count). Local, as is the other. */
 void optimizer_adamw(struct executor *executor, real *weight, real *moments[2],
                      const real *gradient, size_t count, const struct adamw_step *step);
 
-/* The sum of squares in double, the same for any number of threads; sums (piece_count(count)) is
- * room. */
+/* The sum of squares in double, the same for any number of threads; `count` is a whole number of
+ * cache lines, sums (piece_count(count)) is room. */
 double optimizer_squares(struct executor *executor, double *sums, const real *gradient,
                          size_t count);
 

@@ -1,12 +1,9 @@
 #include "parameters/parameter_layout.h"
 
-#include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/arithmetic.h"
-#include "base/random.h"
-
-static const double small_deviation = 0.1;
 
 static void append_entry(struct parameter_layout *layout, const struct parameter_entry *entry,
                          const char *name)
@@ -55,7 +52,6 @@ static void append_entries(struct parameter_layout *layout)
                        decay, copy),                                                               \
                  name);
 #include "parameters/parameters.def"
-    layout->layers_begin = layout->count;
     layout->outer_entries = layout->entry_count;
     for (size_t layer = 0; layer < s->layers; layer++) {
 #define LAYER_PARAMETER(operation, field, name, rows, columns, initial, decay, copy)               \
@@ -64,7 +60,6 @@ static void append_entries(struct parameter_layout *layout)
         ENTRY(layer_weights, layer, operation, field, rows, columns, initial, decay, copy), name);
 #include "parameters/parameters.def"
     }
-    layout->layer_count = (layout->count - layout->layers_begin) / s->layers;
     layout->layer_entries = (layout->entry_count - layout->outer_entries) / s->layers;
 }
 
@@ -86,52 +81,10 @@ size_t parameters_learned(const struct model_shape *shape)
     return layout.learned;
 }
 
-struct parameter_range parameter_layout_range(const struct parameter_layout *layout, size_t layer)
-{
-    if (layer == PARAMETER_OUTER) {
-        return (struct parameter_range){0, layout->layers_begin};
-    }
-    return (struct parameter_range){layout->layers_begin + layer * layout->layer_count,
-                                    layout->layer_count};
-}
-
 const struct parameter_entry *parameter_layout_entries(const struct parameter_layout *layout,
-                                                       size_t layer)
+                                                       size_t layer, size_t *count)
 {
-    size_t first =
-        layer == PARAMETER_OUTER ? 0 : layout->outer_entries + layer * layout->layer_entries;
-    return layout->entries + first;
-}
-
-/* --- Initial values --------------------------------------------------------------------------- */
-
-static double initial_deviation(const struct parameter_entry *entry, size_t layers)
-{
-    switch (entry->initial) {
-    case PARAMETER_INITIAL_SMALL:
-        return small_deviation;
-    case PARAMETER_INITIAL_FAN_IN:
-        return 1.0 / sqrt((double)entry->rows);
-    case PARAMETER_INITIAL_RESIDUAL:
-        return 1.0 / sqrt((double)(entry->rows * 2 * layers));
-    case PARAMETER_INITIAL_ZERO:
-    case PARAMETER_INITIAL_ONE:
-        break;
-    }
-    return 0.0;
-}
-
-/* Each tensor has a stream of random numbers of its own. */
-void parameter_layout_initialise(real *flat, const struct parameter_layout *layout, uint64_t seed)
-{
-    for (size_t i = 0; i < layout->entry_count; i++) {
-        const struct parameter_entry *entry = &layout->entries[i];
-        struct random random = random_stream(seed, RANDOM_INITIAL_WEIGHTS, i, 0);
-        double deviation = initial_deviation(entry, layout->shape.layers);
-        real constant = entry->initial == PARAMETER_INITIAL_ONE ? 1 : 0;
-        for (size_t j = 0; j < entry->rows * entry->columns; j++) {
-            flat[entry->offset + j] =
-                deviation > 0.0 ? (real)(deviation * random_normal(&random)) : constant;
-        }
-    }
+    bool is_outer = layer == PARAMETER_OUTER;
+    *count = is_outer ? layout->outer_entries : layout->layer_entries;
+    return layout->entries + (is_outer ? 0 : layout->outer_entries + layer * layout->layer_entries);
 }

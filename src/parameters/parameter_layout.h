@@ -36,11 +36,6 @@ struct parameter_entry {
     enum parameter_copy copy;
 };
 
-/* Some neighbours in a flat array. */
-struct parameter_range {
-    size_t first, count;
-};
-
 struct parameter_layout {
     struct model_shape shape;
     struct parameter_entry *entries; /* (entry_count) in the order of the table */
@@ -48,7 +43,6 @@ struct parameter_layout {
     size_t outer_entries, layer_entries; /* of them, outside of layers and for each layer */
     size_t count;                        /* reals of a flat array */
     size_t learned;                      /* of them, those that are not in between */
-    size_t layers_begin, layer_count;    /* where the first layer lies, reals of each */
     size_t outer_transposed_max, layer_transposed_max; /* reals of the transposed copies of each */
 };
 
@@ -60,14 +54,8 @@ void parameter_layout_bind(struct parameter_layout *layout, struct arena *arena,
 /* How many numbers are learned. */
 size_t parameters_learned(const struct model_shape *shape);
 
-/* Where in a flat array a layer lies, or what is PARAMETER_OUTER. */
-struct parameter_range parameter_layout_range(const struct parameter_layout *layout, size_t layer);
-
-/* The entries of a layer (layer_entries), or of PARAMETER_OUTER (outer_entries). */
+/* The entries of a layer, or of PARAMETER_OUTER, which follow one another; *count of them. */
 const struct parameter_entry *parameter_layout_entries(const struct parameter_layout *layout,
-                                                       size_t layer);
-
-/* flat = initial values: the same for any number of ranks. */
-void parameter_layout_initialise(real *flat, const struct parameter_layout *layout, uint64_t seed);
+                                                       size_t layer, size_t *count);
 
 #endif

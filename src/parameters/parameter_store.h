@@ -18,15 +18,19 @@
 
 enum { PARAMETER_SLOTS_MAX = 2 };
 
+/* Transposed copies of the matrices of one layer, or of what is outside of layers. */
+struct parameter_copies {
+    real *reals;
+    bool are_made;
+};
+
 struct parameter_store {
     struct parameter_layout layout;
     struct workers *workers; /* borrowed: they make copies */
     struct parameter_array master;
     real *slots[PARAMETER_SLOTS_MAX]; /* (slot_count), each laid out as the master's flat array */
     size_t slot_count;
-    real *outer_transposed, *layer_transposed; /* copies of the layer that is acquired */
-    bool has_outer_copies;
-    size_t copied_layer; /* whose copies there are; PARAMETER_OUTER: none's */
+    struct parameter_copies outer_copies, layer_copies;
 };
 
 /* What a layer is acquired for. */

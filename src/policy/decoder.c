@@ -47,7 +47,8 @@ static void decode_workspace_bind(struct decode_workspace *workspace, struct are
     workspace->attention = arena_take(arena, rows * shape->width, sizeof(real));
     workspace->qkv.query = arena_take(arena, rows * shape->width, sizeof(real));
     workspace->qkv.key_value = arena_take(arena, rows * 2 * shape->width, sizeof(real));
-    workspace->cache = kv_cache_workspace_bind(arena, shape, decoder->options.kernel);
+    attention_cache_workspace_bind(&workspace->cache, arena, model_head_width(shape),
+                                   decoder->options.kernel);
     executor_bind(&workspace->executor, arena, shape, EXECUTOR_FORWARD, NULL, NULL);
 }
 
@@ -118,12 +119,10 @@ static void check_times(const struct steps *steps, size_t rows, const struct mod
 
 /* x = the new tokens of `contexts` rows from `first` on, context after context. */
 static void embed_new_tokens(struct decode_workspace *workspace,
-                             const struct prediction *prediction, size_t first, size_t contexts)
+                             const struct prediction *prediction, size_t first, size_t contexts,
+                             const struct embedding_weights *w)
 {
-    struct decoder *decoder = prediction->decoder;
-    const struct model_shape *shape = decoder->shape;
-    const struct outer_weights *w =
-        parameter_store_acquire_outer(decoder->parameters, PARAMETER_FORWARD);
+    const struct model_shape *shape = prediction->decoder->shape;
     struct steps now = steps_from(prediction->now, first);
     struct steps last;
     struct embedding_part parts[2];
@@ -136,7 +135,7 @@ static void embed_new_tokens(struct decode_workspace *workspace,
                                                       shape->layout.count};
     }
     parts[part_count++] = (struct embedding_part){&now, 0, prediction->count - prediction->tail};
-    embedding_forward(&workspace->executor, workspace->x, parts, part_count, &w->embedding);
+    embedding_forward(&workspace->executor, workspace->x, parts, part_count, w);
 }
 
 static void predict_batch(void *self, size_t item, size_t thread)
@@ -152,8 +151,10 @@ static void predict_batch(void *self, size_t item, size_t thread)
         .contexts = size_min(decoder->contexts - first, decoder->batch),
         .count = prediction->count,
     };
+    const struct outer_weights *outer =
+        parameter_store_acquire_outer(decoder->parameters, PARAMETER_FORWARD);
     executor_begin(e, (struct token_rows){batch.contexts, batch.count, batch.count - 1}, NULL);
-    embed_new_tokens(workspace, prediction, first, batch.contexts);
+    embed_new_tokens(workspace, prediction, first, batch.contexts, &outer->embedding);
     for (size_t layer = 0; layer < shape->layers; layer++) {
         const struct layer_weights *w =
             parameter_store_acquire(decoder->parameters, layer, PARAMETER_FORWARD);
@@ -165,9 +166,8 @@ static void predict_batch(void *self, size_t item, size_t thread)
         ffn_forward(e, workspace->x, &w->ffn, layer);
         parameter_store_release(decoder->parameters, layer);
     }
-    action_head_forward(
-        e, prediction->action + first * shape->action_dim, workspace->x,
-        &parameter_store_acquire_outer(decoder->parameters, PARAMETER_FORWARD)->head);
+    action_head_forward(e, prediction->action + first * shape->action_dim, workspace->x,
+                        &outer->head);
     parameter_store_release_outer(decoder->parameters);
 }
 

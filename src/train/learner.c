@@ -5,6 +5,7 @@
 
 #include "base/fatal.h"
 #include "comm/comm.h"
+#include "comm/progress.h"
 #include "train/stop.h"
 
 /* Called twice with the same arguments: on a measuring arena and on a real one. */
@@ -27,13 +28,14 @@ static void bind_learner(struct learner *learner)
         .rows_max = learner->batches.batch.steps.row_max,
         .contexts_max = learner->batches.batch.partition.context_max,
         .attention = options->attention,
-        .comm_dtype = options->comm_dtype,
     };
     struct arena *arena = &learner->arena;
     parameter_store_bind(&learner->parameters, arena, shape, ADAMW_SLOTS, learner->workers);
     parameter_array_bind(&learner->gradients, arena, &learner->parameters.layout);
     adamw_bind(&learner->adamw, arena, &options->adamw, &learner->parameters.layout);
-    transformer_bind(&learner->transformer, arena, shape, &transformer, ring, learner->workers);
+    executor_bind(&learner->executor, arena, shape, EXECUTOR_TRAINING, learner->workers,
+                  comm_progress);
+    transformer_bind(&learner->transformer, arena, &transformer, ring, &learner->executor);
 }
 
 /* An arena that has only measured. */
@@ -182,7 +184,7 @@ struct learner_step learner_step(struct learner *learner, uint64_t number)
     struct step_timer timer;
     struct parameter_array *gradients = &learner->gradients;
     struct gradient_sink sink = {start_reducing, learner->reduction};
-    struct executor *executor = &learner->transformer.executor;
+    struct executor *executor = &learner->executor;
     size_t taken = memory_taken();
     step_timer_start(&timer);
     parameter_array_clear(gradients);

@@ -23,8 +23,7 @@
 struct learner_options {
     struct model_shape shape;
     enum partition_rule rule;
-    struct attention_options attention;
-    enum dtype comm_dtype; /* of keys and values in messages */
+    struct ring_attention_options attention;
     struct adamw_options adamw;
     struct schedule schedule;
     double clip; /* largest norm of the gradient; 0: any */
@@ -41,6 +40,7 @@ struct learner {
     struct parameter_store parameters; /* with AdamW's moments in their slots */
     struct parameter_array gradients;
     struct reduction *reduction; /* of the gradients over the job */
+    struct executor executor;
     struct transformer transformer;
     struct adamw adamw;
 };

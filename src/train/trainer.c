@@ -13,9 +13,9 @@
 #include "datasets/chain.h"
 #include "math/gemm.h"
 #include "math/peak.h"
-#include "model/ring_overlap.h"
 #include "train/checkpointer.h"
 #include "train/report.h"
+#include "train/ring_overlap.h"
 #include "train/stop.h"
 
 static const double mebibyte = 1048576.0;
@@ -208,8 +208,8 @@ static void measure_peak(struct trainer *trainer)
     comm_sum_double(&trainer->peak, 1);
     log_line("processor: attention kernels for %s, OpenBLAS's for %s, %.0f GFLOP/s on all ranks "
              "together",
-             attention_kernel_name(trainer->options->learner.attention.kernel), gemm_core_name(),
-             1e-9 * trainer->peak);
+             attention_kernel_name(trainer->options->learner.attention.attention.kernel),
+             gemm_core_name(), 1e-9 * trainer->peak);
 }
 
 static void predict_overlap(const struct trainer *trainer)
@@ -219,7 +219,7 @@ static void predict_overlap(const struct trainer *trainer)
     size_t tokens = steps * options->learner.shape.layout.count;
     struct ring_overlap overlap = ring_overlap_predict(trainer->ring, options->learner.rule,
                                                        trainer->peak / (double)comm_size());
-    ring_overlap_say(&overlap, (double)tokens / (double)ring_size(trainer->ring));
+    ring_overlap_log(&overlap, (double)tokens / (double)ring_size(trainer->ring));
 }
 
 /* --- The run's folder ------------------------------------------------------------------------- */

@@ -3,8 +3,8 @@
 #include "tests/support/support_mpi.h"
 
 #include "bench/fixture.h"
-#include "comm/comm.h"
 #include "bench/footprint.h"
+#include "comm/comm.h"
 
 static const struct {
     const char *tokens;
@@ -28,7 +28,7 @@ static void test_a_learner_binds_what_a_step_must_keep_and_at_most_a_tenth_more(
                                   .layers = shapes[i].layers,
                                   .heads = shapes[i].heads,
                                   .hidden = shapes[i].hidden},
-                        .attention = {.query_block = 384, .key_block = 144}},
+                        .attention.attention = {.query_block = 384, .key_block = 144}},
         };
         struct model_shape *shape = &options.learner.shape;
         assert_true(token_layout_parse(&shape->layout, shapes[i].tokens, &failure));

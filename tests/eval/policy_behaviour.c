@@ -31,6 +31,7 @@ struct fixture {
     struct workers *workers;
     struct arena arena;
     struct batch batch;
+    struct executor executor;
     struct transformer transformer;
 };
 
@@ -91,12 +92,14 @@ static void bind_model(struct fixture *fixture)
     struct transformer_options options = {
         .rows_max = partition_rows_max(PARTITION_ZIGZAG, 1, CONTEXTS, LISTENER_STEPS_MAX),
         .contexts_max = CONTEXTS,
-        .attention = {.query_block = 32, .key_block = 64},
+        .attention.attention = {.query_block = 32, .key_block = 64},
     };
     batch_bind(&fixture->batch, &fixture->arena, (struct mesh_position){.ring_size = 1}, CONTEXTS,
                LISTENER_STEPS_MAX, shape->observation_dim, shape->action_dim);
-    transformer_bind(&fixture->transformer, &fixture->arena, shape, &options, fixture->ring,
-                     fixture->workers);
+    executor_bind(&fixture->executor, &fixture->arena, shape, EXECUTOR_TRAINING, fixture->workers,
+                  NULL);
+    transformer_bind(&fixture->transformer, &fixture->arena, &options, fixture->ring,
+                     &fixture->executor);
 }
 
 /* A step as the loader would describe it, were the trials episodes of a chain with this target. */

@@ -16,7 +16,7 @@ struct fixture {
     real *query, *key_value, *output; /* (tokens x width), (tokens x 2 width), (tokens x width) */
     struct attention_cache cache;
     struct attention_cache_workspace scratch;
-    real *scratch_memory;
+    struct arena arena;
 };
 
 static void fixture_open(struct fixture *fixture, size_t tokens, size_t width, double scale)
@@ -29,7 +29,6 @@ static void fixture_open(struct fixture *fixture, size_t tokens, size_t width, d
         .output = reals_zero(tokens * width),
         .cache = {.blocks = reals_filled(attention_cache_size(tokens, width), (real)NAN),
                   .width = width},
-        .scratch_memory = reals_zero(attention_cache_workspace_size(width)),
     };
     for (size_t i = 0; i < tokens * width; i++) {
         fixture->query[i] *= (real)scale;
@@ -44,7 +43,9 @@ static void fixture_open(struct fixture *fixture, size_t tokens, size_t width, d
         .key = fixture->key_value,
         .value = fixture->key_value + width,
     };
-    attention_cache_workspace_bind(&fixture->scratch, fixture->scratch_memory, width, tested);
+    attention_cache_workspace_bind(&fixture->scratch, &fixture->arena, width, tested);
+    arena_open(&fixture->arena, fixture->arena.peak);
+    attention_cache_workspace_bind(&fixture->scratch, &fixture->arena, width, tested);
 }
 
 static void fixture_close(struct fixture *fixture)
@@ -53,7 +54,7 @@ static void fixture_close(struct fixture *fixture)
     memory_free(fixture->key_value);
     memory_free(fixture->output);
     memory_free(fixture->cache.blocks);
-    memory_free(fixture->scratch_memory);
+    arena_close(&fixture->arena);
 }
 
 /* The next `count` tokens join, then look back. */

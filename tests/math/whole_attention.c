@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "base/arithmetic.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "math/attention_block.h"
@@ -11,22 +12,23 @@
 /* What both directions need: scratch memory and the blocks of keys in their order. */
 struct blocks {
     struct attention_workspace scratch;
-    real *memory;
+    struct arena arena;
     size_t *order;
     size_t count;
 };
 
 static struct blocks blocks_of(const struct whole_attention *whole)
 {
-    struct blocks blocks;
+    struct blocks blocks = {.arena = {0}};
     struct attention_options options = {
         .kernel = whole->kernel,
         .query_block = whole->query_block,
         .key_block = whole->key_block,
     };
-    blocks.memory = memory_take(attention_workspace_size(&options, whole->width), sizeof(real));
-    attention_workspace_bind(&blocks.scratch, blocks.memory, &options, whole->width);
-    blocks.count = (whole->key_count + whole->key_block - 1) / whole->key_block;
+    attention_workspace_bind(&blocks.scratch, &blocks.arena, &options, whole->width);
+    arena_open(&blocks.arena, blocks.arena.peak);
+    attention_workspace_bind(&blocks.scratch, &blocks.arena, &options, whole->width);
+    blocks.count = divide_up(whole->key_count, whole->key_block);
     blocks.order = memory_take(blocks.count, sizeof *blocks.order);
     struct random random = random_stream(whole->shuffle, RANDOM_TEST, 0, 0);
     for (size_t i = 0; i < blocks.count; i++) {
@@ -40,7 +42,7 @@ static struct blocks blocks_of(const struct whole_attention *whole)
 static void blocks_release(struct blocks *blocks)
 {
     memory_free(blocks->order);
-    memory_free(blocks->memory);
+    arena_close(&blocks->arena);
 }
 
 static struct attention_queries queries_from(const struct whole_attention *whole, size_t start)

@@ -3,6 +3,7 @@
 #include "tests/model/problem.h"
 
 #include "base/random.h"
+#include "comm/progress.h"
 
 enum { OBSERVATION_DIM = 3, ACTION_DIM = 2, TIME_MAX = 1100 };
 
@@ -71,7 +72,8 @@ static void bind_all(struct problem *problem)
         .rows_max =
             partition_rows_max(options->rule, ring_size(problem->ring), options->contexts, longest),
         .contexts_max = options->contexts,
-        .attention = {.query_block = options->query_block, .key_block = options->key_block},
+        .attention.attention = {.query_block = options->query_block,
+                                .key_block = options->key_block},
     };
     const struct mesh_position position = {.split = options->rule,
                                            .ring_size = ring_size(problem->ring),
@@ -81,8 +83,10 @@ static void bind_all(struct problem *problem)
     parameter_store_bind(&problem->parameters, &problem->arena, &problem->shape, 0,
                          problem->workers);
     parameter_array_bind(&problem->gradients, &problem->arena, &problem->parameters.layout);
-    transformer_bind(&problem->transformer, &problem->arena, &problem->shape, &transformer,
-                     problem->ring, problem->workers);
+    executor_bind(&problem->executor, &problem->arena, &problem->shape, EXECUTOR_TRAINING,
+                  problem->workers, comm_progress);
+    transformer_bind(&problem->transformer, &problem->arena, &transformer, problem->ring,
+                     &problem->executor);
 }
 
 void problem_open(struct problem *problem, const struct problem_options *options, struct ring *ring)

@@ -31,6 +31,7 @@ struct problem {
     struct model_shape shape;
     struct arena arena;
     struct batch batch;
+    struct executor executor;
     struct transformer transformer;
     struct parameter_store parameters;
     struct parameter_array gradients;

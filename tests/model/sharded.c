@@ -18,13 +18,9 @@ static void bind_all(struct sharded *s, const struct sharded_options *how, struc
     const struct dense *dense = s->dense;
     size_t rows = partition_rows_max(how->rule, ring_size(ring), 1, dense->length);
     size_t width = dense_width(dense);
-    struct attention_options options = {.kernel = how->kernel, .query_block = 32, .key_block = 48};
-    struct attention_sizes sizes = {
-        .heads = dense->heads,
-        .head_width = dense->head_width,
-        .tokens_per_step = 1,
-        .tokens_max = rows,
-        .contexts_max = 1,
+    struct ring_attention_options options = {
+        .attention = {.kernel = how->kernel, .query_block = 32, .key_block = 48},
+        .comm_dtype = how->comm_dtype,
     };
     const struct mesh_position position = {
         .split = how->rule, .ring_size = ring_size(ring), .ring_rank = ring_rank(ring)};
@@ -34,10 +30,10 @@ static void bind_all(struct sharded *s, const struct sharded_options *how, struc
     s->d_output = arena_take(&s->arena, rows * width, sizeof(real));
     s->d_query = arena_take(&s->arena, rows * width, sizeof(real));
     s->logsumexp = arena_take(&s->arena, rows * dense->heads, sizeof(real));
-    s->shape = (struct model_shape){.width = width, .hidden = 1};
+    s->shape =
+        (struct model_shape){.width = width, .heads = dense->heads, .hidden = 1, .layout.count = 1};
     executor_bind(&s->executor, &s->arena, &s->shape, EXECUTOR_FORWARD, s->workers, comm_progress);
-    ring_attention_bind(&s->attention, &s->arena, &sizes, &options, how->comm_dtype, ring,
-                        &s->executor);
+    ring_attention_bind(&s->attention, &s->arena, rows, 1, &options, ring, &s->executor);
 }
 
 /* This rank's rows of a dense array. */

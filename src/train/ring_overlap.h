@@ -7,8 +7,8 @@
  * of backward computes 10 c^2 d operations beside twice the messages, as the gradient of the shard
  * before goes on: from 1.6 F / B (zigzag: 3.2 F / B) tokens on. With fewer the share c over that is
  * hidden. */
-#ifndef CHAINRING_MODEL_RING_OVERLAP_H
-#define CHAINRING_MODEL_RING_OVERLAP_H
+#ifndef CHAINRING_TRAIN_RING_OVERLAP_H
+#define CHAINRING_TRAIN_RING_OVERLAP_H
 
 #include "comm/ring.h"
 #include "context/partition.h"
@@ -26,6 +26,6 @@ struct ring_overlap ring_overlap_predict(struct ring *ring, enum partition_rule 
 double ring_overlap_share(double tokens, double needed);
 
 /* Say it in one line, and warn where contexts put fewer tokens on a rank than both passes need. */
-void ring_overlap_say(const struct ring_overlap *overlap, double tokens);
+void ring_overlap_log(const struct ring_overlap *overlap, double tokens);
 
 #endif

@@ -1,4 +1,4 @@
-#include "model/ring_overlap.h"
+#include "train/ring_overlap.h"
 
 #include "tests/support/support.h"
 

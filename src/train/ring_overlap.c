@@ -1,4 +1,4 @@
-#include "model/ring_overlap.h"
+#include "train/ring_overlap.h"
 
 #include <math.h>
 
@@ -28,7 +28,7 @@ double ring_overlap_share(double tokens, double needed)
     return tokens < needed ? tokens / needed : 1.0;
 }
 
-void ring_overlap_say(const struct ring_overlap *overlap, double tokens)
+void ring_overlap_log(const struct ring_overlap *overlap, double tokens)
 {
     double needed = fmax(overlap->tokens_forward, overlap->tokens_backward);
     if (needed == 0.0) {
