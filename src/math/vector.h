@@ -264,7 +264,7 @@ VECTOR_INLINE void vector_store_first(real *to, vector a, size_t count)
 VECTOR_INLINE vector vector_all(real a)
 {
     vector zero = {0};
-    return zero + a;
+    return a - zero;
 }
 
 VECTOR_INLINE vector vector_where_greater(vector x, vector y, vector a, vector b)
