@@ -17,7 +17,7 @@ class Transformer:
         x = self.embed(weights, batch)
         for layer in range(self.layers):
             x = self.attention(weights, x, f"layers.{layer}.attention")
-            x = self.forward(weights, x, f"layers.{layer}.forward")
+            x = self.ffn(weights, x, f"layers.{layer}.ffn")
         states = x[self.kinds.index("state")::len(self.kinds)]
         normed = self.norm(weights, states, "head.norm")
         predicted = self.peer.tanh(self.map(weights, normed, "head.action"))
@@ -36,12 +36,12 @@ class Transformer:
         key, value = key_value[:, :x.shape[1]], key_value[:, x.shape[1]:]
         attended = self.peer.attend(*(self.peer.split(part, self.heads)
                                       for part in (query, key, value)))
-        return x + self.map(weights, self.peer.join(attended), f"{name}.output")
+        return x + self.map(weights, self.peer.join(attended), f"{name}.out")
 
-    def forward(self, weights, x, name):
+    def ffn(self, weights, x, name):
         normed = self.norm(weights, x, f"{name}.norm")
-        expanded = self.activation(self.map(weights, normed, f"{name}.expand"))
-        return x + self.map(weights, expanded, f"{name}.contract")
+        up = self.activation(self.map(weights, normed, f"{name}.up"))
+        return x + self.map(weights, up, f"{name}.down")
 
     def map(self, weights, x, name):
         return self.peer.linear(x, weights[f"{name}.weight"], weights[f"{name}.bias"])
