@@ -39,7 +39,7 @@ struct inspect_chains_options {
     size_t contexts; /* of an optimizer step */
     size_t samples;  /* chains to print, from step 1 on */
     size_t tokens;   /* of a step */
-    enum partition_rule rule;
+    enum partition_rule split;
     size_t ring_size; /* ranks that share a context */
 };
 

@@ -35,7 +35,7 @@ static void print_chains_head(FILE *out, const struct store *store,
             (unsigned long long)options->seed);
     fprintf(out, "%zu contexts of a step, each on %zu rank%s, %s, %zu tokens of a step\n\n",
             options->contexts, options->ring_size, options->ring_size == 1 ? "" : "s",
-            options->rule == PARTITION_ZIGZAG ? "zigzag" : "contiguous", options->tokens);
+            options->split == PARTITION_ZIGZAG ? "zigzag" : "contiguous", options->tokens);
     fprintf(out, "%6s%9s%8s%8s%12s%9s%10s  %s\n", "step", "context", "group", "trials", "target",
             "steps", "tokens", "tokens of each rank");
 }
@@ -95,7 +95,7 @@ static void print_chains(FILE *out, const struct store *store, const struct chai
 {
     struct sample sample;
     json_t *list = json_array();
-    partition_open(&sample.partition, options->rule, options->ring_size, 1);
+    partition_open(&sample.partition, options->split, options->ring_size, 1);
     if (form == INSPECT_TEXT) {
         print_chains_head(out, store, options);
     }

@@ -18,7 +18,7 @@ struct bench_options {
     const char *save;  /* file for what attention or the first step read and gave; "": none */
     struct learner_options learner; /* the shape's sizes of the data are not read */
     size_t ring;                    /* ranks that share a context of a step; 0: all */
-    size_t neighbours;              /* as of ring_open */
+    size_t node_ranks;              /* as of ring_open */
     size_t threads;                 /* of each rank, at least 1 */
     size_t repeats;                 /* at least 1 */
 };

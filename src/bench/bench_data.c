@@ -248,7 +248,7 @@ void bench_data(struct table_printer *printer, const struct bench_options *optio
     struct conversion conversion;
     random_store_make(&store, TRAJECTORIES, TRAJECTORY_STEPS, failure);
     if (failure->code == EXIT_CODE_DONE) {
-        data_measure_memory(&result, &fixture, store.path, options->learner.rule, failure);
+        data_measure_memory(&result, &fixture, store.path, options->learner.split, failure);
     }
     random_store_remove(&store, failure);
     comm_agree(failure);

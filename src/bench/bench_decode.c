@@ -49,10 +49,10 @@ static void decode_describe(struct decode_result *result, const struct bench_opt
         at->bytes = decoder_bytes(fixture->decoder);
         at->tokens = at->bytes / ((double)(options->contexts * shape->layers * 2) * width *
                                   (double)sizeof(real));
-        double maps = 8.0 * width * width + 4.0 * width * (double)shape->hidden;
+        double projections = 8.0 * width * width + 4.0 * width * (double)shape->hidden;
         double attention = 4.0 * width * at->tokens;
-        at->flops =
-            (double)(options->contexts * shape->layout.count * shape->layers) * (maps + attention);
+        at->flops = (double)(options->contexts * shape->layout.count * shape->layers) *
+                    (projections + attention);
     }
 }
 

@@ -92,7 +92,7 @@ static void ring_print(struct table_printer *printer, const struct bench_options
         .form = TABLE_NESTED,
         .title = "median ms",
         .columns = {{"computing", "compute_seconds", 1e3, 2, ""},
-                    {"the wire", "wire_seconds", 1e3, 2, ""},
+                    {"the link", "link_seconds", 1e3, 2, ""},
                     {"together", "together_seconds", 1e3, 2, ""},
                     {"exposed", NULL, 1e3, 2, ""},
                     {"of step", NULL, 100.0, 1, "%"},
@@ -122,7 +122,7 @@ void bench_ring(struct table_printer *printer, const struct bench_options *optio
     /* Operations per second of one rank's attention. */
     double rate =
         2.0 * length * (length + 1.0) * (double)options->learner.shape.width / medians[COMPUTE];
-    struct ring_overlap overlap = ring_overlap_predict(shared.ring, options->learner.rule, rate);
+    struct ring_overlap overlap = ring_overlap_predict(shared.ring, options->learner.split, rate);
     attention_fixture_close(&shared);
     attention_fixture_close(&alone);
     workers_close(workers);

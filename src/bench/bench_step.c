@@ -220,7 +220,7 @@ static void step_print_shares(struct table_printer *printer, const struct step_r
     };
     struct table_row rows[] = {
         [TRANSFORMER_EMBEDDING] = {.key = "embedding", .label = "embedding"},
-        [TRANSFORMER_MAPS] = {.key = "maps", .label = "projections, feed-forward"},
+        [TRANSFORMER_PROJECTIONS] = {.key = "projections", .label = "projections, feed-forward"},
         [TRANSFORMER_ATTENTION_FORWARD] = {.key = "attention_forward",
                                            .label = "attention, forward"},
         [TRANSFORMER_ATTENTION_BACKWARD] = {.key = "attention_backward",

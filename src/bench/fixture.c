@@ -43,10 +43,10 @@ static void attention_fixture_bind(struct attention_fixture *fixture,
     const struct learner_options *learner = &options->learner;
     struct arena *arena = &fixture->arena;
     size_t ranks = ring_size(fixture->ring);
-    size_t rows = partition_rows_max(learner->rule, ranks, 1, options->length);
+    size_t rows = partition_rows_max(learner->split, ranks, 1, options->length);
     size_t width = learner->shape.width;
     const struct mesh_position position = {
-        .split = learner->rule, .ring_size = ranks, .ring_rank = ring_rank(fixture->ring)};
+        .split = learner->split, .ring_size = ranks, .ring_rank = ring_rank(fixture->ring)};
     batch_bind(&fixture->batch, arena, position, 1, options->length, 1, 1);
     fixture->query = arena_take(arena, rows * width, sizeof(real));
     fixture->output = arena_take(arena, rows * width, sizeof(real));
@@ -73,7 +73,7 @@ static void draw_normal(real *values, size_t count, uint64_t which)
 void attention_fixture_open(struct attention_fixture *fixture, const struct bench_options *options,
                             size_t ranks, struct workers *workers)
 {
-    *fixture = (struct attention_fixture){.ring = ring_open(ranks, options->neighbours)};
+    *fixture = (struct attention_fixture){.ring = ring_open(ranks, options->node_ranks)};
     attention_fixture_bind(fixture, options, workers);
     arena_open(&fixture->arena, fixture->arena.peak);
     attention_fixture_bind(fixture, options, workers);
@@ -149,7 +149,7 @@ void learner_fixture_open(struct learner_fixture *fixture, const struct bench_op
     *fixture = (struct learner_fixture){
         .options = options->learner,
         .scaling = scaling_identity(RANDOM_STORE_OBSERVATIONS),
-        .ring = ring_open(options->ring > 0 ? options->ring : comm_size(), options->neighbours),
+        .ring = ring_open(options->ring > 0 ? options->ring : comm_size(), options->node_ranks),
         .workers = fixture_workers(options->threads),
     };
     fixture->options.shape.observation_dim = RANDOM_STORE_OBSERVATIONS;

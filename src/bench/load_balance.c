@@ -14,7 +14,7 @@ void load_balance_open(struct load_balance *balance, const struct bench_options 
         .most = memory_take(steps, sizeof(double)),
     };
     struct bench_options by_rule = *options;
-    by_rule.learner.rule = rule;
+    by_rule.learner.split = rule;
     struct attention_fixture fixture;
     struct workers *workers = fixture_workers(options->threads);
     attention_fixture_open(&fixture, &by_rule, comm_size(), workers);

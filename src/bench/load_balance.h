@@ -17,7 +17,7 @@ struct load_balance {
     double *least, *most; /* (steps): scores of the least and of the most busy rank */
 };
 
-/* Count a pass forward over the ring of all ranks, cut by a rule; options->learner.rule does not
+/* Count a pass forward over the ring of all ranks, cut by a rule; options->learner.split does not
  * matter. The caller closes it. Collective over the job. */
 void load_balance_open(struct load_balance *balance, const struct bench_options *options,
                        enum partition_rule rule);

@@ -34,7 +34,7 @@ enum exit_code command_bench(const struct config *config, const char *subject)
         .save = config->bench.save,
         .learner = config_learner_options(config),
         .ring = config->mesh.ring,
-        .neighbours = config->mesh.node_ranks,
+        .node_ranks = config->mesh.node_ranks,
         .threads = comm_threads(config->mesh.threads),
         .repeats = config->bench.repeats,
     };

@@ -41,7 +41,7 @@ static void inspect_configuration(const struct config *config, struct failure *f
         .seed = config->run.seed,
         .contexts = config->train.contexts,
         .samples = config->inspect.samples,
-        .rule = (enum partition_rule)config->mesh.split,
+        .split = (enum partition_rule)config->mesh.split,
         .ring_size = config->mesh.ring > 0 ? config->mesh.ring : comm_size(),
     };
     struct store *store = store_open(config->data.store, failure);

@@ -29,7 +29,7 @@ struct learner_options config_learner_options(const struct config *config)
 {
     return (struct learner_options){
         .shape = shape_of(config),
-        .rule = (enum partition_rule)config->mesh.split,
+        .split = (enum partition_rule)config->mesh.split,
         .attention = {.attention = {.kernel = (enum attention_choice)config->attention.kernel,
                                     .query_block = config->attention.query_block,
                                     .key_block = config->attention.key_block},

@@ -1,4 +1,4 @@
-/* What stands between the two maps of a feed-forward layer. */
+/* What stands between the two projections of a feed-forward layer. */
 #ifndef CHAINRING_MATH_ACTIVATION_H
 #define CHAINRING_MATH_ACTIVATION_H
 

@@ -93,12 +93,12 @@ static void layer_forward(struct transformer *t, const struct layer_weights *w,
     real *y = t->saved.residual[layer + 1];
     real *attention = t->saved.attention[layer];
     qkv_forward(e, qkv_of(t), x, &w->qkv);
-    lap(t, TRANSFORMER_MAPS);
+    lap(t, TRANSFORMER_PROJECTIONS);
     ring_attention_forward(attention, t->saved.logsumexp[layer], &t->attention, t->query, batch);
     lap(t, TRANSFORMER_ATTENTION_FORWARD);
     attention_out_forward(e, y, x, attention, &w->attention_out, layer);
     ffn_forward(e, y, &w->ffn, layer);
-    lap(t, TRANSFORMER_MAPS);
+    lap(t, TRANSFORMER_PROJECTIONS);
 }
 
 void transformer_forward(struct transformer *transformer, struct parameter_store *parameters,
@@ -154,11 +154,11 @@ static void layer_backward(struct transformer *t, const struct layer_weights *gr
     attention_out_backward(e, t->d_attention, &gradients->attention_out, t->d_residual, attention,
                            &w->attention_out, layer);
     qkv_forward(e, qkv_of(t), x, &w->qkv);
-    lap(t, TRANSFORMER_MAPS);
+    lap(t, TRANSFORMER_PROJECTIONS);
     ring_attention_backward(t->d_query, &t->attention, &saved, batch);
     lap(t, TRANSFORMER_ATTENTION_BACKWARD);
     qkv_backward(e, t->d_residual, &gradients->qkv, d_qkv, x, &w->qkv);
-    lap(t, TRANSFORMER_MAPS);
+    lap(t, TRANSFORMER_PROJECTIONS);
 }
 
 /* Nothing more comes to a layer's gradients, nor to those of the layers after it. */

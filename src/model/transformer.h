@@ -24,10 +24,10 @@ struct transformer_options {
     struct ring_attention_options attention;
 };
 
-/* What forward and backward are made of. Loss and head are one, and so are the maps of a layer. */
+/* Parts of forward and backward. Loss and head are one, and so are all projections of a layer. */
 enum transformer_part {
     TRANSFORMER_EMBEDDING,
-    TRANSFORMER_MAPS, /* of queries, keys, values and outputs, and the feed-forward */
+    TRANSFORMER_PROJECTIONS, /* of queries, keys, values and outputs, and the feed-forward */
     TRANSFORMER_ATTENTION_FORWARD,
     TRANSFORMER_ATTENTION_BACKWARD,
     TRANSFORMER_HEAD,

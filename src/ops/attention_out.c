@@ -19,7 +19,7 @@ static void attention_out_forward_block(void *self, const struct row_block *bloc
     struct row_chunk c = {0};
     while (row_chunk_next(block, &c)) {
         struct linear_rows attention = {call->attention + c.first * width, width, c.count};
-        linear_forward(branch, width, attention, &call->w->map);
+        linear_forward(branch, width, attention, &call->w->projection);
         executor_drop(block, branch, c, call->layer, DROPOUT_ATTENTION);
         accumulate_sum(call->y + c.first * width, branch, call->x + c.first * width,
                        c.count * width);
@@ -49,8 +49,8 @@ static void attention_out_backward_block(void *self, const struct row_block *blo
         memcpy(branch, call->d_y + c.first * width, c.count * width * sizeof *branch);
         executor_drop(block, branch, c, call->layer, DROPOUT_ATTENTION);
         linear_backward_input(call->d_attention + c.first * width, GEMM_SET, d_branch,
-                              &call->w->map);
-        linear_backward_weights(&g->map, d_branch, attention);
+                              &call->w->projection);
+        linear_backward_weights(&g->projection, d_branch, attention);
     }
     executor_add_gradients(block, &call->gradients->all, &g->all);
 }

@@ -1,4 +1,4 @@
-/* Queries, keys and values of a layer: linear maps of its normalised input (pre-normalisation,
+/* Queries, keys and values of a layer: projections of its normalised input (pre-normalisation,
  * arXiv 2002.04745). */
 #ifndef CHAINRING_OPS_QKV_H
 #define CHAINRING_OPS_QKV_H

@@ -16,7 +16,8 @@ enum parameter_initial {
     PARAMETER_INITIAL_ONE,
     PARAMETER_INITIAL_SMALL,    /* normal, deviation 0.1 */
     PARAMETER_INITIAL_FAN_IN,   /* normal, deviation 1/sqrt(rows) */
-    PARAMETER_INITIAL_RESIDUAL, /* the same over sqrt(2 layers), as two maps a layer add up */
+    PARAMETER_INITIAL_RESIDUAL, /* the same over sqrt(2 layers), as two projections a layer add up
+                                 */
 };
 
 enum parameter_decay { PARAMETER_DECAY_NO, PARAMETER_DECAY_YES };

@@ -27,7 +27,7 @@ struct qkv_weights {
 
 struct attention_out_weights {
     struct tensor all;
-    struct linear_weights map;
+    struct linear_weights projection;
 };
 
 struct ffn_weights {

@@ -16,7 +16,7 @@ static void bind_learner(struct learner *learner)
     struct failure failure = {0};
     struct ring *ring = learner->ring;
     const struct mesh_position position = {
-        .split = options->rule,
+        .split = options->split,
         .ring_size = ring_size(ring),
         .ring_rank = ring_rank(ring),
         .group = ring_group(ring),

@@ -22,7 +22,7 @@
 
 struct learner_options {
     struct model_shape shape;
-    enum partition_rule rule;
+    enum partition_rule split;
     struct ring_attention_options attention;
     struct adamw_options adamw;
     struct schedule schedule;

@@ -217,7 +217,7 @@ static void predict_overlap(const struct trainer *trainer)
     const struct trainer_options *options = trainer->options;
     size_t steps = trainer->loader_options.chain.trials * store_length_max(trainer->store);
     size_t tokens = steps * options->learner.shape.layout.count;
-    struct ring_overlap overlap = ring_overlap_predict(trainer->ring, options->learner.rule,
+    struct ring_overlap overlap = ring_overlap_predict(trainer->ring, options->learner.split,
                                                        trainer->peak / (double)comm_size());
     ring_overlap_log(&overlap, (double)tokens / (double)ring_size(trainer->ring));
 }
