@@ -108,8 +108,7 @@ real *kv_ring_own_gradient(const struct kv_ring *kv_ring)
     return kv_ring->window ? gradient_at(kv_ring, ring_rank(kv_ring->ring)) : NULL;
 }
 
-/* --- Progress: a rank's number says how many steps of which round it has behind it -----------
- */
+/* --- Progress: a rank's number says how many steps of which round it has behind it ------------ */
 
 static uint64_t progress_after(const struct kv_ring *kv_ring, size_t steps)
 {
