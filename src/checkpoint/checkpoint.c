@@ -62,6 +62,30 @@ static bool remove_step(const char *folder, uint64_t step, struct failure *failu
            file_rename_folder(path, temporary, failure) && file_remove_tree(temporary, failure);
 }
 
+/* Only whole checkpoints count, for a damaged one is no reserve. Those of another version stay: the
+ * release that wrote them can go on from them. */
+static bool remove_beyond(const char *folder, const uint64_t *steps, size_t count, size_t keep,
+                          struct failure *failure)
+{
+    size_t whole = 0;
+    for (size_t i = count; i > 0; i--) {
+        char path[FILE_PATH_MAX];
+        struct failure problem = {0};
+        if (!step_path(path, folder, "", steps[i - 1], failure)) {
+            return false;
+        }
+        if (!manifest_check_version(path, &problem)) {
+            continue;
+        }
+        if (whole < keep) {
+            whole += manifest_verify(path, steps[i - 1], parts, PART_COUNT, &problem) ? 1 : 0;
+        } else if (!remove_step(folder, steps[i - 1], failure)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void remove_older(const char *folder, uint64_t newest, size_t keep)
 {
     uint64_t *steps;
@@ -71,13 +95,10 @@ static void remove_older(const char *folder, uint64_t newest, size_t keep)
     while (count > 0 && steps[count - 1] > newest) {
         count--;
     }
-    for (size_t i = 0; is_done && i + keep < count; i++) {
-        is_done = remove_step(folder, steps[i], &problem);
-    }
-    memory_free(steps);
-    if (!is_done) {
+    if (!is_done || !remove_beyond(folder, steps, count, keep, &problem)) {
         log_warning("%s; older checkpoints stay", problem.text);
     }
+    memory_free(steps);
 }
 
 bool checkpoint_write(const char *run, const struct checkpoint_tensors *tensors,

@@ -26,10 +26,10 @@ struct checkpoint_tensors {
 };
 
 /* Write the checkpoint of state->step into the run folder `run`, then remove older ones until
- * `keep` (at least 1) are left, this one included; one that cannot be removed costs a warning.
- * Checkpoints of later steps are left alone and not counted. A checkpoint of the same step is
- * replaced. After a failure (EXIT_CODE_IO where the place is at fault) the checkpoints are as
- * before and nothing half-written is left. */
+ * `keep` (at least 1) whole ones are left, this one included; one that cannot be removed costs a
+ * warning. Checkpoints of later steps and of other versions are left alone and not counted. A
+ * checkpoint of the same step is replaced. After a failure (EXIT_CODE_IO where the place is at
+ * fault) the checkpoints are as before and nothing half-written is left. */
 bool checkpoint_write(const char *run, const struct checkpoint_tensors *tensors,
                       const struct checkpoint_state *state, size_t keep, struct failure *failure);
 

@@ -210,6 +210,50 @@ static void test_newest_of_another_version_falls_back_with_a_warning(void **stat
     memory_free(warnings);
 }
 
+static void expect_steps(const char *run, const char *wanted)
+{
+    char found[64] = "";
+    for (int step = 1; step < 10; step++) {
+        char name[64];
+        snprintf(name, sizeof name, "ckpt/step-%d", step);
+        if (access(example_path(run, name), F_OK) == 0) {
+            snprintf(found + strlen(found), sizeof found - strlen(found), "%d ", step);
+        }
+    }
+    assert_string_equal(found, wanted);
+}
+
+static void test_damaged_checkpoints_take_no_place_of_those_that_are_kept(void **state)
+{
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        example_save(*state, 5, 2);
+        example_save(*state, 6, 2);
+        example_write(example_path(example_path(*state, "ckpt/step-6"), files[i]), "x", 1);
+        example_save(*state, 7, 2);
+        expect_steps(*state, "5 6 7 ");
+        example_save(*state, 8, 2);
+        expect_steps(*state, "7 8 ");
+        for (int step = 7; step <= 8; step++) {
+            char name[64];
+            snprintf(name, sizeof name, "ckpt/step-%d", step);
+            struct failure failure = {0};
+            assert_true(file_remove_tree(example_path(*state, name), &failure));
+        }
+    }
+}
+
+static void test_checkpoints_of_another_version_are_never_removed(void **state)
+{
+    example_save(*state, 4, 1);
+    write_version(*state, 4, 1);
+    example_save(*state, 5, 1);
+    example_save(*state, 6, 1);
+    write_version(*state, 6, 3);
+    example_save(*state, 7, 1);
+    example_save(*state, 8, 1);
+    expect_steps(*state, "4 6 8 ");
+}
+
 static void expect_write_fails(const char *run, uint64_t step, const char *words)
 {
     struct failure failure = {0};
@@ -302,6 +346,8 @@ int main(void)
         TEST(test_run_whose_checkpoints_are_all_damaged_is_refused),
         TEST(test_other_versions_are_refused_in_one_line),
         TEST(test_newest_of_another_version_falls_back_with_a_warning),
+        TEST(test_damaged_checkpoints_take_no_place_of_those_that_are_kept),
+        TEST(test_checkpoints_of_another_version_are_never_removed),
         TEST(test_place_that_cannot_be_made_is_a_failure),
         TEST(test_full_disk_keeps_the_older_checkpoint),
         TEST(test_kill_at_any_moment_leaves_a_whole_checkpoint),
