@@ -99,13 +99,14 @@ bool config_explore(double *deviations, size_t trials, const char *option, const
 
 bool config_target(double *target, const char *option, const char *text, struct failure *failure)
 {
+    static const double largest = 1e9;
     *target = (double)NAN;
-    return strcmp(text, "best") == 0 || config_value_number(target, text) ||
-           failure_set(
-               failure, EXIT_CODE_CONFIG,
-               "%s: found \"%s\", expected a return, such as 17.5, or \"best\", that of the "
-               "training data",
-               option, text);
+    return strcmp(text, "best") == 0 ||
+           (config_value_number(target, text) && *target >= -largest && *target <= largest) ||
+           failure_set(failure, EXIT_CODE_CONFIG,
+                       "%s: found \"%s\", expected a return from -1e9 to 1e9, such as 17.5, or "
+                       "\"best\", that of the training data",
+                       option, text);
 }
 
 /* Read digits up to `end`; 0 is no size. */

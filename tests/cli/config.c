@@ -498,7 +498,7 @@ static void test_target_is_a_number_or_the_best(void **state)
     assert_true(config_target(&target, "eval.target", "best", &failure) && isnan(target));
     assert_true(config_target(&target, "eval.target", "0", &failure) && target == 0.0);
     assert_true(config_target(&target, "eval.target", "-18.5", &failure) && target == -18.5);
-    static const char *const refused[] = {"Best", "best ", "nan", "1e", "5,", "17.5 "};
+    static const char *const refused[] = {"1e300", "Best", "best ", "nan", "1e", "5,", "17.5 "};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         failure = (struct failure){0};
         assert_false(config_target(&target, "eval.target", refused[i], &failure));
