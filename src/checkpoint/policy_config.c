@@ -28,6 +28,20 @@ static const char *const shape_names[SHAPE_NUMBERS] = {
     "model.dropout", "observation_dim", "action_dim",  "time_max",     "trial_max",
 };
 
+/* What a user would change: an option, or the data. */
+static const char *const shape_words[SHAPE_NUMBERS] = {
+    "model.width",
+    "model.layers",
+    "model.heads",
+    "model.hidden",
+    "model.activation",
+    "model.dropout",
+    "numbers in an observation of the data",
+    "numbers in an action of the data",
+    "steps in an episode of the data",
+    "chain.trials",
+};
+
 static void put_number(struct checkpoint_state *state, const char *name, double value)
 {
     checkpoint_state_put_numbers(state, name, &value, 1);
@@ -234,7 +248,7 @@ bool policy_config_agrees(const struct policy_config *saved, const struct policy
     list_shape(expected, &wanted->shape);
     for (size_t i = 0; i < SHAPE_NUMBERS; i++) {
         if (found[i] != expected[i]) {
-            snprintf(what, sizeof what, "%s = %g, found %g now", shape_names[i], found[i],
+            snprintf(what, sizeof what, "%s = %g, found %g now", shape_words[i], found[i],
                      expected[i]);
             return differ(what, path, failure);
         }
@@ -260,7 +274,8 @@ bool policy_config_agrees(const struct policy_config *saved, const struct policy
                            path, wanted->data_hash, saved->data_hash);
     }
     if (!scaling_equal(&saved->scaling, &wanted->scaling)) {
-        return differ("data of other means, deviations or scales", path, failure);
+        return differ("other data.normalize, data.return_scale or data.reward_scale", path,
+                      failure);
     }
     return true;
 }

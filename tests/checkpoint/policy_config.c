@@ -72,7 +72,10 @@ static void test_policy_config_names_the_first_difference(void **state)
     expect_difference(&changed, "context.tokens = R,s,a,r, found R,s,a now");
     changed = example();
     changed.scaling.return_scale = 17.4;
-    expect_difference(&changed, "scales");
+    expect_difference(&changed, "other data.normalize, data.return_scale or data.reward_scale");
+    changed = example();
+    changed.shape.trial_max++;
+    expect_difference(&changed, "was made with chain.trials = ");
     changed = example();
     changed.data_hash = 1;
     expect_difference(&changed,
