@@ -153,7 +153,7 @@ static void check_finite(const struct learner_step *step, uint64_t number)
         if (comm_rank() == 0) {
             failure_set(&failure, EXIT_CODE_DATA,
                         "step %llu: found loss %g and gradient norm %g, expected numbers; lower "
-                        "train.rate or look at the data; the last checkpoint is kept",
+                        "train.rate or look at the data; checkpoints written before stay",
                         (unsigned long long)number, step->loss, step->gradient_norm);
         }
         comm_agree(&failure);

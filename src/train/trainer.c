@@ -224,7 +224,13 @@ static void predict_overlap(const struct trainer *trainer)
 
 /* --- The run's folder ------------------------------------------------------------------------- */
 
-/* After the lock is held and before anything is written for good. */
+static bool is_complete(const struct trainer *trainer)
+{
+    return trainer->state.step >= trainer->options->steps;
+}
+
+/* After the lock is held and before anything is written for good. The configuration of a complete
+ * run stays that of its steps. */
 static void restore(struct trainer *trainer, struct failure *failure)
 {
     const struct trainer_options *options = trainer->options;
@@ -232,7 +238,7 @@ static void restore(struct trainer *trainer, struct failure *failure)
     checkpointer_open(&trainer->checkpointer, options->run, &trainer->policy, options->learner.seed,
                       options->keep, &trainer->learner);
     if (checkpointer_restore(&trainer->checkpointer, &trainer->state, failure) &&
-        file_join(path, options->run, "config.yaml", failure)) {
+        !is_complete(trainer) && file_join(path, options->run, "config.yaml", failure)) {
         file_write_text(path, options->configuration, failure);
     }
 }
@@ -362,7 +368,7 @@ static enum exit_code take_steps(struct trainer *trainer)
 
 static enum exit_code train(struct trainer *trainer)
 {
-    if (trainer->state.step >= trainer->options->steps) {
+    if (is_complete(trainer)) {
         log_line("%s is complete: %llu steps are done", trainer->options->run,
                  (unsigned long long)trainer->state.step);
         return EXIT_CODE_DONE;

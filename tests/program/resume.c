@@ -127,9 +127,14 @@ static void test_resume_after_sigterm_saved(void **state)
 static void test_resume_of_a_complete_run_does_nothing(void **state)
 {
     const struct program *program = *state;
-    struct support_outcome outcome = program_train(program, 2, "whole", "");
+    char *before = program_read(program, "runs/whole/config.yaml", NULL);
+    struct support_outcome outcome = program_train(program, 2, "whole", "--train.rate=0.003");
     support_expect_code(&outcome, EXIT_CODE_DONE);
     assert_non_null(strstr(outcome.text, "is complete: 40 steps are done"));
+    char *after = program_read(program, "runs/whole/config.yaml", NULL);
+    assert_string_equal(after, before);
+    memory_free(before);
+    memory_free(after);
 }
 
 int main(int argc, char **argv)
