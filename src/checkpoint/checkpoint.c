@@ -62,13 +62,14 @@ static bool remove_step(const char *folder, uint64_t step, struct failure *failu
            file_rename_folder(path, temporary, failure) && file_remove_tree(temporary, failure);
 }
 
-/* Only whole checkpoints count, for a damaged one is no reserve. Those of another version stay: the
- * release that wrote them can go on from them. */
+/* Of the checkpoints of `steps`, ascending, whose last has just been written: only whole ones
+ * count, for a damaged one is no reserve. Those of another version stay: the release that wrote
+ * them can go on from them. */
 static bool remove_beyond(const char *folder, const uint64_t *steps, size_t count, size_t keep,
                           struct failure *failure)
 {
-    size_t whole = 0;
-    for (size_t i = count; i > 0; i--) {
+    size_t whole = 1;
+    for (size_t i = count - 1; i > 0; i--) {
         char path[FILE_PATH_MAX];
         struct failure problem = {0};
         if (!step_path(path, folder, "", steps[i - 1], failure)) {
@@ -95,7 +96,7 @@ static void remove_older(const char *folder, uint64_t newest, size_t keep)
     while (count > 0 && steps[count - 1] > newest) {
         count--;
     }
-    if (!is_done || !remove_beyond(folder, steps, count, keep, &problem)) {
+    if (!is_done || (count > 0 && !remove_beyond(folder, steps, count, keep, &problem))) {
         log_warning("%s; older checkpoints stay", problem.text);
     }
     memory_free(steps);
