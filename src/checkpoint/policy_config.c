@@ -23,23 +23,20 @@ enum shape_number {
     SHAPE_NUMBERS
 };
 
-static const char *const shape_names[SHAPE_NUMBERS] = {
-    "model.width",   "model.layers",    "model.heads", "model.hidden", "model.activation",
-    "model.dropout", "observation_dim", "action_dim",  "time_max",     "trial_max",
-};
-
-/* What a user would change: an option, or the data. */
-static const char *const shape_words[SHAPE_NUMBERS] = {
-    "model.width",
-    "model.layers",
-    "model.heads",
-    "model.hidden",
-    "model.activation",
-    "model.dropout",
-    "numbers in an observation of the data",
-    "numbers in an action of the data",
-    "steps in an episode of the data",
-    "chain.trials",
+/* What the state calls a number, and what a user would change: an option, or the data. */
+static const struct {
+    const char *name, *words;
+} shape_numbers[SHAPE_NUMBERS] = {
+    [SHAPE_WIDTH] = {"model.width", "model.width"},
+    [SHAPE_LAYERS] = {"model.layers", "model.layers"},
+    [SHAPE_HEADS] = {"model.heads", "model.heads"},
+    [SHAPE_HIDDEN] = {"model.hidden", "model.hidden"},
+    [SHAPE_ACTIVATION] = {"model.activation", "model.activation"},
+    [SHAPE_DROPOUT] = {"model.dropout", "model.dropout"},
+    [SHAPE_OBSERVATION_DIM] = {"observation_dim", "numbers in an observation of the data"},
+    [SHAPE_ACTION_DIM] = {"action_dim", "numbers in an action of the data"},
+    [SHAPE_TIME_MAX] = {"time_max", "steps in an episode of the data"},
+    [SHAPE_TRIAL_MAX] = {"trial_max", "chain.trials"},
 };
 
 static void put_number(struct checkpoint_state *state, const char *name, double value)
@@ -68,7 +65,7 @@ void policy_config_put(struct checkpoint_state *state, const struct policy_confi
     double numbers[SHAPE_NUMBERS];
     list_shape(numbers, shape);
     for (size_t i = 0; i < SHAPE_NUMBERS; i++) {
-        put_number(state, shape_names[i], numbers[i]);
+        put_number(state, shape_numbers[i].name, numbers[i]);
     }
     char tokens[TOKEN_LAYOUT_TEXT_SIZE];
     token_layout_print(&shape->layout, tokens);
@@ -114,7 +111,7 @@ static bool get_shape(struct model_shape *shape, const struct checkpoint_state *
 {
     double numbers[SHAPE_NUMBERS];
     for (size_t i = 0; i < SHAPE_NUMBERS; i++) {
-        if (!checkpoint_state_get_numbers(&numbers[i], state, shape_names[i], 1, failure)) {
+        if (!checkpoint_state_get_numbers(&numbers[i], state, shape_numbers[i].name, 1, failure)) {
             return false;
         }
     }
@@ -129,7 +126,7 @@ static bool get_shape(struct model_shape *shape, const struct checkpoint_state *
         [SHAPE_TRIAL_MAX] = &shape->trial_max,
     };
     for (size_t i = 0; i < SHAPE_NUMBERS; i++) {
-        if (sizes[i] && !get_size(sizes[i], numbers[i], state, shape_names[i], failure)) {
+        if (sizes[i] && !get_size(sizes[i], numbers[i], state, shape_numbers[i].name, failure)) {
             return false;
         }
     }
@@ -248,7 +245,7 @@ bool policy_config_agrees(const struct policy_config *saved, const struct policy
     list_shape(expected, &wanted->shape);
     for (size_t i = 0; i < SHAPE_NUMBERS; i++) {
         if (found[i] != expected[i]) {
-            snprintf(what, sizeof what, "%s = %g, found %g now", shape_words[i], found[i],
+            snprintf(what, sizeof what, "%s = %g, found %g now", shape_numbers[i].words, found[i],
                      expected[i]);
             return differ(what, path, failure);
         }
