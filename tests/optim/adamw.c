@@ -3,69 +3,21 @@
 
 #include <math.h>
 
-#include "base/random.h"
-#include "optim/adamw.h"
+#include "tests/optim/fixture.h"
 
 static const struct adamw_options options = {
     .beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-8, .weight_decay = 0.1};
 
-struct fixture {
-    struct workers *workers;
-    struct model_shape shape;
-    struct arena arena;
-    struct parameter_store parameters;
-    struct parameter_array gradients;
-    struct executor executor;
-    struct adamw adamw;
+static const struct model_shape shape = {
+    .width = 8,
+    .layers = 1,
+    .heads = 2,
+    .hidden = 12,
+    .observation_dim = 3,
+    .action_dim = 2,
+    .time_max = 9000, /* several pieces of work */
+    .trial_max = 2,
 };
-
-static void bind_all(struct fixture *fixture)
-{
-    struct arena *arena = &fixture->arena;
-    parameter_store_bind(&fixture->parameters, arena, &fixture->shape, ADAMW_SLOTS,
-                         fixture->workers);
-    parameter_array_bind(&fixture->gradients, arena, &fixture->parameters.layout);
-    adamw_bind(&fixture->adamw, arena, &options, &fixture->parameters.layout);
-    executor_bind(&fixture->executor, arena, &fixture->shape, EXECUTOR_FORWARD, fixture->workers,
-                  NULL);
-}
-
-static void fixture_open(struct fixture *fixture)
-{
-    struct failure failure = {0};
-    *fixture = (struct fixture){.shape = {.width = 8,
-                                          .layers = 1,
-                                          .heads = 2,
-                                          .hidden = 12,
-                                          .observation_dim = 3,
-                                          .action_dim = 2,
-                                          .time_max = 9000, /* several pieces of work */
-                                          .trial_max = 2}};
-    assert_true(token_layout_parse(&fixture->shape.layout, "R,s,a", &failure));
-    fixture->workers = workers_open(3, &failure);
-    fatal_if_failed(&failure);
-    bind_all(fixture);
-    arena_open(&fixture->arena, fixture->arena.used);
-    bind_all(fixture);
-    parameter_store_initialise(&fixture->parameters, 3);
-}
-
-static void fixture_close(struct fixture *fixture)
-{
-    arena_close(&fixture->arena);
-    workers_close(fixture->workers);
-}
-
-static void draw_gradients(struct fixture *fixture, uint64_t step)
-{
-    struct random random = random_stream(1, RANDOM_TEST, step, 0);
-    for (size_t i = 0; i < fixture->parameters.layout.entry_count; i++) {
-        const struct parameter_entry *entry = &fixture->parameters.layout.entries[i];
-        for (size_t j = 0; j < entry->rows * entry->columns; j++) {
-            fixture->gradients.flat[entry->offset + j] = random_normal(&random);
-        }
-    }
-}
 
 /* One element's history, written from the paper's algorithm. */
 struct reference {
@@ -86,14 +38,14 @@ static void test_adamw_follows_its_formulas(void **state)
 {
     (void)state;
     struct fixture fixture;
-    fixture_open(&fixture);
+    fixture_open(&fixture, &shape, "R,s,a", &options, 3);
     size_t count = fixture.parameters.layout.count;
     struct reference *references = memory_take(count, sizeof *references);
     for (size_t i = 0; i < count; i++) {
         references[i].weight = fixture.parameters.master.flat[i];
     }
     for (int step = 1; step <= 4; step++) {
-        draw_gradients(&fixture, (uint64_t)step);
+        fixture_draw_gradients(&fixture, (uint64_t)step);
         adamw_step(&fixture.parameters, &fixture.adamw, &fixture.gradients,
                    &(struct adamw_rates){0.5, 0.01, (uint64_t)step}, &fixture.executor);
         for (size_t e = 0; e < fixture.parameters.layout.entry_count; e++) {
@@ -116,8 +68,8 @@ static void test_adamw_leaves_padding_at_zero(void **state)
 {
     (void)state;
     struct fixture fixture;
-    fixture_open(&fixture);
-    draw_gradients(&fixture, 1);
+    fixture_open(&fixture, &shape, "R,s,a", &options, 3);
+    fixture_draw_gradients(&fixture, 1);
     adamw_step(&fixture.parameters, &fixture.adamw, &fixture.gradients,
                &(struct adamw_rates){1.0, 0.01, 1}, &fixture.executor);
     size_t learned = 0;
@@ -138,7 +90,7 @@ static void test_adamw_gradient_norm_is_euclidean(void **state)
 {
     (void)state;
     struct fixture fixture;
-    fixture_open(&fixture);
+    fixture_open(&fixture, &shape, "R,s,a", &options, 3);
     fixture.gradients.flat[0] = 3.0;
     fixture.gradients.flat[fixture.parameters.layout.count - 1] = -4.0;
     support_expect_near(adamw_gradient_norm(&fixture.adamw, &fixture.gradients, &fixture.executor),

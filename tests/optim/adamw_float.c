@@ -5,52 +5,18 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/random.h"
-#include "optim/adamw.h"
+#include "tests/optim/fixture.h"
 
-struct fixture {
-    struct model_shape shape;
-    struct arena arena;
-    struct parameter_store parameters;
-    struct parameter_array gradients;
-    struct executor executor;
-    struct adamw adamw;
+static const struct model_shape shape = {
+    .width = 64,
+    .layers = 1,
+    .heads = 1,
+    .hidden = 256,
+    .observation_dim = 3,
+    .action_dim = 2,
+    .time_max = 2,
+    .trial_max = 2,
 };
-
-static void bind_all(struct fixture *fixture, const struct adamw_options *options)
-{
-    struct arena *arena = &fixture->arena;
-    parameter_store_bind(&fixture->parameters, arena, &fixture->shape, ADAMW_SLOTS, NULL);
-    parameter_array_bind(&fixture->gradients, arena, &fixture->parameters.layout);
-    adamw_bind(&fixture->adamw, arena, options, &fixture->parameters.layout);
-    executor_bind(&fixture->executor, arena, &fixture->shape, EXECUTOR_FORWARD, NULL, NULL);
-}
-
-static void fixture_open(struct fixture *fixture, const struct adamw_options *options)
-{
-    struct failure failure = {0};
-    *fixture = (struct fixture){.shape = {.width = 64,
-                                          .layers = 1,
-                                          .heads = 1,
-                                          .hidden = 256,
-                                          .observation_dim = 3,
-                                          .action_dim = 2,
-                                          .time_max = 2,
-                                          .trial_max = 2}};
-    assert_true(token_layout_parse(&fixture->shape.layout, "s,a", &failure));
-    bind_all(fixture, options);
-    arena_open(&fixture->arena, fixture->arena.used);
-    bind_all(fixture, options);
-    parameter_store_initialise(&fixture->parameters, 3);
-}
-
-static void draw_gradients(struct fixture *fixture, uint64_t step)
-{
-    struct random random = random_stream(1, RANDOM_TEST, step, 0);
-    for (size_t i = 0; i < fixture->parameters.layout.count; i++) {
-        fixture->gradients.flat[i] = (real)random_normal(&random);
-    }
-}
 
 static void step(struct fixture *fixture, double rate, uint64_t number)
 {
@@ -66,10 +32,10 @@ static void test_first_step_moves_weights_by_the_rate_for_any_beta(void **state)
     for (size_t b = 0; b < sizeof betas / sizeof betas[0]; b++) {
         const struct adamw_options options = {.beta1 = 0.9, .beta2 = betas[b]};
         struct fixture fixture;
-        fixture_open(&fixture, &options);
+        fixture_open(&fixture, &shape, "s,a", &options, 0);
         size_t count = fixture.parameters.layout.count;
         memset(fixture.parameters.master.flat, 0, count * sizeof(real));
-        draw_gradients(&fixture, 1);
+        fixture_draw_gradients(&fixture, 1);
         step(&fixture, 0.125, 1);
         const struct tensor *up = &fixture.parameters.master.views.layers[0].ffn.up.weight;
         for (size_t i = 0; i < tensor_count(up); i++) {
@@ -86,7 +52,7 @@ static double share_of_decay(double rate, double weight_decay, uint64_t steps)
     const struct adamw_options options = {
         .beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .weight_decay = weight_decay};
     struct fixture fixture;
-    fixture_open(&fixture, &options);
+    fixture_open(&fixture, &shape, "s,a", &options, 0);
     const struct tensor *up = &fixture.parameters.master.views.layers[0].ffn.up.weight;
     size_t count = tensor_count(up);
     for (size_t i = 0; i < count; i++) {
@@ -96,7 +62,7 @@ static double share_of_decay(double rate, double weight_decay, uint64_t steps)
     double found = 0.0;
     for (uint64_t number = 1; number <= steps; number++) {
         double before = 0.0;
-        draw_gradients(&fixture, number);
+        fixture_draw_gradients(&fixture, number);
         for (size_t i = 0; i < count; i++) {
             before += (double)tensor_reals(up)[i];
         }
