@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "bench/random_store.h"
 #include "comm/comm.h"
-#include "datasets/formats/convert.h"
+#include "datasets/jobs/convert.h"
 #include "datasets/formats/npz.h"
 
 enum { EPISODES = 256, STEPS = 1000 };

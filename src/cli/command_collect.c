@@ -12,7 +12,7 @@
 #include "behaviours/script.h"
 #include "cli/config_map.h"
 #include "comm/comm.h"
-#include "datasets/collector.h"
+#include "datasets/jobs/collector.h"
 #include "eval/trained_policy.h"
 
 static bool open_planner(struct behaviour *behaviour, const struct env_task *task,

@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "comm/comm.h"
-#include "datasets/formats/convert.h"
+#include "datasets/jobs/convert.h"
 
 static void print_conversion(const struct convert_summary *summary, const char *output)
 {

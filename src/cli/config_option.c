@@ -9,7 +9,7 @@
 #include "behaviours/spline.h"
 #include "context/partition.h"
 #include "datasets/chain.h"
-#include "datasets/formats/convert.h"
+#include "datasets/jobs/convert.h"
 #include "datasets/loader.h"
 #include "envs/inertia.h"
 #include "eval/recording.h"

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "datasets/collector.h"
+#include "datasets/jobs/collector.h"
 #include "envs/inertia.h"
 
 /* COLLECTION_TRIALS: random actions as a trained policy would act, in contexts of trials. */

@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "behaviours/random_actions.h"
-#include "datasets/collector.h"
+#include "datasets/jobs/collector.h"
 #include "datasets/store.h"
 #include "envs/env.h"
 

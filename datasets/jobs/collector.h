@@ -6,8 +6,8 @@
  * on the options and the behaviour alone, not on how many workers there are or how often they were
  * killed. This module does not know ranks, chains or models: a caller that runs a worker on each
  * rank lets them agree between the functions below. All of it is local. */
-#ifndef CHAINRING_DATASETS_COLLECTOR_H
-#define CHAINRING_DATASETS_COLLECTOR_H
+#ifndef CHAINRING_DATASETS_JOBS_COLLECTOR_H
+#define CHAINRING_DATASETS_JOBS_COLLECTOR_H
 
 #include <stdbool.h>
 #include <stddef.h>

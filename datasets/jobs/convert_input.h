@@ -1,13 +1,13 @@
 /* The input of a conversion, episode by episode: read, checked, clipped and relabelled, as the
  * store will have it (private to convert*.c). Local. */
-#ifndef CHAINRING_DATASETS_FORMATS_CONVERT_INPUT_H
-#define CHAINRING_DATASETS_FORMATS_CONVERT_INPUT_H
+#ifndef CHAINRING_DATASETS_JOBS_CONVERT_INPUT_H
+#define CHAINRING_DATASETS_JOBS_CONVERT_INPUT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "datasets/formats/convert.h"
+#include "datasets/jobs/convert.h"
 
 struct convert_input {
     const struct convert_options *options;

@@ -1,4 +1,4 @@
-#include "datasets/formats/convert.h"
+#include "datasets/jobs/convert.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "comm/comm.h"
-#include "datasets/formats/convert_input.h"
+#include "datasets/jobs/convert_input.h"
 
 /* In each round every rank reads a batch of episodes, rank r of P every P-th from the r-th on; then
  * all learn their lengths, so that the position of each in the store is known before it is written,

@@ -1,4 +1,4 @@
-#include "datasets/formats/relabel.h"
+#include "datasets/jobs/relabel.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "datasets/formats/convert_input.h"
+#include "datasets/jobs/convert_input.h"
 
 #include <math.h>
 #include <stdio.h>

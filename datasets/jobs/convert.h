@@ -3,8 +3,8 @@
  * Episode e is read, checked, relabelled and written by rank e mod P: the same input and options
  * give the same bytes for every number of ranks, which all see one file system, and the same
  * episode is the first bad one. After a failure nothing is left of the output. */
-#ifndef CHAINRING_DATASETS_FORMATS_CONVERT_H
-#define CHAINRING_DATASETS_FORMATS_CONVERT_H
+#ifndef CHAINRING_DATASETS_JOBS_CONVERT_H
+#define CHAINRING_DATASETS_JOBS_CONVERT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 
 #include "base/fatal.h"
 #include "datasets/formats/format.h"
-#include "datasets/formats/relabel.h"
+#include "datasets/jobs/relabel.h"
 
 enum convert_partial { CONVERT_DROP_PARTIAL, CONVERT_KEEP_PARTIAL };
 enum convert_bad { CONVERT_REFUSE_BAD, CONVERT_SKIP_BAD };

@@ -1,4 +1,4 @@
-#include "datasets/collector.h"
+#include "datasets/jobs/collector.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 
 #include "base/arithmetic.h"
 #include "base/memory.h"
-#include "datasets/collector.h"
+#include "datasets/jobs/collector.h"
 
 static const double percents[COLLECTOR_PERCENTILES] = {10, 25, 50, 75, 90};
 

@@ -5,8 +5,8 @@
  * recorded action that led to the state. A task that hides which of its goals holds makes variants
  * of an episode, one for each goal: the same steps with that goal's rewards. (ExoRL, arXiv
  * 2201.13425, replay_buffer.py relabel_episode.) Local. */
-#ifndef CHAINRING_DATASETS_FORMATS_RELABEL_H
-#define CHAINRING_DATASETS_FORMATS_RELABEL_H
+#ifndef CHAINRING_DATASETS_JOBS_RELABEL_H
+#define CHAINRING_DATASETS_JOBS_RELABEL_H
 
 #include <stdbool.h>
 #include <stddef.h>
