@@ -5,250 +5,263 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
+#include "base/arithmetic.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "datasets/episode_buffer.h"
+#include "datasets/staging.h"
 #include "datasets/store_bytes.h"
+#include "datasets/store_file.h"
 #include "datasets/store_format.h"
 
-static const uint64_t record_magic = 0x6b72616d65646f73;
+static const char part_prefix[] = "part-"; /* of the ranks' files */
+static const uint64_t record_magic = 0x6c72616d65646f73;
 enum { RECORD_ALIGNMENT = 8 }; /* bytes of an array in a record */
 
-/* Precedes an episode's arrays, each at a multiple of 8 bytes. */
-struct log_record {
-    uint64_t magic, number, length, end, source;
+/* Precedes what the log keeps of an episode: its arrays, each at a multiple of 8 bytes, or, of one
+ * that was dropped, the reason. */
+struct record_header {
+    uint64_t magic, number;
+    uint64_t length; /* 0: dropped */
+    uint64_t end, source;
     int64_t group;
-    uint64_t content; /* hash of the arrays */
-    uint64_t head;    /* hash of what is above */
+    uint64_t partial, bad, changed, redrawn; /* its tally */
+    uint64_t payload;                        /* bytes */
+    uint64_t content;                        /* hash of the arrays, or of the reason */
+    uint64_t header;                         /* hash of what is above */
 };
 
 /* Where an episode's record is. */
 struct record_location {
     bool is_known;
     uint64_t file_number, offset; /* in the file part-FILE_NUMBER */
-    size_t length;                /* in steps */
+    struct record_header header;
 };
 
 struct episode_log {
-    char *path; /* of the store */
-    char folder[FILE_PATH_MAX];
+    struct staging staging; /* not locked where another rank owns it */
+    bool is_owner;
     struct store_spec spec;
     struct store_array arrays[STORE_ARRAYS]; /* as the store has them */
-    size_t episodes;
-    struct record_location *locations; /* (episodes) */
-    size_t count;                      /* locations that are known */
-    int lock;       /* on the fingerprint's file, shared by the ranks of a run; -1: none */
-    int descriptor; /* of this rank's own file; -1: none yet */
+    size_t episodes;                         /* 0: unknown */
+    struct record_location *locations;       /* (location_count) */
+    size_t location_count;
+    size_t count;    /* locations that are known */
+    size_t appended; /* records by this rank */
+    int descriptor;  /* of this rank's own file; -1: none yet */
     uint64_t file_bytes;
-    char *bytes; /* a record and its arrays */
+    char *payload; /* of a record */
     size_t capacity;
 };
 
 /* --- Records ---------------------------------------------------------------------------------- */
 
-static uint64_t record_head_hash(const struct log_record *record)
+static uint64_t hash_bytes(const void *bytes, size_t count)
 {
     struct store_hash hash = store_hash_begin();
-    store_hash_add(&hash, record, offsetof(struct log_record, head));
+    store_hash_add(&hash, bytes, count);
     return store_hash_end(&hash);
 }
 
-/* How an episode's arrays follow its record. */
-static struct episode_layout record_layout(const struct episode_log *log, size_t length)
+static uint64_t header_hash(const struct record_header *header)
+{
+    return hash_bytes(header, offsetof(struct record_header, header));
+}
+
+/* The episode whose arrays are in log->payload. */
+static struct store_episode payload_episode(const struct episode_log *log,
+                                            const struct record_header *header)
 {
     struct episode_layout layout;
-    invariant(episode_layout_find(&layout, &log->spec, length, RECORD_ALIGNMENT));
-    return layout;
-}
-
-/* Bytes of a record and its arrays. */
-static size_t record_bytes(const struct episode_log *log, size_t length)
-{
-    return sizeof(struct log_record) + record_layout(log, length).bytes;
-}
-
-/* The episode whose record and arrays are in log->bytes. */
-static struct store_episode record_episode(const struct episode_log *log)
-{
-    struct log_record record;
-    memcpy(&record, log->bytes, sizeof record);
-    struct episode_layout layout = record_layout(log, record.length);
+    invariant(episode_layout_find(&layout, &log->spec, header->length, RECORD_ALIGNMENT) &&
+              layout.bytes == header->payload);
     struct store_episode episode =
-        episode_layout_view(&layout, &log->spec, record.length, log->bytes + sizeof record);
-    episode.group = record.group;
-    episode.end = (enum store_end)record.end;
-    episode.source = record.source;
+        episode_layout_view(&layout, &log->spec, header->length, log->payload);
+    episode.group = header->group;
+    episode.end = (enum store_end)header->end;
+    episode.source = header->source;
     return episode;
 }
 
-/* Serialise an episode into log->bytes; returns the size. */
-static size_t record_serialize(struct episode_log *log, size_t number,
-                               const struct store_episode *episode)
+static uint64_t payload_hash(const struct episode_log *log, const struct record_header *header)
 {
-    struct log_record record = {
-        .magic = record_magic,
-        .number = number,
-        .length = episode->length,
-        .end = (uint64_t)episode->end,
-        .source = episode->source,
-        .group = episode->group,
-        .content = store_episode_hash(episode, log->arrays),
-    };
-    record.head = record_head_hash(&record);
-    size_t bytes = record_bytes(log, episode->length);
-    log->bytes = memory_reserve(log->bytes, &log->capacity, bytes);
-    memset(log->bytes, 0, bytes);
-    memcpy(log->bytes, &record, sizeof record);
-    struct episode_layout layout = record_layout(log, episode->length);
-    episode_layout_copy(&layout, &log->spec, episode, log->bytes + sizeof record);
-    return bytes;
+    if (header->length == 0) {
+        return hash_bytes(log->payload, header->payload);
+    }
+    struct store_episode episode = payload_episode(log, header);
+    return store_episode_hash(&episode, log->arrays);
+}
+
+/* Is the payload as large as the rest of the header says? */
+static bool header_has_sizes(const struct episode_log *log, const struct record_header *header)
+{
+    struct episode_layout layout;
+    size_t end = log->episodes > 0 ? log->episodes : STORE_EPISODES_MAX;
+    return header->number < end && header->length <= STORE_STEPS_MAX &&
+           (header->length == 0
+                ? header->payload <= sizeof((struct failure *)0)->text
+                : episode_layout_find(&layout, &log->spec, header->length, RECORD_ALIGNMENT) &&
+                      layout.bytes == header->payload);
 }
 
 /* --- Finding what is there -------------------------------------------------------------------- */
 
-enum read_result { READ_EPISODE, READ_END, READ_DAMAGE, READ_FAILURE };
+enum read_result { READ_RECORD, READ_END, READ_DAMAGE, READ_FAILURE };
 
-/* Read the record at `offset` with its arrays into log->bytes. A record that is cut off by the end
- * of the file is the end. */
-static enum read_result record_read(struct episode_log *log, struct log_record *record,
+/* A record that is cut off by the end of the file is the end. */
+static enum read_result read_header(const struct episode_log *log, struct record_header *header,
                                     const struct file_reader *reader, uint64_t offset,
                                     struct failure *failure)
 {
-    if (reader->size - offset < sizeof *record) {
+    if (reader->size - offset < sizeof *header) {
         return READ_END;
     }
-    if (!file_reader_read(reader, record, sizeof *record, offset, failure)) {
+    if (!file_reader_read(reader, header, sizeof *header, offset, failure)) {
         return READ_FAILURE;
     }
-    if (record->magic != record_magic || record->head != record_head_hash(record) ||
-        record->number >= log->episodes || record->length > STORE_STEPS_MAX) {
+    if (header->magic != record_magic || header->header != header_hash(header) ||
+        !header_has_sizes(log, header)) {
         return READ_DAMAGE;
     }
-    size_t bytes = record_bytes(log, record->length);
-    if (reader->size - offset < bytes) {
-        return READ_END;
-    }
-    log->bytes = memory_reserve(log->bytes, &log->capacity, bytes);
-    if (!file_reader_read(reader, log->bytes, bytes, offset, failure)) {
+    return reader->size - offset - sizeof *header < header->payload ? READ_END : READ_RECORD;
+}
+
+/* Read what follows the header at `offset` into log->payload. */
+static enum read_result read_payload(struct episode_log *log, const struct record_header *header,
+                                     const struct file_reader *reader, uint64_t offset,
+                                     struct failure *failure)
+{
+    log->payload = memory_reserve(log->payload, &log->capacity, header->payload);
+    if (!file_reader_read(reader, log->payload, header->payload, offset + sizeof *header,
+                          failure)) {
         return READ_FAILURE;
     }
-    struct store_episode episode = record_episode(log);
-    return store_episode_hash(&episode, log->arrays) == record->content ? READ_EPISODE
-                                                                        : READ_DAMAGE;
+    return payload_hash(log, header) == header->content ? READ_RECORD : READ_DAMAGE;
 }
 
-static bool episode_log_file_path(char *path, const struct episode_log *log, uint64_t file_number,
-                                  struct failure *failure)
+static bool part_path(char *path, const struct episode_log *log, uint64_t file_number,
+                      struct failure *failure)
 {
     char name[32];
-    snprintf(name, sizeof name, "part-%llu", (unsigned long long)file_number);
-    return file_join(path, log->folder, name, failure);
+    snprintf(name, sizeof name, "%s%llu", part_prefix, (unsigned long long)file_number);
+    return staging_join(path, &log->staging, name, failure);
 }
 
-static bool episode_log_scan_file(struct episode_log *log, uint64_t file_number,
-                                  struct failure *failure)
+/* The location of an episode, known or not. */
+static struct record_location *log_location(struct episode_log *log, size_t number)
+{
+    if (number >= log->location_count) {
+        size_t count = size_max(2 * log->location_count, number + 1);
+        log->locations =
+            memory_grow(log->locations, log->location_count, count, sizeof *log->locations);
+        log->location_count = count;
+    }
+    return &log->locations[number];
+}
+
+/* `is_trusted`: what was written while this run lasted is checked when it is merged. */
+static bool scan_part(struct episode_log *log, uint64_t file_number, bool is_trusted,
+                      struct failure *failure)
 {
     char path[FILE_PATH_MAX];
     struct file_reader reader;
-    if (!episode_log_file_path(path, log, file_number, failure) ||
-        !file_reader_open(&reader, path, failure)) {
+    if (!part_path(path, log, file_number, failure) || !file_reader_open(&reader, path, failure)) {
         return false;
     }
     uint64_t offset = 0;
-    enum read_result read_result;
-    struct log_record record;
-    while ((read_result = record_read(log, &record, &reader, offset, failure)) == READ_EPISODE) {
-        struct record_location *location = &log->locations[record.number];
+    struct record_header header;
+    enum read_result result;
+    for (;;) {
+        result = read_header(log, &header, &reader, offset, failure);
+        if (result == READ_RECORD && !is_trusted) {
+            result = read_payload(log, &header, &reader, offset, failure);
+        }
+        if (result != READ_RECORD) {
+            break;
+        }
+        struct record_location *location = log_location(log, header.number);
         log->count += !location->is_known;
-        *location = (struct record_location){.is_known = true,
-                                             .file_number = file_number,
-                                             .offset = offset,
-                                             .length = record.length};
-        offset += record_bytes(log, record.length);
+        *location = (struct record_location){
+            .is_known = true, .file_number = file_number, .offset = offset, .header = header};
+        offset += sizeof header + header.payload;
     }
-    if (read_result == READ_DAMAGE) {
+    if (result == READ_DAMAGE) {
         log_warning("%s: found damage at byte %llu; the episodes from there on are made again",
                     path, (unsigned long long)offset);
     }
     file_reader_close(&reader);
-    return read_result != READ_FAILURE;
+    return result != READ_FAILURE;
 }
 
-static bool episode_log_scan(struct episode_log *log, struct failure *failure)
+static bool log_scan(struct episode_log *log, bool is_trusted, struct failure *failure)
 {
     uint64_t *numbers;
     size_t count;
-    if (!file_list_numbered(&numbers, &count, log->folder, "part-", failure)) {
+    if (!file_list_numbered(&numbers, &count, log->staging.folder, part_prefix, failure)) {
         return false;
     }
     bool ok = true;
     for (size_t i = 0; ok && i < count; i++) {
-        ok = episode_log_scan_file(log, numbers[i], failure);
+        ok = scan_part(log, numbers[i], is_trusted, failure);
     }
     memory_free(numbers);
     return ok;
 }
 
-static bool episode_log_folder(char *folder, const char *path, struct failure *failure)
+/* --- Opening and closing ---------------------------------------------------------------------- */
+
+static struct episode_log *log_new(const struct episode_log_options *options)
 {
-    int length = snprintf(folder, FILE_PATH_MAX, "%s.parts", path);
-    return (length > 0 && length < FILE_PATH_MAX) ||
-           failure_set(failure, EXIT_CODE_USAGE,
-                       "%.64s...: found a name of %d characters, expected fewer than %d; choose a "
-                       "shorter one",
-                       path, length, FILE_PATH_MAX);
+    struct episode_log *log = memory_take(1, sizeof *log);
+    log->spec = *options->spec;
+    log->episodes = options->episodes;
+    log->descriptor = -1;
+    store_layout(log->arrays, options->spec, 0, 0);
+    return log;
 }
 
-static bool episode_log_find_names(char *folder, char *fingerprint, const char *path,
-                                   struct failure *failure)
+/* Begin a store, which finds early what would otherwise fail only when the log is merged. */
+static bool log_check_writable(struct episode_log *log, struct failure *failure)
 {
-    return episode_log_folder(folder, path, failure) &&
-           file_join(fingerprint, folder, "recipe", failure);
-}
-
-/* The ranks of a run hold a shared lock on the fingerprint's file while they use the folder;
- * LOCK_EX tests whether another run does. On a file system without locks this succeeds. */
-static bool episode_log_lock(int *descriptor, const char *fingerprint, int kind,
-                             struct failure *failure)
-{
-    *descriptor = open(fingerprint, O_RDONLY | O_CLOEXEC);
-    return *descriptor < 0 || flock(*descriptor, kind | LOCK_NB) == 0 || errno != EWOULDBLOCK ||
-           failure_set(failure, EXIT_CODE_USAGE,
-                       "%s: found that another run is at work there, expected to be the only one; "
-                       "wait for that run or choose another output",
-                       fingerprint);
-}
-
-static void episode_log_unlock(int descriptor)
-{
-    if (descriptor >= 0) {
-        close(descriptor);
+    struct store_file *file = store_file_create(
+        &log->staging, &log->spec, (struct store_capacity){.episodes = 1, .steps = 1}, failure);
+    if (file) {
+        store_file_discard(file);
     }
+    return file;
 }
 
 struct episode_log *episode_log_open(const struct episode_log_options *options,
                                      struct failure *failure)
 {
-    struct episode_log *log = memory_take(1, sizeof *log);
-    log->path = memory_copy_text(options->path);
-    log->spec = *options->spec;
-    log->episodes = options->episodes;
-    log->locations = memory_take(options->episodes, sizeof *log->locations);
-    log->descriptor = -1;
-    log->lock = -1;
-    store_layout(log->arrays, options->spec, 0, 0);
-    char fingerprint[FILE_PATH_MAX];
-    if (!episode_log_find_names(log->folder, fingerprint, options->path, failure) ||
-        !episode_log_lock(&log->lock, fingerprint, LOCK_SH, failure) ||
-        !episode_log_scan(log, failure)) {
-        episode_log_close(log);
-        return NULL;
+    struct episode_log *log = log_new(options);
+    log->is_owner = staging_open(&log->staging, options->path, options->recipe, failure);
+    bool is_clear =
+        log->is_owner &&
+        (!options->is_fresh || file_remove_beginning(log->staging.folder, part_prefix, failure));
+    if (is_clear && log_scan(log, false, failure) &&
+        (log->staging.is_published || log_check_writable(log, failure))) {
+        return log;
     }
-    return log;
+    if (log->is_owner && log->count == 0) {
+        staging_discard(&log->staging);
+    }
+    episode_log_close(log);
+    return NULL;
+}
+
+struct episode_log *episode_log_join(const struct episode_log_options *options,
+                                     struct failure *failure)
+{
+    struct episode_log *log = log_new(options);
+    if (staging_find(&log->staging, options->path, failure) && log_scan(log, false, failure)) {
+        return log;
+    }
+    episode_log_close(log);
+    return NULL;
 }
 
 void episode_log_close(struct episode_log *log)
@@ -259,17 +272,26 @@ void episode_log_close(struct episode_log *log)
     if (log->descriptor >= 0) {
         close(log->descriptor);
     }
-    episode_log_unlock(log->lock);
+    staging_close(&log->staging);
     memory_free(log->locations);
-    memory_free(log->bytes);
-    memory_free(log->path);
+    memory_free(log->payload);
     memory_free(log);
+}
+
+void episode_log_discard(struct episode_log *log)
+{
+    staging_discard(&log->staging);
+    episode_log_close(log);
+}
+
+bool episode_log_is_published(const struct episode_log *log)
+{
+    return log->staging.is_published;
 }
 
 bool episode_log_has(const struct episode_log *log, size_t number)
 {
-    invariant(number < log->episodes);
-    return log->locations[number].is_known;
+    return number < log->location_count && log->locations[number].is_known;
 }
 
 size_t episode_log_count(const struct episode_log *log)
@@ -277,84 +299,15 @@ size_t episode_log_count(const struct episode_log *log)
     return log->count;
 }
 
-/* --- The folder ------------------------------------------------------------------------------- */
-
-/* The first lines in which two fingerprints differ. */
-static void first_difference(char found[128], char expected[128], const char *left,
-                             const char *right)
-{
-    size_t line = 0;
-    for (size_t i = 0; left[i] == right[i] && left[i]; i++) {
-        line = left[i] == '\n' ? i + 1 : line;
-    }
-    snprintf(found, 128, "%.*s", (int)strcspn(left + line, "\n"), left + line);
-    snprintf(expected, 128, "%.*s", (int)strcspn(right + line, "\n"), right + line);
-}
-
-static bool compare_fingerprint(const char *folder, const char *path, const char *fingerprint,
-                                struct failure *failure)
-{
-    enum { FINGERPRINT_MAX = 1 << 16 };
-    char *kept = file_read(path, FINGERPRINT_MAX, NULL, failure);
-    if (!kept) {
-        return false;
-    }
-    bool is_same = strcmp(kept, fingerprint) == 0;
-    if (!is_same) {
-        char found[128], expected[128];
-        first_difference(found, expected, kept, fingerprint);
-        failure_set(failure, EXIT_CODE_USAGE,
-                    "%s: found episodes of an unfinished run with \"%s\", expected \"%s\"; repeat "
-                    "that run, remove the folder or choose another output",
-                    folder, found, expected);
-    }
-    memory_free(kept);
-    return is_same;
-}
-
-/* Opening a writer finds early what would otherwise fail only when the log is merged. */
-static bool check_store_writable(const struct episode_log_options *options, struct failure *failure)
-{
-    struct store_writer *writer =
-        store_writer_open(options->path, options->spec, (struct store_capacity){0}, failure);
-    if (writer) {
-        store_writer_discard(writer);
-    }
-    return writer;
-}
-
-bool episode_log_prepare(const struct episode_log_options *options, struct failure *failure)
-{
-    char folder[FILE_PATH_MAX];
-    char fingerprint[FILE_PATH_MAX];
-    if (!episode_log_find_names(folder, fingerprint, options->path, failure) ||
-        !check_store_writable(options, failure)) {
-        return false;
-    }
-    if (access(fingerprint, F_OK) == 0) {
-        int held;
-        bool ok = episode_log_lock(&held, fingerprint, LOCK_EX, failure) &&
-                  compare_fingerprint(folder, fingerprint, options->fingerprint, failure);
-        episode_log_unlock(held);
-        return ok;
-    }
-    if (file_make_folder(folder, failure) &&
-        file_write_text(fingerprint, options->fingerprint, failure)) {
-        return true;
-    }
-    rmdir(folder); /* unless it is not empty */
-    return false;
-}
-
-/* --- Adding ----------------------------------------------------------------------------------- */
+/* --- Appending -------------------------------------------------------------------------------- */
 
 /* Create this rank's own file, with the first number that is free. */
-static bool episode_log_create_file(struct episode_log *log, struct failure *failure)
+static bool create_part(struct episode_log *log, struct failure *failure)
 {
     enum { PARTS_MAX = 1 << 20 };
     char path[FILE_PATH_MAX];
     for (uint64_t file_number = 0; file_number < PARTS_MAX && log->descriptor < 0; file_number++) {
-        if (!episode_log_file_path(path, log, file_number, failure)) {
+        if (!part_path(path, log, file_number, failure)) {
             return false;
         }
         log->descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
@@ -369,91 +322,185 @@ static bool episode_log_create_file(struct episode_log *log, struct failure *fai
                        path, strerror(errno));
 }
 
-bool episode_log_append(struct episode_log *log, size_t number, const struct store_episode *episode,
-                        struct failure *failure)
+/* Write a record whose payload is in log->payload. */
+static bool append_record(struct episode_log *log, struct record_header *header,
+                          const struct episode_tally *tally, struct failure *failure)
 {
-    invariant(number < log->episodes);
-    if (!store_episode_check(episode, &log->spec, log->arrays, log->path, number, failure) ||
-        (log->descriptor < 0 && !episode_log_create_file(log, failure))) {
+    const struct episode_tally nothing = {0};
+    const struct episode_tally *given = tally ? tally : &nothing;
+    header->magic = record_magic;
+    header->partial = given->partial;
+    header->bad = given->bad;
+    header->changed = given->changed;
+    header->redrawn = given->redrawn;
+    header->header = header_hash(header);
+    struct failure problem = {0};
+    if (log->descriptor < 0 && !create_part(log, failure)) {
         return false;
     }
-    size_t bytes = record_serialize(log, number, episode);
-    struct failure problem = {0};
-    if (!store_write_bytes(log->descriptor, log->bytes, bytes, log->file_bytes, log->folder,
-                           &problem)) {
+    if (!store_write_bytes(log->descriptor, header, sizeof *header, log->file_bytes,
+                           log->staging.folder, &problem) ||
+        !store_write_bytes(log->descriptor, log->payload, header->payload,
+                           log->file_bytes + sizeof *header, log->staging.folder, &problem)) {
         return failure_set(failure, EXIT_CODE_IO,
                            "%s: cannot be written (%s), expected room for episode %zu; make room "
                            "and repeat the command, which keeps the finished ones",
-                           log->folder, strerror(errno), number);
+                           log->staging.folder, strerror(errno), (size_t)header->number);
     }
-    log->file_bytes += bytes;
+    log->file_bytes += sizeof *header + header->payload;
+    log->appended++;
     return true;
 }
 
-/* --- Joining ---------------------------------------------------------------------------------- */
-
-static bool episode_log_copy_episode(struct store_writer *writer, struct episode_log *log,
-                                     size_t number, struct failure *failure)
+bool episode_log_append(struct episode_log *log, size_t number, const struct store_episode *episode,
+                        const struct episode_tally *tally, struct failure *failure)
 {
-    const struct record_location *location = &log->locations[number];
-    char path[FILE_PATH_MAX];
-    struct file_reader reader;
-    if (!episode_log_file_path(path, log, location->file_number, failure) ||
-        !file_reader_open(&reader, path, failure)) {
+    if (!store_episode_check(episode, &log->spec, log->arrays, log->staging.path, number,
+                             failure)) {
         return false;
     }
-    struct log_record record;
-    bool ok = record_read(log, &record, &reader, location->offset, failure) == READ_EPISODE ||
-              failure_set(failure, EXIT_CODE_IO,
-                          "%s: found that episode %zu has changed while it was read, expected "
-                          "that nobody else writes there; repeat the command",
-                          path, number);
-    file_reader_close(&reader);
-    if (!ok) {
-        return false;
-    }
-    struct store_episode episode = record_episode(log);
-    return store_writer_add(writer, &episode, failure);
+    struct episode_layout layout;
+    invariant(episode_layout_find(&layout, &log->spec, episode->length, RECORD_ALIGNMENT));
+    log->payload = memory_reserve(log->payload, &log->capacity, layout.bytes);
+    episode_layout_copy(&layout, &log->spec, episode, log->payload);
+    struct record_header header = {
+        .number = number,
+        .length = episode->length,
+        .end = (uint64_t)episode->end,
+        .source = episode->source,
+        .group = episode->group,
+        .payload = layout.bytes,
+        .content = store_episode_hash(episode, log->arrays),
+    };
+    return append_record(log, &header, tally, failure);
 }
 
-static bool episode_log_write_store(struct episode_log *log, struct failure *failure)
+bool episode_log_drop(struct episode_log *log, size_t number, const struct episode_tally *tally,
+                      const char *reason, struct failure *failure)
 {
-    if (log->count < log->episodes) {
-        return failure_set(failure, EXIT_CODE_IO,
-                           "%s: found %zu of %zu episodes, expected all; let all ranks see one "
-                           "file system and repeat the command",
-                           log->folder, log->count, log->episodes);
-    }
-    struct store_capacity capacity = {.episodes = log->episodes};
-    for (size_t number = 0; number < log->episodes; number++) {
-        capacity.steps += log->locations[number].length;
-    }
-    struct store_writer *writer = store_writer_open(log->path, &log->spec, capacity, failure);
-    if (!writer) {
-        return false;
-    }
-    for (size_t number = 0; number < log->episodes; number++) {
-        if (!episode_log_copy_episode(writer, log, number, failure)) {
-            store_writer_discard(writer);
+    size_t bytes = strlen(reason);
+    log->payload = memory_reserve(log->payload, &log->capacity, bytes + 1);
+    memcpy(log->payload, reason, bytes);
+    struct record_header header = {
+        .number = number, .payload = bytes, .content = hash_bytes(reason, bytes)};
+    return append_record(log, &header, tally, failure);
+}
+
+/* --- Merging ---------------------------------------------------------------------------------- */
+
+/* A part that is open for its next record. */
+struct open_part {
+    char path[FILE_PATH_MAX];
+    struct file_reader reader;
+    uint64_t number;
+};
+
+static bool read_record(struct episode_log *log, size_t number, struct open_part *part,
+                        struct failure *failure)
+{
+    const struct record_location *location = &log->locations[number];
+    if (part->reader.descriptor < 0 || part->number != location->file_number) {
+        file_reader_close(&part->reader);
+        part->number = location->file_number;
+        if (!part_path(part->path, log, part->number, failure) ||
+            !file_reader_open(&part->reader, part->path, failure)) {
             return false;
         }
     }
-    return store_writer_commit(writer, failure);
+    return read_payload(log, &location->header, &part->reader, location->offset, failure) ==
+               READ_RECORD ||
+           failure_set(failure, EXIT_CODE_IO,
+                       "%s: found that episode %zu has changed since it was written, expected "
+                       "that nobody else writes there; remove this file and repeat the command",
+                       part->path, number);
 }
 
-bool episode_log_merge(const struct episode_log_options *options, struct failure *failure)
+/* What the records say beside the episodes, and how much the store will hold. */
+static void sum_up(struct episode_log_result *result, const struct episode_log *log)
 {
-    struct episode_log *log = episode_log_open(options, failure);
-    if (!log) {
-        return false;
+    *result = (struct episode_log_result){0};
+    for (size_t number = 0; number < log->location_count; number++) {
+        const struct record_header *header = &log->locations[number].header;
+        result->episodes += header->length > 0;
+        result->steps += header->length;
+        result->tally.partial += header->partial;
+        result->tally.bad += header->bad;
+        result->tally.changed += header->changed;
+        result->tally.redrawn += header->redrawn;
     }
-    bool ok = episode_log_write_store(log, failure) && file_remove_tree(log->folder, failure);
-    episode_log_close(log);
+}
+
+static bool merge_episodes(struct episode_log *log, struct store_file *file,
+                           struct episode_log_result *result, struct failure *failure)
+{
+    struct open_part part = {.reader.descriptor = -1};
+    bool ok = true;
+    for (size_t number = 0; ok && number < log->location_count; number++) {
+        const struct record_header *header = &log->locations[number].header;
+        bool is_first_bad = header->bad > 0 && result->first_bad[0] == '\0';
+        if (header->length == 0 && !is_first_bad) {
+            continue;
+        }
+        ok = read_record(log, number, &part, failure);
+        if (ok && header->length > 0) {
+            struct store_episode episode = payload_episode(log, header);
+            ok = store_file_add(file, &episode, header->content, failure);
+        } else if (ok) {
+            snprintf(result->first_bad, sizeof result->first_bad, "%.*s", (int)header->payload,
+                     log->payload);
+        }
+    }
+    file_reader_close(&part.reader);
     return ok;
 }
 
-bool episode_log_discard(const struct episode_log_options *options, struct failure *failure)
+/* Write the store from records that are all there. */
+static bool merge_records(struct episode_log *log, struct episode_log_result *result,
+                          struct failure *failure)
 {
-    char folder[FILE_PATH_MAX];
-    return episode_log_folder(folder, options->path, failure) && file_remove_tree(folder, failure);
+    size_t expected = size_max(log->episodes, log->appended);
+    if (log->count < expected) {
+        return failure_set(failure, EXIT_CODE_IO,
+                           "%s: found %zu of %zu episodes, expected all; let all ranks see one "
+                           "file system and repeat the command",
+                           log->staging.folder, log->count, expected);
+    }
+    sum_up(result, log);
+    if (result->episodes == 0) {
+        return store_refuse(log->staging.path, "at least one", failure, "no episodes to store");
+    }
+    struct store_file *file = store_file_create(
+        &log->staging, &log->spec,
+        (struct store_capacity){.episodes = result->episodes, .steps = result->steps}, failure);
+    if (file && !merge_episodes(log, file, result, failure)) {
+        store_file_discard(file);
+        return false;
+    }
+    return file && store_file_commit(file, failure);
+}
+
+/* The store has its name already; what the records said beside it is lost. */
+static bool find_published(const struct episode_log *log, struct episode_log_result *result,
+                           struct failure *failure)
+{
+    struct store *store = store_open(log->staging.path, failure);
+    if (store) {
+        *result = (struct episode_log_result){.episodes = store_episode_count(store),
+                                              .steps = store_step_count(store)};
+    }
+    store_close(store);
+    return store;
+}
+
+bool episode_log_merge(struct episode_log *log, struct episode_log_result *result,
+                       struct failure *failure)
+{
+    invariant(log->is_owner);
+    bool ok = log->staging.is_published
+                  ? find_published(log, result, failure)
+                  : log_scan(log, true, failure) && merge_records(log, result, failure);
+    if (ok) {
+        staging_discard(&log->staging);
+    }
+    return ok;
 }

@@ -1,11 +1,11 @@
-/* A log of the finished episodes of a store that is being collected, kept in a folder beside it.
+/* A log of the finished episodes of a store that is being made, in its staging folder.
  *
  * Several ranks divide the numbered episodes of one store among them. Each appends those that it
- * has finished to a file of its own in PATH.parts; in the end one rank merges the files, in the
- * order of the episodes' numbers, so that the store has the same bytes for any number of ranks. A
- * run that was killed keeps what it has finished: repeated, it continues from there. All ranks see
- * one file system. This module does not know MPI: between the functions below the caller lets all
- * ranks agree. */
+ * has finished, or dropped, to a file of its own; in the end one rank merges the files in the order
+ * of the episodes' numbers, so that the store has the same bytes for any number of ranks. A run
+ * that was killed keeps what it has finished: repeated, it goes on from there. All ranks see one
+ * file system. This module does not know MPI: between the functions below the caller lets all
+ * ranks agree. All of it is local. */
 #ifndef CHAINRING_DATASETS_EPISODE_LOG_H
 #define CHAINRING_DATASETS_EPISODE_LOG_H
 
@@ -17,44 +17,68 @@
 
 struct episode_log;
 
-/* All is borrowed for the duration of a call. */
+/* All but the numbers is borrowed for the life of the log. */
 struct episode_log_options {
     const char *path; /* of the store */
     const struct store_spec *spec;
-    const char *fingerprint; /* lines "what = value": equal ones, equal episodes */
-    size_t episodes;         /* in all; their numbers are below this */
+    const char *recipe; /* lines "what = value": equal ones, equal episodes */
+    size_t episodes;    /* in all, dropped ones included, from number 0 on; 0: as many as come */
+    bool is_fresh;      /* drop what an earlier run has left */
 };
 
-/* Create the folder, or accept one with the same fingerprint. To be called by one rank before any
- * opens the log. False and a failure, with nothing left behind: EXIT_CODE_USAGE where the store
- * exists already, where the folder has another fingerprint (naming the line that differs) or where
- * another run is using it; EXIT_CODE_IO where nothing can be written. Local, like all of this file.
- */
-bool episode_log_prepare(const struct episode_log_options *options, struct failure *failure);
+/* What became of an episode on its way, or of all of them. */
+struct episode_tally {
+    size_t partial; /* cut off by the input: kept or dropped */
+    size_t bad;     /* dropped, for a reason */
+    size_t changed; /* numbers of its actions */
+    size_t redrawn; /* attempts that were thrown away */
+};
 
-/* Read the log and check every hash: an episode that a kill has cut off does not count, nor does
- * what follows damage (a warning). To be called by every rank before any appends. NULL and
- * EXIT_CODE_IO where it cannot be read. The caller closes it. */
+/* Open the log as the rank that owns it: make the staging folder or go on with one of the same
+ * recipe, check that the store can be written, read what is finished. To be called by one rank,
+ * before any joins. NULL and a failure as of staging_open. The caller closes it. */
 struct episode_log *episode_log_open(const struct episode_log_options *options,
                                      struct failure *failure);
+
+/* Open the log that another rank owns. NULL and EXIT_CODE_IO where it cannot be read. */
+struct episode_log *episode_log_join(const struct episode_log_options *options,
+                                     struct failure *failure);
+
+/* Leave the folder to a repetition of the run. */
 void episode_log_close(struct episode_log *log);
 
-/* Did the log have the episode when it was opened; and how many did it have? */
+/* Did an earlier run give the store its name and get no further? Only its merge is left then. */
+bool episode_log_is_published(const struct episode_log *log);
+
+/* Did the log have the episode when it was opened; and how many did it have? An episode that a
+ * kill has cut off does not count, nor does what follows damage (a warning). */
 bool episode_log_has(const struct episode_log *log, size_t number);
 size_t episode_log_count(const struct episode_log *log);
 
 /* Append an episode; refuses what store_writer_add refuses. Once this has returned a kill does not
- * lose it (a power cut may). */
+ * lose it (a power cut may). `tally` may be NULL: nothing happened to it. */
 bool episode_log_append(struct episode_log *log, size_t number, const struct store_episode *episode,
-                        struct failure *failure);
+                        const struct episode_tally *tally, struct failure *failure);
 
-/* Write the store from the logs of all ranks and remove the folder. To be called by one rank after
- * all others have closed theirs. False and a failure: EXIT_CODE_IO where episodes are missing, else
- * the store writer's; the folder then stays. */
-bool episode_log_merge(const struct episode_log_options *options, struct failure *failure);
+/* Note that the store will not have an episode; `reason` is one line or empty. */
+bool episode_log_drop(struct episode_log *log, size_t number, const struct episode_tally *tally,
+                      const char *reason, struct failure *failure);
 
-/* Remove the folder of a run that cannot succeed. To be called by one rank after all others have
- * closed their logs. */
-bool episode_log_discard(const struct episode_log_options *options, struct failure *failure);
+/* Of all episodes, once they are merged. */
+struct episode_log_result {
+    size_t episodes, steps; /* in the store */
+    struct episode_tally tally;
+    char first_bad[1024]; /* why the first bad one was dropped */
+};
+
+/* Write the store from the logs of all ranks, give it its name and remove the folder. To be called
+ * on the log that owns the folder, after all other ranks have closed theirs. False and a failure:
+ * EXIT_CODE_IO where episodes are missing, else the store writer's; the folder then stays. */
+bool episode_log_merge(struct episode_log *log, struct episode_log_result *result,
+                       struct failure *failure);
+
+/* Remove the folder of a run that cannot succeed, and close the log that owns it; after all other
+ * ranks have closed theirs. */
+void episode_log_discard(struct episode_log *log);
 
 #endif

@@ -55,67 +55,20 @@ struct store_episode {
 
 struct store_writer;
 
-/* How much a store is expected to hold. Where that is exact, every episode is written once; else
- * the file is copied when it grows and once more when it is committed. */
-struct store_capacity {
-    size_t episodes, steps;
-};
-
-/* The capacity to grow to: much larger, and enough for `needed`. */
-struct store_capacity store_capacity_grow(struct store_capacity capacity,
-                                          struct store_capacity needed);
-
-/* Begin a store that will be called `path`; refuses (EXIT_CODE_USAGE) a path that exists already or
- * that another run is writing. Until it is committed it lies beside that path, as PATH.unfinished.
- * NULL and a failure where nothing can be written there. Local, like all of this file. */
+/* Begin a store that will be called `path`. Until it is committed it lies in PATH.unfinished, and
+ * what a killed program has left there is dropped. NULL and a failure as of staging_open. Local,
+ * like all of this file. */
 struct store_writer *store_writer_open(const char *path, const struct store_spec *spec,
-                                       struct store_capacity capacity, struct failure *failure);
+                                       struct failure *failure);
 
 /* Append an episode. Refuses (EXIT_CODE_DATA) lengths of 0 and values that are not finite. */
 bool store_writer_add(struct store_writer *writer, const struct store_episode *episode,
                       struct failure *failure);
 
 /* Complete the file, sync it and give it its name; or leave nothing behind. Both close the writer.
- */
+ * EXIT_CODE_DATA where there are no episodes. */
 bool store_writer_commit(struct store_writer *writer, struct failure *failure);
 void store_writer_discard(struct store_writer *writer);
-
-/* --- Writing one store from several processes ------------------------------------------------- */
-
-/* Where an episode goes: how many episodes and steps come before it. */
-struct store_position {
-    size_t episode, step;
-};
-
-/* An episode's row of the index; holds no pointers, so that it can be sent. */
-struct store_index_entry {
-    size_t length, source;
-    int64_t group;
-    enum store_end end;
-    uint64_t hash;
-    double returns[STORE_TASKS_MAX];
-};
-
-/* Open a store that another process has opened with the same spec and capacity, to write episodes
- * into it. Committing this writer syncs what it has written; do that before the store is committed.
- */
-struct store_writer *store_writer_join(const char *path, const struct store_spec *spec,
-                                       struct store_capacity capacity, struct failure *failure);
-
-/* Write an episode's arrays to their position, and fill its index entry and its moments (2,
- * observation_dim) for the process that opened the store. Refuses what store_writer_add refuses. */
-bool store_writer_write(struct store_writer *writer, struct store_position position,
-                        const struct store_episode *episode, struct store_index_entry *entry,
-                        double *moments, struct failure *failure);
-
-/* Append an episode to the index that some process has written right after the one before. */
-void store_writer_append_index(struct store_writer *writer, const struct store_index_entry *entry,
-                               const double *moments);
-
-/* Enlarge the store, before anything is written beyond its capacity. Writers that have joined it
- * must be discarded and join again. */
-bool store_writer_resize(struct store_writer *writer, struct store_capacity capacity,
-                         struct failure *failure);
 
 /* --- Reading ---------------------------------------------------------------------------------- */
 

@@ -73,6 +73,11 @@ const void *store_episode_rows(const struct store_episode *episode,
                                const struct store_array arrays[STORE_ARRAYS], size_t array,
                                size_t *rows);
 
+/* How many episodes and steps come before an episode. */
+struct store_position {
+    size_t episode, step;
+};
+
 /* The first row of the episode in such an array. */
 size_t store_episode_first_row(size_t array, struct store_position position);
 
@@ -100,19 +105,16 @@ bool store_check_spec(const struct store_spec *spec, const char *path, struct fa
 struct store_index {
     size_t task_count;
     bool has_sources;
-    size_t count, capacity; /* episodes */
+    size_t count; /* episodes */
     int64_t *start, *length, *group;
     uint8_t *ending, *source; /* the source is 0 where there are none */
     uint64_t *hash;
     double *returns[STORE_TASKS_MAX];
 };
 
-/* An empty index; the caller closes it. */
+/* An empty index with room for `capacity` episodes; the caller closes it. */
 void store_index_open(struct store_index *index, const struct store_spec *spec, size_t capacity);
 void store_index_close(struct store_index *index);
-
-/* Make room for one more episode; the caller fills the columns at `count` and increments that. */
-void store_index_reserve(struct store_index *index);
 
 /* The column of an array; NULL for arrays that are not the index's. */
 void *store_index_column(const struct store_index *index, size_t array);

@@ -3,28 +3,22 @@
 #include "base/memory.h"
 #include "datasets/store_format.h"
 
-static void index_resize(struct store_index *index, size_t capacity)
-{
-    size_t count = index->count;
-    index->start = memory_grow(index->start, count, capacity, sizeof *index->start);
-    index->length = memory_grow(index->length, count, capacity, sizeof *index->length);
-    index->group = memory_grow(index->group, count, capacity, sizeof *index->group);
-    index->ending = memory_grow(index->ending, count, capacity, sizeof *index->ending);
-    index->source = memory_grow(index->source, count, capacity, sizeof *index->source);
-    index->hash = memory_grow(index->hash, count, capacity, sizeof *index->hash);
-    for (size_t k = 0; k < index->task_count; k++) {
-        index->returns[k] =
-            memory_grow(index->returns[k], count, capacity, sizeof *index->returns[k]);
-    }
-    index->capacity = capacity;
-}
-
 void store_index_open(struct store_index *index, const struct store_spec *spec, size_t capacity)
 {
     invariant(spec->task_count <= STORE_TASKS_MAX);
-    *index =
-        (struct store_index){.task_count = spec->task_count, .has_sources = spec->source_count > 0};
-    index_resize(index, capacity);
+    *index = (struct store_index){
+        .task_count = spec->task_count,
+        .has_sources = spec->source_count > 0,
+        .start = memory_take(capacity, sizeof *index->start),
+        .length = memory_take(capacity, sizeof *index->length),
+        .group = memory_take(capacity, sizeof *index->group),
+        .ending = memory_take(capacity, sizeof *index->ending),
+        .source = memory_take(capacity, sizeof *index->source),
+        .hash = memory_take(capacity, sizeof *index->hash),
+    };
+    for (size_t k = 0; k < index->task_count; k++) {
+        index->returns[k] = memory_take(capacity, sizeof *index->returns[k]);
+    }
 }
 
 void store_index_close(struct store_index *index)
@@ -39,13 +33,6 @@ void store_index_close(struct store_index *index)
         memory_free(index->returns[k]);
     }
     *index = (struct store_index){0};
-}
-
-void store_index_reserve(struct store_index *index)
-{
-    if (index->count == index->capacity) {
-        index_resize(index, 2 * index->capacity);
-    }
 }
 
 void *store_index_column(const struct store_index *index, size_t array)

@@ -8,40 +8,31 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "comm/comm.h"
 #include "datasets/episode_buffer.h"
-#include "datasets/episode_log.h"
-#include "datasets/store.h"
+#include "datasets/jobs/store_job.h"
 
-enum { ATTEMPTS_MAX = 8, FINGERPRINT_MAX = 2048 };
-
-/* What to collect; log_options points to the other members. */
-struct collection_job {
-    struct episode_log_options log_options;
-    struct store_spec spec;
-    char fingerprint[FINGERPRINT_MAX];
-};
+enum { ATTEMPTS_MAX = 8, RECIPE_MAX = 2048 };
 
 struct collector {
     const struct collector_options *options;
     const struct env_spec *spec;
-    struct collection_job job;
+    struct store_spec store_spec;
     struct env *env;
-    struct episode_log *log;
     struct episode_buffer buffer; /* of the current episode, steps_max steps */
     struct behaviour_row row;
     float *row_action; /* (action_dim) */
-    size_t redrawn;
 
-    /* Progress in steps of this worker; an episode counts as one of the longest. */
+    /* Progress in steps of this rank; an episode counts as one of the longest. */
     struct progress progress;
-    char label[48];
     size_t played;
     double return_sum;
 };
 
 struct episode_outcome {
     size_t length;
-    double sum; /* of its rewards */
+    size_t redrawn; /* attempts before it */
+    double sum;     /* of its rewards */
     enum env_end end;
 };
 
@@ -108,31 +99,6 @@ static void describe_store(struct store_spec *store, const struct collector_opti
     snprintf(store->source, sizeof store->source, "%s, seed %llu", options->behaviour->source,
              (unsigned long long)options->seed);
     name_sources(store, options);
-}
-
-static void describe_job(struct collection_job *job, const struct collector_options *options)
-{
-    describe_store(&job->spec, options);
-    snprintf(job->fingerprint, sizeof job->fingerprint,
-             "task = %s\nsimulator = %s\npolicy = %s\ngroups = %zu\nepisodes = %zu\n",
-             job->spec.tasks[0], job->spec.simulator, job->spec.source, options->groups,
-             options->episodes);
-    job->log_options = (struct episode_log_options){
-        .path = options->path,
-        .spec = &job->spec,
-        .fingerprint = job->fingerprint,
-        .episodes = options->groups * options->episodes,
-    };
-}
-
-bool collector_prepare(const struct collector_options *options, struct failure *failure)
-{
-    struct collection_job job;
-    if (!check_options(options, failure)) {
-        return false;
-    }
-    describe_job(&job, options);
-    return episode_log_prepare(&job.log_options, failure);
 }
 
 /* --- One episode ------------------------------------------------------------------------------ */
@@ -213,26 +179,29 @@ static struct episode_outcome collector_play_episode(struct collector *collector
     return result;
 }
 
-static bool collector_save_episode(struct collector *collector, size_t number,
-                                   const struct episode_outcome *outcome, struct failure *failure)
+static bool collector_save_episode(struct collector *collector, struct episode_log *log,
+                                   size_t number, const struct episode_outcome *outcome,
+                                   struct failure *failure)
 {
     const struct env_spec *spec = collector->spec;
     size_t episodes = collector->options->episodes;
-    size_t sources = collector->job.spec.source_count;
+    size_t sources = collector->store_spec.source_count;
     if (spec->hidden_dim > 0) {
         env_get_hidden(collector->env, collector->buffer.hidden);
     }
     struct store_episode episode =
-        episode_buffer_view(&collector->buffer, &collector->job.spec, outcome->length);
+        episode_buffer_view(&collector->buffer, &collector->store_spec, outcome->length);
     episode.group = spec->hidden_dim > 0 ? (int64_t)(number / episodes) : 0;
     episode.end = outcome->end == ENV_TERMINATED ? STORE_END_TERMINATED : STORE_END_TRUNCATED;
     episode.source = number % episodes * sources / episodes;
-    return episode_log_has(collector->log, number) ||
-           episode_log_append(collector->log, number, &episode, failure);
+    const struct episode_tally tally = {.redrawn = outcome->redrawn};
+    return episode_log_has(log, number) ||
+           episode_log_append(log, number, &episode, &tally, failure);
 }
 
 /* Play one stable episode and log it. Further attempts continue the same random stream. */
-static bool collect_episode(struct collector *collector, size_t number, struct failure *failure)
+static bool collect_episode(struct collector *collector, struct episode_log *log, size_t number,
+                            struct failure *failure)
 {
     const struct collector_options *options = collector->options;
     size_t group = number / options->episodes;
@@ -251,9 +220,9 @@ static bool collect_episode(struct collector *collector, size_t number, struct f
             collector->played++;
             collector->return_sum += outcome.sum;
             collector_show_progress(collector, 0);
-            return collector_save_episode(collector, number, &outcome, failure);
+            outcome.redrawn = attempt;
+            return collector_save_episode(collector, log, number, &outcome, failure);
         }
-        collector->redrawn++;
     }
     return failure_set(failure, EXIT_CODE_CONFIG,
                        "task %s: found %zu unstable simulations in a row (group %zu, episode %zu), "
@@ -261,146 +230,92 @@ static bool collect_episode(struct collector *collector, size_t number, struct f
                        collector->spec->task, attempts, group, trial);
 }
 
-/* --- A worker's episodes
- * -------------------------------------------------------------------------- */
+/* --- All episodes ----------------------------------------------------------------------------- */
 
-/* A unit of work is a group where its episodes share a context, else a single episode. */
-static size_t unit_episodes(const struct collector_options *options)
+static void collector_open(struct collector *collector, const struct collector_options *options)
 {
-    return options->behaviour->curriculum == BEHAVIOUR_TRIALS ? options->episodes : 1;
+    *collector = (struct collector){
+        .options = options,
+        .spec = env_task_spec(options->task),
+        .env = env_open(options->task),
+        .row_action = memory_take(env_task_spec(options->task)->action_dim, sizeof(float)),
+    };
+    describe_store(&collector->store_spec, options);
+    episode_buffer_reserve(&collector->buffer, &collector->store_spec, collector->spec->steps_max);
 }
 
-static bool is_unit_finished(const struct collector *collector, size_t first, size_t count)
+static void collector_close(struct collector *collector)
 {
-    size_t there = 0;
-    for (size_t i = 0; i < count; i++) {
-        there += episode_log_has(collector->log, first + i);
-    }
-    return there == count;
-}
-
-static bool play_unit(struct collector *collector, size_t first, size_t count,
-                      struct failure *failure)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (!collect_episode(collector, first + i, failure)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Play a worker's units, or count them where `failure` is NULL. */
-static bool collector_work_through(struct collector *collector, size_t worker, size_t worker_count,
-                                   size_t *units, struct failure *failure)
-{
-    size_t length = unit_episodes(collector->options);
-    size_t left = 0;
-    for (size_t first = 0; first < collector->job.log_options.episodes; first += length) {
-        if (is_unit_finished(collector, first, length)) {
-            continue;
-        }
-        bool is_own = (left + left / worker_count) % worker_count == worker;
-        left++;
-        *units += is_own;
-        if (is_own && failure && !play_unit(collector, first, length, failure)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool collector_play(struct collector *collector, size_t worker, size_t worker_count,
-                    struct failure *failure)
-{
-    size_t units = 0;
-    collector_work_through(collector, worker, worker_count, &units, NULL);
-    size_t steps = units * unit_episodes(collector->options) * collector->spec->steps_max;
-    snprintf(collector->label, sizeof collector->label, "collect, share %zu of %zu", worker + 1,
-             worker_count);
-    collector->progress = progress_begin(worker_count > 1 ? collector->label : "collect", 0, steps);
-    return collector_work_through(collector, worker, worker_count, &units, failure);
-}
-
-size_t collector_finished(const struct collector *collector)
-{
-    return episode_log_count(collector->log);
-}
-
-size_t collector_redrawn(const struct collector *collector)
-{
-    return collector->redrawn;
-}
-
-/* --- Opening and closing ---------------------------------------------------------------------- */
-
-struct collector *collector_open(const struct collector_options *options, struct failure *failure)
-{
-    struct collector *collector = memory_take(1, sizeof *collector);
-    collector->options = options;
-    collector->spec = env_task_spec(options->task);
-    describe_job(&collector->job, options);
-    collector->log = episode_log_open(&collector->job.log_options, failure);
-    if (!collector->log) {
-        collector_close(collector);
-        return NULL;
-    }
-    collector->env = env_open(options->task);
-    episode_buffer_reserve(&collector->buffer, &collector->job.spec, collector->spec->steps_max);
-    collector->row_action = memory_take(collector->spec->action_dim, sizeof(float));
-    return collector;
-}
-
-void collector_close(struct collector *collector)
-{
-    if (!collector) {
-        return;
-    }
     env_close(collector->env);
-    episode_log_close(collector->log);
     episode_buffer_free(&collector->buffer);
     memory_free(collector->row_action);
-    memory_free(collector);
 }
 
-bool collector_merge(const struct collector_options *options, struct collector_summary *summary,
-                     struct failure *failure)
+/* Play this rank's units: groups where their episodes share a context, else single episodes. */
+static void collector_play(struct collector *collector, struct store_job *job, size_t unit)
 {
-    struct collection_job job;
-    describe_job(&job, options);
-    if (!episode_log_merge(&job.log_options, failure)) {
-        return false;
+    char label[48];
+    snprintf(label, sizeof label, "collect, share 1 of %zu", comm_size());
+    collector->progress = progress_begin(comm_size() > 1 ? label : "collect", 0,
+                                         store_job_units(job) * unit * collector->spec->steps_max);
+    for (size_t first; store_job_next(job, &first);) {
+        bool ok = true;
+        for (size_t number = first; ok && number < first + unit; number++) {
+            struct failure failure = {0};
+            ok = collect_episode(collector, store_job_log(job), number, &failure);
+            if (!ok) {
+                store_job_fail(job, number, &failure);
+            }
+        }
     }
-    struct store *store = store_open(options->path, failure);
-    if (!store) {
-        return false;
-    }
-    collector_summarise(summary, store);
-    store_close(store);
-    return true;
 }
 
-bool collector_discard(const struct collector_options *options, struct failure *failure)
+/* Open the job, play, merge. */
+static bool collector_make_store(struct collector *collector, struct episode_log_result *result,
+                                 struct failure *failure)
 {
-    struct collection_job job;
-    describe_job(&job, options);
-    return episode_log_discard(&job.log_options, failure);
+    const struct collector_options *options = collector->options;
+    const struct store_spec *spec = &collector->store_spec;
+    char recipe[RECIPE_MAX];
+    snprintf(recipe, sizeof recipe,
+             "task = %s\nsimulator = %s\npolicy = %s\ngroups = %zu\nepisodes = %zu\n",
+             spec->tasks[0], spec->simulator, spec->source, options->groups, options->episodes);
+    const struct store_job_options job_options = {
+        .log = {.path = options->path,
+                .spec = spec,
+                .recipe = recipe,
+                .episodes = options->groups * options->episodes},
+        .unit = options->behaviour->curriculum == BEHAVIOUR_TRIALS ? options->episodes : 1,
+    };
+    struct store_job *job = store_job_open(&job_options, failure);
+    if (!job) {
+        return false;
+    }
+    if (store_job_finished(job) > 0) {
+        log_line("collect: %zu of %zu episodes are finished already; going on",
+                 store_job_finished(job), job_options.log.episodes);
+    }
+    collector_play(collector, job, job_options.unit);
+    return store_job_finish(job, result, failure);
 }
 
 bool collector_run(const struct collector_options *options, struct collector_summary *summary,
                    struct failure *failure)
 {
-    if (!collector_prepare(options, failure)) {
+    check_options(options, failure);
+    if (!comm_agree_on(failure)) {
         return false;
     }
-    struct collector *collector = collector_open(options, failure);
-    bool is_played = collector && collector_play(collector, 0, 1, failure);
-    size_t redrawn = is_played ? collector_redrawn(collector) : 0;
-    collector_close(collector);
-    if (failure->code == EXIT_CODE_CONFIG) {
-        collector_discard(options, &(struct failure){0});
+    struct collector collector;
+    struct episode_log_result result;
+    collector_open(&collector, options);
+    bool ok = collector_make_store(&collector, &result, failure);
+    collector_close(&collector);
+    struct store *store = ok ? store_open(options->path, failure) : NULL;
+    if (store) {
+        collector_summarise(summary, store);
+        summary->redrawn = result.tally.redrawn;
     }
-    bool is_joined = is_played && collector_merge(options, summary, failure);
-    summary->redrawn = is_joined ? redrawn : 0;
-    return is_joined;
+    store_close(store);
+    return comm_agree_on(failure);
 }

@@ -1,8 +1,8 @@
 /* Converts the data sets of others into a trajectory store, on any number of ranks.
  *
- * Episode e is read, checked, relabelled and written by rank e mod P: the same input and options
- * give the same bytes for every number of ranks, which all see one file system, and the same
- * episode is the first bad one. After a failure nothing is left of the output. */
+ * Episodes are dealt to the ranks, which read, check and relabel them (store_job.h): the same input
+ * and options give the same bytes for every number of ranks, which all see one file system, and the
+ * same episode is the first bad one. A conversion that was killed goes on when it is repeated. */
 #ifndef CHAINRING_DATASETS_JOBS_CONVERT_H
 #define CHAINRING_DATASETS_JOBS_CONVERT_H
 
@@ -46,10 +46,10 @@ struct convert_summary {
     uint64_t bytes; /* of the arrays written */
 };
 
-/* Read the input and write the store. Every failure is fatal, in one line from one rank: what the
- * readers, relabel_open and the store writer refuse, and EXIT_CODE_DATA for NaN and infinity
- * ("INPUT: EPISODE: KEY: ..."). The summary is the same on every rank, except first_bad, which rank
- * 0 has. Collective over the job. */
-void convert_run(struct convert_summary *summary, const struct convert_options *options);
+/* Read the input and write the store. False and a failure, the same on every rank: what the
+ * readers, relabel_open and store_job_open refuse, and EXIT_CODE_DATA for NaN and infinity
+ * ("INPUT: EPISODE: KEY: ..."). So is the summary. Collective over the job. */
+bool convert_run(struct convert_summary *summary, const struct convert_options *options,
+                 struct failure *failure);
 
 #endif

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/arithmetic.h"
 #include "base/floating_point.h"
 #include "base/memory.h"
 
@@ -97,6 +96,9 @@ void convert_input_close(struct convert_input *input)
     if (input->source) {
         input->format->close(input->source);
     }
+    memory_free(input->action);
+    memory_free(input->reward);
+    memory_free(input->hidden);
 }
 
 /* --- NaN and infinity ------------------------------------------------------------------------- */
@@ -160,116 +162,71 @@ static bool check_episode_numbers(const struct convert_input *input,
 
 /* --- An episode ------------------------------------------------------------------------------- */
 
-/* The arrays share one block of memory, each at a multiple of 64 bytes. */
-static void reserve_arrays(struct converted_episode *episode, const struct store_spec *spec)
+/* Clip every number to [-1, 1], in a copy if there is any to clip; returns how many. */
+static size_t clip_actions(struct convert_input *input, struct store_episode *data)
 {
-    enum { OBSERVATION, ACTION, REWARD, PHYSICS, HIDDEN, ARRAYS, ALIGNMENT = 64 };
-    const size_t bytes[ARRAYS] = {
-        [OBSERVATION] = (episode->length + 1) * spec->observation_dim * sizeof(float),
-        [ACTION] = episode->length * spec->action_dim * sizeof(float),
-        [REWARD] = episode->variants * spec->task_count * episode->length * sizeof(float),
-        [PHYSICS] = (episode->length + 1) * spec->physics_dim * sizeof(double),
-        [HIDDEN] = episode->variants * spec->hidden_dim * sizeof(double),
-    };
-    void *arrays[ARRAYS];
-    for (size_t i = 0; i < ARRAYS; i++) {
-        episode->bytes += round_up(bytes[i], ALIGNMENT);
-    }
-    episode->memory = memory_reserve(episode->memory, &episode->capacity, episode->bytes);
-    unsigned char *at = episode->memory;
-    for (size_t i = 0; i < ARRAYS; i++) {
-        arrays[i] = bytes[i] > 0 ? at : NULL;
-        at += round_up(bytes[i], ALIGNMENT);
-    }
-    episode->observation = arrays[OBSERVATION];
-    episode->action = arrays[ACTION];
-    episode->reward = arrays[REWARD];
-    episode->physics = arrays[PHYSICS];
-    episode->hidden = arrays[HIDDEN];
-}
-
-/* Clip every number to [-1, 1]; returns how many were outside. */
-static size_t clip_actions(float *action, size_t count)
-{
-    size_t clipped = 0;
+    size_t count = data->length * input->spec->action_dim;
+    size_t outside = 0;
     for (size_t i = 0; i < count; i++) {
-        float inside = action[i] > 1.0F ? 1.0F : action[i] < -1.0F ? -1.0F : action[i];
-        clipped += inside != action[i];
-        action[i] = inside;
+        outside += fabsf(data->action[i]) > 1.0F;
     }
-    return clipped;
+    if (outside > 0) {
+        input->action =
+            memory_reserve(input->action, &input->action_capacity, count * sizeof(float));
+        for (size_t i = 0; i < count; i++) {
+            input->action[i] = fmaxf(-1.0F, fminf(1.0F, data->action[i]));
+        }
+        data->action = input->action;
+    }
+    return outside;
 }
 
-/* Rewards and hidden numbers as recorded, or of the tasks of relabelling. */
-static void convert_rewards(struct converted_episode *episode, const struct convert_input *input,
-                            const struct store_episode *recorded)
+/* The rewards and hidden numbers of every variant. */
+static void relabel_data(struct convert_input *input, const struct store_episode *data)
 {
-    size_t steps = episode->length;
-    if (input->relabel) {
-        struct store_episode clipped = *recorded;
-        clipped.action = episode->action;
-        relabel_episode(episode->reward, episode->hidden, input->relabel, &clipped);
-        return;
-    }
-    for (size_t k = 0; k < input->spec->task_count; k++) {
-        memcpy(episode->reward + k * steps, recorded->reward[k], steps * sizeof(float));
-    }
-    if (episode->hidden) {
-        memcpy(episode->hidden, recorded->hidden, input->spec->hidden_dim * sizeof(double));
-    }
+    size_t rewards = input->variants * input->spec->task_count * data->length;
+    size_t hidden = input->variants * input->spec->hidden_dim;
+    input->reward = memory_reserve(input->reward, &input->reward_capacity, rewards * sizeof(float));
+    input->hidden = memory_reserve(input->hidden, &input->hidden_capacity, hidden * sizeof(double));
+    relabel_episode(input->reward, input->hidden, input->relabel, data);
 }
 
-static void convert_arrays(struct converted_episode *episode, const struct convert_input *input,
-                           const struct store_episode *recorded)
-{
-    const struct store_spec *spec = input->spec;
-    size_t steps = recorded->length;
-    episode->length = steps;
-    episode->variants = input->variants;
-    episode->group = recorded->group;
-    episode->end = recorded->end;
-    reserve_arrays(episode, spec);
-    memcpy(episode->observation, recorded->observation,
-           (steps + 1) * spec->observation_dim * sizeof(float));
-    memcpy(episode->action, recorded->action, steps * spec->action_dim * sizeof(float));
-    if (episode->physics) {
-        memcpy(episode->physics, recorded->physics,
-               (steps + 1) * spec->physics_dim * sizeof(double));
-    }
-    episode->clipped = clip_actions(episode->action, steps * spec->action_dim);
-    convert_rewards(episode, input, recorded);
-}
-
-void convert_input_read(const struct convert_input *input, size_t index,
-                        struct converted_episode *episode)
+bool convert_input_read(struct convert_input *input, size_t index,
+                        struct converted_episode *episode, struct failure *failure)
 {
     struct format_episode read = {.is_partial = false};
-    *episode = (struct converted_episode){.memory = episode->memory, .capacity = episode->capacity};
-    if (!input->format->read(input->source, index, &read, &episode->failure)) {
-        return;
+    *episode = (struct converted_episode){.is_kept = false};
+    if (!input->format->read(input->source, index, &read, failure)) {
+        return false;
     }
-    episode->is_partial = read.is_partial;
-    bool is_kept = !read.is_partial || input->options->partial == CONVERT_KEEP_PARTIAL;
-    if (is_kept && check_episode_numbers(input, &read, &episode->failure)) {
-        convert_arrays(episode, input, &read.data);
+    episode->tally.partial = read.is_partial;
+    if (read.is_partial && input->options->partial == CONVERT_DROP_PARTIAL) {
+        return true;
     }
+    if (!check_episode_numbers(input, &read, failure)) {
+        return false;
+    }
+    episode->is_kept = true;
+    episode->data = read.data;
+    episode->tally.changed = clip_actions(input, &episode->data);
+    if (input->relabel) {
+        relabel_data(input, &episode->data);
+    }
+    return true;
 }
 
 struct store_episode convert_input_variant(const struct convert_input *input,
                                            const struct converted_episode *episode, size_t variant)
 {
     const struct store_spec *spec = input->spec;
-    struct store_episode result = {
-        .length = episode->length,
-        .observation = episode->observation,
-        .action = episode->action,
-        .physics = episode->physics,
-        .hidden = episode->hidden ? episode->hidden + variant * spec->hidden_dim : NULL,
-        .group = episode->variants > 1 ? (int64_t)variant : episode->group,
-        .end = episode->end,
-    };
+    struct store_episode result = episode->data;
+    if (!input->relabel) {
+        return result;
+    }
+    result.group = input->variants > 1 ? (int64_t)variant : result.group;
+    result.hidden = spec->hidden_dim > 0 ? input->hidden + variant * spec->hidden_dim : NULL;
     for (size_t k = 0; k < spec->task_count; k++) {
-        result.reward[k] = episode->reward + (variant * spec->task_count + k) * episode->length;
+        result.reward[k] = input->reward + (variant * spec->task_count + k) * result.length;
     }
     return result;
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "datasets/episode_log.h"
 #include "datasets/jobs/convert.h"
 
 struct convert_input {
@@ -16,25 +17,19 @@ struct convert_input {
     void *source;            /* the format's */
     struct relabel *relabel; /* NULL: rewards as recorded */
     size_t variants;         /* of each episode: one, or one for each hidden goal */
+
+    /* Of the last episode, where they are not as recorded. */
+    float *action;                                            /* (length, action_dim) */
+    float *reward;                                            /* (variants, tasks, length) */
+    double *hidden;                                           /* (variants, hidden_dim) */
+    size_t action_capacity, reward_capacity, hidden_capacity; /* in bytes */
 };
 
-/* What became of one episode. Its arrays are in memory of its own, which the next one reuses. */
+/* What became of one episode. */
 struct converted_episode {
-    struct failure failure;  /* why there is none; EXIT_CODE_DONE: nothing is wrong */
-    size_t length, variants; /* 0 variants: it is not kept */
-    int64_t group;
-    enum store_end end;
-    bool is_partial;
-    size_t clipped; /* action numbers that lay outside [-1, 1] */
-    size_t bytes;   /* of the arrays */
-
-    float *observation; /* (length + 1, observation_dim) */
-    float *action;      /* (length, action_dim) */
-    float *reward;      /* (variants, tasks, length) */
-    double *physics;    /* (length + 1, physics_dim), NULL where physics_dim is 0 */
-    double *hidden;     /* (variants, hidden_dim), NULL where hidden_dim is 0 */
-    unsigned char *memory;
-    size_t capacity; /* of `memory`, in bytes */
+    bool is_kept;              /* else it is partial and dropped */
+    struct store_episode data; /* valid until the next read */
+    struct episode_tally tally;
 };
 
 /* Open the input; `spec`, which must outlive it, becomes that of the store. False and a failure of
@@ -44,10 +39,10 @@ bool convert_input_open(struct convert_input *input, const struct convert_option
                         struct store_spec *spec, struct failure *failure);
 void convert_input_close(struct convert_input *input);
 
-/* Convert episode `index` into `episode`, zero before the first; the caller frees its memory with
- * memory_free. */
-void convert_input_read(const struct convert_input *input, size_t index,
-                        struct converted_episode *episode);
+/* Read episode `index`. False with EXIT_CODE_DATA: it is bad, others can still be read; false with
+ * another code: the rest of the input cannot be read. */
+bool convert_input_read(struct convert_input *input, size_t index,
+                        struct converted_episode *episode, struct failure *failure);
 
 /* One variant as the store writer takes it; its arrays are the converted episode's. */
 struct store_episode convert_input_variant(const struct convert_input *input,

@@ -154,9 +154,11 @@ static void conversion_time_convert(double seconds[CLOCKS], const struct member_
         .source = "",
     };
     struct convert_summary summary;
+    struct failure failure = {0};
     conversion_begin(seconds);
-    convert_run(&summary, &options);
+    convert_run(&summary, &options, &failure);
     conversion_end(seconds);
+    comm_agree(&failure);
     if (comm_rank() == 0) {
         unlink(list->output);
     }

@@ -49,8 +49,7 @@ static void random_store_write(const char *path, size_t episodes, size_t steps,
                                     .observation_dim = RANDOM_STORE_OBSERVATIONS,
                                     .action_dim = RANDOM_STORE_ACTIONS,
                                     .control_timestep = 1.0};
-    const struct store_capacity capacity = {.episodes = episodes, .steps = episodes * steps};
-    struct store_writer *writer = store_writer_open(path, &spec, capacity, failure);
+    struct store_writer *writer = store_writer_open(path, &spec, failure);
     if (writer && random_store_fill(writer, episodes, steps, failure)) {
         store_writer_commit(writer, failure);
     } else if (writer) {

@@ -105,58 +105,29 @@ static bool open_behaviour(struct behaviour *behaviour, const struct env_task *t
     return false;
 }
 
-/* A task that stays unstable would do so again: nothing of the run is kept. Collective. */
-static void discard_if_unstable(const struct collector_options *options,
-                                const struct failure *failure)
+static void print_collection(const struct collector_summary *summary, const char *path,
+                             struct failure *failure)
 {
-    double is_unstable = failure->code == EXIT_CODE_CONFIG;
-    comm_max_double(&is_unstable, 1);
-    if (is_unstable > 0.0 && comm_rank() == 0) {
-        struct failure ignored = {0};
-        collector_discard(options, &ignored);
+    if (summary->redrawn > 0) {
+        log_warning("%s: %zu episodes became unstable in simulation and were drawn again", path,
+                    summary->redrawn);
     }
-    comm_barrier();
-}
-
-/* Every rank plays its episodes; what it has finished stays if another rank is stopped or cannot
- * write. Returns how many were drawn again. Collective. */
-static size_t collect_episodes(const struct collector_options *options)
-{
-    struct failure failure = {0};
-    struct collector *collector = collector_open(options, &failure);
-    comm_agree(&failure);
-    size_t finished = collector_finished(collector);
-    if (finished > 0) {
-        log_line("collect: %zu of %zu episodes are finished already; going on", finished,
-                 options->groups * options->episodes);
+    collector_print(stdout, summary, path);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        failure_set(failure, EXIT_CODE_IO, "standard output: the summary cannot be written");
     }
-    collector_play(collector, comm_rank(), comm_size(), &failure);
-    double redrawn = (double)collector_redrawn(collector);
-    collector_close(collector);
-    discard_if_unstable(options, &failure);
-    comm_agree(&failure);
-    comm_sum_double(&redrawn, 1);
-    return (size_t)redrawn;
 }
 
 static void collect_store(const struct collector_options *options)
 {
     struct failure failure = {0};
     struct collector_summary summary;
-    if (comm_rank() == 0 && file_make_parent(options->path, &failure)) {
-        collector_prepare(options, &failure);
+    if (comm_rank() == 0) {
+        file_make_parent(options->path, &failure);
     }
     comm_agree(&failure);
-    size_t redrawn = collect_episodes(options);
-    if (comm_rank() == 0 && collector_merge(options, &summary, &failure)) {
-        if (redrawn > 0) {
-            log_warning("%s: %zu episodes became unstable in simulation and were drawn again",
-                        options->path, redrawn);
-        }
-        collector_print(stdout, &summary, options->path);
-        if (fflush(stdout) != 0 || ferror(stdout)) {
-            failure_set(&failure, EXIT_CODE_IO, "standard output: the summary cannot be written");
-        }
+    if (collector_run(options, &summary, &failure) && comm_rank() == 0) {
+        print_collection(&summary, options->path, &failure);
     }
     comm_agree(&failure);
 }

@@ -39,7 +39,8 @@ static void print_conversion_changes(const struct convert_summary *summary,
     }
 }
 
-static void convert_to_store(const struct config *config, const char *input, const char *output)
+static void convert_to_store(const struct config *config, const char *input, const char *output,
+                             struct failure *failure)
 {
     struct convert_options options = {
         .input = input,
@@ -57,8 +58,7 @@ static void convert_to_store(const struct config *config, const char *input, con
         .bad = config->convert.skip_bad == CONFIG_YES ? CONVERT_SKIP_BAD : CONVERT_REFUSE_BAD,
     };
     struct convert_summary summary;
-    convert_run(&summary, &options);
-    if (comm_rank() == 0) {
+    if (convert_run(&summary, &options, failure) && comm_rank() == 0) {
         print_conversion(&summary, options.output);
         print_conversion_changes(&summary, options.partial);
     }
@@ -101,7 +101,7 @@ enum exit_code command_convert(const struct config *config, const char *subject)
     }
     comm_agree(&failure);
     if (config->convert.to[0] == '\0') {
-        convert_to_store(config, subject, output);
+        convert_to_store(config, subject, output, &failure);
     } else if (comm_rank() == 0) {
         convert_from_store(config, subject, output, &failure);
     }

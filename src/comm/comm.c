@@ -178,6 +178,19 @@ void comm_agree(const struct failure *failure)
     wait_for_the_end();
 }
 
+bool comm_agree_on(struct failure *failure)
+{
+    invariant(is_running());
+    int own = failure->code == EXIT_CODE_DONE ? INT_MAX : (int)job.rank;
+    int lowest;
+    MPI_Allreduce(&own, &lowest, 1, MPI_INT, MPI_MIN, job.communicator);
+    if (lowest == INT_MAX) {
+        return true;
+    }
+    MPI_Bcast(failure, sizeof *failure, MPI_BYTE, lowest, job.communicator);
+    return false;
+}
+
 void comm_same(uint64_t value, const char *what)
 {
     invariant(is_running());

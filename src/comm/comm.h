@@ -5,6 +5,7 @@
 #ifndef CHAINRING_COMM_COMM_H
 #define CHAINRING_COMM_COMM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,10 @@ size_t comm_threads(size_t wanted);
  * its line, rank 0 reports it (fatal_report), and the job ends with its code. Collective; the
  * border of every phase. */
 void comm_agree(const struct failure *failure);
+
+/* The same without an end: afterwards every rank has the failure of the lowest failing rank; was
+ * there none? Collective. */
+bool comm_agree_on(struct failure *failure);
 
 /* Fatal unless every rank brings the same value: `what` names it. Collective. */
 void comm_same(uint64_t value, const char *what);

@@ -30,9 +30,7 @@ static void write_store(const char *path)
                               .action_dim = 1,
                               .control_timestep = 1.0};
     struct failure failure = {0};
-    struct store_writer *writer = store_writer_open(
-        path, &spec, (struct store_capacity){.episodes = EPISODES, .steps = 4 * EPISODES},
-        &failure);
+    struct store_writer *writer = store_writer_open(path, &spec, &failure);
     assert_non_null(writer);
     for (size_t episode = 0; episode < EPISODES; episode++) {
         const float numbers[5] = {0};

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "comm/comm.h"
 #include "datasets/store.h"
 #include "envs/env.h"
 #include "tests/datasets/collection.h"
@@ -523,8 +524,9 @@ static void test_collector_leaves_a_file_that_exists_as_it_is(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
-int main(void)
+int main(int argc, char **argv)
 {
+    comm_start(&argc, &argv);
     const struct CMUnitTest tests[] = {
         TEST(test_collector_store_says_what_it_holds),
         TEST(test_collector_summary_is_that_of_the_store),
@@ -544,5 +546,7 @@ int main(void)
         TEST(test_collector_refuses_options_that_make_no_sense),
         TEST(test_collector_leaves_a_file_that_exists_as_it_is),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    comm_stop();
+    return failed;
 }

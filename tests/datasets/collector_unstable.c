@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "behaviours/random_actions.h"
+#include "comm/comm.h"
 #include "datasets/jobs/collector.h"
 #include "datasets/store.h"
 #include "envs/env.h"
@@ -177,13 +178,16 @@ static void test_collector_gives_up_on_endless_instability_without_a_store(void 
     assert_int_equal(rmdir(fixture->folder), 0); /* so nothing was left in it */
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    comm_start(&argc, &argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_collector_draws_unstable_episodes_again_and_counts_them,
                                set_up),
         cmocka_unit_test_setup(test_collector_gives_up_on_endless_instability_without_a_store,
                                set_up),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    comm_stop();
+    return failed;
 }

@@ -25,12 +25,12 @@ static int set_up(void **state)
     static struct fixture fixture;
     snprintf(fixture.folder, sizeof fixture.folder, "%s", support_scratch_folder());
     snprintf(fixture.path, sizeof fixture.path, "%s/sample.h5", fixture.folder);
-    snprintf(fixture.log_folder, sizeof fixture.log_folder, "%s.parts", fixture.path);
+    snprintf(fixture.log_folder, sizeof fixture.log_folder, "%s.unfinished", fixture.path);
     fixture.spec = sample_spec();
     fixture.options = (struct episode_log_options){
         .path = fixture.path,
         .spec = &fixture.spec,
-        .fingerprint = "formula = sample\nseed = 1\n",
+        .recipe = "formula = sample\nseed = 1\n",
         .episodes = SAMPLE_EPISODES,
     };
     log_set_quiet(true);
@@ -38,14 +38,7 @@ static int set_up(void **state)
     return 0;
 }
 
-static void prepare(const struct fixture *fixture)
-{
-    struct failure failure = {0};
-    if (!episode_log_prepare(&fixture->options, &failure)) {
-        fail_msg("%s", failure.text);
-    }
-}
-
+/* As the rank that owns it. */
 static struct episode_log *open_log(const struct fixture *fixture)
 {
     struct failure failure = {0};
@@ -56,15 +49,25 @@ static struct episode_log *open_log(const struct fixture *fixture)
     return log;
 }
 
+static struct episode_log *join_log(const struct fixture *fixture)
+{
+    struct failure failure = {0};
+    struct episode_log *log = episode_log_join(&fixture->options, &failure);
+    if (!log) {
+        fail_msg("%s", failure.text);
+    }
+    return log;
+}
+
 static void add(struct episode_log *log, const struct fixture *fixture, size_t number)
 {
     struct failure failure = {0};
     struct store_episode episode = sample_episode(&fixture->spec, number);
-    assert_true(episode_log_append(log, number, &episode, &failure));
+    assert_true(episode_log_append(log, number, &episode, NULL, &failure));
     sample_episode_free(&episode);
 }
 
-/* Those of the numbers below `count` that follow one another at `stride`, from `first` on. */
+/* Every `stride`th episode, from `first` on. */
 static void add_share(const struct fixture *fixture, size_t first, size_t stride)
 {
     struct episode_log *log = open_log(fixture);
@@ -94,9 +97,13 @@ static void expect_joined(const struct fixture *fixture)
 {
     char alone[160];
     struct failure failure = {0};
-    if (!episode_log_merge(&fixture->options, &failure)) {
+    struct episode_log_result result;
+    struct episode_log *log = open_log(fixture);
+    if (!episode_log_merge(log, &result, &failure)) {
         fail_msg("%s", failure.text);
     }
+    episode_log_close(log);
+    assert_int_equal(result.episodes, SAMPLE_EPISODES);
     snprintf(alone, sizeof alone, "%s/alone.h5", fixture->folder);
     assert_true(sample_write(alone, &fixture->spec, &failure));
     expect_equal_files(fixture->path, alone);
@@ -108,10 +115,9 @@ static void expect_joined(const struct fixture *fixture)
 static void test_logs_of_several_ranks_are_the_store_of_one_writer(void **state)
 {
     const struct fixture *fixture = *state;
-    prepare(fixture);
     struct episode_log *log[3];
     for (size_t rank = 0; rank < 3; rank++) {
-        log[rank] = open_log(fixture);
+        log[rank] = rank == 0 ? open_log(fixture) : join_log(fixture);
     }
     for (size_t number = 0; number < SAMPLE_EPISODES; number++) {
         add(log[number * 2 % 3], fixture, number);
@@ -128,9 +134,7 @@ static void test_log_goes_on_with_what_is_left(void **state)
     fixture->spec.hidden_dim = fixture->spec.physics_dim = 0;
     fixture->spec.source_count = 1;
     snprintf(fixture->spec.sources[0], STORE_NAME_MAX, "a formula");
-    prepare(fixture);
     add_share(fixture, 1, 3);
-    prepare(fixture);
     struct episode_log *log = open_log(fixture);
     assert_int_equal(episode_log_count(log), 2);
     for (size_t number = 0; number < SAMPLE_EPISODES; number++) {
@@ -157,7 +161,6 @@ static void test_log_cut_off_anywhere_keeps_the_episodes_before(void **state)
 {
     const struct fixture *fixture = *state;
     char path[192];
-    prepare(fixture);
     struct episode_log *log = open_log(fixture);
     off_t ends[SAMPLE_EPISODES];
     for (size_t number = 0; number < SAMPLE_EPISODES; number++) {
@@ -183,7 +186,6 @@ static void test_log_drops_what_follows_a_flipped_bit(void **state)
 {
     const struct fixture *fixture = *state;
     char path[192];
-    prepare(fixture);
     struct episode_log *log = open_log(fixture);
     add(log, fixture, 0);
     off_t first = part_size(fixture, path);
@@ -218,18 +220,16 @@ static void expect_failure(bool is_done, const struct failure *failure, enum exi
     }
 }
 
-static void test_log_refuses_another_fingerprint_and_names_what_differs(void **state)
+static void test_log_refuses_another_recipe_and_names_what_differs(void **state)
 {
     struct fixture *fixture = *state;
     struct failure failure = {0};
-    prepare(fixture);
     add_share(fixture, 0, 1);
-    fixture->options.fingerprint = "formula = sample\nseed = 2\n";
-    bool is_done = episode_log_prepare(&fixture->options, &failure);
+    fixture->options.recipe = "formula = sample\nseed = 2\n";
+    bool is_done = episode_log_open(&fixture->options, &failure);
     expect_failure(is_done, &failure, EXIT_CODE_USAGE,
-                   "found episodes of an unfinished run with \"seed = 1\", expected \"seed = 2\"");
-    fixture->options.fingerprint = "formula = sample\nseed = 1\n";
-    prepare(fixture);
+                   "found an unfinished run with \"seed = 1\", expected \"seed = 2\"");
+    fixture->options.recipe = "formula = sample\nseed = 1\n";
     expect_joined(fixture);
 }
 
@@ -237,17 +237,10 @@ static void test_log_refuses_another_run_while_one_is_at_work(void **state)
 {
     const struct fixture *fixture = *state;
     struct failure failure = {0};
-    prepare(fixture);
-    struct episode_log *first = open_log(fixture);
-    struct episode_log *second = open_log(fixture); /* another rank of the same run */
-    bool is_done = episode_log_prepare(&fixture->options, &failure);
-    expect_failure(is_done, &failure, EXIT_CODE_USAGE, "another run is at work");
-    episode_log_close(first);
-    failure = (struct failure){0};
-    is_done = episode_log_prepare(&fixture->options, &failure);
-    expect_failure(is_done, &failure, EXIT_CODE_USAGE, "another run is at work");
-    episode_log_close(second);
-    prepare(fixture);
+    struct episode_log *log = open_log(fixture);
+    bool is_done = episode_log_open(&fixture->options, &failure);
+    expect_failure(is_done, &failure, EXIT_CODE_USAGE, "another run is writing it");
+    episode_log_close(log);
     add_share(fixture, 0, 1);
     expect_joined(fixture);
 }
@@ -257,7 +250,7 @@ static void test_log_refuses_a_store_that_exists(void **state)
     const struct fixture *fixture = *state;
     struct failure failure = {0};
     assert_true(file_write_text(fixture->path, "mine", &failure));
-    bool is_done = episode_log_prepare(&fixture->options, &failure);
+    bool is_done = episode_log_open(&fixture->options, &failure);
     expect_failure(is_done, &failure, EXIT_CODE_USAGE, fixture->path);
     assert_int_equal(access(fixture->log_folder, F_OK), -1);
 }
@@ -266,10 +259,12 @@ static void test_log_is_not_merged_before_all_are_there(void **state)
 {
     const struct fixture *fixture = *state;
     struct failure failure = {0};
-    prepare(fixture);
     add_share(fixture, 0, 2);
-    bool is_done = episode_log_merge(&fixture->options, &failure);
+    struct episode_log_result result;
+    struct episode_log *log = open_log(fixture);
+    bool is_done = episode_log_merge(log, &result, &failure);
     expect_failure(is_done, &failure, EXIT_CODE_IO, "found 4 of 7 episodes");
+    episode_log_close(log);
     assert_int_equal(access(fixture->path, F_OK), -1);
     add_share(fixture, 1, 2);
     expect_joined(fixture);
@@ -279,12 +274,11 @@ static void test_log_refuses_what_the_store_would(void **state)
 {
     const struct fixture *fixture = *state;
     struct failure failure = {0};
-    prepare(fixture);
     struct episode_log *log = open_log(fixture);
     struct store_episode episode = sample_episode(&fixture->spec, 2);
     size_t length = episode.length;
     episode.length = 0;
-    bool is_done = episode_log_append(log, 2, &episode, &failure);
+    bool is_done = episode_log_append(log, 2, &episode, NULL, &failure);
     expect_failure(is_done, &failure, EXIT_CODE_DATA, "0 steps in episode 2");
     episode.length = length;
     sample_episode_free(&episode);
@@ -298,7 +292,7 @@ int main(void)
         cmocka_unit_test_setup(test_log_goes_on_with_what_is_left, set_up),
         cmocka_unit_test_setup(test_log_cut_off_anywhere_keeps_the_episodes_before, set_up),
         cmocka_unit_test_setup(test_log_drops_what_follows_a_flipped_bit, set_up),
-        cmocka_unit_test_setup(test_log_refuses_another_fingerprint_and_names_what_differs, set_up),
+        cmocka_unit_test_setup(test_log_refuses_another_recipe_and_names_what_differs, set_up),
         cmocka_unit_test_setup(test_log_refuses_another_run_while_one_is_at_work, set_up),
         cmocka_unit_test_setup(test_log_refuses_a_store_that_exists, set_up),
         cmocka_unit_test_setup(test_log_is_not_merged_before_all_are_there, set_up),

@@ -52,8 +52,7 @@ static struct store_writer *begin_store(const char *path)
                               .action_dim = ACTION_DIM,
                               .control_timestep = 1.0};
     struct failure failure = {0};
-    struct store_writer *writer = store_writer_open(
-        path, &spec, (struct store_capacity){.episodes = 64, .steps = 64 * LENGTH_MAX}, &failure);
+    struct store_writer *writer = store_writer_open(path, &spec, &failure);
     assert_non_null(writer);
     return writer;
 }

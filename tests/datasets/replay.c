@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "comm/comm.h"
 #include "datasets/replay.h"
 #include "tests/datasets/collection.h"
 #include "tests/datasets/sample.h"
@@ -198,8 +199,9 @@ static void test_the_report_says_what_was_found(void **state)
     store_close(store);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    comm_start(&argc, &argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_data_of_each_rule_get_its_verdict, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_capsules_that_weigh_both_rules_agree, set_up,
@@ -209,5 +211,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_the_report_says_what_was_found, set_up, tear_down),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    comm_stop();
+    return failed;
 }

@@ -30,15 +30,6 @@ static size_t length_of(size_t e)
     return 1 + e * 5 % 9;
 }
 
-struct store_capacity sample_room(void)
-{
-    struct store_capacity capacity = {.episodes = SAMPLE_EPISODES};
-    for (size_t e = 0; e < SAMPLE_EPISODES; e++) {
-        capacity.steps += length_of(e);
-    }
-    return capacity;
-}
-
 static float *take_floats(size_t rows, size_t columns, size_t e, size_t limit, double unit)
 {
     float *values = memory_take(rows * columns, sizeof *values);
@@ -116,7 +107,7 @@ bool sample_add(struct store_writer *writer, const struct store_spec *spec, size
 
 bool sample_write(const char *path, const struct store_spec *spec, struct failure *failure)
 {
-    struct store_writer *writer = store_writer_open(path, spec, sample_room(), failure);
+    struct store_writer *writer = store_writer_open(path, spec, failure);
     if (!writer) {
         return false;
     }

@@ -19,9 +19,6 @@ enum {
 /* Two tasks, with physics and hidden numbers. */
 struct store_spec sample_spec(void);
 
-/* Room for as many episodes, and just their steps. */
-struct store_capacity sample_room(void);
-
 /* Episode e; the arrays are owned by it until sample_episode_free. */
 struct store_episode sample_episode(const struct store_spec *spec, size_t e);
 void sample_episode_free(struct store_episode *episode);

@@ -191,72 +191,6 @@ static void test_store_equal_data_give_equal_files(void **state)
     assert_memory_equal(bytes[0], bytes[1], sizes[0]);
 }
 
-static void expect_same_file(const char *path, const char *wanted)
-{
-    struct failure failure = {0};
-    size_t size, wanted_size;
-    char *bytes = file_read(path, 1 << 24, &size, &failure);
-    char *wanted_bytes = file_read(wanted, 1 << 24, &wanted_size, &failure);
-    assert_string_equal(failure.text, "");
-    assert_int_equal(size, wanted_size);
-    assert_memory_equal(bytes, wanted_bytes, size);
-    memory_free(bytes);
-    memory_free(wanted_bytes);
-}
-
-static void test_store_is_the_same_file_whatever_was_expected_of_it(void **state)
-{
-    (void)state;
-    static const struct store_capacity rooms[] = {{0, 0}, {2, 1000}, {1000, 2}, {1000, 100000}};
-    struct place place = fresh_place();
-    struct store_spec spec = sample_spec();
-    char other[sizeof place.path + 8];
-    snprintf(other, sizeof other, "%s-other", place.path);
-    store_close(write_and_open(&place, &spec));
-    for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++) {
-        struct failure failure = {0};
-        struct store_writer *writer = store_writer_open(other, &spec, rooms[i], &failure);
-        assert_true(sample_add(writer, &spec, SAMPLE_EPISODES, &failure));
-        assert_true(store_writer_commit(writer, &failure));
-        expect_same_file(other, place.path);
-        unlink(other);
-    }
-    leave(&place);
-}
-
-/* Two hands put the episodes, the last ones first. */
-static void test_store_is_the_same_file_whoever_put_the_episodes(void **state)
-{
-    (void)state;
-    struct place place = fresh_place();
-    struct store_spec spec = sample_spec();
-    char other[sizeof place.path + 8];
-    snprintf(other, sizeof other, "%s-other", place.path);
-    store_close(write_and_open(&place, &spec));
-    struct failure failure = {0};
-    struct store_writer *writer = store_writer_open(other, &spec, sample_room(), &failure);
-    struct store_writer *helper = store_writer_join(other, &spec, sample_room(), &failure);
-    assert_non_null(helper);
-    struct store_index_entry entries[SAMPLE_EPISODES];
-    double moments[SAMPLE_EPISODES][2 * SAMPLE_OBSERVATION];
-    struct store_position end = {.step = sample_room().steps};
-    for (size_t e = SAMPLE_EPISODES; e-- > 0;) {
-        struct store_episode episode = sample_episode(&spec, e);
-        end = (struct store_position){.episode = e, .step = end.step - episode.length};
-        assert_true(store_writer_write(e % 2 == 0 ? writer : helper, end, &episode, &entries[e],
-                                       moments[e], &failure));
-        sample_episode_free(&episode);
-    }
-    assert_true(store_writer_commit(helper, &failure));
-    for (size_t e = 0; e < SAMPLE_EPISODES; e++) {
-        store_writer_append_index(writer, &entries[e], moments[e]);
-    }
-    assert_true(store_writer_commit(writer, &failure));
-    expect_same_file(other, place.path);
-    unlink(other);
-    leave(&place);
-}
-
 static void test_store_observation_statistics_are_of_all_rows(void **state)
 {
     (void)state;
@@ -316,7 +250,7 @@ static void test_writer_refuses_existing_path(void **state)
     struct store_spec spec = sample_spec();
     store_close(write_and_open(&place, &spec));
     struct failure failure = {0};
-    assert_null(store_writer_open(place.path, &spec, sample_room(), &failure));
+    assert_null(store_writer_open(place.path, &spec, &failure));
     assert_failure(&failure, EXIT_CODE_USAGE, place.path);
     leave(&place);
 }
@@ -327,7 +261,7 @@ static void test_writer_commit_spares_a_file_that_came_meanwhile(void **state)
     struct place place = fresh_place();
     struct store_spec spec = sample_spec();
     struct failure failure = {0};
-    struct store_writer *writer = store_writer_open(place.path, &spec, sample_room(), &failure);
+    struct store_writer *writer = store_writer_open(place.path, &spec, &failure);
     assert_true(sample_add(writer, &spec, 2, &failure));
     FILE *file = fopen(place.path, "w");
     fputs("precious", file);
@@ -348,7 +282,7 @@ static void test_writer_refuses_numbers_that_are_not_finite(void **state)
     struct place place = fresh_place();
     struct store_spec spec = sample_spec();
     struct failure failure = {0};
-    struct store_writer *writer = store_writer_open(place.path, &spec, sample_room(), &failure);
+    struct store_writer *writer = store_writer_open(place.path, &spec, &failure);
     assert_true(sample_add(writer, &spec, 5, &failure));
     struct store_episode good = sample_episode(&spec, 5);
     const float bad_floats[] = {NAN, INFINITY, -INFINITY};
@@ -391,7 +325,7 @@ static void test_writer_refuses_an_episode_without_steps_and_a_store_without_epi
     struct place place = fresh_place();
     struct store_spec spec = sample_spec();
     struct failure failure = {0};
-    struct store_writer *writer = store_writer_open(place.path, &spec, sample_room(), &failure);
+    struct store_writer *writer = store_writer_open(place.path, &spec, &failure);
     struct store_episode episode = sample_episode(&spec, 0);
     episode.length = 0;
     assert_false(store_writer_add(writer, &episode, &failure));
@@ -407,7 +341,7 @@ static void expect_refused_spec(const struct store_spec *spec, const char *words
 {
     struct place place = fresh_place();
     struct failure failure = {0};
-    assert_null(store_writer_open(place.path, spec, sample_room(), &failure));
+    assert_null(store_writer_open(place.path, spec, &failure));
     assert_failure(&failure, EXIT_CODE_DATA, words);
     leave(&place);
 }
@@ -456,7 +390,7 @@ static void test_writer_discard_leaves_nothing(void **state)
     struct place place = fresh_place();
     struct store_spec spec = sample_spec();
     struct failure failure = {0};
-    struct store_writer *writer = store_writer_open(place.path, &spec, sample_room(), &failure);
+    struct store_writer *writer = store_writer_open(place.path, &spec, &failure);
     assert_true(sample_add(writer, &spec, SAMPLE_EPISODES, &failure));
     store_writer_discard(writer);
     assert_int_equal(count_files(place.folder), 0);
@@ -473,7 +407,7 @@ static void test_writer_takes_over_what_a_killed_one_left(void **state)
     assert_true(child >= 0);
     if (child == 0) {
         struct failure failure = {0};
-        struct store_writer *writer = store_writer_open(place.path, &spec, sample_room(), &failure);
+        struct store_writer *writer = store_writer_open(place.path, &spec, &failure);
         bool ok = writer && sample_add(writer, &spec, SAMPLE_EPISODES, &failure);
         raise(ok ? SIGKILL : SIGTERM);
     }
@@ -492,9 +426,9 @@ static void test_writer_refuses_a_path_that_another_writes(void **state)
     struct place place = fresh_place();
     struct store_spec spec = sample_spec();
     struct failure failure = {0};
-    struct store_writer *first = store_writer_open(place.path, &spec, sample_room(), &failure);
+    struct store_writer *first = store_writer_open(place.path, &spec, &failure);
     assert_non_null(first);
-    assert_null(store_writer_open(place.path, &spec, sample_room(), &failure));
+    assert_null(store_writer_open(place.path, &spec, &failure));
     assert_failure(&failure, EXIT_CODE_USAGE, "another run is writing it");
     failure = (struct failure){0};
     assert_true(sample_add(first, &spec, SAMPLE_EPISODES, &failure)); /* unharmed */
@@ -507,7 +441,7 @@ static void test_writer_open_in_a_folder_that_is_not_there_fails(void **state)
     (void)state;
     struct store_spec spec = sample_spec();
     struct failure failure = {0};
-    assert_null(store_writer_open("/nonexistent-folder/x.h5", &spec, sample_room(), &failure));
+    assert_null(store_writer_open("/nonexistent-folder/x.h5", &spec, &failure));
     assert_failure(&failure, EXIT_CODE_IO, "/nonexistent-folder/x.h5: ");
 }
 
@@ -517,12 +451,9 @@ static void test_writer_commit_into_a_folder_that_vanished_fails(void **state)
     struct place place = fresh_place();
     struct store_spec spec = sample_spec();
     struct failure failure = {0};
-    struct store_writer *writer = store_writer_open(place.path, &spec, sample_room(), &failure);
+    struct store_writer *writer = store_writer_open(place.path, &spec, &failure);
     assert_true(sample_add(writer, &spec, SAMPLE_EPISODES, &failure));
-    char unfinished[sizeof place.path + 16];
-    snprintf(unfinished, sizeof unfinished, "%s.unfinished", place.path);
-    assert_int_equal(unlink(unfinished), 0);
-    assert_int_equal(rmdir(place.folder), 0);
+    assert_true(file_remove_tree(place.folder, &failure));
     assert_false(store_writer_commit(writer, &failure));
     assert_failure(&failure, EXIT_CODE_IO, place.path);
     assert_int_equal(access(place.folder, F_OK), -1);
@@ -575,8 +506,6 @@ int main(void)
         cmocka_unit_test(test_store_with_sources_keeps_every_bit),
         cmocka_unit_test(test_store_read_gives_any_range_of_steps),
         cmocka_unit_test(test_store_equal_data_give_equal_files),
-        cmocka_unit_test(test_store_is_the_same_file_whatever_was_expected_of_it),
-        cmocka_unit_test(test_store_is_the_same_file_whoever_put_the_episodes),
         cmocka_unit_test(test_store_observation_statistics_are_of_all_rows),
         cmocka_unit_test(test_store_find_task_names_the_tasks_there_are),
         cmocka_unit_test(test_writer_refuses_existing_path),

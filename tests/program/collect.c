@@ -48,7 +48,7 @@ static void test_collected_plans_are_the_same_for_any_number_of_ranks_and_thread
 static void kill_early(const struct program *program, const char *arguments)
 {
     struct support_outcome outcome = support_run(
-        "cd %s && { %s %s %s & }; run=$!; until [ -s killed.h5.parts/part-0 ]; do sleep 0.01; done;"
+        "cd %s && { %s %s %s & }; run=$!; until [ -s killed.h5.unfinished/part-0 ]; do sleep 0.01; done;"
         " kill -9 $run; wait $run; [ ! -e killed.h5 ]",
         program->folder, program->chainring, job, arguments);
     support_expect_code(&outcome, 0);
@@ -66,7 +66,7 @@ static void test_collecting_that_was_killed_goes_on(void **state)
         fail_msg("found \"%s\"", outcome.text);
     }
     expect_same_file(program, "planned.h5", "killed.h5");
-    outcome = support_run("cd %s && [ ! -e killed.h5.parts ]", program->folder);
+    outcome = support_run("cd %s && [ ! -e killed.h5.unfinished ]", program->folder);
     support_expect_code(&outcome, 0);
 }
 
@@ -115,7 +115,7 @@ static void test_collect_says_what_is_wrong_in_one_line(void **state)
     }
     const struct program *program = *state;
     struct support_outcome outcome =
-        support_run("cd %s && [ ! -e x.h5 ] && [ ! -e x.h5.parts ]", program->folder);
+        support_run("cd %s && [ ! -e x.h5 ] && [ ! -e x.h5.unfinished ]", program->folder);
     support_expect_code(&outcome, 0);
 }
 
