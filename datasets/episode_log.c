@@ -239,10 +239,7 @@ struct episode_log *episode_log_open(const struct episode_log_options *options,
 {
     struct episode_log *log = log_new(options);
     log->is_owner = staging_open(&log->staging, options->path, options->recipe, failure);
-    bool is_clear =
-        log->is_owner &&
-        (!options->is_fresh || file_remove_beginning(log->staging.folder, part_prefix, failure));
-    if (is_clear && log_scan(log, false, failure) &&
+    if (log->is_owner && log_scan(log, false, failure) &&
         (log->staging.is_published || log_check_writable(log, failure))) {
         return log;
     }

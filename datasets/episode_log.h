@@ -21,9 +21,8 @@ struct episode_log;
 struct episode_log_options {
     const char *path; /* of the store */
     const struct store_spec *spec;
-    const char *recipe; /* lines "what = value": equal ones, equal episodes */
+    const char *recipe; /* lines "what = value": equal ones, equal episodes; NULL: begin anew */
     size_t episodes;    /* in all, dropped ones included, from number 0 on; 0: as many as come */
-    bool is_fresh;      /* drop what an earlier run has left */
 };
 
 /* What became of an episode on its way, or of all of them. */

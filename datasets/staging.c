@@ -89,25 +89,30 @@ static bool mark_has_name(int mark, const char *path)
 }
 
 /* Open the folder's mark and lock it; only in a folder that is new or empty is one created. */
-static bool lock_mark(struct staging *staging, struct failure *failure)
+static bool lock_mark(struct staging *staging, bool *is_new, struct failure *failure)
 {
     char path[FILE_PATH_MAX];
     if (!staging_join(path, staging, mark_name, failure)) {
         return false;
     }
-    bool is_new = mkdir(staging->folder, 0777) == 0;
-    if (!is_new && errno != EEXIST) {
+    *is_new = mkdir(staging->folder, 0777) == 0;
+    if (!*is_new && errno != EEXIST) {
         return staging_failed(staging->path, "written", failure);
     }
-    int create = is_new || is_empty_folder(staging->folder) ? O_CREAT : 0;
-    staging->lock = open(path, O_RDWR | create | O_NOFOLLOW | O_CLOEXEC, 0666);
-    if (staging->lock < 0) {
+    int create = *is_new || is_empty_folder(staging->folder) ? O_CREAT : 0;
+    int mark = open(path, O_RDWR | create | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (mark < 0) {
         return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EISDIR
                    ? refuse_foreign(staging, failure)
                    : staging_failed(staging->path, "written", failure);
     }
-    bool is_locked = flock(staging->lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
-    return (is_locked && mark_has_name(staging->lock, path)) || refuse_busy(staging, failure);
+    bool is_locked = flock(mark, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+    if (!is_locked || !mark_has_name(mark, path)) {
+        close(mark);
+        return refuse_busy(staging, failure);
+    }
+    staging->lock = mark;
+    return true;
 }
 
 /* The first lines in which two texts differ. */
@@ -153,6 +158,14 @@ static bool accept_mark(struct staging *staging, const char *recipe, struct fail
                        "%s: found an unfinished run with \"%s\", expected \"%s\"; repeat that run, "
                        "remove the folder or choose another output",
                        staging->folder, theirs, ours);
+}
+
+static void remove_contents(const struct staging *staging)
+{
+    struct failure ignored = {0};
+    for (size_t i = 0; i < sizeof contents / sizeof *contents; i++) {
+        file_remove_beginning(staging->folder, contents[i], &ignored);
+    }
 }
 
 /* --- The output's name ------------------------------------------------------------------------ */
@@ -205,9 +218,17 @@ bool staging_open(struct staging *staging, const char *path, const char *recipe,
     if (lstat(staging->folder, &status) != 0 && lstat(path, &status) == 0) {
         return refuse_existing(staging, failure);
     }
-    if (lock_mark(staging, failure) && accept_mark(staging, recipe, failure) &&
-        check_output(staging, failure)) {
+    bool is_new = false;
+    bool is_ours = lock_mark(staging, &is_new, failure) &&
+                   accept_mark(staging, recipe ? recipe : "made in one go\n", failure);
+    if (is_ours && !recipe) {
+        remove_contents(staging);
+    }
+    if (is_ours && check_output(staging, failure)) {
         return true;
+    }
+    if (is_new || (is_ours && !recipe)) {
+        staging_discard(staging);
     }
     staging_close(staging);
     return false;
@@ -265,14 +286,11 @@ void staging_close(struct staging *staging)
 void staging_discard(struct staging *staging)
 {
     char path[FILE_PATH_MAX];
-    struct failure ignored = {0};
     if (staging->lock < 0) {
-        return; /* refused: it is not ours */
+        return; /* it is not ours */
     }
-    for (size_t i = 0; i < sizeof contents / sizeof *contents; i++) {
-        file_remove_beginning(staging->folder, contents[i], &ignored);
-    }
-    if (staging_join(path, staging, mark_name, &ignored)) {
+    remove_contents(staging);
+    if (staging_join(path, staging, mark_name, &(struct failure){0})) {
         unlink(path); /* last: until then a repetition knows the folder */
     }
     rmdir(staging->folder); /* unless something else is in it */

@@ -24,7 +24,8 @@ struct staging {
 bool staging_find(struct staging *staging, const char *path, struct failure *failure);
 
 /* Make and lock the folder, or go on with one of the same recipe, lines "what = value" that say
- * what the output will hold. False and a failure, with nothing changed: EXIT_CODE_USAGE where
+ * what the output will hold; without a recipe (NULL) what is left of an earlier run is dropped.
+ * False and a failure, with nothing changed: EXIT_CODE_USAGE where
  * `path` exists (unless it is the complete output of the same recipe: is_published), where the
  * folder is not ours, holds another recipe (naming the line that differs) or is locked by another
  * run; EXIT_CODE_IO where nothing can be written. The caller closes or discards it. */

@@ -54,7 +54,6 @@ static bool store_file_find_offsets(struct store_file *file, struct failure *fai
         .observation_mean = file->moments,
         .observation_deviation = file->moments,
     };
-    store_layout(file->arrays, &file->spec, file->capacity.episodes, file->capacity.steps);
     int skeleton =
         store_create_skeleton(file->staging->path, &file->spec, &nothing, file->arrays, failure);
     if (skeleton >= 0) {
@@ -93,7 +92,8 @@ struct store_file *store_file_create(struct staging *staging, const struct store
     store_index_open(&file->index, spec, capacity.episodes);
     file->moments = memory_take(2 * spec->observation_dim, sizeof(double));
     file->episode_moments = memory_take(2 * spec->observation_dim, sizeof(double));
-    if (!store_file_find_offsets(file, failure) || !store_file_create_file(file, failure)) {
+    store_layout(file->arrays, spec, capacity.episodes, capacity.steps);
+    if (!store_file_create_file(file, failure) || !store_file_find_offsets(file, failure)) {
         store_file_discard(file);
         return NULL;
     }

@@ -10,8 +10,7 @@ struct store_writer {
 struct store_writer *store_writer_open(const char *path, const struct store_spec *spec,
                                        struct failure *failure)
 {
-    const struct episode_log_options options = {
-        .path = path, .spec = spec, .recipe = "written by one program\n", .is_fresh = true};
+    const struct episode_log_options options = {.path = path, .spec = spec};
     struct episode_log *log = episode_log_open(&options, failure);
     if (!log) {
         return NULL;

@@ -99,7 +99,10 @@ static bool exorl_write_all(const char *folder, const struct store *store, struc
 
 static bool exorl_write(const char *path, const struct store *store, struct failure *failure)
 {
-    return format_write_folder(path, store, exorl_write_all, failure);
+    struct staging staging;
+    char folder[FILE_PATH_MAX];
+    return format_folder_begin(&staging, folder, path, failure) &&
+           format_folder_end(&staging, exorl_write_all(folder, store, failure), failure);
 }
 
 const struct format_writer format_exorl_writer = {.name = "exorl", .write = exorl_write};

@@ -99,29 +99,26 @@ void format_name_rewards(struct store_spec *spec, size_t count)
     }
 }
 
-bool format_write_folder(const char *path, const struct store *store,
-                         bool (*fill)(const char *folder, const struct store *store,
-                                      struct failure *failure),
+static const char output_name[] = "output"; /* in the staging folder */
+
+bool format_folder_begin(struct staging *staging, char folder[FILE_PATH_MAX], const char *path,
                          struct failure *failure)
 {
-    struct stat status;
-    if (lstat(path, &status) == 0) {
-        return failure_set(failure, EXIT_CODE_USAGE,
-                           "%s: found something of that name, expected nothing there; remove it or "
-                           "choose another name",
-                           path);
+    if (!staging_open(staging, path, NULL, failure)) {
+        return false;
     }
-    char part[FILE_PATH_MAX];
-    if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part) {
-        return failure_set(failure, EXIT_CODE_USAGE,
-                           "%.100s...: found a path that is too long; use a shorter one", path);
+    if (staging_join(folder, staging, output_name, failure) && file_make_folder(folder, failure)) {
+        return true;
     }
-    bool is_written = file_remove_tree(part, failure) && file_make_folder(part, failure) &&
-                      fill(part, store, failure) && file_sync_folder(part, failure) &&
-                      file_rename_folder(part, path, failure);
-    if (!is_written) {
-        struct failure second = {.code = EXIT_CODE_DONE}; /* the first is what matters */
-        file_remove_tree(part, &second);
-    }
-    return is_written;
+    staging_discard(staging);
+    return false;
+}
+
+bool format_folder_end(struct staging *staging, bool is_filled, struct failure *failure)
+{
+    char folder[FILE_PATH_MAX];
+    bool ok = is_filled && staging_join(folder, staging, output_name, failure) &&
+              file_sync_folder(folder, failure) && staging_publish(staging, output_name, failure);
+    staging_discard(staging);
+    return ok;
 }

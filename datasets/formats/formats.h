@@ -4,6 +4,7 @@
 #define CHAINRING_DATASETS_FORMATS_FORMATS_H
 
 #include "datasets/formats/format.h"
+#include "datasets/staging.h"
 
 extern const struct format_reader format_exorl;
 extern const struct format_reader format_arrays;
@@ -14,12 +15,12 @@ extern const struct format_reader format_minari;
 extern const struct format_writer format_exorl_writer;
 extern const struct format_writer format_minari_writer;
 
-/* Have `fill` write a store into a folder beside `path`, sync that and rename it to `path`; or
- * leave nothing behind. Refuses (EXIT_CODE_USAGE) a path that exists. Local. */
-bool format_write_folder(const char *path, const struct store *store,
-                         bool (*fill)(const char *folder, const struct store *store,
-                                      struct failure *failure),
+/* Begin a folder that will be called `path` (staging.h); `folder` is where it lies until it is
+ * ended: synced and given its name, or, where it could not be filled, removed. False and a failure
+ * as of staging_open and staging_publish. Local. */
+bool format_folder_begin(struct staging *staging, char folder[FILE_PATH_MAX], const char *path,
                          struct failure *failure);
+bool format_folder_end(struct staging *staging, bool is_filled, struct failure *failure);
 
 /* Name `count` rewards that the input has no names for: "recorded", or "recorded_0", ... . */
 void format_name_rewards(struct store_spec *spec, size_t count);

@@ -182,13 +182,11 @@ static json_t *make_metadata(const struct store *store, const char *id, double m
     return metadata;
 }
 
-/* `folder` still has its temporary name, NAME.part. */
-static bool minari_write_metadata(const char *folder, const struct store *store, const char *data,
+static bool minari_write_metadata(const char *name, const struct store *store, const char *data,
                                   const char *path, struct failure *failure)
 {
-    char id[FILE_PATH_MAX], name[FILE_PATH_MAX];
+    char id[FILE_PATH_MAX];
     struct stat status = {0};
-    snprintf(name, sizeof name, "%.*s", (int)(strlen(folder) - strlen(".part")), folder);
     dataset_id(id, name);
     stat(data, &status);
     double tenths = floor((double)status.st_size / 1e5); /* of a megabyte */
@@ -205,7 +203,8 @@ static bool minari_write_metadata(const char *folder, const struct store *store,
 
 /* --- The folder ------------------------------------------------------------------------------- */
 
-static bool minari_fill_folder(const char *folder, const struct store *store,
+/* `name` is the folder's in the end. */
+static bool minari_fill_folder(const char *folder, const char *name, const struct store *store,
                                struct failure *failure)
 {
     char inner[FILE_PATH_MAX], data[FILE_PATH_MAX], metadata[FILE_PATH_MAX];
@@ -214,13 +213,16 @@ static bool minari_fill_folder(const char *folder, const struct store *store,
            file_join(data, inner, "main_data.hdf5", failure) &&
            file_join(metadata, inner, "metadata.json", failure) &&
            sandbox_run(minari_write_arrays, &export, data, failure) &&
-           minari_write_metadata(folder, store, data, metadata, failure) &&
+           minari_write_metadata(name, store, data, metadata, failure) &&
            file_sync_folder(inner, failure);
 }
 
 static bool minari_write(const char *path, const struct store *store, struct failure *failure)
 {
-    return format_write_folder(path, store, minari_fill_folder, failure);
+    struct staging staging;
+    char folder[FILE_PATH_MAX];
+    return format_folder_begin(&staging, folder, path, failure) &&
+           format_folder_end(&staging, minari_fill_folder(folder, path, store, failure), failure);
 }
 
 const struct format_writer format_minari_writer = {.name = "minari", .write = minari_write};
