@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,29 +10,13 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "datasets/episode_buffer.h"
+#include "datasets/episode_record.h"
 #include "datasets/staging.h"
 #include "datasets/store_bytes.h"
 #include "datasets/store_file.h"
 #include "datasets/store_format.h"
 
 static const char part_prefix[] = "part-"; /* of the ranks' files */
-static const uint64_t record_magic = 0x6c72616d65646f73;
-enum { RECORD_ALIGNMENT = 8 }; /* bytes of an array in a record */
-
-/* Precedes what the log keeps of an episode: its arrays, each at a multiple of 8 bytes, or, of one
- * that was dropped, the reason. */
-struct record_header {
-    uint64_t magic, number;
-    uint64_t length; /* 0: dropped */
-    uint64_t end, source;
-    int64_t group;
-    uint64_t partial, bad, changed, redrawn; /* its tally */
-    uint64_t payload;                        /* bytes */
-    uint64_t content;                        /* hash of the arrays, or of the reason */
-    uint64_t header;                         /* hash of what is above */
-};
-
 /* Where an episode's record is. */
 struct record_location {
     bool is_known;
@@ -53,94 +36,11 @@ struct episode_log {
     size_t appended; /* records by this rank */
     int descriptor;  /* of this rank's own file; -1: none yet */
     uint64_t file_bytes;
-    char *payload; /* of a record */
-    size_t capacity;
+    struct episode_record record;
+    struct store_file *output; /* while the log is merged */
 };
 
-/* --- Records ---------------------------------------------------------------------------------- */
-
-static uint64_t hash_bytes(const void *bytes, size_t count)
-{
-    struct store_hash hash = store_hash_begin();
-    store_hash_add(&hash, bytes, count);
-    return store_hash_end(&hash);
-}
-
-static uint64_t header_hash(const struct record_header *header)
-{
-    return hash_bytes(header, offsetof(struct record_header, header));
-}
-
-/* The episode whose arrays are in log->payload. */
-static struct store_episode payload_episode(const struct episode_log *log,
-                                            const struct record_header *header)
-{
-    struct episode_layout layout;
-    invariant(episode_layout_find(&layout, &log->spec, header->length, RECORD_ALIGNMENT) &&
-              layout.bytes == header->payload);
-    struct store_episode episode =
-        episode_layout_view(&layout, &log->spec, header->length, log->payload);
-    episode.group = header->group;
-    episode.end = (enum store_end)header->end;
-    episode.source = header->source;
-    return episode;
-}
-
-static uint64_t payload_hash(const struct episode_log *log, const struct record_header *header)
-{
-    if (header->length == 0) {
-        return hash_bytes(log->payload, header->payload);
-    }
-    struct store_episode episode = payload_episode(log, header);
-    return store_episode_hash(&episode, log->arrays);
-}
-
-/* Is the payload as large as the rest of the header says? */
-static bool header_has_sizes(const struct episode_log *log, const struct record_header *header)
-{
-    struct episode_layout layout;
-    size_t end = log->episodes > 0 ? log->episodes : STORE_EPISODES_MAX;
-    return header->number < end && header->length <= STORE_STEPS_MAX &&
-           (header->length == 0
-                ? header->payload <= sizeof((struct failure *)0)->text
-                : episode_layout_find(&layout, &log->spec, header->length, RECORD_ALIGNMENT) &&
-                      layout.bytes == header->payload);
-}
-
 /* --- Finding what is there -------------------------------------------------------------------- */
-
-enum read_result { READ_RECORD, READ_END, READ_DAMAGE, READ_FAILURE };
-
-/* A record that is cut off by the end of the file is the end. */
-static enum read_result read_header(const struct episode_log *log, struct record_header *header,
-                                    const struct file_reader *reader, uint64_t offset,
-                                    struct failure *failure)
-{
-    if (reader->size - offset < sizeof *header) {
-        return READ_END;
-    }
-    if (!file_reader_read(reader, header, sizeof *header, offset, failure)) {
-        return READ_FAILURE;
-    }
-    if (header->magic != record_magic || header->header != header_hash(header) ||
-        !header_has_sizes(log, header)) {
-        return READ_DAMAGE;
-    }
-    return reader->size - offset - sizeof *header < header->payload ? READ_END : READ_RECORD;
-}
-
-/* Read what follows the header at `offset` into log->payload. */
-static enum read_result read_payload(struct episode_log *log, const struct record_header *header,
-                                     const struct file_reader *reader, uint64_t offset,
-                                     struct failure *failure)
-{
-    log->payload = memory_reserve(log->payload, &log->capacity, header->payload);
-    if (!file_reader_read(reader, log->payload, header->payload, offset + sizeof *header,
-                          failure)) {
-        return READ_FAILURE;
-    }
-    return payload_hash(log, header) == header->content ? READ_RECORD : READ_DAMAGE;
-}
 
 static bool part_path(char *path, const struct episode_log *log, uint64_t file_number,
                       struct failure *failure)
@@ -172,28 +72,29 @@ static bool scan_part(struct episode_log *log, uint64_t file_number, bool is_tru
         return false;
     }
     uint64_t offset = 0;
-    struct record_header header;
-    enum read_result result;
+    size_t end = log->episodes > 0 ? log->episodes : STORE_EPISODES_MAX;
+    struct record_header *header = &log->record.header;
+    enum record_result result;
     for (;;) {
-        result = read_header(log, &header, &reader, offset, failure);
-        if (result == READ_RECORD && !is_trusted) {
-            result = read_payload(log, &header, &reader, offset, failure);
+        result = record_read_header(header, &reader, offset, &log->spec, end, failure);
+        if (result == RECORD_WHOLE && !is_trusted) {
+            result = record_read(&log->record, &reader, offset, &log->spec, log->arrays, failure);
         }
-        if (result != READ_RECORD) {
+        if (result != RECORD_WHOLE) {
             break;
         }
-        struct record_location *location = log_location(log, header.number);
+        struct record_location *location = log_location(log, header->number);
         log->count += !location->is_known;
         *location = (struct record_location){
-            .is_known = true, .file_number = file_number, .offset = offset, .header = header};
-        offset += sizeof header + header.payload;
+            .is_known = true, .file_number = file_number, .offset = offset, .header = *header};
+        offset += record_bytes(header, &log->spec);
     }
-    if (result == READ_DAMAGE) {
+    if (result == RECORD_DAMAGE) {
         log_warning("%s: found damage at byte %llu; the episodes from there on are made again",
                     path, (unsigned long long)offset);
     }
     file_reader_close(&reader);
-    return result != READ_FAILURE;
+    return result != RECORD_FAILURE;
 }
 
 static bool log_scan(struct episode_log *log, bool is_trusted, struct failure *failure)
@@ -269,14 +170,21 @@ void episode_log_close(struct episode_log *log)
     if (log->descriptor >= 0) {
         close(log->descriptor);
     }
+    if (log->output) {
+        store_file_discard(log->output);
+    }
     staging_close(&log->staging);
     memory_free(log->locations);
-    memory_free(log->payload);
+    record_close(&log->record);
     memory_free(log);
 }
 
 void episode_log_discard(struct episode_log *log)
 {
+    if (log->output) {
+        store_file_discard(log->output);
+        log->output = NULL;
+    }
     staging_discard(&log->staging);
     episode_log_close(log);
 }
@@ -319,32 +227,34 @@ static bool create_part(struct episode_log *log, struct failure *failure)
                        path, strerror(errno));
 }
 
-/* Write a record whose payload is in log->payload. */
-static bool append_record(struct episode_log *log, struct record_header *header,
-                          const struct episode_tally *tally, struct failure *failure)
+static void begin_record(struct episode_log *log, size_t number, const struct episode_tally *tally)
 {
     const struct episode_tally nothing = {0};
     const struct episode_tally *given = tally ? tally : &nothing;
-    header->magic = record_magic;
-    header->partial = given->partial;
-    header->bad = given->bad;
-    header->changed = given->changed;
-    header->redrawn = given->redrawn;
-    header->header = header_hash(header);
+    log->record.header = (struct record_header){
+        .number = number,
+        .partial = given->partial,
+        .bad = given->bad,
+        .changed = given->changed,
+        .redrawn = given->redrawn,
+    };
+}
+
+static bool append_record(struct episode_log *log, struct failure *failure)
+{
     struct failure problem = {0};
+    size_t bytes = record_bytes(&log->record.header, &log->spec);
     if (log->descriptor < 0 && !create_part(log, failure)) {
         return false;
     }
-    if (!store_write_bytes(log->descriptor, header, sizeof *header, log->file_bytes,
-                           log->staging.folder, &problem) ||
-        !store_write_bytes(log->descriptor, log->payload, header->payload,
-                           log->file_bytes + sizeof *header, log->staging.folder, &problem)) {
+    if (!store_write_bytes(log->descriptor, log->record.bytes, bytes, log->file_bytes,
+                           log->staging.folder, &problem)) {
         return failure_set(failure, EXIT_CODE_IO,
                            "%s: cannot be written (%s), expected room for episode %zu; make room "
                            "and repeat the command, which keeps the finished ones",
-                           log->staging.folder, strerror(errno), (size_t)header->number);
+                           log->staging.folder, strerror(errno), (size_t)log->record.header.number);
     }
-    log->file_bytes += sizeof *header + header->payload;
+    log->file_bytes += bytes;
     log->appended++;
     return true;
 }
@@ -356,31 +266,17 @@ bool episode_log_append(struct episode_log *log, size_t number, const struct sto
                              failure)) {
         return false;
     }
-    struct episode_layout layout;
-    invariant(episode_layout_find(&layout, &log->spec, episode->length, RECORD_ALIGNMENT));
-    log->payload = memory_reserve(log->payload, &log->capacity, layout.bytes);
-    episode_layout_copy(&layout, &log->spec, episode, log->payload);
-    struct record_header header = {
-        .number = number,
-        .length = episode->length,
-        .end = (uint64_t)episode->end,
-        .source = episode->source,
-        .group = episode->group,
-        .payload = layout.bytes,
-        .content = store_episode_hash(episode, log->arrays),
-    };
-    return append_record(log, &header, tally, failure);
+    begin_record(log, number, tally);
+    record_make(&log->record, episode, &log->spec, log->arrays);
+    return append_record(log, failure);
 }
 
 bool episode_log_drop(struct episode_log *log, size_t number, const struct episode_tally *tally,
                       const char *reason, struct failure *failure)
 {
-    size_t bytes = strlen(reason);
-    log->payload = memory_reserve(log->payload, &log->capacity, bytes + 1);
-    memcpy(log->payload, reason, bytes);
-    struct record_header header = {
-        .number = number, .payload = bytes, .content = hash_bytes(reason, bytes)};
-    return append_record(log, &header, tally, failure);
+    begin_record(log, number, tally);
+    record_make_dropped(&log->record, reason, &log->spec);
+    return append_record(log, failure);
 }
 
 /* --- Merging ---------------------------------------------------------------------------------- */
@@ -392,69 +288,46 @@ struct open_part {
     uint64_t number;
 };
 
-static bool read_record(struct episode_log *log, size_t number, struct open_part *part,
-                        struct failure *failure)
+static bool open_part_of(struct open_part *part, const struct episode_log *log, size_t number,
+                         struct failure *failure)
 {
-    const struct record_location *location = &log->locations[number];
-    if (part->reader.descriptor < 0 || part->number != location->file_number) {
-        file_reader_close(&part->reader);
-        part->number = location->file_number;
-        if (!part_path(part->path, log, part->number, failure) ||
-            !file_reader_open(&part->reader, part->path, failure)) {
-            return false;
-        }
+    uint64_t file_number = log->locations[number].file_number;
+    if (part->reader.descriptor >= 0 && part->number == file_number) {
+        return true;
     }
-    return read_payload(log, &location->header, &part->reader, location->offset, failure) ==
-               READ_RECORD ||
-           failure_set(failure, EXIT_CODE_IO,
+    file_reader_close(&part->reader);
+    part->number = file_number;
+    return part_path(part->path, log, file_number, failure) &&
+           file_reader_open(&part->reader, part->path, failure);
+}
+
+static bool refuse_changed(const struct open_part *part, size_t number, struct failure *failure)
+{
+    return failure_set(failure, EXIT_CODE_IO,
                        "%s: found that episode %zu has changed since it was written, expected "
                        "that nobody else writes there; remove this file and repeat the command",
                        part->path, number);
 }
 
-/* What the records say beside the episodes, and how much the store will hold. */
-static void sum_up(struct episode_log_result *result, const struct episode_log *log)
+static struct store_capacity log_capacity(const struct episode_log *log)
 {
-    *result = (struct episode_log_result){0};
+    struct store_capacity capacity = {0};
     for (size_t number = 0; number < log->location_count; number++) {
-        const struct record_header *header = &log->locations[number].header;
-        result->episodes += header->length > 0;
-        result->steps += header->length;
-        result->tally.partial += header->partial;
-        result->tally.bad += header->bad;
-        result->tally.changed += header->changed;
-        result->tally.redrawn += header->redrawn;
+        capacity.episodes += log->locations[number].header.entry.length > 0;
+        capacity.steps += log->locations[number].header.entry.length;
     }
+    return capacity;
 }
 
-static bool merge_episodes(struct episode_log *log, struct store_file *file,
-                           struct episode_log_result *result, struct failure *failure)
+bool episode_log_merge_begin(struct episode_log *log, struct failure *failure)
 {
-    struct open_part part = {.reader.descriptor = -1};
-    bool ok = true;
-    for (size_t number = 0; ok && number < log->location_count; number++) {
-        const struct record_header *header = &log->locations[number].header;
-        bool is_first_bad = header->bad > 0 && result->first_bad[0] == '\0';
-        if (header->length == 0 && !is_first_bad) {
-            continue;
-        }
-        ok = read_record(log, number, &part, failure);
-        if (ok && header->length > 0) {
-            struct store_episode episode = payload_episode(log, header);
-            ok = store_file_add(file, &episode, header->content, failure);
-        } else if (ok) {
-            snprintf(result->first_bad, sizeof result->first_bad, "%.*s", (int)header->payload,
-                     log->payload);
-        }
+    invariant(log->is_owner);
+    if (log->staging.is_published) {
+        return true;
     }
-    file_reader_close(&part.reader);
-    return ok;
-}
-
-/* Write the store from records that are all there. */
-static bool merge_records(struct episode_log *log, struct episode_log_result *result,
-                          struct failure *failure)
-{
+    if (!log_scan(log, true, failure)) {
+        return false;
+    }
     size_t expected = size_max(log->episodes, log->appended);
     if (log->count < expected) {
         return failure_set(failure, EXIT_CODE_IO,
@@ -462,18 +335,89 @@ static bool merge_records(struct episode_log *log, struct episode_log_result *re
                            "file system and repeat the command",
                            log->staging.folder, log->count, expected);
     }
-    sum_up(result, log);
-    if (result->episodes == 0) {
+    struct store_capacity capacity = log_capacity(log);
+    if (capacity.episodes == 0) {
         return store_refuse(log->staging.path, "at least one", failure, "no episodes to store");
     }
-    struct store_file *file = store_file_create(
-        &log->staging, &log->spec,
-        (struct store_capacity){.episodes = result->episodes, .steps = result->steps}, failure);
-    if (file && !merge_episodes(log, file, result, failure)) {
-        store_file_discard(file);
+    log->output = store_file_create(&log->staging, &log->spec, capacity, failure);
+    return log->output;
+}
+
+/* Write the episodes of every `stride`th part from `first` on. */
+static bool copy_parts(struct episode_log *log, size_t first, size_t stride,
+                       struct failure *failure)
+{
+    struct open_part part = {.reader.descriptor = -1};
+    struct store_position position = {0};
+    bool ok = true;
+    for (size_t number = 0; ok && number < log->location_count; number++) {
+        const struct record_location *location = &log->locations[number];
+        if (location->header.entry.length == 0) {
+            continue;
+        }
+        if (location->file_number % stride == first) {
+            log->record.header = location->header;
+            ok = open_part_of(&part, log, number, failure) &&
+                 (record_read(&log->record, &part.reader, location->offset, &log->spec, log->arrays,
+                              failure) == RECORD_WHOLE ||
+                  refuse_changed(&part, number, failure));
+            struct store_episode episode = record_episode(&log->record, &log->spec);
+            ok = ok && store_file_write(log->output, position, &episode, failure);
+        }
+        position.episode++;
+        position.step += location->header.entry.length;
+    }
+    file_reader_close(&part.reader);
+    return ok;
+}
+
+bool episode_log_merge_copy(struct episode_log *log, size_t first, size_t stride,
+                            struct failure *failure)
+{
+    if (log->is_owner) {
+        return log->staging.is_published || copy_parts(log, first, stride, failure);
+    }
+    if (!log_scan(log, true, failure)) {
         return false;
     }
-    return file && store_file_commit(file, failure);
+    log->output = store_file_join(&log->staging, &log->spec, log_capacity(log), failure);
+    return log->output && copy_parts(log, first, stride, failure) &&
+           store_file_sync(log->output, failure);
+}
+
+/* Append an episode to the store's index, or say why it is not there. */
+static bool append_episode(struct episode_log *log, size_t number, struct open_part *part,
+                           struct episode_log_result *result, struct failure *failure)
+{
+    const struct record_location *location = &log->locations[number];
+    const struct record_header *header = &location->header;
+    bool is_first_bad = header->bad > 0 && result->tally.bad == 0;
+    result->tally.partial += header->partial;
+    result->tally.bad += header->bad;
+    result->tally.changed += header->changed;
+    result->tally.redrawn += header->redrawn;
+    if (header->entry.length == 0 && !is_first_bad) {
+        return true;
+    }
+    log->record.header = *header;
+    if (!open_part_of(part, log, number, failure)) {
+        return false;
+    }
+    enum record_result read = header->entry.length > 0
+                                  ? record_read_moments(&log->record, &part->reader,
+                                                        location->offset, &log->spec, failure)
+                                  : record_read(&log->record, &part->reader, location->offset,
+                                                &log->spec, log->arrays, failure);
+    if (read != RECORD_WHOLE) {
+        return refuse_changed(part, number, failure);
+    }
+    if (header->entry.length > 0) {
+        store_file_append(log->output, &header->entry, log->record.moments);
+        return true;
+    }
+    snprintf(result->first_bad, sizeof result->first_bad, "%.*s", (int)header->payload_bytes,
+             log->record.payload);
+    return true;
 }
 
 /* The store has its name already; what the records said beside it is lost. */
@@ -489,13 +433,29 @@ static bool find_published(const struct episode_log *log, struct episode_log_res
     return store;
 }
 
-bool episode_log_merge(struct episode_log *log, struct episode_log_result *result,
-                       struct failure *failure)
+static bool complete_output(struct episode_log *log, struct episode_log_result *result,
+                            struct failure *failure)
 {
-    invariant(log->is_owner);
-    bool ok = log->staging.is_published
-                  ? find_published(log, result, failure)
-                  : log_scan(log, true, failure) && merge_records(log, result, failure);
+    struct open_part part = {.reader.descriptor = -1};
+    struct store_capacity capacity = log_capacity(log);
+    *result = (struct episode_log_result){.episodes = capacity.episodes, .steps = capacity.steps};
+    bool ok = true;
+    for (size_t number = 0; ok && number < log->location_count; number++) {
+        ok = append_episode(log, number, &part, result, failure);
+    }
+    file_reader_close(&part.reader);
+    if (ok) {
+        ok = store_file_commit(log->output, failure);
+        log->output = NULL;
+    }
+    return ok;
+}
+
+bool episode_log_merge_end(struct episode_log *log, struct episode_log_result *result,
+                           struct failure *failure)
+{
+    bool ok = log->staging.is_published ? find_published(log, result, failure)
+                                        : complete_output(log, result, failure);
     if (ok) {
         staging_discard(&log->staging);
     }

@@ -70,11 +70,17 @@ struct episode_log_result {
     char first_bad[1024]; /* why the first bad one was dropped */
 };
 
-/* Write the store from the logs of all ranks, give it its name and remove the folder. To be called
- * on the log that owns the folder, after all other ranks have closed theirs. False and a failure:
- * EXIT_CODE_IO where episodes are missing, else the store writer's; the folder then stays. */
-bool episode_log_merge(struct episode_log *log, struct episode_log_result *result,
-                       struct failure *failure);
+/* Write the store from the logs of all ranks, give it its name and remove the folder, in three
+ * steps: the rank that owns the folder begins the store's file, every rank copies the episodes of
+ * every `stride`th file of the log from `first` on into it, and the owner ends it. All ranks must
+ * have appended before the first step, and copied before the last. False and a failure:
+ * EXIT_CODE_IO where episodes are missing or cannot be written, EXIT_CODE_DATA where there are
+ * none; the folder then stays. */
+bool episode_log_merge_begin(struct episode_log *log, struct failure *failure);
+bool episode_log_merge_copy(struct episode_log *log, size_t first, size_t stride,
+                            struct failure *failure);
+bool episode_log_merge_end(struct episode_log *log, struct episode_log_result *result,
+                           struct failure *failure);
 
 /* Remove the folder of a run that cannot succeed, and close the log that owns it; after all other
  * ranks have closed theirs. */

@@ -23,10 +23,10 @@ struct store_file {
     struct store_capacity capacity;
     struct store_array arrays[STORE_ARRAYS]; /* with their offsets in the file */
     struct store_index index;
-    size_t steps;            /* written */
-    double *moments;         /* (2, observation_dim) of all observations so far */
-    double *episode_moments; /* the same of one episode */
-    size_t unsynced_bytes;   /* written since writeback was last started */
+    size_t steps;          /* in the index */
+    double *moments;       /* (2, observation_dim) of all observations in the index */
+    size_t unsynced_bytes; /* written since writeback was last started */
+    bool is_owner;         /* created here */
 };
 
 static const char output_name[] = "output"; /* in the staging folder */
@@ -62,53 +62,72 @@ static bool store_file_find_offsets(struct store_file *file, struct failure *fai
     return skeleton >= 0;
 }
 
-static bool store_file_create_file(struct store_file *file, struct failure *failure)
+static bool store_file_open(struct store_file *file, struct failure *failure)
 {
     if (!staging_join(file->path, file->staging, output_name, failure)) {
         return false;
     }
-    unlink(file->path); /* of a run that was killed */
-    file->descriptor = open(file->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    return (file->descriptor >= 0 &&
-            ftruncate(file->descriptor, (off_t)store_file_bytes_max(file)) == 0) ||
-           store_write_failed(file->staging->path, errno, failure);
+    if (file->is_owner) {
+        unlink(file->path); /* of a run that was killed */
+    }
+    int create = file->is_owner ? O_CREAT | O_EXCL : 0;
+    file->descriptor = open(file->path, O_RDWR | create | O_NOFOLLOW | O_CLOEXEC, 0666);
+    off_t bytes = (off_t)store_file_bytes_max(file);
+    bool ok = file->descriptor >= 0 && (!file->is_owner || ftruncate(file->descriptor, bytes) == 0);
+    return (ok || store_write_failed(file->staging->path, errno, failure)) &&
+           store_file_find_offsets(file, failure);
 }
 
-struct store_file *store_file_create(struct staging *staging, const struct store_spec *spec,
-                                     struct store_capacity capacity, struct failure *failure)
+static struct store_file *store_file_new(struct staging *staging, const struct store_spec *spec,
+                                         struct store_capacity capacity, bool is_owner,
+                                         struct failure *failure)
 {
-    if (!store_check_spec(spec, staging->path, failure)) {
-        return NULL;
-    }
-    if (capacity.episodes == 0 || capacity.steps > STORE_STEPS_MAX ||
-        capacity.episodes > STORE_EPISODES_MAX) {
-        store_refuse(staging->path, "at least one, and room for them in the format", failure,
-                     "%zu steps in %zu episodes", capacity.steps, capacity.episodes);
-        return NULL;
-    }
     struct store_file *file = memory_take(1, sizeof *file);
-    *file = (struct store_file){
-        .spec = *spec, .staging = staging, .descriptor = -1, .capacity = capacity};
-    store_index_open(&file->index, spec, capacity.episodes);
-    file->moments = memory_take(2 * spec->observation_dim, sizeof(double));
-    file->episode_moments = memory_take(2 * spec->observation_dim, sizeof(double));
+    *file = (struct store_file){.spec = *spec,
+                                .staging = staging,
+                                .descriptor = -1,
+                                .capacity = capacity,
+                                .is_owner = is_owner};
+    store_index_open(&file->index, spec, is_owner ? capacity.episodes : 0);
+    file->moments = memory_take(2 * spec->observation_dim, sizeof *file->moments);
     store_layout(file->arrays, spec, capacity.episodes, capacity.steps);
-    if (!store_file_create_file(file, failure) || !store_file_find_offsets(file, failure)) {
+    if (!store_file_open(file, failure)) {
         store_file_discard(file);
         return NULL;
     }
     return file;
 }
 
+struct store_file *store_file_create(struct staging *staging, const struct store_spec *spec,
+                                     struct store_capacity capacity, struct failure *failure)
+{
+    bool is_possible = capacity.episodes > 0 && capacity.steps <= STORE_STEPS_MAX &&
+                       capacity.episodes <= STORE_EPISODES_MAX;
+    if (!store_check_spec(spec, staging->path, failure) ||
+        (!is_possible &&
+         !store_refuse(staging->path, "at least one, and room for them in the format", failure,
+                       "%zu steps in %zu episodes", capacity.steps, capacity.episodes))) {
+        return NULL;
+    }
+    return store_file_new(staging, spec, capacity, true, failure);
+}
+
+struct store_file *store_file_join(struct staging *staging, const struct store_spec *spec,
+                                   struct store_capacity capacity, struct failure *failure)
+{
+    return store_file_new(staging, spec, capacity, false, failure);
+}
+
 void store_file_discard(struct store_file *file)
 {
     if (file->descriptor >= 0) {
         close(file->descriptor);
+    }
+    if (file->descriptor >= 0 && file->is_owner) {
         unlink(file->path);
     }
     store_index_close(&file->index);
     memory_free(file->moments);
-    memory_free(file->episode_moments);
     memory_free(file);
 }
 
@@ -126,16 +145,17 @@ static void start_writeback(struct store_file *file, size_t bytes)
     }
 }
 
-static bool write_episode_rows(struct store_file *file, const struct store_episode *episode,
-                               struct failure *failure)
+bool store_file_write(struct store_file *file, struct store_position position,
+                      const struct store_episode *episode, struct failure *failure)
 {
-    const struct store_position end = {.episode = file->index.count, .step = file->steps};
+    invariant(position.episode < file->capacity.episodes &&
+              position.step + episode->length <= file->capacity.steps);
     for (size_t i = 0; i < STORE_START; i++) {
         const struct store_array *array = &file->arrays[i];
         size_t rows;
         const void *values = store_episode_rows(episode, file->arrays, i, &rows);
         size_t bytes = rows * store_row_bytes(array);
-        uint64_t first = store_episode_first_row(i, end) * store_row_bytes(array);
+        uint64_t first = store_episode_first_row(i, position) * store_row_bytes(array);
         if (values && !store_write_bytes(file->descriptor, values, bytes, array->offset + first,
                                          file->staging->path, failure)) {
             return false;
@@ -145,40 +165,19 @@ static bool write_episode_rows(struct store_file *file, const struct store_episo
     return true;
 }
 
-static void append_to_index(struct store_file *file, const struct store_episode *episode,
-                            uint64_t hash)
+bool store_file_sync(const struct store_file *file, struct failure *failure)
 {
-    struct store_index *index = &file->index;
-    size_t e = index->count++;
-    index->start[e] = (int64_t)file->steps;
-    index->length[e] = (int64_t)episode->length;
-    index->group[e] = episode->group;
-    index->ending[e] = (uint8_t)episode->end;
-    index->hash[e] = hash;
-    index->source[e] = (uint8_t)episode->source;
-    for (size_t k = 0; k < index->task_count; k++) {
-        index->returns[k][e] = 0.0;
-        for (size_t t = 0; t < episode->length; t++) {
-            index->returns[k][e] += (double)episode->reward[k][t];
-        }
-    }
-    file->steps += episode->length;
+    return fsync(file->descriptor) == 0 || store_write_failed(file->staging->path, errno, failure);
 }
 
-bool store_file_add(struct store_file *file, const struct store_episode *episode, uint64_t hash,
-                    struct failure *failure)
+void store_file_append(struct store_file *file, const struct store_index_entry *entry,
+                       const double *moments)
 {
-    invariant(file->index.count < file->capacity.episodes &&
-              episode->length <= file->capacity.steps - file->steps);
-    size_t dim = file->spec.observation_dim;
-    if (!write_episode_rows(file, episode, failure)) {
-        return false;
-    }
-    statistics_moments(file->episode_moments, episode->observation, episode->length + 1, dim);
-    statistics_merge_moments(file->moments, file->steps + file->index.count, file->episode_moments,
-                             episode->length + 1, dim);
-    append_to_index(file, episode, hash);
-    return true;
+    invariant(file->index.count < file->capacity.episodes);
+    statistics_merge_moments(file->moments, file->steps + file->index.count, moments,
+                             entry->length + 1, file->spec.observation_dim);
+    store_index_append(&file->index, entry);
+    file->steps += entry->length;
 }
 
 /* --- The whole file --------------------------------------------------------------------------- */
@@ -295,7 +294,7 @@ static bool store_file_complete(struct store_file *file, struct failure *failure
         store_file_write_metadata(file, skeleton, (uint64_t)status.st_size, failure) &&
         store_file_write_index(file, failure);
     close(skeleton);
-    return ok && (fsync(file->descriptor) == 0 || store_write_failed(path, errno, failure));
+    return ok && store_file_sync(file, failure);
 }
 
 bool store_file_commit(struct store_file *file, struct failure *failure)

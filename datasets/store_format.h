@@ -102,6 +102,17 @@ bool store_check_spec(const struct store_spec *spec, const char *path, struct fa
 
 /* --- Index ------------------------------------------------------------------------------------ */
 
+/* An episode's row of the index; holds no pointers, so that it can be logged. */
+struct store_index_entry {
+    uint64_t length, end, source;
+    int64_t group;
+    uint64_t hash;                   /* store_episode_hash */
+    double returns[STORE_TASKS_MAX]; /* 0 beyond the tasks */
+};
+
+struct store_index_entry store_index_entry_of(const struct store_episode *episode,
+                                              const struct store_array arrays[STORE_ARRAYS]);
+
 struct store_index {
     size_t task_count;
     bool has_sources;
@@ -115,6 +126,9 @@ struct store_index {
 /* An empty index with room for `capacity` episodes; the caller closes it. */
 void store_index_open(struct store_index *index, const struct store_spec *spec, size_t capacity);
 void store_index_close(struct store_index *index);
+
+/* Append an episode right after the one before; there must be room. */
+void store_index_append(struct store_index *index, const struct store_index_entry *entry);
 
 /* The column of an array; NULL for arrays that are not the index's. */
 void *store_index_column(const struct store_index *index, size_t array);

@@ -35,6 +35,38 @@ void store_index_close(struct store_index *index)
     *index = (struct store_index){0};
 }
 
+struct store_index_entry store_index_entry_of(const struct store_episode *episode,
+                                              const struct store_array arrays[STORE_ARRAYS])
+{
+    struct store_index_entry entry = {
+        .length = episode->length,
+        .end = (uint64_t)episode->end,
+        .source = episode->source,
+        .group = episode->group,
+        .hash = store_episode_hash(episode, arrays),
+    };
+    for (size_t k = 0; k < STORE_TASKS_MAX && episode->reward[k]; k++) {
+        for (size_t t = 0; t < episode->length; t++) {
+            entry.returns[k] += (double)episode->reward[k][t];
+        }
+    }
+    return entry;
+}
+
+void store_index_append(struct store_index *index, const struct store_index_entry *entry)
+{
+    size_t e = index->count++;
+    index->start[e] = e > 0 ? index->start[e - 1] + index->length[e - 1] : 0;
+    index->length[e] = (int64_t)entry->length;
+    index->group[e] = entry->group;
+    index->ending[e] = (uint8_t)entry->end;
+    index->source[e] = (uint8_t)entry->source;
+    index->hash[e] = entry->hash;
+    for (size_t k = 0; k < index->task_count; k++) {
+        index->returns[k][e] = entry->returns[k];
+    }
+}
+
 void *store_index_column(const struct store_index *index, size_t array)
 {
     switch (array) {

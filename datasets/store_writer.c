@@ -31,7 +31,9 @@ bool store_writer_add(struct store_writer *writer, const struct store_episode *e
 bool store_writer_commit(struct store_writer *writer, struct failure *failure)
 {
     struct episode_log_result result;
-    bool ok = episode_log_merge(writer->log, &result, failure);
+    bool ok = episode_log_merge_begin(writer->log, failure) &&
+              episode_log_merge_copy(writer->log, 0, 1, failure) &&
+              episode_log_merge_end(writer->log, &result, failure);
     store_writer_discard(writer);
     return ok;
 }

@@ -14,6 +14,7 @@ struct store_job {
     size_t dealt;        /* units that were unfinished so far, of all ranks */
     size_t rounds_left;  /* of looks at the others */
     size_t in_round;     /* units of this rank since the last */
+    bool is_published;   /* an earlier run gave the store its name */
     bool is_stopped;     /* some rank has failed */
     double failed;       /* number of the lowest episode that has failed here; INFINITY: none */
     struct failure failure;
@@ -59,10 +60,10 @@ struct store_job *store_job_open(const struct store_job_options *options, struct
         memory_free(job);
         return NULL;
     }
-    bool is_published = comm_rank() == 0 && episode_log_is_published(job->log);
-    comm_broadcast(&is_published, sizeof is_published);
-    job->units = is_published ? 0 : count_units(job);
-    job->next_episode = is_published ? job->episodes : 0;
+    job->is_published = comm_rank() == 0 && episode_log_is_published(job->log);
+    comm_broadcast(&job->is_published, sizeof job->is_published);
+    job->units = job->is_published ? 0 : count_units(job);
+    job->next_episode = job->is_published ? job->episodes : 0;
     job->rounds_left = job->round > 0 ? divide_up(job->units, job->round * comm_size()) : 0;
     return job;
 }
@@ -144,26 +145,38 @@ static bool agree_on_first(struct store_job *job, struct failure *failure)
     return comm_agree_on(failure);
 }
 
+/* Every rank copies its part of the log into the store that one of them begins and ends. */
+static bool merge_log(struct store_job *job, struct episode_log_result *result,
+                      struct failure *failure)
+{
+    if (comm_rank() == 0) {
+        episode_log_merge_begin(job->log, failure);
+    }
+    if (comm_agree_on(failure) && !job->is_published) {
+        episode_log_merge_copy(job->log, comm_rank(), comm_size(), failure);
+    }
+    if (comm_agree_on(failure) && comm_rank() == 0) {
+        episode_log_merge_end(job->log, result, failure);
+    }
+    bool ok = comm_agree_on(failure);
+    comm_broadcast(result, sizeof *result);
+    return ok;
+}
+
 bool store_job_finish(struct store_job *job, struct episode_log_result *result,
                       struct failure *failure)
 {
-    bool ok = agree_on_first(job, failure);
-    bool is_repeatable = failure->code != EXIT_CODE_DATA && failure->code != EXIT_CODE_CONFIG;
+    bool ok = agree_on_first(job, failure) && merge_log(job, result, failure);
+    bool is_hopeless = failure->code == EXIT_CODE_DATA || failure->code == EXIT_CODE_CONFIG;
     if (comm_rank() != 0) {
         episode_log_close(job->log);
     }
     comm_barrier(); /* the others have closed their logs */
-    if (comm_rank() == 0) {
-        ok = ok && episode_log_merge(job->log, result, failure);
-        is_repeatable = is_repeatable && failure->code != EXIT_CODE_DATA;
-        if (is_repeatable) {
-            episode_log_close(job->log);
-        } else {
-            episode_log_discard(job->log);
-        }
+    if (comm_rank() == 0 && is_hopeless) {
+        episode_log_discard(job->log);
+    } else if (comm_rank() == 0) {
+        episode_log_close(job->log);
     }
     memory_free(job);
-    ok = comm_agree_on(failure);
-    comm_broadcast(result, sizeof *result);
     return ok;
 }

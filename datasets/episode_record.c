@@ -1,0 +1,177 @@
+#include "datasets/episode_record.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "datasets/episode_buffer.h"
+#include "datasets/statistics.h"
+
+static const uint64_t record_magic = 0x6c72616d65646f73;
+enum { RECORD_ALIGNMENT = 8 }; /* bytes */
+
+static uint64_t hash_bytes(const void *bytes, size_t count)
+{
+    struct store_hash hash = store_hash_begin();
+    store_hash_add(&hash, bytes, count);
+    return store_hash_end(&hash);
+}
+
+static uint64_t header_hash(const struct record_header *header)
+{
+    return hash_bytes(header, offsetof(struct record_header, header_hash));
+}
+
+static size_t moments_bytes(const struct store_spec *spec)
+{
+    return 2 * spec->observation_dim * sizeof(double);
+}
+
+static struct episode_layout payload_layout(const struct store_spec *spec, size_t length)
+{
+    struct episode_layout layout;
+    invariant(episode_layout_find(&layout, spec, length, RECORD_ALIGNMENT));
+    return layout;
+}
+
+/* Memory for the record of a header; what was in it is lost. */
+static void record_reserve(struct episode_record *record, const struct store_spec *spec)
+{
+    record->bytes =
+        memory_reserve(record->bytes, &record->capacity, record_bytes(&record->header, spec));
+    record->moments = (void *)(record->bytes + sizeof record->header);
+    record->payload = record->bytes + sizeof record->header + moments_bytes(spec);
+}
+
+void record_close(struct episode_record *record)
+{
+    memory_free(record->bytes);
+    *record = (struct episode_record){0};
+}
+
+uint64_t record_bytes(const struct record_header *header, const struct store_spec *spec)
+{
+    return sizeof *header + moments_bytes(spec) + header->payload_bytes;
+}
+
+struct store_episode record_episode(const struct episode_record *record,
+                                    const struct store_spec *spec)
+{
+    const struct store_index_entry *entry = &record->header.entry;
+    struct episode_layout layout = payload_layout(spec, entry->length);
+    struct store_episode episode =
+        episode_layout_view(&layout, spec, entry->length, record->payload);
+    episode.group = entry->group;
+    episode.end = (enum store_end)entry->end;
+    episode.source = entry->source;
+    return episode;
+}
+
+/* --- Making ----------------------------------------------------------------------------------- */
+
+static void record_seal(struct episode_record *record, const struct store_spec *spec)
+{
+    struct record_header *header = &record->header;
+    header->magic = record_magic;
+    header->moments_hash = hash_bytes(record->moments, moments_bytes(spec));
+    header->header_hash = header_hash(header);
+    memcpy(record->bytes, header, sizeof *header);
+}
+
+void record_make(struct episode_record *record, const struct store_episode *episode,
+                 const struct store_spec *spec, const struct store_array arrays[STORE_ARRAYS])
+{
+    struct episode_layout layout = payload_layout(spec, episode->length);
+    record->header.entry = store_index_entry_of(episode, arrays);
+    record->header.payload_bytes = layout.bytes;
+    record_reserve(record, spec);
+    statistics_moments(record->moments, episode->observation, episode->length + 1,
+                       spec->observation_dim);
+    episode_layout_copy(&layout, spec, episode, record->payload);
+    record_seal(record, spec);
+}
+
+void record_make_dropped(struct episode_record *record, const char *reason,
+                         const struct store_spec *spec)
+{
+    size_t bytes = strlen(reason);
+    record->header.entry = (struct store_index_entry){.hash = hash_bytes(reason, bytes)};
+    record->header.payload_bytes = bytes;
+    record_reserve(record, spec);
+    memset(record->moments, 0, moments_bytes(spec));
+    memcpy(record->payload, reason, bytes);
+    record_seal(record, spec);
+}
+
+/* --- Reading ---------------------------------------------------------------------------------- */
+
+/* Is the payload as large as the rest of the header says? */
+static bool header_has_sizes(const struct record_header *header, const struct store_spec *spec)
+{
+    struct episode_layout layout;
+    size_t length = header->entry.length;
+    if (length == 0) {
+        return header->payload_bytes < sizeof((struct failure *)0)->text;
+    }
+    return length <= STORE_STEPS_MAX &&
+           episode_layout_find(&layout, spec, length, RECORD_ALIGNMENT) &&
+           layout.bytes == header->payload_bytes;
+}
+
+enum record_result record_read_header(struct record_header *header,
+                                      const struct file_reader *reader, uint64_t offset,
+                                      const struct store_spec *spec, size_t end,
+                                      struct failure *failure)
+{
+    if (reader->size - offset < sizeof *header) {
+        return RECORD_END;
+    }
+    if (!file_reader_read(reader, header, sizeof *header, offset, failure)) {
+        return RECORD_FAILURE;
+    }
+    if (header->magic != record_magic || header->header_hash != header_hash(header) ||
+        header->number >= end || !header_has_sizes(header, spec)) {
+        return RECORD_DAMAGE;
+    }
+    return reader->size - offset < record_bytes(header, spec) ? RECORD_END : RECORD_WHOLE;
+}
+
+static enum record_result read_parts(struct episode_record *record,
+                                     const struct file_reader *reader, uint64_t offset,
+                                     const struct store_spec *spec, size_t payload_bytes,
+                                     struct failure *failure)
+{
+    const struct record_header *header = &record->header;
+    record_reserve(record, spec);
+    if (!file_reader_read(reader, record->moments, moments_bytes(spec) + payload_bytes,
+                          offset + sizeof *header, failure)) {
+        return RECORD_FAILURE;
+    }
+    return hash_bytes(record->moments, moments_bytes(spec)) == header->moments_hash ? RECORD_WHOLE
+                                                                                    : RECORD_DAMAGE;
+}
+
+enum record_result record_read_moments(struct episode_record *record,
+                                       const struct file_reader *reader, uint64_t offset,
+                                       const struct store_spec *spec, struct failure *failure)
+{
+    return read_parts(record, reader, offset, spec, 0, failure);
+}
+
+enum record_result record_read(struct episode_record *record, const struct file_reader *reader,
+                               uint64_t offset, const struct store_spec *spec,
+                               const struct store_array arrays[STORE_ARRAYS],
+                               struct failure *failure)
+{
+    const struct record_header *header = &record->header;
+    enum record_result result =
+        read_parts(record, reader, offset, spec, header->payload_bytes, failure);
+    if (result != RECORD_WHOLE) {
+        return result;
+    }
+    uint64_t hash = hash_bytes(record->payload, header->payload_bytes);
+    if (header->entry.length > 0) {
+        struct store_episode episode = record_episode(record, spec);
+        hash = store_episode_hash(&episode, arrays);
+    }
+    return hash == header->entry.hash ? RECORD_WHOLE : RECORD_DAMAGE;
+}
