@@ -28,6 +28,8 @@ bool episode_layout_find(struct episode_layout *layout, const struct store_spec 
     layout->observation =
         layout_append(layout, states, spec->observation_dim, sizeof(float), alignment);
     layout->action = layout_append(layout, length, spec->action_dim, sizeof(float), alignment);
+    layout->label = layout_append(layout, length, spec->has_label ? spec->action_dim : 0,
+                                  sizeof(float), alignment);
     for (size_t k = 0; k < spec->task_count; k++) {
         layout->reward[k] = layout_append(layout, length, 1, sizeof(float), alignment);
     }
@@ -45,6 +47,7 @@ struct store_episode episode_layout_view(const struct episode_layout *layout,
         .length = length,
         .observation = (const void *)(bytes + layout->observation),
         .action = (const void *)(bytes + layout->action),
+        .label = spec->has_label ? (const void *)(bytes + layout->label) : NULL,
         .physics = spec->physics_dim > 0 ? (const void *)(bytes + layout->physics) : NULL,
         .hidden = spec->hidden_dim > 0 ? (const void *)(bytes + layout->hidden) : NULL,
     };
@@ -62,6 +65,9 @@ void episode_layout_copy(const struct episode_layout *layout, const struct store
     memcpy(bytes + layout->observation, episode->observation,
            (length + 1) * spec->observation_dim * sizeof(float));
     memcpy(bytes + layout->action, episode->action, length * spec->action_dim * sizeof(float));
+    if (spec->has_label) {
+        memcpy(bytes + layout->label, episode->label, length * spec->action_dim * sizeof(float));
+    }
     for (size_t k = 0; k < spec->task_count; k++) {
         memcpy(bytes + layout->reward[k], episode->reward[k], length * sizeof(float));
     }
@@ -86,6 +92,7 @@ void episode_buffer_reserve(struct episode_buffer *buffer, const struct store_sp
     char *bytes = buffer->block;
     buffer->observation = (void *)(bytes + layout->observation);
     buffer->action = (void *)(bytes + layout->action);
+    buffer->label = (void *)(bytes + layout->label);
     buffer->physics = (void *)(bytes + layout->physics);
     buffer->hidden = (void *)(bytes + layout->hidden);
     for (size_t k = 0; k < spec->task_count; k++) {

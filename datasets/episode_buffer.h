@@ -1,6 +1,6 @@
-/* The arrays of one episode in one block of memory: observation, action, the rewards of each task,
- * physics, hidden numbers. A layout has their offsets; blocks of the same layout may be memory,
- * shared memory or part of a file. Local. */
+/* The arrays of one episode in one block of memory: observation, action, label, the rewards of each
+ * task, physics, hidden numbers. A layout has their offsets; blocks of the same layout may be
+ * memory, shared memory or part of a file. Local. */
 #ifndef CHAINRING_DATASETS_EPISODE_BUFFER_H
 #define CHAINRING_DATASETS_EPISODE_BUFFER_H
 
@@ -11,7 +11,7 @@
 
 /* Offsets from the beginning of the block, in bytes. */
 struct episode_layout {
-    size_t observation, action, reward[STORE_TASKS_MAX], physics, hidden;
+    size_t observation, action, label, reward[STORE_TASKS_MAX], physics, hidden;
     size_t bytes; /* of the block */
 };
 
@@ -33,6 +33,7 @@ void episode_layout_copy(const struct episode_layout *layout, const struct store
 struct episode_buffer {
     float *observation;             /* (length + 1, observation_dim) */
     float *action;                  /* (length, action_dim) */
+    float *label;                   /* the same, where the spec has labels */
     float *reward[STORE_TASKS_MAX]; /* (length) for each task */
     double *physics;                /* (length + 1, physics_dim) */
     double *hidden;                 /* (hidden_dim) */

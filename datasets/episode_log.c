@@ -118,17 +118,19 @@ static struct episode_log *log_new(const struct episode_log_options *options)
 {
     struct episode_log *log = memory_take(1, sizeof *log);
     log->spec = *options->spec;
+    store_complete_spec(&log->spec);
     log->episodes = options->episodes;
     log->descriptor = -1;
-    store_layout(log->arrays, options->spec, 0, 0);
+    store_layout(log->arrays, &log->spec, (struct store_capacity){0});
     return log;
 }
 
 /* Begin a store, which finds early what would otherwise fail only when the log is merged. */
 static bool log_check_writable(struct episode_log *log, struct failure *failure)
 {
-    struct store_file *file = store_file_create(
-        &log->staging, &log->spec, (struct store_capacity){.episodes = 1, .steps = 1}, failure);
+    struct store_file *file =
+        store_file_create(&log->staging, &log->spec,
+                          (struct store_capacity){.episodes = 1, .steps = 1, .blocks = 1}, failure);
     if (file) {
         store_file_discard(file);
     }
@@ -313,8 +315,10 @@ static struct store_capacity log_capacity(const struct episode_log *log)
 {
     struct store_capacity capacity = {0};
     for (size_t number = 0; number < log->location_count; number++) {
-        capacity.episodes += log->locations[number].header.entry.length > 0;
-        capacity.steps += log->locations[number].header.entry.length;
+        size_t length = log->locations[number].header.entry.length;
+        capacity.episodes += length > 0;
+        capacity.steps += length;
+        capacity.blocks += length > 0 ? store_block_count(length) : 0;
     }
     return capacity;
 }
@@ -403,16 +407,16 @@ static bool append_episode(struct episode_log *log, size_t number, struct open_p
     if (!open_part_of(part, log, number, failure)) {
         return false;
     }
-    enum record_result read = header->entry.length > 0
-                                  ? record_read_moments(&log->record, &part->reader,
-                                                        location->offset, &log->spec, failure)
-                                  : record_read(&log->record, &part->reader, location->offset,
-                                                &log->spec, log->arrays, failure);
+    enum record_result read =
+        header->entry.length > 0
+            ? record_read_digest(&log->record, &part->reader, location->offset, &log->spec, failure)
+            : record_read(&log->record, &part->reader, location->offset, &log->spec, log->arrays,
+                          failure);
     if (read != RECORD_WHOLE) {
         return refuse_changed(part, number, failure);
     }
     if (header->entry.length > 0) {
-        store_file_append(log->output, &header->entry, log->record.moments);
+        store_file_append(log->output, &header->entry, log->record.moments, log->record.hashes);
         return true;
     }
     snprintf(result->first_bad, sizeof result->first_bad, "%.*s", (int)header->payload_bytes,

@@ -9,21 +9,24 @@
 static const uint64_t record_magic = 0x6c72616d65646f73;
 enum { RECORD_ALIGNMENT = 8 }; /* bytes */
 
-static uint64_t hash_bytes(const void *bytes, size_t count)
-{
-    struct store_hash hash = store_hash_begin();
-    store_hash_add(&hash, bytes, count);
-    return store_hash_end(&hash);
-}
-
 static uint64_t header_hash(const struct record_header *header)
 {
-    return hash_bytes(header, offsetof(struct record_header, header_hash));
+    return store_hash_of(header, offsetof(struct record_header, header_hash));
 }
 
 static size_t moments_bytes(const struct store_spec *spec)
 {
     return 2 * spec->observation_dim * sizeof(double);
+}
+
+/* Of the moments and the hashes. */
+static size_t digest_bytes(const struct record_header *header, const struct store_spec *spec)
+{
+    struct store_array arrays[STORE_ARRAYS];
+    size_t length = header->entry.length;
+    store_layout(arrays, spec, (struct store_capacity){0});
+    size_t hashes = length > 0 ? store_hashed_arrays(arrays) * store_block_count(length) : 0;
+    return moments_bytes(spec) + hashes * sizeof(uint64_t);
 }
 
 static struct episode_layout payload_layout(const struct store_spec *spec, size_t length)
@@ -39,7 +42,8 @@ static void record_reserve(struct episode_record *record, const struct store_spe
     record->bytes =
         memory_reserve(record->bytes, &record->capacity, record_bytes(&record->header, spec));
     record->moments = (void *)(record->bytes + sizeof record->header);
-    record->payload = record->bytes + sizeof record->header + moments_bytes(spec);
+    record->hashes = (void *)(record->bytes + sizeof record->header + moments_bytes(spec));
+    record->payload = record->bytes + sizeof record->header + digest_bytes(&record->header, spec);
 }
 
 void record_close(struct episode_record *record)
@@ -50,7 +54,7 @@ void record_close(struct episode_record *record)
 
 uint64_t record_bytes(const struct record_header *header, const struct store_spec *spec)
 {
-    return sizeof *header + moments_bytes(spec) + header->payload_bytes;
+    return sizeof *header + digest_bytes(header, spec) + header->payload_bytes;
 }
 
 struct store_episode record_episode(const struct episode_record *record,
@@ -72,7 +76,7 @@ static void record_seal(struct episode_record *record, const struct store_spec *
 {
     struct record_header *header = &record->header;
     header->magic = record_magic;
-    header->moments_hash = hash_bytes(record->moments, moments_bytes(spec));
+    header->digest_hash = store_hash_of(record->moments, digest_bytes(header, spec));
     header->header_hash = header_hash(header);
     memcpy(record->bytes, header, sizeof *header);
 }
@@ -81,9 +85,10 @@ void record_make(struct episode_record *record, const struct store_episode *epis
                  const struct store_spec *spec, const struct store_array arrays[STORE_ARRAYS])
 {
     struct episode_layout layout = payload_layout(spec, episode->length);
-    record->header.entry = store_index_entry_of(episode, arrays);
+    record->header.entry = store_index_entry_of(episode);
     record->header.payload_bytes = layout.bytes;
     record_reserve(record, spec);
+    record->header.entry.hash = store_episode_hash(record->hashes, episode, arrays);
     statistics_moments(record->moments, episode->observation, episode->length + 1,
                        spec->observation_dim);
     episode_layout_copy(&layout, spec, episode, record->payload);
@@ -94,7 +99,7 @@ void record_make_dropped(struct episode_record *record, const char *reason,
                          const struct store_spec *spec)
 {
     size_t bytes = strlen(reason);
-    record->header.entry = (struct store_index_entry){.hash = hash_bytes(reason, bytes)};
+    record->header.entry = (struct store_index_entry){.hash = store_hash_of(reason, bytes)};
     record->header.payload_bytes = bytes;
     record_reserve(record, spec);
     memset(record->moments, 0, moments_bytes(spec));
@@ -141,18 +146,19 @@ static enum record_result read_parts(struct episode_record *record,
                                      struct failure *failure)
 {
     const struct record_header *header = &record->header;
+    size_t digest = digest_bytes(header, spec);
     record_reserve(record, spec);
-    if (!file_reader_read(reader, record->moments, moments_bytes(spec) + payload_bytes,
-                          offset + sizeof *header, failure)) {
+    if (!file_reader_read(reader, record->moments, digest + payload_bytes, offset + sizeof *header,
+                          failure)) {
         return RECORD_FAILURE;
     }
-    return hash_bytes(record->moments, moments_bytes(spec)) == header->moments_hash ? RECORD_WHOLE
-                                                                                    : RECORD_DAMAGE;
+    return store_hash_of(record->moments, digest) == header->digest_hash ? RECORD_WHOLE
+                                                                         : RECORD_DAMAGE;
 }
 
-enum record_result record_read_moments(struct episode_record *record,
-                                       const struct file_reader *reader, uint64_t offset,
-                                       const struct store_spec *spec, struct failure *failure)
+enum record_result record_read_digest(struct episode_record *record,
+                                      const struct file_reader *reader, uint64_t offset,
+                                      const struct store_spec *spec, struct failure *failure)
 {
     return read_parts(record, reader, offset, spec, 0, failure);
 }
@@ -168,10 +174,10 @@ enum record_result record_read(struct episode_record *record, const struct file_
     if (result != RECORD_WHOLE) {
         return result;
     }
-    uint64_t hash = hash_bytes(record->payload, header->payload_bytes);
+    uint64_t hash = store_hash_of(record->payload, header->payload_bytes);
     if (header->entry.length > 0) {
         struct store_episode episode = record_episode(record, spec);
-        hash = store_episode_hash(&episode, arrays);
+        hash = store_episode_hash(record->hashes, &episode, arrays);
     }
     return hash == header->entry.hash ? RECORD_WHOLE : RECORD_DAMAGE;
 }

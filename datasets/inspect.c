@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "datasets/report.h"
 #include "datasets/statistics.h"
+#include "datasets/store_verify.h"
 
 enum { PERCENTILES = 5, BINS = 10, BAR_WIDTH = 40, ENDS = 3 };
 static const double percents[PERCENTILES] = {5, 25, 50, 75, 95};
@@ -449,6 +450,8 @@ bool inspect_verify(FILE *out, const struct store *store, enum inspect_form form
                     "%s: found %zu damaged of %zu episodes, expected none; "
                     "copy the file again or make it again",
                     store_path(store), bad, episodes);
+    } else {
+        store_verify_attributes(store, failure);
     }
-    return report_finish(out, failure) && bad == 0;
+    return report_finish(out, failure) && failure->code == EXIT_CODE_DONE;
 }

@@ -6,11 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/arithmetic.h"
 #include "base/memory.h"
 #include "datasets/store_format.h"
-
-enum { VERIFY_BYTES = 1 << 16 }; /* bytes */
 
 void store_close(struct store *store)
 {
@@ -21,8 +18,8 @@ void store_close(struct store *store)
         close(store->file);
     }
     store_index_close(&store->index);
-    memory_free(store->observation_mean);
-    memory_free(store->observation_deviation);
+    memory_free(store->summary.observation_mean);
+    memory_free(store->summary.observation_deviation);
     memory_free(store->path);
     memory_free(store);
 }
@@ -34,7 +31,7 @@ const char *store_path(const struct store *store)
 
 int store_version(const struct store *store)
 {
-    return store->spec.source_count > 0 ? STORE_VERSION_SOURCES : STORE_VERSION;
+    return store->version;
 }
 
 const struct store_spec *store_spec(const struct store *store)
@@ -49,12 +46,12 @@ size_t store_episode_count(const struct store *store)
 
 size_t store_step_count(const struct store *store)
 {
-    return store->step_count;
+    return store->summary.steps;
 }
 
 uint64_t store_fingerprint(const struct store *store)
 {
-    return store_index_hash(&store->index);
+    return store->summary.index_hash;
 }
 
 size_t store_length_max(const struct store *store)
@@ -64,12 +61,12 @@ size_t store_length_max(const struct store *store)
 
 const double *store_observation_mean(const struct store *store)
 {
-    return store->observation_mean;
+    return store->summary.observation_mean;
 }
 
 const double *store_observation_deviation(const struct store *store)
 {
-    return store->observation_deviation;
+    return store->summary.observation_deviation;
 }
 
 bool store_find_task(size_t *task, const struct store *store, const char *name,
@@ -177,6 +174,15 @@ bool store_read_action(const struct store *store, size_t episode, size_t first, 
     return store_read_rows(store, STORE_ACTION, row, count, action, failure);
 }
 
+bool store_read_label(const struct store *store, size_t episode, size_t first, size_t count,
+                      float *label, struct failure *failure)
+{
+    invariant(first + count <= store_length(store, episode));
+    size_t row = (size_t)store->index.start[episode] + first;
+    return !store->spec.has_label ||
+           store_read_rows(store, STORE_LABEL, row, count, label, failure);
+}
+
 bool store_read_reward(const struct store *store, size_t task, size_t episode, size_t first,
                        size_t count, float *reward, struct failure *failure)
 {
@@ -219,59 +225,4 @@ bool store_read_hidden(const struct store *store, size_t episode, double *hidden
     invariant(episode < store->index.count);
     return store->spec.hidden_dim == 0 ||
            store_read_rows(store, STORE_HIDDEN, episode, 1, hidden, failure);
-}
-
-/* Add rows of an array to a hash, a buffer at a time. */
-static bool hash_rows(struct store_hash *hash, const struct store *store, size_t array,
-                      size_t first, size_t count, unsigned char *buffer, struct failure *failure)
-{
-    const struct store_array *of = &store->arrays[array];
-    size_t bytes = count * store_row_bytes(of);
-    uint64_t offset = of->offset + first * store_row_bytes(of);
-    while (bytes > 0) {
-        size_t part = size_min(bytes, VERIFY_BYTES);
-        if (!store_read_bytes(store, buffer, part, offset, failure)) {
-            return false;
-        }
-        store_hash_add(hash, buffer, part);
-        bytes -= part;
-        offset += part;
-    }
-    return true;
-}
-
-/* In the order of store_episode_hash. */
-static bool hash_stored(struct store_hash *hash, const struct store *store, size_t episode,
-                        struct failure *failure)
-{
-    size_t start = (size_t)store->index.start[episode];
-    size_t length = (size_t)store->index.length[episode];
-    unsigned char *buffer = memory_take(VERIFY_BYTES, 1);
-    bool ok =
-        hash_rows(hash, store, STORE_OBSERVATION, start + episode, length + 1, buffer, failure) &&
-        hash_rows(hash, store, STORE_ACTION, start, length, buffer, failure);
-    for (size_t k = 0; ok && k < store->spec.task_count; k++) {
-        ok = hash_rows(hash, store, STORE_REWARD + k, start, length, buffer, failure);
-    }
-    ok = ok &&
-         hash_rows(hash, store, STORE_PHYSICS, start + episode, length + 1, buffer, failure) &&
-         hash_rows(hash, store, STORE_HIDDEN, episode, 1, buffer, failure);
-    memory_free(buffer);
-    return ok;
-}
-
-bool store_verify(const struct store *store, size_t episode, struct failure *failure)
-{
-    invariant(episode < store->index.count);
-    struct store_hash hash = store_hash_begin();
-    bool ok = hash_stored(&hash, store, episode, failure);
-    uint64_t found = store_hash_end(&hash);
-    if (!ok || found == store->index.hash[episode]) {
-        return ok;
-    }
-    return failure_set(failure, EXIT_CODE_DATA,
-                       "%s: found hash %016llx over episode %zu, expected %016llx; the file is "
-                       "damaged: copy it again or make it again",
-                       store->path, (unsigned long long)found, episode,
-                       (unsigned long long)store->index.hash[episode]);
 }

@@ -13,14 +13,37 @@
 #include <stdint.h>
 
 #include "base/fatal.h"
+#include "context/action_space.h"
 
-enum { STORE_NAME_MAX = 64, STORE_TEXT_MAX = 256, STORE_TASKS_MAX = 16, STORE_SOURCES_MAX = 64 };
+enum {
+    STORE_NAME_MAX = 64,
+    STORE_TEXT_MAX = 256,
+    STORE_TASKS_MAX = 16,
+    STORE_SOURCES_MAX = 64,
+    STORE_KEYS_MAX = 64
+};
 
-/* Versions of the format: the first, and the one whose episodes have sources. */
-enum { STORE_VERSION = 1, STORE_VERSION_SOURCES = 2 };
+/* Versions of the format that are read: the first, one whose episodes have sources, and the one
+ * that is written, with hashes of blocks. */
+enum { STORE_VERSION_FIRST = 1, STORE_VERSION_SOURCES = 2, STORE_VERSION = 3 };
 
 /* The values of episode/end. */
 enum store_end { STORE_END_UNKNOWN, STORE_END_TERMINATED, STORE_END_TRUNCATED };
+
+/* Some of an observation's numbers, as the producer names them. Categories are one-hot. */
+enum store_key_kind {
+    STORE_KEY_BOX,
+    STORE_KEY_DISCRETE,
+    STORE_KEY_MULTI_DISCRETE,
+    STORE_KEY_MULTI_BINARY
+};
+enum { STORE_KEY_KINDS = STORE_KEY_MULTI_BINARY + 1 };
+
+struct store_key {
+    char name[STORE_NAME_MAX];
+    enum store_key_kind kind;
+    size_t dim; /* numbers */
+};
 
 /* Properties of the whole file. */
 struct store_spec {
@@ -36,6 +59,10 @@ struct store_spec {
     size_t physics_dim; /* 0: no physics */
     size_t hidden_dim;  /* 0: no hidden task numbers */
     double control_timestep;
+    bool has_label;              /* an action_label beside each action */
+    struct action_space actions; /* dim 0: continuous and within [-1, 1], of action_dim numbers */
+    struct store_key keys[STORE_KEYS_MAX]; /* of the observation, in the order of its numbers */
+    size_t key_count;                      /* 0: unknown */
 };
 
 /* One episode of T = length steps, borrowed from the caller for the duration of a call. */
@@ -43,6 +70,7 @@ struct store_episode {
     size_t length;
     const float *observation;             /* (T + 1, observation_dim) */
     const float *action;                  /* (T, action_dim) */
+    const float *label;                   /* (T, action_dim), NULL where has_label is false */
     const float *reward[STORE_TASKS_MAX]; /* (T) for each task */
     const double *physics;                /* (T + 1, physics_dim), NULL where physics_dim is 0 */
     const double *hidden;                 /* (hidden_dim), NULL where that is 0 */
@@ -108,12 +136,15 @@ size_t store_source(const struct store *store, size_t episode); /* in spec.sourc
 double store_return(const struct store *store, size_t task, size_t episode);
 
 /* Rows [first, first + count) of an episode's observation (count x observation_dim), which has one
- * row more than steps, action (count x action_dim) and reward (count) of `task`. False and a
+ * row more than steps, action and label (count x action_dim; nothing is read where the store has no
+ * labels, and the whole row is NaN where one is unknown) and reward (count) of `task`. False and a
  * failure (EXIT_CODE_IO) where the file has changed or cannot be read. Thread-safe. */
 bool store_read_observation(const struct store *store, size_t episode, size_t first, size_t count,
                             float *observation, struct failure *failure);
 bool store_read_action(const struct store *store, size_t episode, size_t first, size_t count,
                        float *action, struct failure *failure);
+bool store_read_label(const struct store *store, size_t episode, size_t first, size_t count,
+                      float *label, struct failure *failure);
 bool store_read_reward(const struct store *store, size_t task, size_t episode, size_t first,
                        size_t count, float *reward, struct failure *failure);
 
@@ -129,9 +160,5 @@ bool store_read_physics(const struct store *store, size_t episode, size_t first,
                         double *physics, struct failure *failure);
 bool store_read_hidden(const struct store *store, size_t episode, double *hidden,
                        struct failure *failure);
-
-/* Compare one episode's bytes with its hash; false and a failure (EXIT_CODE_DATA) where they
- * differ. */
-bool store_verify(const struct store *store, size_t episode, struct failure *failure);
 
 #endif

@@ -61,6 +61,25 @@ static bool attribute_open(struct attribute *attribute, const struct store_attri
                         "a damaged attribute %s", name);
 }
 
+bool store_attribute_exists(const struct store_attributes *from, const char *name)
+{
+    return H5Aexists(from->file, name) > 0;
+}
+
+bool store_attribute_count(const struct store_attributes *from, const char *name, size_t max,
+                           size_t *count)
+{
+    struct attribute attribute;
+    if (!attribute_open(&attribute, from, name)) {
+        return false;
+    }
+    *count = (size_t)attribute.count;
+    attribute_close(&attribute);
+    return (*count >= 1 && *count <= max) ||
+           store_refuse(from->path, "at least one, and not more than there may be", from->failure,
+                        "%zu numbers in attribute %s", *count, name);
+}
+
 bool store_attribute_numbers(const struct store_attributes *from, const char *name,
                              enum store_number number, size_t count, void *values)
 {

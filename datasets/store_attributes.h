@@ -23,6 +23,12 @@ struct store_attributes {
     struct failure *failure;
 };
 
+/* Is there an attribute of that name; and how many numbers has it, 1 to `max`? False and
+ * EXIT_CODE_DATA for another number of them. */
+bool store_attribute_exists(const struct store_attributes *from, const char *name);
+bool store_attribute_count(const struct store_attributes *from, const char *name, size_t max,
+                           size_t *count);
+
 /* Exactly `count` numbers of 8 bytes (STORE_F64, STORE_I64 or STORE_U64) of an attribute. False and
  * EXIT_CODE_DATA where the file has something else. */
 bool store_attribute_numbers(const struct store_attributes *from, const char *name,

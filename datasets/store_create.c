@@ -47,12 +47,11 @@ static bool write_string(hid_t file, const char *name, const char *text)
 }
 
 /* What follows the end of a string is zeros, so that equal strings have equal bytes. */
-static bool write_string_array(hid_t file, const char *name, const char strings[][STORE_NAME_MAX],
-                               size_t count)
+static bool write_string_array(hid_t file, const char *name, const char *strings, size_t count)
 {
-    char padded[STORE_SOURCES_MAX][STORE_NAME_MAX] = {{0}};
+    char padded[STORE_SOURCES_MAX][STORE_NAME_MAX] = {{0}}; /* as many as keys */
     for (size_t k = 0; k < count; k++) {
-        memcpy(padded[k], strings[k], strlen(strings[k]));
+        memcpy(padded[k], strings + k * STORE_NAME_MAX, strlen(strings + k * STORE_NAME_MAX));
     }
     return write_strings(file, name, STORE_NAME_MAX, 1, count, padded[0]);
 }
@@ -69,23 +68,66 @@ static bool write_f64(hid_t file, const char *name, size_t count, const double *
     return write_attribute(file, name, H5T_IEEE_F64LE, 1, &extent, values);
 }
 
+static bool write_numbers(hid_t file, const char *name, hid_t type, size_t count,
+                          const void *values)
+{
+    hsize_t extent = count;
+    return write_attribute(file, name, type, 1, &extent, values);
+}
+
+static bool write_action_space(hid_t file, const struct action_space *space)
+{
+    int64_t counts[ACTION_CATEGORICALS_MAX];
+    for (size_t k = 0; k < space->categorical_count; k++) {
+        counts[k] = (int64_t)space->categories[k];
+    }
+    return write_string(file, "action_kind", store_action_kinds[space->kind]) &&
+           (space->kind == ACTION_CATEGORICAL
+                ? write_numbers(file, "action_counts", H5T_STD_I64LE, space->categorical_count,
+                                counts)
+                : write_f64(file, "action_low", space->dim, space->low) &&
+                      write_f64(file, "action_high", space->dim, space->high));
+}
+
+static bool write_keys(hid_t file, const struct store_spec *spec)
+{
+    char names[STORE_KEYS_MAX][STORE_NAME_MAX], kinds[STORE_KEYS_MAX][STORE_NAME_MAX];
+    int64_t dims[STORE_KEYS_MAX];
+    for (size_t k = 0; k < spec->key_count; k++) {
+        snprintf(names[k], STORE_NAME_MAX, "%s", spec->keys[k].name);
+        snprintf(kinds[k], STORE_NAME_MAX, "%s", store_key_kinds[spec->keys[k].kind]);
+        dims[k] = (int64_t)spec->keys[k].dim;
+    }
+    return spec->key_count == 0 ||
+           (write_string_array(file, "observation_keys", names[0], spec->key_count) &&
+            write_string_array(file, "observation_kinds", kinds[0], spec->key_count) &&
+            write_numbers(file, "observation_dims", H5T_STD_I64LE, spec->key_count, dims));
+}
+
 static bool write_spec(hid_t file, const struct store_spec *spec)
 {
-    size_t version = spec->source_count > 0 ? STORE_VERSION_SOURCES : STORE_VERSION;
-    return write_string(file, "format", STORE_FORMAT) && write_count(file, "version", version) &&
+    return write_string(file, "format", STORE_FORMAT) &&
+           write_count(file, "version", STORE_VERSION) &&
            (spec->source_count == 0 ||
-            write_string_array(file, "sources", spec->sources, spec->source_count)) &&
+            write_string_array(file, "sources", spec->sources[0], spec->source_count)) &&
            write_string(file, "domain", spec->domain) &&
            write_string(file, "simulator", spec->simulator) &&
            write_string(file, "source", spec->source) &&
-           write_string_array(file, "tasks", spec->tasks, spec->task_count) &&
-           write_string_array(file, "reward_source", spec->reward_source, spec->task_count) &&
+           write_string_array(file, "tasks", spec->tasks[0], spec->task_count) &&
+           write_string_array(file, "reward_source", spec->reward_source[0], spec->task_count) &&
            write_count(file, "obs_dim", spec->observation_dim) &&
            write_count(file, "act_dim", spec->action_dim) &&
+           write_count(file, "label_dim", spec->has_label ? spec->action_dim : 0) &&
            write_count(file, "physics_dim", spec->physics_dim) &&
            write_count(file, "hidden_dim", spec->hidden_dim) &&
            write_attribute(file, "control_timestep", H5T_IEEE_F64LE, 0, NULL,
-                           &spec->control_timestep);
+                           &spec->control_timestep) &&
+           write_action_space(file, &spec->actions) && write_keys(file, spec);
+}
+
+static bool write_hash(hid_t file, const char *name, uint64_t hash)
+{
+    return write_attribute(file, name, H5T_STD_U64LE, 0, NULL, &hash);
 }
 
 static bool write_summary(hid_t file, const struct store_spec *spec,
@@ -95,7 +137,9 @@ static bool write_summary(hid_t file, const struct store_spec *spec,
     hsize_t table[2] = {tasks, STORE_PERCENTILES};
     return write_count(file, "episodes", summary->episodes) &&
            write_count(file, "steps", summary->steps) &&
-           write_attribute(file, "index_hash", H5T_STD_U64LE, 0, NULL, &summary->index_hash) &&
+           write_count(file, "blocks", summary->blocks) &&
+           write_count(file, "block_rows", STORE_BLOCK_ROWS) &&
+           write_hash(file, "index_hash", summary->index_hash) &&
            write_f64(file, "observation_mean", spec->observation_dim, summary->observation_mean) &&
            write_f64(file, "observation_std", spec->observation_dim,
                      summary->observation_deviation) &&
@@ -104,7 +148,8 @@ static bool write_summary(hid_t file, const struct store_spec *spec,
            write_f64(file, "return_mean", tasks, summary->return_mean) &&
            write_f64(file, "percentiles", STORE_PERCENTILES, store_percentiles) &&
            write_attribute(file, "return_percentiles", H5T_IEEE_F64LE, 2, table,
-                           summary->return_percentiles[0]);
+                           summary->return_percentiles[0]) &&
+           write_hash(file, "description_hash", store_description_hash(spec, summary));
 }
 
 /* Groups without time stamps, so that equal data give equal files. */
@@ -119,6 +164,17 @@ static bool create_group(hid_t file, const char *name)
         H5Pclose(creation);
     }
     return group >= 0 && H5Gclose(group) >= 0;
+}
+
+static bool create_groups(hid_t file)
+{
+    static const char *const names[] = {"reward", "episode",    "episode/return",
+                                        "block",  "block/hash", "block/hash/reward"};
+    bool ok = true;
+    for (size_t i = 0; ok && i < sizeof names / sizeof *names; i++) {
+        ok = create_group(file, names[i]);
+    }
+    return ok;
 }
 
 static bool create_array(hid_t file, struct store_array *array)
@@ -169,8 +225,7 @@ static bool create_file(const char *name, const struct store_spec *spec,
 {
     hid_t file = create_hdf5(name);
     bool ok = file >= 0 && write_spec(file, spec) && write_summary(file, spec, summary) &&
-              create_group(file, "reward") && create_group(file, "episode") &&
-              create_group(file, "episode/return");
+              create_groups(file);
     for (size_t i = 0; ok && i < STORE_ARRAYS; i++) {
         ok = arrays[i].name[0] == '\0' || create_array(file, &arrays[i]);
     }

@@ -14,16 +14,6 @@
 #include "base/fatal.h"
 #include "datasets/store_format.h"
 
-/* The attributes beyond the spec. */
-struct store_summary {
-    size_t episodes, steps;
-    uint64_t index_hash;
-    const double *observation_mean, *observation_deviation; /* (observation_dim) */
-    double return_minimum[STORE_TASKS_MAX], return_maximum[STORE_TASKS_MAX];
-    double return_mean[STORE_TASKS_MAX];
-    double return_percentiles[STORE_TASKS_MAX][STORE_PERCENTILES];
-};
-
 /* Create the skeleton and set the offsets of all arrays. Returns a descriptor of a file in memory,
  * with holes for the arrays, which the caller closes; -1 and EXIT_CODE_SYSTEM, naming `path`, where
  * it cannot be created. Equal input gives equal bytes. Local. */

@@ -51,6 +51,7 @@ static bool store_file_find_offsets(struct store_file *file, struct failure *fai
     const struct store_summary nothing = {
         .episodes = file->capacity.episodes,
         .steps = file->capacity.steps,
+        .blocks = file->capacity.blocks,
         .observation_mean = file->moments,
         .observation_deviation = file->moments,
     };
@@ -88,9 +89,9 @@ static struct store_file *store_file_new(struct staging *staging, const struct s
                                 .descriptor = -1,
                                 .capacity = capacity,
                                 .is_owner = is_owner};
-    store_index_open(&file->index, spec, is_owner ? capacity.episodes : 0);
+    store_index_open(&file->index, spec, is_owner ? capacity : (struct store_capacity){0});
     file->moments = memory_take(2 * spec->observation_dim, sizeof *file->moments);
-    store_layout(file->arrays, spec, capacity.episodes, capacity.steps);
+    store_layout(file->arrays, spec, capacity);
     if (!store_file_open(file, failure)) {
         store_file_discard(file);
         return NULL;
@@ -171,12 +172,12 @@ bool store_file_sync(const struct store_file *file, struct failure *failure)
 }
 
 void store_file_append(struct store_file *file, const struct store_index_entry *entry,
-                       const double *moments)
+                       const double *moments, const uint64_t *hashes)
 {
     invariant(file->index.count < file->capacity.episodes);
     statistics_merge_moments(file->moments, file->steps + file->index.count, moments,
                              entry->length + 1, file->spec.observation_dim);
-    store_index_append(&file->index, entry);
+    store_index_append(&file->index, entry, hashes);
     file->steps += entry->length;
 }
 
@@ -212,7 +213,8 @@ static struct store_summary store_file_summary(struct store_file *file)
     struct store_summary summary = {
         .episodes = file->index.count,
         .steps = file->steps,
-        .index_hash = store_index_hash(&file->index),
+        .blocks = file->index.block_count,
+        .index_hash = store_index_hash(&file->index, file->arrays),
         .observation_mean = file->moments,
         .observation_deviation = squares,
     };

@@ -14,11 +14,6 @@
 #include "datasets/staging.h"
 #include "datasets/store_format.h"
 
-/* How much a store will hold. */
-struct store_capacity {
-    size_t episodes, steps;
-};
-
 struct store_file;
 
 /* Begin a store of exactly so much in a staging folder, which must stay open until the file is
@@ -36,10 +31,10 @@ bool store_file_write(struct store_file *file, struct store_position position,
 /* Wait until the disk has what this process has written. */
 bool store_file_sync(const struct store_file *file, struct failure *failure);
 
-/* Append an episode, written by any process, to the index; `moments` (2, observation_dim) are those
- * of its observations. */
+/* Append an episode, written by any process, to the index: the moments (2, observation_dim) of its
+ * observations, and the hashes of its blocks. */
 void store_file_append(struct store_file *file, const struct store_index_entry *entry,
-                       const double *moments);
+                       const double *moments, const uint64_t *hashes);
 
 /* Complete the file with its index and attributes, sync it, read it back and publish it. Closes it.
  */

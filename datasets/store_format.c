@@ -6,9 +6,22 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "base/arithmetic.h"
 #include "base/floating_point.h"
 
 const double store_percentiles[STORE_PERCENTILES] = {1, 5, 10, 25, 50, 75, 90, 95, 99};
+
+const char *const store_action_kinds[] = {
+    [ACTION_CONTINUOUS] = "continuous",
+    [ACTION_CATEGORICAL] = "categorical",
+};
+
+const char *const store_key_kinds[STORE_KEY_KINDS] = {
+    [STORE_KEY_BOX] = "box",
+    [STORE_KEY_DISCRETE] = "discrete",
+    [STORE_KEY_MULTI_DISCRETE] = "multi_discrete",
+    [STORE_KEY_MULTI_BINARY] = "multi_binary",
+};
 
 size_t store_number_bytes(enum store_number number)
 {
@@ -49,14 +62,32 @@ static struct store_array vector_array(const char *group, const char *name,
     return array;
 }
 
-void store_layout(struct store_array arrays[STORE_ARRAYS], const struct store_spec *spec,
-                  size_t episodes, size_t steps)
+size_t store_block_count(size_t length)
 {
-    memset(arrays, 0, STORE_ARRAYS * sizeof *arrays);
+    return length / STORE_BLOCK_ROWS + 1; /* an episode has one observation more than steps */
+}
+
+static void layout_block_hashes(struct store_array arrays[STORE_ARRAYS], size_t blocks)
+{
+    for (size_t i = 0; blocks > 0 && i < STORE_HIDDEN; i++) {
+        if (arrays[i].name[0] != '\0') {
+            arrays[STORE_BLOCK + i] = vector_array("block/hash", arrays[i].name, STORE_U64, blocks);
+        }
+    }
+}
+
+void store_layout(struct store_array arrays[STORE_ARRAYS], const struct store_spec *spec,
+                  struct store_capacity capacity)
+{
+    size_t steps = capacity.steps;
+    size_t episodes = capacity.episodes;
     size_t states = steps + episodes; /* an episode of T steps has T + 1 states */
+    memset(arrays, 0, STORE_ARRAYS * sizeof *arrays);
     arrays[STORE_OBSERVATION] =
         matrix_array("observation", STORE_F32, states, spec->observation_dim);
     arrays[STORE_ACTION] = matrix_array("action", STORE_F32, steps, spec->action_dim);
+    arrays[STORE_LABEL] =
+        matrix_array("action_label", STORE_F32, steps, spec->has_label ? spec->action_dim : 0);
     arrays[STORE_PHYSICS] = matrix_array("physics", STORE_F64, states, spec->physics_dim);
     arrays[STORE_HIDDEN] = matrix_array("episode/hidden", STORE_F64, episodes, spec->hidden_dim);
     arrays[STORE_START] = vector_array("episode", "start", STORE_I64, episodes);
@@ -72,6 +103,16 @@ void store_layout(struct store_array arrays[STORE_ARRAYS], const struct store_sp
         arrays[STORE_RETURN + k] =
             vector_array("episode/return", spec->tasks[k], STORE_F64, episodes);
     }
+    layout_block_hashes(arrays, capacity.blocks);
+}
+
+size_t store_hashed_arrays(const struct store_array arrays[STORE_ARRAYS])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < STORE_HIDDEN; i++) {
+        count += arrays[i].name[0] != '\0';
+    }
+    return count;
 }
 
 bool store_refuse(const char *path, const char *expected, struct failure *failure,
@@ -187,6 +228,32 @@ static bool spec_check_sources(const struct store_spec *spec, const char *path,
     return true;
 }
 
+static bool spec_check_keys(const struct store_spec *spec, const char *path,
+                            struct failure *failure)
+{
+    size_t sum = 0;
+    if (spec->key_count > STORE_KEYS_MAX) {
+        return store_refuse(path, "at most 64", failure, "%zu observation_keys", spec->key_count);
+    }
+    for (size_t k = 0; k < spec->key_count; k++) {
+        if (!is_line(spec->keys[k].name, STORE_NAME_MAX)) {
+            return store_refuse(path, "one line of UTF-8", failure,
+                                "other bytes in the name of observation key %zu", k);
+        }
+        sum += spec->keys[k].dim;
+    }
+    return spec->key_count == 0 || sum == spec->observation_dim ||
+           store_refuse(path, "as many as an observation has", failure,
+                        "%zu numbers in observation_keys", sum);
+}
+
+void store_complete_spec(struct store_spec *spec)
+{
+    if (spec->actions.dim == 0 && spec->action_dim <= ACTION_DIM_MAX) {
+        spec->actions = action_space_continuous(spec->action_dim);
+    }
+}
+
 bool store_check_spec(const struct store_spec *spec, const char *path, struct failure *failure)
 {
     if (!is_line(spec->domain, STORE_NAME_MAX) || spec->domain[0] == '\0') {
@@ -203,8 +270,15 @@ bool store_check_spec(const struct store_spec *spec, const char *path, struct fa
     return spec_check_tasks(spec, path, failure) && spec_check_sources(spec, path, failure) &&
            spec_check_dim(path, "obs_dim", spec->observation_dim, 1, failure) &&
            spec_check_dim(path, "act_dim", spec->action_dim, 1, failure) &&
+           action_space_check(&spec->actions, path, EXIT_CODE_DATA, failure) &&
+           spec_check_keys(spec, path, failure) &&
            spec_check_dim(path, "physics_dim", spec->physics_dim, 0, failure) &&
            spec_check_dim(path, "hidden_dim", spec->hidden_dim, 0, failure);
+}
+
+uint64_t store_hash_of(const void *bytes, size_t count)
+{
+    return XXH3_64bits(bytes, count);
 }
 
 struct store_hash store_hash_begin(void)
@@ -247,6 +321,8 @@ const void *store_episode_rows(const struct store_episode *episode,
         return episode->observation;
     case STORE_ACTION:
         return episode->action;
+    case STORE_LABEL:
+        return episode->label;
     case STORE_PHYSICS:
         *rows = episode->length + 1;
         return episode->physics;
@@ -271,7 +347,27 @@ size_t store_episode_first_row(size_t array, struct store_position position)
     }
 }
 
-static bool check_numbers(const struct store_episode *episode,
+/* A label is a row of numbers or, where it is unknown, of NaN. */
+static bool check_labels(const struct store_episode *episode, const struct store_spec *spec,
+                         const char *path, size_t number, struct failure *failure)
+{
+    size_t dim = spec->action_dim;
+    for (size_t t = 0; spec->has_label && t < episode->length; t++) {
+        size_t unknown = 0, finite = 0;
+        for (size_t i = 0; i < dim; i++) {
+            unknown += isnan(episode->label[t * dim + i]) != 0;
+            finite += isfinite(episode->label[t * dim + i]) != 0;
+        }
+        if (unknown != dim && finite != dim) {
+            return store_refuse(path, "finite numbers, or NaN in the whole row", failure,
+                                "NaN or infinity in row %zu of action_label of episode %zu", t,
+                                number);
+        }
+    }
+    return true;
+}
+
+static bool check_numbers(const struct store_episode *episode, const struct store_spec *spec,
                           const struct store_array arrays[STORE_ARRAYS], const char *path,
                           size_t number, struct failure *failure)
 {
@@ -279,7 +375,7 @@ static bool check_numbers(const struct store_episode *episode,
         size_t rows;
         const void *values = store_episode_rows(episode, arrays, i, &rows);
         invariant(values || arrays[i].name[0] == '\0');
-        size_t count = values ? rows * arrays[i].columns : 0;
+        size_t count = values && i != STORE_LABEL ? rows * arrays[i].columns : 0;
         size_t finite = arrays[i].number == STORE_F32 ? finite_single(values, count)
                                                       : finite_double(values, count);
         if (finite < count) {
@@ -287,7 +383,7 @@ static bool check_numbers(const struct store_episode *episode,
                                 "NaN or infinity in %s of episode %zu", arrays[i].name, number);
         }
     }
-    return true;
+    return check_labels(episode, spec, path, number, failure);
 }
 
 bool store_episode_check(const struct store_episode *episode, const struct store_spec *spec,
@@ -306,19 +402,108 @@ bool store_episode_check(const struct store_episode *episode, const struct store
         return store_refuse(path, "one that has a name", failure, "source %zu of episode %zu",
                             episode->source, number);
     }
-    return check_numbers(episode, arrays, path, number, failure);
+    return check_numbers(episode, spec, arrays, path, number, failure);
 }
 
-uint64_t store_episode_hash(const struct store_episode *episode,
+/* Of the blocks of one array of an episode. */
+static void hash_blocks(uint64_t *hashes, size_t count, const void *values, size_t rows,
+                        size_t row_bytes)
+{
+    const char *bytes = values;
+    for (size_t block = 0; block < count; block++) {
+        size_t first = size_min(block * STORE_BLOCK_ROWS, rows);
+        size_t in_block = size_min(rows - first, STORE_BLOCK_ROWS);
+        hashes[block] = store_hash_of(bytes + first * row_bytes, in_block * row_bytes);
+    }
+}
+
+uint64_t store_episode_hash(uint64_t *hashes, const struct store_episode *episode,
                             const struct store_array arrays[STORE_ARRAYS])
 {
-    struct store_hash hash = store_hash_begin();
-    for (size_t i = 0; i < STORE_START; i++) {
-        size_t rows;
+    size_t blocks = store_block_count(episode->length);
+    size_t count = 0;
+    size_t rows;
+    for (size_t i = 0; i < STORE_HIDDEN; i++) {
         const void *values = store_episode_rows(episode, arrays, i, &rows);
         if (values) {
-            store_hash_add(&hash, values, rows * store_row_bytes(&arrays[i]));
+            hash_blocks(hashes + count, blocks, values, rows, store_row_bytes(&arrays[i]));
+            count += blocks;
         }
     }
+    struct store_hash hash = store_hash_begin();
+    store_hash_add(&hash, hashes, count * sizeof *hashes);
+    const void *hidden = store_episode_rows(episode, arrays, STORE_HIDDEN, &rows);
+    store_hash_add(&hash, hidden, hidden ? store_row_bytes(&arrays[STORE_HIDDEN]) : 0);
+    return store_hash_end(&hash);
+}
+
+/* --- Attributes ------------------------------------------------------------------------------- */
+
+/* With the zero at its end, so that texts are told apart. */
+static void hash_text(struct store_hash *hash, const char *text)
+{
+    store_hash_add(hash, text, strlen(text) + 1);
+}
+
+static void hash_count(struct store_hash *hash, size_t count)
+{
+    uint64_t number = count;
+    store_hash_add(hash, &number, sizeof number);
+}
+
+static void hash_doubles(struct store_hash *hash, const double *values, size_t count)
+{
+    store_hash_add(hash, values, count * sizeof *values);
+}
+
+static void hash_spaces(struct store_hash *hash, const struct store_spec *spec)
+{
+    const struct action_space *actions = &spec->actions;
+    hash_count(hash, actions->kind);
+    hash_count(hash, actions->categorical_count);
+    for (size_t k = 0; k < actions->categorical_count; k++) {
+        hash_count(hash, actions->categories[k]);
+    }
+    hash_doubles(hash, actions->low, actions->kind == ACTION_CONTINUOUS ? actions->dim : 0);
+    hash_doubles(hash, actions->high, actions->kind == ACTION_CONTINUOUS ? actions->dim : 0);
+    hash_count(hash, spec->has_label);
+    hash_count(hash, spec->key_count);
+    for (size_t k = 0; k < spec->key_count; k++) {
+        hash_text(hash, spec->keys[k].name);
+        hash_count(hash, spec->keys[k].kind);
+        hash_count(hash, spec->keys[k].dim);
+    }
+}
+
+uint64_t store_description_hash(const struct store_spec *spec, const struct store_summary *summary)
+{
+    struct store_hash hash = store_hash_begin();
+    hash_text(&hash, spec->domain);
+    hash_text(&hash, spec->simulator);
+    hash_text(&hash, spec->source);
+    hash_count(&hash, spec->task_count);
+    for (size_t k = 0; k < spec->task_count; k++) {
+        hash_text(&hash, spec->tasks[k]);
+        hash_text(&hash, spec->reward_source[k]);
+    }
+    hash_count(&hash, spec->source_count);
+    for (size_t k = 0; k < spec->source_count; k++) {
+        hash_text(&hash, spec->sources[k]);
+    }
+    const size_t counts[] = {spec->observation_dim, spec->action_dim,  spec->physics_dim,
+                             spec->hidden_dim,      summary->episodes, summary->steps,
+                             summary->blocks};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        hash_count(&hash, counts[i]);
+    }
+    hash_doubles(&hash, &spec->control_timestep, 1);
+    hash_spaces(&hash, spec);
+    store_hash_add(&hash, &summary->index_hash, sizeof summary->index_hash);
+    hash_doubles(&hash, summary->observation_mean, spec->observation_dim);
+    hash_doubles(&hash, summary->observation_deviation, spec->observation_dim);
+    hash_doubles(&hash, summary->return_minimum, spec->task_count);
+    hash_doubles(&hash, summary->return_mean, spec->task_count);
+    hash_doubles(&hash, summary->return_maximum, spec->task_count);
+    hash_doubles(&hash, summary->return_percentiles[0], spec->task_count * STORE_PERCENTILES);
     return store_hash_end(&hash);
 }

@@ -27,6 +27,9 @@ enum { STORE_DIM_MAX = 1 << 16, STORE_EPISODES_MAX = 1 << 26 };
 enum { STORE_PERCENTILES = 9 };
 extern const double store_percentiles[STORE_PERCENTILES];
 
+/* What a store calls the kinds of actions and of keys of observations. */
+extern const char *const store_action_kinds[], *const store_key_kinds[STORE_KEY_KINDS];
+
 /* --- Arrays ----------------------------------------------------------------------------------- */
 
 enum store_number { STORE_F32, STORE_F64, STORE_I64, STORE_U64, STORE_U8 };
@@ -35,6 +38,7 @@ enum store_number { STORE_F32, STORE_F64, STORE_I64, STORE_U64, STORE_U8 };
 enum store_array_key {
     STORE_OBSERVATION,
     STORE_ACTION,
+    STORE_LABEL,
     STORE_REWARD, /* + task */
     STORE_PHYSICS = STORE_REWARD + STORE_TASKS_MAX,
     STORE_HIDDEN,
@@ -44,14 +48,15 @@ enum store_array_key {
     STORE_GROUP,
     STORE_HASH,
     STORE_SOURCE,
-    STORE_RETURN, /* + task */
-    STORE_ARRAYS = STORE_RETURN + STORE_TASKS_MAX
+    STORE_RETURN,                                 /* + task */
+    STORE_BLOCK = STORE_RETURN + STORE_TASKS_MAX, /* + array before STORE_HIDDEN: its hashes */
+    STORE_ARRAYS = STORE_BLOCK + STORE_HIDDEN
 };
 
 /* Contiguous numbers in the file, rows x columns. The name is empty where a store does not have the
  * array. */
 struct store_array {
-    char name[STORE_NAME_MAX + 16];
+    char name[STORE_NAME_MAX + 24];
     enum store_number number;
     int rank; /* 1: columns is 1 */
     size_t rows, columns;
@@ -61,9 +66,23 @@ struct store_array {
 size_t store_number_bytes(enum store_number number);
 size_t store_row_bytes(const struct store_array *array);
 
-/* All arrays of a store of a number of episodes and steps; offsets are left 0. Local. */
+/* How much a store holds. */
+struct store_capacity {
+    size_t episodes, steps;
+    size_t blocks; /* of all episodes; 0 in versions before the third */
+};
+
+/* All arrays of a store; offsets are left 0. Local. */
 void store_layout(struct store_array arrays[STORE_ARRAYS], const struct store_spec *spec,
-                  size_t episodes, size_t steps);
+                  struct store_capacity capacity);
+
+/* The rows of an episode's arrays are hashed in blocks, as many for each array: its last one may be
+ * short or empty. */
+enum { STORE_BLOCK_ROWS = 256 };
+size_t store_block_count(size_t length);
+
+/* How many arrays have hashes of blocks. */
+size_t store_hashed_arrays(const struct store_array arrays[STORE_ARRAYS]);
 
 /* --- An episode's rows ------------------------------------------------------------------------ */
 
@@ -87,8 +106,9 @@ bool store_episode_check(const struct store_episode *episode, const struct store
                          const struct store_array arrays[STORE_ARRAYS], const char *path,
                          size_t number, struct failure *failure);
 
-/* Over the bytes of observation, action, rewards, physics, hidden, in that order. */
-uint64_t store_episode_hash(const struct store_episode *episode,
+/* hashes (store_hashed_arrays, store_block_count): XXH3 of each block's rows. Returns the episode's
+ * hash, which is that of these hashes and its hidden numbers. */
+uint64_t store_episode_hash(uint64_t *hashes, const struct store_episode *episode,
                             const struct store_array arrays[STORE_ARRAYS]);
 
 /* --- Rules ------------------------------------------------------------------------------------ */
@@ -96,6 +116,9 @@ uint64_t store_episode_hash(const struct store_episode *episode,
 /* Sets EXIT_CODE_DATA and "PATH: found FOUND, expected EXPECTED; ...". Returns false. */
 bool store_refuse(const char *path, const char *expected, struct failure *failure,
                   const char *found, ...) __attribute__((format(printf, 4, 5)));
+
+/* Fill in what a spec left out: actions are continuous. */
+void store_complete_spec(struct store_spec *spec);
 
 /* Names that can be part of a path inside the file, text that fits on one line, sizes in bounds. */
 bool store_check_spec(const struct store_spec *spec, const char *path, struct failure *failure);
@@ -110,35 +133,44 @@ struct store_index_entry {
     double returns[STORE_TASKS_MAX]; /* 0 beyond the tasks */
 };
 
-struct store_index_entry store_index_entry_of(const struct store_episode *episode,
-                                              const struct store_array arrays[STORE_ARRAYS]);
+/* All but the hash. */
+struct store_index_entry store_index_entry_of(const struct store_episode *episode);
 
 struct store_index {
     size_t task_count;
     bool has_sources;
-    size_t count; /* episodes */
+    size_t count;       /* episodes */
+    size_t block_count; /* of all of them; 0 in versions before the third */
     int64_t *start, *length, *group;
     uint8_t *ending, *source; /* the source is 0 where there are none */
     uint64_t *hash;
     double *returns[STORE_TASKS_MAX];
+    size_t *first_block;           /* (count): of each episode; not in the file */
+    uint64_t *block[STORE_HIDDEN]; /* (block_count) of each array; NULL: it has none */
 };
 
-/* An empty index with room for `capacity` episodes; the caller closes it. */
-void store_index_open(struct store_index *index, const struct store_spec *spec, size_t capacity);
+/* An empty index with room for so much; the caller closes it. */
+void store_index_open(struct store_index *index, const struct store_spec *spec,
+                      struct store_capacity capacity);
 void store_index_close(struct store_index *index);
 
-/* Append an episode right after the one before; there must be room. */
-void store_index_append(struct store_index *index, const struct store_index_entry *entry);
+/* Append an episode and the hashes of its blocks right after the one before; there must be room. */
+void store_index_append(struct store_index *index, const struct store_index_entry *entry,
+                        const uint64_t *hashes);
 
 /* The column of an array; NULL for arrays that are not the index's. */
 void *store_index_column(const struct store_index *index, size_t array);
 
 /* Over the bytes of all columns in the order of their arrays. */
-uint64_t store_index_hash(const struct store_index *index);
+uint64_t store_index_hash(const struct store_index *index,
+                          const struct store_array arrays[STORE_ARRAYS]);
 
 /* --- Hash ------------------------------------------------------------------------------------- */
 
-/* XXH3 (64 bits, seed 0) over bytes that come in pieces; store_hash_end releases it. */
+/* XXH3 (64 bits, seed 0). */
+uint64_t store_hash_of(const void *bytes, size_t count);
+
+/* The same over bytes that come in pieces; store_hash_end releases it. */
 struct store_hash {
     void *state;
 };
@@ -146,17 +178,31 @@ struct store_hash store_hash_begin(void);
 void store_hash_add(struct store_hash *hash, const void *bytes, size_t count);
 uint64_t store_hash_end(struct store_hash *hash);
 
+/* The attributes beyond the spec. */
+struct store_summary {
+    size_t episodes, steps, blocks;
+    uint64_t index_hash;
+    double *observation_mean, *observation_deviation; /* (observation_dim) */
+    double return_minimum[STORE_TASKS_MAX], return_maximum[STORE_TASKS_MAX];
+    double return_mean[STORE_TASKS_MAX];
+    double return_percentiles[STORE_TASKS_MAX][STORE_PERCENTILES];
+};
+
+/* Over the values of all attributes, in the order in which datasets/README.md lists them. */
+uint64_t store_description_hash(const struct store_spec *spec, const struct store_summary *summary);
+
 /* --- An open store ---------------------------------------------------------------------------- */
 
 struct store {
     char *path;
     int file; /* descriptor, read only; -1 before it is open */
     uint64_t file_bytes;
+    int version; /* of the format */
     struct store_spec spec;
-    size_t step_count, length_max;
+    size_t length_max;
     struct store_array arrays[STORE_ARRAYS];
     struct store_index index;
-    double *observation_mean, *observation_deviation;
+    struct store_summary summary;
 };
 
 /* Positioned read of exactly `bytes`; false and EXIT_CODE_IO otherwise. Thread-safe. */

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/arithmetic.h"
 #include "base/memory.h"
 #include "datasets/store_attributes.h"
 #include "datasets/store_format.h"
@@ -104,10 +105,10 @@ static hid_t store_open_hdf5(const struct store *store, struct failure *failure)
     return -1;
 }
 
-static bool store_check_format(bool *has_sources, const struct store_attributes *from)
+static bool read_version(int *version, const struct store_attributes *from)
 {
     char format[STORE_NAME_MAX];
-    int64_t version = 0;
+    int64_t found = 0;
     size_t count;
     if (!store_attribute_strings(from, "format", 1, sizeof format, format, &count)) {
         return false;
@@ -116,15 +117,15 @@ static bool store_check_format(bool *has_sources, const struct store_attributes 
         return store_refuse(from->path, "format = \"" STORE_FORMAT "\"", from->failure,
                             "another format");
     }
-    if (!store_attribute_numbers(from, "version", STORE_I64, 1, &version)) {
+    if (!store_attribute_numbers(from, "version", STORE_I64, 1, &found)) {
         return false;
     }
-    *has_sources = version == STORE_VERSION_SOURCES;
-    return version == STORE_VERSION || *has_sources ||
+    *version = (int)found;
+    return (found >= STORE_VERSION_FIRST && found <= STORE_VERSION) ||
            failure_set(from->failure, EXIT_CODE_DATA,
-                       "%s: found format version %lld, expected %d or %d; use a chainring of the "
+                       "%s: found format version %lld, expected %d to %d; use a chainring of the "
                        "same age as the file",
-                       from->path, (long long)version, STORE_VERSION, STORE_VERSION_SOURCES);
+                       from->path, (long long)found, STORE_VERSION_FIRST, STORE_VERSION);
 }
 
 /* A count; absurd ones are refused before they are multiplied or allocated. */
@@ -143,18 +144,106 @@ static bool read_count_attribute(const struct store_attributes *from, const char
     return true;
 }
 
+/* The number of a name in a list. */
+static bool find_name(const struct store_attributes *from, const char *attribute, const char *name,
+                      const char *const *names, size_t count, size_t *number)
+{
+    for (*number = 0; *number < count; (*number)++) {
+        if (strcmp(name, names[*number]) == 0) {
+            return true;
+        }
+    }
+    return store_refuse(from->path, names[0], from->failure, "%s = \"%s\"", attribute, name);
+}
+
+static bool read_action_space(struct action_space *space, const struct store_attributes *from,
+                              size_t dim)
+{
+    char kind[STORE_NAME_MAX];
+    size_t count, number;
+    if (dim > ACTION_DIM_MAX) {
+        return store_refuse(from->path, "at most 256", from->failure, "act_dim = %zu", dim);
+    }
+    if (!store_attribute_strings(from, "action_kind", 1, sizeof kind, kind, &count) ||
+        !find_name(from, "action_kind", kind, store_action_kinds, 2, &number)) {
+        return false;
+    }
+    *space = (struct action_space){.kind = (enum action_kind)number, .dim = dim};
+    if (space->kind == ACTION_CONTINUOUS) {
+        return store_attribute_numbers(from, "action_low", STORE_F64, dim, space->low) &&
+               store_attribute_numbers(from, "action_high", STORE_F64, dim, space->high);
+    }
+    int64_t counts[ACTION_CATEGORICALS_MAX];
+    if (!store_attribute_count(from, "action_counts", ACTION_CATEGORICALS_MAX,
+                               &space->categorical_count) ||
+        !store_attribute_numbers(from, "action_counts", STORE_I64, space->categorical_count,
+                                 counts)) {
+        return false;
+    }
+    for (size_t k = 0; k < space->categorical_count; k++) {
+        space->categories[k] = counts[k] > 0 ? (size_t)counts[k] : 0;
+    }
+    return true;
+}
+
+static bool read_keys(struct store_spec *spec, const struct store_attributes *from)
+{
+    char names[STORE_KEYS_MAX][STORE_NAME_MAX], kinds[STORE_KEYS_MAX][STORE_NAME_MAX];
+    int64_t dims[STORE_KEYS_MAX];
+    size_t kind_count;
+    if (!store_attribute_exists(from, "observation_keys")) {
+        return true;
+    }
+    if (!store_attribute_strings(from, "observation_keys", STORE_KEYS_MAX, STORE_NAME_MAX, names[0],
+                                 &spec->key_count) ||
+        !store_attribute_strings(from, "observation_kinds", STORE_KEYS_MAX, STORE_NAME_MAX,
+                                 kinds[0], &kind_count) ||
+        !store_attribute_numbers(from, "observation_dims", STORE_I64, spec->key_count, dims)) {
+        return false;
+    }
+    if (kind_count != spec->key_count) {
+        return store_refuse(from->path, "one for each key", from->failure,
+                            "%zu observation_kinds for %zu keys", kind_count, spec->key_count);
+    }
+    for (size_t k = 0; k < spec->key_count; k++) {
+        size_t number;
+        if (!find_name(from, "observation_kinds", kinds[k], store_key_kinds, STORE_KEY_KINDS,
+                       &number)) {
+            return false;
+        }
+        bool is_possible = dims[k] > 0 && dims[k] <= STORE_DIM_MAX;
+        spec->keys[k] = (struct store_key){.kind = (enum store_key_kind)number,
+                                           .dim = is_possible ? (size_t)dims[k] : 0};
+        snprintf(spec->keys[k].name, STORE_NAME_MAX, "%s", names[k]);
+    }
+    return true;
+}
+
+/* What came with the third version. */
+static bool read_spaces(struct store_spec *spec, const struct store_attributes *from)
+{
+    size_t label = 0;
+    if (!read_count_attribute(from, "label_dim", 0, STORE_DIM_MAX, &label) ||
+        !read_action_space(&spec->actions, from, spec->action_dim) || !read_keys(spec, from)) {
+        return false;
+    }
+    spec->has_label = label > 0;
+    return label == 0 || label == spec->action_dim ||
+           store_refuse(from->path, "0 or act_dim", from->failure, "label_dim = %zu", label);
+}
+
 static bool store_read_spec(struct store_spec *spec, const struct store_attributes *from,
-                            bool has_sources)
+                            int version)
 {
     size_t one, sources = 0;
     if (!store_attribute_strings(from, "domain", 1, sizeof spec->domain, spec->domain, &one) ||
         !store_attribute_strings(from, "simulator", 1, sizeof spec->simulator, spec->simulator,
                                  &one) ||
         !store_attribute_strings(from, "source", 1, sizeof spec->source, spec->source, &one) ||
-        !store_attribute_strings(from, "tasks", STORE_TASKS_MAX, STORE_NAME_MAX,
-                                 (char *)spec->tasks, &spec->task_count) ||
+        !store_attribute_strings(from, "tasks", STORE_TASKS_MAX, STORE_NAME_MAX, spec->tasks[0],
+                                 &spec->task_count) ||
         !store_attribute_strings(from, "reward_source", STORE_TASKS_MAX, STORE_NAME_MAX,
-                                 (char *)spec->reward_source, &sources) ||
+                                 spec->reward_source[0], &sources) ||
         !read_count_attribute(from, "obs_dim", 1, STORE_DIM_MAX, &spec->observation_dim) ||
         !read_count_attribute(from, "act_dim", 1, STORE_DIM_MAX, &spec->action_dim) ||
         !read_count_attribute(from, "physics_dim", 0, STORE_DIM_MAX, &spec->physics_dim) ||
@@ -162,37 +251,69 @@ static bool store_read_spec(struct store_spec *spec, const struct store_attribut
         !store_attribute_numbers(from, "control_timestep", STORE_F64, 1, &spec->control_timestep)) {
         return false;
     }
-    if (has_sources && !store_attribute_strings(from, "sources", STORE_SOURCES_MAX, STORE_NAME_MAX,
-                                                (char *)spec->sources, &spec->source_count)) {
+    bool has_sources = version == STORE_VERSION_SOURCES ||
+                       (version == STORE_VERSION && store_attribute_exists(from, "sources"));
+    if ((has_sources && !store_attribute_strings(from, "sources", STORE_SOURCES_MAX, STORE_NAME_MAX,
+                                                 spec->sources[0], &spec->source_count)) ||
+        (version == STORE_VERSION && !read_spaces(spec, from))) {
         return false;
     }
     if (sources != spec->task_count) {
         return store_refuse(from->path, "one for each task", from->failure,
                             "%zu reward_source for %zu tasks", sources, spec->task_count);
     }
+    store_complete_spec(spec);
     return store_check_spec(spec, from->path, from->failure);
 }
 
 static bool read_statistics(struct store *store, const struct store_attributes *from)
 {
     size_t dim = store->spec.observation_dim;
-    store->observation_mean = memory_take(dim, sizeof(double));
-    store->observation_deviation = memory_take(dim, sizeof(double));
+    size_t tasks = store->spec.task_count;
+    struct store_summary *summary = &store->summary;
+    summary->observation_mean = memory_take(dim, sizeof(double));
+    summary->observation_deviation = memory_take(dim, sizeof(double));
     if (!store_attribute_numbers(from, "observation_mean", STORE_F64, dim,
-                                 store->observation_mean) ||
+                                 summary->observation_mean) ||
         !store_attribute_numbers(from, "observation_std", STORE_F64, dim,
-                                 store->observation_deviation)) {
+                                 summary->observation_deviation) ||
+        !store_attribute_numbers(from, "return_minimum", STORE_F64, tasks,
+                                 summary->return_minimum) ||
+        !store_attribute_numbers(from, "return_mean", STORE_F64, tasks, summary->return_mean) ||
+        !store_attribute_numbers(from, "return_maximum", STORE_F64, tasks,
+                                 summary->return_maximum) ||
+        !store_attribute_numbers(from, "return_percentiles", STORE_F64, tasks * STORE_PERCENTILES,
+                                 summary->return_percentiles[0])) {
         return false;
     }
     for (size_t i = 0; i < dim; i++) {
-        double deviation = store->observation_deviation[i];
-        if (!isfinite(store->observation_mean[i]) || !isfinite(deviation) || deviation < 0.0) {
+        double mean = summary->observation_mean[i];
+        double deviation = summary->observation_deviation[i];
+        if (!isfinite(mean) || !isfinite(deviation) || deviation < 0.0) {
             return store_refuse(store->path, "finite ones", from->failure,
                                 "observation_mean or observation_std of element %zu = %g, %g", i,
-                                store->observation_mean[i], deviation);
+                                mean, deviation);
         }
     }
     return true;
+}
+
+/* A change of any attribute shows here, if not before. */
+static bool check_description(const struct store *store, const struct store_attributes *from)
+{
+    uint64_t expected = 0;
+    if (store->version < STORE_VERSION) {
+        return true;
+    }
+    if (!store_attribute_numbers(from, "description_hash", STORE_U64, 1, &expected)) {
+        return false;
+    }
+    char text[64];
+    snprintf(text, sizeof text, "description_hash %016llx", (unsigned long long)expected);
+    uint64_t found = store_description_hash(&store->spec, &store->summary);
+    return found == expected ||
+           store_refuse(store->path, text, from->failure, "hash %016llx over the attributes",
+                        (unsigned long long)found);
 }
 
 /* --- Arrays ----------------------------------------------------------------------------------- */
@@ -320,50 +441,70 @@ static bool store_check_array(hid_t file, const struct store *store, struct stor
     return ok;
 }
 
-/* Attributes first: they say what arrays there must be. */
-static bool read_structure(hid_t file, struct store *store, uint64_t *index_hash,
-                           struct failure *failure)
+static bool read_sizes(struct store *store, const struct store_attributes *from)
 {
-    size_t episodes = 0;
-    bool has_sources = false;
-    const struct store_attributes from = {.file = file, .path = store->path, .failure = failure};
-    if (!store_check_format(&has_sources, &from) ||
-        !store_read_spec(&store->spec, &from, has_sources) || !read_statistics(store, &from) ||
-        !read_count_attribute(&from, "episodes", 1, STORE_EPISODES_MAX, &episodes) ||
-        !read_count_attribute(&from, "steps", 1, STORE_STEPS_MAX, &store->step_count) ||
-        !store_attribute_numbers(&from, "index_hash", STORE_U64, 1, index_hash)) {
+    struct store_summary *summary = &store->summary;
+    size_t block_rows = STORE_BLOCK_ROWS;
+    if (!read_count_attribute(from, "episodes", 1, STORE_EPISODES_MAX, &summary->episodes) ||
+        !read_count_attribute(from, "steps", 1, STORE_STEPS_MAX, &summary->steps) ||
+        (store->version == STORE_VERSION &&
+         (!read_count_attribute(from, "blocks", 1, STORE_STEPS_MAX, &summary->blocks) ||
+          !read_count_attribute(from, "block_rows", 1, STORE_STEPS_MAX, &block_rows)))) {
         return false;
     }
-    store_layout(store->arrays, &store->spec, episodes, store->step_count);
+    return block_rows == STORE_BLOCK_ROWS ||
+           store_refuse(store->path, "256", from->failure, "block_rows = %zu", block_rows);
+}
+
+/* Attributes first: they say what arrays there must be. */
+static bool read_structure(hid_t file, struct store *store, struct failure *failure)
+{
+    const struct store_attributes from = {.file = file, .path = store->path, .failure = failure};
+    struct store_summary *summary = &store->summary;
+    if (!read_version(&store->version, &from) ||
+        !store_read_spec(&store->spec, &from, store->version) || !read_statistics(store, &from) ||
+        !read_sizes(store, &from) ||
+        !store_attribute_numbers(&from, "index_hash", STORE_U64, 1, &summary->index_hash)) {
+        return false;
+    }
+    store_layout(store->arrays, &store->spec,
+                 (struct store_capacity){.episodes = summary->episodes,
+                                         .steps = summary->steps,
+                                         .blocks = summary->blocks});
     for (size_t i = 0; i < STORE_ARRAYS; i++) {
         if (store->arrays[i].name[0] != '\0' &&
             !store_check_array(file, store, &store->arrays[i], failure)) {
             return false;
         }
     }
-    return true;
+    return check_description(store, &from);
 }
 
 /* --- Index ------------------------------------------------------------------------------------ */
 
-static bool read_index(struct store *store, uint64_t index_hash, struct failure *failure)
+static bool read_index(struct store *store, struct failure *failure)
 {
-    size_t count = store->arrays[STORE_START].rows;
-    store_index_open(&store->index, &store->spec, count);
-    store->index.count = count;
+    struct store_index *index = &store->index;
+    store_index_open(index, &store->spec,
+                     (struct store_capacity){.episodes = store->summary.episodes,
+                                             .steps = store->summary.steps,
+                                             .blocks = store->summary.blocks});
+    index->count = store->summary.episodes;
+    index->block_count = store->summary.blocks;
     for (size_t i = STORE_START; i < STORE_ARRAYS; i++) {
         const struct store_array *array = &store->arrays[i];
-        void *column = store_index_column(&store->index, i);
-        if (column && !store_read_bytes(store, column, count * store_row_bytes(array),
+        void *column = store_index_column(index, i);
+        if (column && !store_read_bytes(store, column, array->rows * store_row_bytes(array),
                                         array->offset, failure)) {
             return false;
         }
     }
-    uint64_t found = store_index_hash(&store->index);
-    char expected[64];
-    snprintf(expected, sizeof expected, "index_hash %016llx", (unsigned long long)index_hash);
-    return found == index_hash ||
-           store_refuse(store->path, expected, failure, "hash %016llx over the index (episode/...)",
+    uint64_t expected = store->summary.index_hash;
+    uint64_t found = store_index_hash(index, store->arrays);
+    char text[64];
+    snprintf(text, sizeof text, "index_hash %016llx", (unsigned long long)expected);
+    return found == expected ||
+           store_refuse(store->path, text, failure, "hash %016llx over the index (episode/...)",
                         (unsigned long long)found);
 }
 
@@ -388,12 +529,13 @@ static bool store_check_episode(const struct store *store, size_t episode, struc
     return true;
 }
 
-/* Episodes lie one after the other and fill the arrays exactly. */
+/* Episodes lie one after the other and fill the arrays exactly, as do their blocks. */
 static bool check_index(struct store *store, struct failure *failure)
 {
-    const struct store_index *index = &store->index;
-    int64_t steps = (int64_t)store->step_count;
+    struct store_index *index = &store->index;
+    int64_t steps = (int64_t)store->summary.steps;
     int64_t start = 0;
+    size_t blocks = 0;
     for (size_t e = 0; e < index->count; e++) {
         int64_t length = index->length[e];
         if (index->start[e] != start || length < 1 || length > steps - start) {
@@ -404,14 +546,18 @@ static bool check_index(struct store *store, struct failure *failure)
         if (!store_check_episode(store, e, failure)) {
             return false;
         }
-        if ((size_t)length > store->length_max) {
-            store->length_max = (size_t)length;
-        }
+        store->length_max = size_max(store->length_max, (size_t)length);
         start += length;
+        index->first_block[e] = blocks;
+        blocks += store_block_count((size_t)length);
     }
-    return start == steps ||
-           store_refuse(store->path, "all steps in episodes", failure,
-                        "%lld of %lld steps in episodes", (long long)start, (long long)steps);
+    if (start != steps) {
+        return store_refuse(store->path, "all steps in episodes", failure,
+                            "%lld of %lld steps in episodes", (long long)start, (long long)steps);
+    }
+    return store->version < STORE_VERSION || blocks == index->block_count ||
+           store_refuse(store->path, "as many as the episodes have", failure, "blocks = %zu",
+                        index->block_count);
 }
 
 struct store *store_open(const char *path, struct failure *failure)
@@ -419,14 +565,13 @@ struct store *store_open(const char *path, struct failure *failure)
     struct store *store = memory_take(1, sizeof *store);
     store->path = memory_copy_text(path);
     store->file = -1;
-    uint64_t index_hash = 0;
     bool ok = open_regular_file(store, failure) && check_superblock(store, failure);
     hid_t file = ok ? store_open_hdf5(store, failure) : -1;
-    ok = file >= 0 && read_structure(file, store, &index_hash, failure);
+    ok = file >= 0 && read_structure(file, store, failure);
     if (file >= 0) {
         H5Fclose(file);
     }
-    ok = ok && read_index(store, index_hash, failure) && check_index(store, failure);
+    ok = ok && read_index(store, failure) && check_index(store, failure);
     if (!ok) {
         store_close(store);
         return NULL;

@@ -63,7 +63,9 @@ def check_contents(path):
     with h5py.File(path, "r") as store:
         names = []
         store.visititems(lambda name, item: names.append(name) if hasattr(item, "shape") else None)
-        assert set(names) == set(wanted) | {"episode/hash"}, names
+        hashed = ["observation", "action", "physics"] + ["reward/" + task for task in TASKS]
+        blocks = {"block/hash/" + name for name in hashed}
+        assert set(names) == set(wanted) | {"episode/hash"} | blocks, names
         for name, array in wanted.items():
             expect(name, store[name][:], array)
             assert store[name].chunks is None and store[name].compression is None
@@ -79,8 +81,9 @@ def check_attributes(attrs, wanted):
         assert attrs[name].decode() == text, (name, attrs[name])
     assert [task.decode() for task in attrs["tasks"]] == TASKS
     assert [text.decode() for text in attrs["reward_source"]] == ["simulated", "relabelled"]
-    counts = {"version": 1, "obs_dim": 3, "act_dim": 2, "physics_dim": 4, "hidden_dim": 2,
-              "episodes": EPISODES, "steps": steps}
+    counts = {"version": 3, "obs_dim": 3, "act_dim": 2, "physics_dim": 4, "hidden_dim": 2,
+              "episodes": EPISODES, "steps": steps,
+              "blocks": EPISODES, "block_rows": 256, "label_dim": 0}
     for name, count in counts.items():
         expect(name, attrs[name], np.int64(count))
     expect("control_timestep", attrs["control_timestep"], np.float64(0.02))
@@ -173,7 +176,7 @@ def soft_group(store):
 # What h5py does to a good store, and a word of the line by which it must be refused.
 BAD = {
     "another format": (attribute("format", np.bytes_("d4rl")), "another format"),
-    "a later version": (attribute("version", np.int64(3)), "format version 3"),
+    "a later version": (attribute("version", np.int64(4)), "format version 4"),
     "sources that are not there": (attribute("version", np.int64(2)), "no attribute sources"),
     "no version": (attribute("version", None), "no attribute version"),
     "version is float": (attribute("version", 1.0), "attribute version of another type"),
@@ -216,6 +219,16 @@ BAD = {
                          "little-endian int64"),
     "uint64 for int64": (lambda store: replace_type(store, "episode/length", "<u8"), "int64"),
     "another group": (edit("episode/group", 3, 99), "over the index"),
+    "another hash of a block": (edit("block/hash/action", 3, 99), "over the index"),
+    "another mean": (attribute("observation_mean", np.array([0.1, 0, 0])), "over the attributes"),
+    "another simulator": (attribute("simulator", np.bytes_("MuJoCo 2.2.3")), "over the attributes"),
+    "another largest return": (attribute("return_maximum", np.zeros(2)), "over the attributes"),
+    "other bounds of actions": (attribute("action_low", np.array([-2.0, -1])),
+                                "over the attributes"),
+    "bounds that are none": (attribute("action_low", np.array([np.nan, -1])), "bounds nan"),
+    "an unknown kind of actions": (attribute("action_kind", np.bytes_("text")), "action_kind"),
+    "blocks of another size": (attribute("block_rows", np.int64(128)), "block_rows = 128"),
+    "one block more": (attribute("blocks", np.int64(8)), "extent"),
 }
 
 # What is still wrong when even the hash of the index has been made to fit.
@@ -247,12 +260,18 @@ def expect_refusal(tool, bad, name, words):
     assert run.stderr.count("\n") == 1, (name, run.stderr)
 
 
-def make_hash_fit(tool, bad):
+def make_hash_fit(tool, bad, attribute, words):
     """The refusal says which hash would fit."""
     line = run_tool(tool, "verify", bad).stderr
-    value = int(re.search(r"found hash ([0-9a-f]{16}) over the index", line).group(1), 16)
+    value = int(re.search(r"found hash ([0-9a-f]{16}) over " + words, line).group(1), 16)
     with h5py.File(bad, "r+", libver="v110") as store:
-        store.attrs["index_hash"] = np.uint64(value)
+        store.attrs[attribute] = np.uint64(value)
+
+
+def make_hashes_fit(tool, bad):
+    """Those of the index and of the attributes; the latter is looked at first."""
+    make_hash_fit(tool, bad, "index_hash", "the index")
+    make_hash_fit(tool, bad, "description_hash", "the attributes")
 
 
 def check_refusals(tool, good, folder):
@@ -262,7 +281,7 @@ def check_refusals(tool, good, folder):
         expect_refusal(tool, bad, name, words)
     for name, (change, words) in BAD_INDEX.items():
         spoil(good, bad, change)
-        make_hash_fit(tool, bad)
+        make_hashes_fit(tool, bad)
         expect_refusal(tool, bad, name, words)
 
 

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "comm/comm.h"
 #include "datasets/store.h"
+#include "datasets/store_verify.h"
 #include "envs/env.h"
 #include "tests/datasets/collection.h"
 

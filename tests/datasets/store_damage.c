@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "datasets/store.h"
+#include "datasets/store_verify.h"
 #include "tests/datasets/sample.h"
 
 /* HDF5 1.10 loses memory of its own when it meets damaged metadata (a bare H5Aopen does). */
