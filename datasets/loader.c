@@ -1,6 +1,7 @@
 #include "datasets/loader.h"
 
 #include "base/arithmetic.h"
+#include "datasets/store_verify.h"
 
 /* Rows that are read at once: long reads, whose numbers are still in the cache when they are
  * scaled. */
@@ -11,6 +12,7 @@ struct loader {
     size_t task;
     const struct scaling *scaling;
     struct loader_options options;
+    struct store_verifier *verifier; /* NULL: nothing is verified */
     struct chain_catalog catalog;
     struct chain *chains; /* (options.contexts) of the current batch */
     size_t *steps;        /* (options.contexts) of each of these chains */
@@ -59,6 +61,7 @@ struct loader *loader_open(const struct store *store, size_t task, const struct 
         .task = task,
         .scaling = scaling,
         .options = *options,
+        .verifier = options->is_verified ? store_verifier_open(store) : NULL,
         .chains = memory_take(options->contexts, sizeof *loader->chains),
         .steps = memory_take(options->contexts, sizeof *loader->steps),
         .observation = memory_take(CHUNK_ROWS * spec->observation_dim, sizeof(float)),
@@ -73,6 +76,7 @@ void loader_close(struct loader *loader)
     if (!loader) {
         return;
     }
+    store_verifier_close(loader->verifier);
     chain_catalog_close(&loader->catalog);
     memory_free(loader->chains);
     memory_free(loader->steps);
@@ -235,6 +239,10 @@ static bool fill_range(struct loader *loader, const struct steps *steps, const s
     size_t episode = range->chain->episodes[range->trial];
     double return_so_far;
     invariant(range->row + range->count <= steps->row_max);
+    if (loader->verifier && !store_verifier_check(loader->verifier, loader->task, episode,
+                                                  range->first, range->count, failure)) {
+        return false;
+    }
     if (!sum_rewards(loader, episode, range->first, &return_so_far, failure)) {
         return false;
     }
@@ -262,6 +270,9 @@ bool loader_fill(struct loader *loader, struct batch *batch, uint64_t step, size
 {
     if (!draw_chains(loader, batch, step, micro_batch, failure)) {
         return false;
+    }
+    if (loader->verifier) {
+        store_verifier_refresh(loader->verifier);
     }
     for (struct range range = {0}; next_range(&range, loader, batch);) {
         if (!fill_range(loader, &batch->steps, &range, failure)) {

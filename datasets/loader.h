@@ -32,6 +32,7 @@ struct loader_options {
     size_t contexts;    /* of one optimizer step, over the whole job */
     size_t micro_batch; /* contexts of a group that a batch holds; 0: all that it has of a step */
     enum loader_loss loss;
+    bool is_verified; /* compare what is read with the store's hashes, each block once */
     uint64_t seed;
 };
 

@@ -186,7 +186,7 @@ static bool read_action_space(struct action_space *space, const struct store_att
     return true;
 }
 
-static bool read_keys(struct store_spec *spec, const struct store_attributes *from)
+static bool read_observation_keys(struct store_spec *spec, const struct store_attributes *from)
 {
     char names[STORE_KEYS_MAX][STORE_NAME_MAX], kinds[STORE_KEYS_MAX][STORE_NAME_MAX];
     int64_t dims[STORE_KEYS_MAX];
@@ -224,7 +224,8 @@ static bool read_spaces(struct store_spec *spec, const struct store_attributes *
 {
     size_t label = 0;
     if (!read_count_attribute(from, "label_dim", 0, STORE_DIM_MAX, &label) ||
-        !read_action_space(&spec->actions, from, spec->action_dim) || !read_keys(spec, from)) {
+        !read_action_space(&spec->actions, from, spec->action_dim) ||
+        !read_observation_keys(spec, from)) {
         return false;
     }
     spec->has_label = label > 0;

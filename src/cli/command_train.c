@@ -83,6 +83,7 @@ enum exit_code command_train(const struct config *config, const char *subject)
         .return_scale = config->data.return_scale,
         .reward_scale = config->data.reward_scale,
         .loader = {.chain = config_chain_sampler(config),
+                   .is_verified = config->data.verify == CONFIG_YES,
                    .contexts = config->train.contexts,
                    .micro_batch = config->train.micro_batch,
                    .loss = (enum loader_loss)config->chain.loss,
