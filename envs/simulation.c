@@ -7,8 +7,6 @@
 #include <mujoco/mujoco.h>
 
 #include "base/memory.h"
-#include "envs/inertia.h"
-#include "envs/model_guard.h"
 
 _Static_assert(sizeof(mjtNum) == sizeof(double), "physics is stored in double");
 
@@ -108,13 +106,11 @@ static bool add_to_files(mjVFS *files, const char *name, const char *xml)
 #endif
 }
 
-/* Whatever is compiled passes the guard. `name` is for messages. */
-static mjModel *compile_text(const char *name, const char *xml, struct failure *failure)
+static mjModel *compile_text(const struct simulation_source *source, struct failure *failure)
 {
     static const char file_name[] = "model.xml";
-    if (!model_guard_check(name, xml, failure)) {
-        return NULL;
-    }
+    const char *xml = source->xml[source->inertia];
+    invariant(xml);
     char words[512] = "";
     mjModel *engine = NULL;
     mjVFS *files = memory_take(1, sizeof *files);
@@ -128,31 +124,9 @@ static mjModel *compile_text(const char *name, const char *xml, struct failure *
         join_lines(words);
         failure_set(failure, EXIT_CODE_DATA,
                     "%s.xml: found \"%s\", expected a model that %s compiles; correct the file",
-                    name, words, simulation_engine());
+                    source->name, words, simulation_engine());
     }
     return engine;
-}
-
-/* The exact model says where the capsules are whose mass the legacy model changes. */
-static mjModel *compile_legacy(const struct simulation_source *source, struct failure *failure)
-{
-    mjModel *exact = compile_text(source->name, source->xml, failure);
-    if (!exact) {
-        return NULL;
-    }
-    const struct inertia_geoms geoms = {.body_count = exact->nbody,
-                                        .body_first = exact->body_geomadr,
-                                        .body_geoms = exact->body_geomnum,
-                                        .type = exact->geom_type,
-                                        .capsule = mjGEOM_CAPSULE,
-                                        .size = exact->geom_size,
-                                        .position = exact->geom_pos,
-                                        .rotation = exact->geom_quat};
-    char *xml = inertia_legacy_text(source->name, source->xml, &geoms, failure);
-    mjModel *legacy = xml ? compile_text(source->name, xml, failure) : NULL;
-    memory_free(xml);
-    mj_deleteModel(exact);
-    return legacy;
 }
 
 static mjtObj object_of(enum simulation_quantity quantity)
@@ -195,9 +169,7 @@ struct simulation_model *simulation_compile(const struct simulation_source *sour
                                             struct failure *failure)
 {
     need_engine();
-    mjModel *engine = source->inertia == INERTIA_LEGACY
-                          ? compile_legacy(source, failure)
-                          : compile_text(source->name, source->xml, failure);
+    mjModel *engine = compile_text(source, failure);
     if (!engine) {
         return NULL;
     }

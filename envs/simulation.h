@@ -47,7 +47,7 @@ struct simulation_sensor {
 /* What is compiled. Everything is borrowed for the life of the model. */
 struct simulation_source {
     const char *name;                        /* for messages: "cartpole" */
-    const char *xml;                         /* MJCF */
+    const char *xml[INERTIA_RULES];          /* MJCF; NULL: not known under that rule */
     const struct simulation_sensor *sensors; /* what the view shows by name */
     size_t sensor_count;
     enum inertia_rule inertia; /* of capsules; the exact one unless said otherwise */
@@ -98,9 +98,9 @@ struct simulation_contact {
 /* "MuJoCo 2.2.2", as linked. */
 const char *simulation_engine(void);
 
-/* Compile a model; nothing on the disk is read or written. NULL and a failure (EXIT_CODE_DATA)
- * when it names files or plugins (model_guard.h), and with MuJoCo's words when it does not compile.
- * A sensor of what the model lacks is a bug. The caller closes it, after its simulations. */
+/* Compile a model. NULL and a failure (EXIT_CODE_DATA) with MuJoCo's words when it does not
+ * compile. A rule that its source has no text for, and a sensor of what the model lacks, are bugs.
+ * The caller closes it, after its simulations. */
 struct simulation_model *simulation_compile(const struct simulation_source *source,
                                             struct failure *failure);
 void simulation_model_close(struct simulation_model *model);

@@ -4,7 +4,7 @@
 
 #include "envs/domain.h"
 
-extern const char ball_in_cup_xml[]; /* ball_in_cup.xml, embedded by the build */
+extern const char ball_in_cup_xml[], ball_in_cup_legacy_xml[]; /* embedded by the build */
 
 enum { CUP_X, CUP_Z, BALL_X, BALL_Z, JOINTS };
 enum { BALL, TARGET, SENSORS };
@@ -59,7 +59,7 @@ static const struct domain_task tasks[] = {
 extern const struct domain ball_in_cup_domain;
 const struct domain ball_in_cup_domain = {
     .source = {.name = "ball_in_cup",
-               .xml = ball_in_cup_xml,
+               .xml = {ball_in_cup_xml, ball_in_cup_legacy_xml},
                .sensors = sensors,
                .sensor_count = SENSORS},
     .tasks = tasks,

@@ -5,7 +5,7 @@
 #include "envs/domain.h"
 #include "envs/tolerance.h"
 
-extern const char cartpole_xml[]; /* cartpole.xml, embedded by the build */
+extern const char cartpole_xml[], cartpole_legacy_xml[]; /* embedded by the build */
 
 enum { SLIDER, HINGE, JOINTS };
 enum { POLE };
@@ -123,7 +123,10 @@ static const struct domain_task tasks[] = {
 
 extern const struct domain cartpole_domain;
 const struct domain cartpole_domain = {
-    .source = {.name = "cartpole", .xml = cartpole_xml, .sensors = sensors, .sensor_count = 1},
+    .source = {.name = "cartpole",
+               .xml = {cartpole_xml, cartpole_legacy_xml},
+               .sensors = sensors,
+               .sensor_count = 1},
     .tasks = tasks,
     .task_count = sizeof tasks / sizeof tasks[0],
 };

@@ -6,7 +6,7 @@
 #include "envs/domain.h"
 #include "envs/tolerance.h"
 
-extern const char cheetah_xml[]; /* cheetah.xml, embedded by the build */
+extern const char cheetah_xml[], cheetah_legacy_xml[]; /* embedded by the build */
 
 enum { JOINTS = 9, MOTORS = 6, OBSERVED = JOINTS - 1 + JOINTS };
 
@@ -154,7 +154,10 @@ static const struct domain_task tasks[] = {
 
 extern const struct domain cheetah_domain;
 const struct domain cheetah_domain = {
-    .source = {.name = "cheetah", .xml = cheetah_xml, .sensors = sensors, .sensor_count = SENSORS},
+    .source = {.name = "cheetah",
+               .xml = {cheetah_xml, cheetah_legacy_xml},
+               .sensors = sensors,
+               .sensor_count = SENSORS},
     .tasks = tasks,
     .task_count = sizeof tasks / sizeof tasks[0],
 };

@@ -4,7 +4,7 @@
 
 #include "envs/domain.h"
 
-extern const char finger_xml[]; /* finger.xml, embedded by the build */
+extern const char finger_xml[], finger_legacy_xml[]; /* embedded by the build */
 
 enum { PROXIMAL, DISTAL, HINGE, JOINTS };
 enum { TIP, SPINNER, TARGET, TOUCH_TOP, TOUCH_BOTTOM, HINGE_VELOCITY, SENSORS };
@@ -195,7 +195,10 @@ static const struct domain_task tasks[] = {
 
 extern const struct domain finger_domain;
 const struct domain finger_domain = {
-    .source = {.name = "finger", .xml = finger_xml, .sensors = sensors, .sensor_count = SENSORS},
+    .source = {.name = "finger",
+               .xml = {finger_xml, finger_legacy_xml},
+               .sensors = sensors,
+               .sensor_count = SENSORS},
     .tasks = tasks,
     .task_count = sizeof tasks / sizeof tasks[0],
 };

@@ -6,7 +6,7 @@
 #include "envs/domain.h"
 #include "envs/tolerance.h"
 
-extern const char hopper_xml[]; /* hopper.xml, embedded by the build */
+extern const char hopper_xml[], hopper_legacy_xml[]; /* embedded by the build */
 
 enum { JOINTS = 7, MOTORS = 4, TOUCHES = 2, OBSERVED = JOINTS - 1 + JOINTS + TOUCHES };
 enum { TORSO, FOOT, SPEED, MOMENTUM, TOUCH, SENSORS = TOUCH + TOUCHES };
@@ -145,7 +145,10 @@ static const struct domain_task tasks[] = {
 
 extern const struct domain hopper_domain;
 const struct domain hopper_domain = {
-    .source = {.name = "hopper", .xml = hopper_xml, .sensors = sensors, .sensor_count = SENSORS},
+    .source = {.name = "hopper",
+               .xml = {hopper_xml, hopper_legacy_xml},
+               .sensors = sensors,
+               .sensor_count = SENSORS},
     .tasks = tasks,
     .task_count = sizeof tasks / sizeof tasks[0],
 };

@@ -10,7 +10,7 @@
 #include "envs/inverse_kinematics.h"
 #include "envs/tolerance.h"
 
-extern const char jaco_xml[]; /* jaco.xml, embedded by the build */
+extern const char jaco_xml[], jaco_legacy_xml[]; /* embedded by the build */
 
 /* Joints are the arm's six and then one for each finger. */
 enum { AXES = 3, ARM_JOINTS = 6, FINGERS = 3, JOINTS = ARM_JOINTS + FINGERS, OBSERVED = 42 };
@@ -301,7 +301,10 @@ static const struct domain_task tasks[] = {
 
 extern const struct domain jaco_domain;
 const struct domain jaco_domain = {
-    .source = {.name = "jaco", .xml = jaco_xml, .sensors = sensors, .sensor_count = SENSORS},
+    .source = {.name = "jaco",
+               .xml = {jaco_xml, jaco_legacy_xml},
+               .sensors = sensors,
+               .sensor_count = SENSORS},
     .tasks = tasks,
     .task_count = sizeof tasks / sizeof tasks[0],
 };

@@ -5,7 +5,7 @@
 #include "envs/domain.h"
 #include "envs/tolerance.h"
 
-extern const char pendulum_xml[]; /* pendulum.xml, embedded by the build */
+extern const char pendulum_xml[], pendulum_legacy_xml[]; /* embedded by the build */
 
 enum { POLE };
 
@@ -57,7 +57,10 @@ static const struct domain_task tasks[] = {
 
 extern const struct domain pendulum_domain;
 const struct domain pendulum_domain = {
-    .source = {.name = "pendulum", .xml = pendulum_xml, .sensors = sensors, .sensor_count = 1},
+    .source = {.name = "pendulum",
+               .xml = {pendulum_xml, pendulum_legacy_xml},
+               .sensors = sensors,
+               .sensor_count = 1},
     .tasks = tasks,
     .task_count = sizeof tasks / sizeof tasks[0],
 };

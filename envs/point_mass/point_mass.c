@@ -5,7 +5,7 @@
 #include "envs/domain.h"
 #include "envs/tolerance.h"
 
-extern const char point_mass_xml[]; /* point_mass.xml, embedded by the build */
+extern const char point_mass_xml[], point_mass_legacy_xml[]; /* embedded by the build */
 
 enum { X, Y, AXES };
 
@@ -166,7 +166,7 @@ static const struct domain_task tasks[] = {
 
 extern const struct domain point_mass_domain;
 const struct domain point_mass_domain = {
-    .source = {.name = "point_mass", .xml = point_mass_xml},
+    .source = {.name = "point_mass", .xml = {point_mass_xml, point_mass_legacy_xml}},
     .tasks = tasks,
     .task_count = sizeof tasks / sizeof tasks[0],
 };

@@ -7,7 +7,7 @@
 #include "envs/domain.h"
 #include "envs/tolerance.h"
 
-extern const char point_mass_maze_xml[]; /* point_mass_maze.xml, embedded by the build */
+extern const char point_mass_maze_xml[], point_mass_maze_legacy_xml[]; /* embedded by the build */
 
 enum { X, Y, AXES };
 enum room { TOP_LEFT, TOP_RIGHT, BOTTOM_LEFT, BOTTOM_RIGHT, ROOMS };
@@ -160,7 +160,7 @@ static const struct domain_task tasks[] = {
 
 extern const struct domain point_mass_maze_domain;
 const struct domain point_mass_maze_domain = {
-    .source = {.name = "point_mass_maze", .xml = point_mass_maze_xml},
+    .source = {.name = "point_mass_maze", .xml = {point_mass_maze_xml, point_mass_maze_legacy_xml}},
     .tasks = tasks,
     .task_count = sizeof tasks / sizeof tasks[0],
 };

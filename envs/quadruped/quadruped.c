@@ -7,7 +7,7 @@
 #include "envs/domain.h"
 #include "envs/tolerance.h"
 
-extern const char quadruped_xml[]; /* quadruped.xml, embedded by the build */
+extern const char quadruped_xml[], quadruped_legacy_xml[]; /* embedded by the build */
 
 /* Sizes. Legs go front left, front right, back right, back left; a leg's hinges are yaw, pitch,
  * knee, ankle. */
@@ -241,7 +241,7 @@ static const struct domain_task tasks[] = {
 extern const struct domain quadruped_domain;
 const struct domain quadruped_domain = {
     .source = {.name = "quadruped",
-               .xml = quadruped_xml,
+               .xml = {quadruped_xml, quadruped_legacy_xml},
                .sensors = sensors,
                .sensor_count = SENSORS},
     .tasks = tasks,

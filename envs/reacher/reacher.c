@@ -6,7 +6,7 @@
 #include "envs/domain.h"
 #include "envs/tolerance.h"
 
-extern const char reacher_xml[]; /* reacher.xml, embedded by the build */
+extern const char reacher_xml[], reacher_legacy_xml[]; /* embedded by the build */
 
 enum { X, Y, AXES };
 enum { SHOULDER, WRIST, JOINTS };
@@ -227,7 +227,10 @@ static const struct domain_task tasks[] = {
 
 extern const struct domain reacher_domain;
 const struct domain reacher_domain = {
-    .source = {.name = "reacher", .xml = reacher_xml, .sensors = sensors, .sensor_count = SENSORS},
+    .source = {.name = "reacher",
+               .xml = {reacher_xml, reacher_legacy_xml},
+               .sensors = sensors,
+               .sensor_count = SENSORS},
     .tasks = tasks,
     .task_count = sizeof tasks / sizeof tasks[0],
 };

@@ -6,7 +6,7 @@
 #include "envs/domain.h"
 #include "envs/tolerance.h"
 
-extern const char walker_xml[]; /* walker.xml, embedded by the build */
+extern const char walker_xml[], walker_legacy_xml[]; /* embedded by the build */
 
 /* Sizes: seven parts, each seen by two numbers of its rotation, and nine joints. */
 enum { PARTS = 7, JOINTS = 9, OBSERVED = 2 * PARTS + 1 + JOINTS };
@@ -143,7 +143,10 @@ static const struct domain_task tasks[] = {
 
 extern const struct domain walker_domain;
 const struct domain walker_domain = {
-    .source = {.name = "walker", .xml = walker_xml, .sensors = sensors, .sensor_count = SENSORS},
+    .source = {.name = "walker",
+               .xml = {walker_xml, walker_legacy_xml},
+               .sensors = sensors,
+               .sensor_count = SENSORS},
     .tasks = tasks,
     .task_count = sizeof tasks / sizeof tasks[0],
 };

@@ -19,7 +19,7 @@ static const struct simulation_sensor sensors[SENSORS] = {
     [TIP] = {SIMULATION_SITE_POSITION, "tip"}};
 
 static const struct simulation_source source = {
-    .name = "arm", .xml = arm_xml, .sensors = sensors, .sensor_count = SENSORS};
+    .name = "arm", .xml = {arm_xml}, .sensors = sensors, .sensor_count = SENSORS};
 
 struct fixture {
     struct simulation_model *model;

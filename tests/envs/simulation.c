@@ -15,7 +15,7 @@ static const char pendulum_xml[] =
     "<geom size='0.1' pos='0 0 1'/></body></worldbody>"
     "<actuator><motor joint='hinge' ctrllimited='true' ctrlrange='-1 1'/></actuator></mujoco>";
 
-static const struct simulation_source pendulum = {.name = "pendulum", .xml = pendulum_xml};
+static const struct simulation_source pendulum = {.name = "pendulum", .xml = {pendulum_xml}};
 
 static struct simulation_model *compile(const struct simulation_source *source)
 {
@@ -41,7 +41,7 @@ static void test_broken_model_is_refused_in_one_line(void **state)
                                   "<mujoco>\n<worldbody>\n<geom size='-1'/></worldbody></mujoco>"};
     for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
         struct failure failure = {0};
-        struct simulation_source source = {.name = "broken", .xml = broken[i]};
+        struct simulation_source source = {.name = "broken", .xml = {broken[i]}};
         assert_null(simulation_compile(&source, &failure));
         assert_int_equal(failure.code, EXIT_CODE_DATA);
         assert_non_null(strstr(failure.text, "broken.xml: found \""));
