@@ -17,7 +17,9 @@
 enum { FORMAT_NAME_MAX = 256 };
 
 struct format_options {
-    size_t episode_steps_max; /* of episodes whose ends the input does not mark; 0: unknown */
+    size_t episode_steps_max;     /* of episodes whose ends the input does not mark; 0: unknown */
+    const char *observation_keys; /* which, "a,b", where observations have several; empty: all */
+    const char *action_counts;    /* categories of discrete actions, "4" or "4,3"; empty: unknown */
 };
 
 struct format_episode {
@@ -33,11 +35,12 @@ struct format_reader {
     /* By names and first bytes alone; false also for what cannot be read. */
     bool (*recognises)(const char *path);
 
-    /* Open the input and read its table of contents, not its arrays. Fills the spec: sizes,
-     * and what the input says of domain, simulator, source, tasks and control_timestep; else
-     * "unknown", tasks "recorded" (or recorded_0, ...), reward_source "recorded", and a
-     * control_timestep of 0. The converter may overwrite texts and the timestep. NULL and a
-     * failure: EXIT_CODE_NO_INPUT where nothing can be opened, EXIT_CODE_DATA where it is broken.
+    /* Open the input and read its table of contents, not its arrays. Fills the spec: sizes, the
+     * space of the actions (dim 0: unknown) and keys, and what the input says of domain, simulator,
+     * source, tasks and control_timestep; else "unknown", tasks "recorded" (or recorded_0, ...),
+     * reward_source "recorded", and a control_timestep of 0. The converter may overwrite texts and
+     * the timestep. NULL and a failure: EXIT_CODE_NO_INPUT where nothing can be opened,
+     * EXIT_CODE_DATA where it is broken.
      */
     void *(*open)(const char *path, const struct format_options *options, struct store_spec *spec,
                   struct failure *failure);
@@ -49,8 +52,9 @@ struct format_reader {
      * the store. NULL: unknown. */
     size_t (*step_count)(const void *source);
 
-    /* Episode `index` below the count. Actions may lie outside [-1, 1] and numbers may be NaN or
-     * infinite: the converter checks that. False with EXIT_CODE_DATA ("FILE: EPISODE: KEY: found
+    /* Episode `index` below the count. Continuous actions are the producer's and numbers may be NaN
+     * or infinite: the converter scales and checks them. False with EXIT_CODE_DATA ("FILE: EPISODE:
+     * KEY: found
      * ..., expected ...; ..."): this episode is bad, others can still be read. False with another
      * code: the rest of the input cannot be read. */
     bool (*read)(void *source, size_t index, struct format_episode *episode,

@@ -11,7 +11,7 @@
 #include "datasets/jobs/store_job.h"
 
 /* Episodes that a rank converts between two looks whether another one has met a bad one. */
-enum { ROUND = 32, RECIPE_MAX = 12288 };
+enum { ROUND = 32, RECIPE_MAX = 14336 };
 
 /* What the store depends on: the input, as far as that shows without reading it, and the options.
  */
@@ -23,11 +23,14 @@ static void write_recipe(char recipe[RECIPE_MAX], const struct convert_options *
     snprintf(recipe, RECIPE_MAX,
              "input = %s\nchanged = %lld\nformat = %s\nepisodes = %zu\nrelabel = %s\n"
              "convention = %d\ninertia = %d\ntask = %s\ndomain = %s\nsource = %s\n"
-             "timestep = %.17g\nepisode_steps = %zu\npartial = %d\nskip_bad = %d\n",
+             "timestep = %.17g\nepisode_steps = %zu\npartial = %d\nskip_bad = %d\n"
+             "actions = %d from %s to %s, counts %s\nobservation_keys = %s\n",
              options->input, (long long)status.st_mtim.tv_sec, format, episodes, options->relabel,
              (int)options->convention, (int)options->inertia, options->tasks, options->domain,
              options->source, options->control_timestep, options->reading.episode_steps_max,
-             (int)options->partial, (int)options->bad);
+             (int)options->partial, (int)options->bad, (int)options->actions, options->action_low,
+             options->action_high, options->reading.action_counts,
+             options->reading.observation_keys);
 }
 
 /* Log all variants of an input's episode, or that it is dropped. */

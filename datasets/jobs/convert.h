@@ -15,6 +15,7 @@
 #include "datasets/jobs/relabel.h"
 
 enum convert_partial { CONVERT_DROP_PARTIAL, CONVERT_KEEP_PARTIAL };
+enum convert_actions { CONVERT_SCALE_ACTIONS, CONVERT_CLIP_ACTIONS, CONVERT_REFUSE_ACTIONS };
 enum convert_bad { CONVERT_REFUSE_BAD, CONVERT_SKIP_BAD };
 
 struct convert_options {
@@ -30,6 +31,10 @@ struct convert_options {
     const char *domain, *source;
     double control_timestep; /* seconds; 0: as the input says, else 1 */
 
+    /* Bounds of the actions, "-2" or "-2,0"; empty: as the input says. */
+    const char *action_low, *action_high;
+    enum convert_actions actions; /* what to do with numbers outside [-1, 1] */
+
     struct format_options reading;
     enum convert_partial partial;
     enum convert_bad bad;
@@ -40,7 +45,7 @@ struct convert_summary {
     struct store_spec spec;  /* of the store */
     size_t episodes, steps;  /* written */
     size_t partial, bad;     /* dropped, or partial ones kept */
-    size_t clipped, numbers; /* action numbers that lay outside [-1, 1], of how many */
+    size_t clipped, numbers; /* action numbers that lay outside their bounds, of how many */
     char first_bad[1024];    /* what was wrong with the first one */
     double seconds;
     uint64_t bytes; /* of the arrays written */

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/floating_point.h"
 #include "base/memory.h"
+#include "datasets/jobs/convert_actions.h"
 
 /* --- What the store will say ------------------------------------------------------------------ */
 
@@ -76,7 +78,8 @@ bool convert_input_open(struct convert_input *input, const struct convert_option
         return false;
     }
     input->source = input->format->open(options->input, &options->reading, spec, failure);
-    if (!input->source || !complete_spec(spec, options, failure)) {
+    if (!input->source || !complete_spec(spec, options, failure) ||
+        !convert_actions_describe(&spec->actions, spec->action_dim, options, failure)) {
         return false;
     }
     if (options->relabel[0] == '\0') {
@@ -162,23 +165,18 @@ static bool check_episode_numbers(const struct convert_input *input,
 
 /* --- An episode ------------------------------------------------------------------------------- */
 
-/* Clip every number to [-1, 1], in a copy if there is any to clip; returns how many. */
-static size_t clip_actions(struct convert_input *input, struct store_episode *data)
+/* Bring the actions into [-1, 1], in a copy where they are not as the store has them. */
+static bool convert_action_rows(struct convert_input *input, struct converted_episode *episode,
+                                const char *name, struct failure *failure)
 {
-    size_t count = data->length * input->spec->action_dim;
-    size_t outside = 0;
-    for (size_t i = 0; i < count; i++) {
-        outside += fabsf(data->action[i]) > 1.0F;
-    }
-    if (outside > 0) {
-        input->action =
-            memory_reserve(input->action, &input->action_capacity, count * sizeof(float));
-        for (size_t i = 0; i < count; i++) {
-            input->action[i] = fmaxf(-1.0F, fminf(1.0F, data->action[i]));
-        }
-        data->action = input->action;
-    }
-    return outside;
+    const struct store_spec *spec = input->spec;
+    struct store_episode *data = &episode->data;
+    char where[2 * FORMAT_NAME_MAX + FILE_PATH_MAX];
+    snprintf(where, sizeof where, "%s: %s", input->options->input, name);
+    input->action = memory_reserve(input->action, &input->action_capacity,
+                                   data->length * spec->action_dim * sizeof(float));
+    return convert_actions(&data->action, input->action, data->length, &episode->tally.changed,
+                           &spec->actions, input->options, where, failure);
 }
 
 /* The rewards and hidden numbers of every variant. */
@@ -206,9 +204,11 @@ bool convert_input_read(struct convert_input *input, size_t index,
     if (!check_episode_numbers(input, &read, failure)) {
         return false;
     }
-    episode->is_kept = true;
     episode->data = read.data;
-    episode->tally.changed = clip_actions(input, &episode->data);
+    if (!convert_action_rows(input, episode, read.name, failure)) {
+        return false;
+    }
+    episode->is_kept = true;
     if (input->relabel) {
         relabel_data(input, &episode->data);
     }

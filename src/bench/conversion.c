@@ -152,6 +152,9 @@ static void conversion_time_convert(double seconds[CLOCKS], const struct member_
         .tasks = "",
         .domain = "",
         .source = "",
+        .action_low = "",
+        .action_high = "",
+        .reading = {.observation_keys = "", .action_counts = ""},
     };
     struct convert_summary summary;
     struct failure failure = {0};

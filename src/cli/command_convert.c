@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,12 +22,36 @@ static void print_conversion(const struct convert_summary *summary, const char *
     printf("\n");
 }
 
+/* What the producer's actions have become. */
+static void print_actions(const struct action_space *space)
+{
+    if (space->kind == ACTION_CATEGORICAL) {
+        printf("actions: discrete,");
+        for (size_t k = 0; k < space->categorical_count; k++) {
+            printf("%s %zu", k > 0 ? " and" : "", space->categories[k]);
+        }
+        printf(" categories, one-hot in the store\n");
+        return;
+    }
+    double low = space->low[0], high = space->high[0];
+    bool is_scaled = false;
+    for (size_t i = 0; i < space->dim; i++) {
+        low = fmin(low, space->low[i]);
+        high = fmax(high, space->high[i]);
+        is_scaled = is_scaled || space->low[i] != -1.0 || space->high[i] != 1.0;
+    }
+    if (is_scaled) {
+        printf("actions: scaled to [-1, 1] from their bounds, %g to %g\n", low, high);
+    }
+}
+
 /* Where the store differs from the input. */
 static void print_conversion_changes(const struct convert_summary *summary,
                                      enum convert_partial partial)
 {
+    print_actions(&summary->spec.actions);
     if (summary->clipped > 0) {
-        printf("actions: %zu of %zu numbers lay outside [-1, 1] and were clipped\n",
+        printf("actions: %zu of %zu numbers lay outside their bounds and were clipped\n",
                summary->clipped, summary->numbers);
     }
     if (summary->partial > 0) {
@@ -53,7 +78,12 @@ static void convert_to_store(const struct config *config, const char *input, con
         .domain = config->convert.domain,
         .source = config->convert.source,
         .control_timestep = config->convert.timestep,
-        .reading = {.episode_steps_max = config->convert.episode_steps},
+        .action_low = config->convert.action_low,
+        .action_high = config->convert.action_high,
+        .actions = (enum convert_actions)config->convert.actions,
+        .reading = {.episode_steps_max = config->convert.episode_steps,
+                    .observation_keys = config->convert.observation_keys,
+                    .action_counts = config->convert.action_counts},
         .partial = (enum convert_partial)config->convert.partial,
         .bad = config->convert.skip_bad == CONFIG_YES ? CONVERT_SKIP_BAD : CONVERT_REFUSE_BAD,
     };
