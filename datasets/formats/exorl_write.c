@@ -29,6 +29,7 @@ static bool exorl_read_rows(struct episode_rows *rows, const struct store *store
         !store_read_hidden(store, episode, rows->buffer.hidden, failure)) {
         return false;
     }
+    action_space_restore_rows(&spec->actions, rows->buffer.action + spec->action_dim, length);
     for (size_t k = 0; k < spec->task_count; k++) {
         if (!store_read_reward(store, k, episode, 0, length, rows->buffer.reward[k], failure)) {
             return false;
@@ -101,6 +102,12 @@ static bool exorl_write(const char *path, const struct store *store, struct fail
 {
     struct staging staging;
     char folder[FILE_PATH_MAX];
+    if (store_spec(store)->actions.kind == ACTION_CATEGORICAL) {
+        return failure_set(failure, EXIT_CODE_USAGE,
+                           "%s: found discrete actions, expected continuous ones: an ExoRL folder "
+                           "has no others; write --convert.to=minari",
+                           store_path(store));
+    }
     return format_folder_begin(&staging, folder, path, failure) &&
            format_folder_end(&staging, exorl_write_all(folder, store, failure), failure);
 }

@@ -2,7 +2,8 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "base/memory.h"
 
 /* --- Bounds ----------------------------------------------------------------------------------- */
 
@@ -118,46 +119,45 @@ static size_t count_outside(size_t *farthest, const float *actions, size_t count
     return outside;
 }
 
-static bool refuse_outside(const float *original, size_t outside, size_t count, size_t farthest,
-                           const struct action_space *space, const char *where,
+static bool refuse_outside(const struct convert_input *input, const struct store_episode *data,
+                           const char *name, size_t outside, size_t farthest,
                            struct failure *failure)
 {
+    const struct action_space *space = &input->spec->actions;
     size_t column = farthest % space->dim;
-    return failure_set(
-        failure, EXIT_CODE_DATA,
-        "%s: action: found %zu of %zu numbers outside the bounds, as %g in row %zu, "
-        "expected %g to %g; name the producer's bounds with --convert.action_low and "
-        "--convert.action_high, clip with --convert.actions=clip, or drop such "
-        "episodes with --convert.skip_bad",
-        where, outside, count * space->dim, (double)original[farthest], farthest / space->dim,
-        space->low[column], space->high[column]);
+    return failure_set(failure, EXIT_CODE_DATA,
+                       "%s: %s: action: found %zu of %zu numbers outside the bounds, as %g in row "
+                       "%zu, expected %g to %g; name the producer's bounds with "
+                       "--convert.action_low and --convert.action_high, clip with "
+                       "--convert.actions=clip, or drop such episodes with --convert.skip_bad",
+                       input->options->input, name, outside, data->length * space->dim,
+                       (double)data->action[farthest], farthest / space->dim, space->low[column],
+                       space->high[column]);
 }
 
-bool convert_actions(const float **actions, float *scaled, size_t count, size_t *changed,
-                     const struct action_space *space, const struct convert_options *options,
-                     const char *where, struct failure *failure)
+bool convert_actions(struct convert_input *input, struct converted_episode *episode,
+                     const char *name, struct failure *failure)
 {
-    size_t numbers = count * space->dim;
+    const struct action_space *space = &input->spec->actions;
+    struct store_episode *data = &episode->data;
+    size_t numbers = data->length * space->dim;
     size_t farthest = 0;
-    const float *original = *actions;
-    *changed = 0;
     if (space->kind == ACTION_CATEGORICAL) {
         return true;
     }
+    input->action = memory_reserve(input->action, &input->action_capacity, numbers * sizeof(float));
+    const float *actions = data->action;
     if (is_scaled(space)) {
-        scale_rows(scaled, original, count, space);
-        *actions = scaled;
+        scale_rows(input->action, data->action, data->length, space);
+        actions = input->action;
     }
-    *changed = count_outside(&farthest, *actions, numbers);
-    if (*changed == 0) {
-        return true;
+    episode->tally.changed = count_outside(&farthest, actions, numbers);
+    if (episode->tally.changed > 0 && input->options->actions != CONVERT_CLIP_ACTIONS) {
+        return refuse_outside(input, data, name, episode->tally.changed, farthest, failure);
     }
-    if (options->actions != CONVERT_CLIP_ACTIONS) {
-        return refuse_outside(original, *changed, count, farthest, space, where, failure);
+    for (size_t i = 0; episode->tally.changed > 0 && i < numbers; i++) {
+        input->action[i] = fmaxf(-1.0F, fminf(1.0F, actions[i]));
     }
-    for (size_t i = 0; i < numbers; i++) {
-        scaled[i] = fmaxf(-1.0F, fminf(1.0F, (*actions)[i]));
-    }
-    *actions = scaled;
+    data->action = episode->tally.changed > 0 ? input->action : actions;
     return true;
 }

@@ -165,20 +165,6 @@ static bool check_episode_numbers(const struct convert_input *input,
 
 /* --- An episode ------------------------------------------------------------------------------- */
 
-/* Bring the actions into [-1, 1], in a copy where they are not as the store has them. */
-static bool convert_action_rows(struct convert_input *input, struct converted_episode *episode,
-                                const char *name, struct failure *failure)
-{
-    const struct store_spec *spec = input->spec;
-    struct store_episode *data = &episode->data;
-    char where[2 * FORMAT_NAME_MAX + FILE_PATH_MAX];
-    snprintf(where, sizeof where, "%s: %s", input->options->input, name);
-    input->action = memory_reserve(input->action, &input->action_capacity,
-                                   data->length * spec->action_dim * sizeof(float));
-    return convert_actions(&data->action, input->action, data->length, &episode->tally.changed,
-                           &spec->actions, input->options, where, failure);
-}
-
 /* The rewards and hidden numbers of every variant. */
 static void relabel_data(struct convert_input *input, const struct store_episode *data)
 {
@@ -205,7 +191,7 @@ bool convert_input_read(struct convert_input *input, size_t index,
         return false;
     }
     episode->data = read.data;
-    if (!convert_action_rows(input, episode, read.name, failure)) {
+    if (!convert_actions(input, episode, read.name, failure)) {
         return false;
     }
     episode->is_kept = true;

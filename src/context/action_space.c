@@ -89,3 +89,11 @@ double action_space_scale(const struct action_space *space, size_t i, double ori
                ? original
                : 2.0 * (original - space->low[i]) / (space->high[i] - space->low[i]) - 1.0;
 }
+
+void action_space_restore_rows(const struct action_space *space, float *actions, size_t rows)
+{
+    invariant(space->kind == ACTION_CONTINUOUS);
+    for (size_t i = 0; i < rows * space->dim; i++) {
+        actions[i] = (float)action_space_restore(space, i % space->dim, (double)actions[i]);
+    }
+}

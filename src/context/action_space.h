@@ -39,4 +39,7 @@ bool action_space_equal(const struct action_space *left, const struct action_spa
 double action_space_restore(const struct action_space *space, size_t i, double stored);
 double action_space_scale(const struct action_space *space, size_t i, double original);
 
+/* The producer's numbers of continuous rows (rows x dim), in place. */
+void action_space_restore_rows(const struct action_space *space, float *actions, size_t rows);
+
 #endif

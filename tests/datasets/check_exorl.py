@@ -184,14 +184,48 @@ def test_columns_of_rewards_become_tasks(program, _):
     program.refuse(folder, ["convert.task", "4 tasks"], "--task=a,b", code=78)
 
 
-def test_actions_outside_are_clipped_and_counted(program, _):
+def wild_folder(program):
     episode = sample(0, 9)
     episode["action"][3] = [1.5, -7]
-    folder = write_folder(os.path.join(program.folder, "wild"), [episode])
-    path, text = program.convert(folder, "wild.h5")
-    assert "2 of 18 numbers lay outside [-1, 1] and were clipped" in text, text
+    return write_folder(os.path.join(program.folder, "wild"), [episode])
+
+
+def test_actions_outside_are_refused_with_the_ways_out(program, _):
+    folder = wild_folder(program)
+    ways = ["found 2 of 18 numbers outside the bounds, as -7 in row 2", "--convert.action_low",
+            "--convert.actions=clip", "--convert.skip_bad"]
+    program.refuse(folder, ways)
+    program.refuse(folder, ways[:1], "--actions=refuse")
+    program.refuse(folder, ["outside the bounds, as -7 in row 2, expected -2 to 2"],
+                   "--action_low=-2", "--action_high=2")
+    program.refuse(folder, ["action_high", "together"], "--action_low=-2", code=78)
+    program.refuse(folder, ["\"-2,x\"", "2 of them"], "--action_low=-2,x", "--action_high=2",
+                   code=78)
+    program.refuse(folder, ["bounds 2 and -2"], "--action_low=2", "--action_high=-2", code=78)
+
+
+def test_actions_outside_are_clipped_and_counted_when_asked_for(program, _):
+    path, text = program.convert(wild_folder(program), "wild.h5", "--actions=clip")
+    assert "2 of 18 numbers lay outside their bounds and were clipped" in text, text
     with open_store(path) as store:
         same(store["action"][2], np.array([1, -1], np.float32))
+
+
+def test_actions_are_scaled_from_their_bounds_and_back(program, _):
+    episode = sample(0, 9)
+    episode["action"][1:] = np.linspace(-7, 5, 18, dtype=np.float32).reshape(9, 2)
+    folder = write_folder(os.path.join(program.folder, "scaled"), [episode])
+    low, high = np.array([-7.0, -8.0]), np.array([6.0, 5.0])
+    path, text = program.convert(folder, "scaled.h5", "--action_low=-7,-8", "--action_high=6,5")
+    assert "scaled to [-1, 1] from their bounds, -8 to 6" in text, text
+    wanted = 2 * (episode["action"][1:].astype(np.float64) - low) / (high - low) - 1
+    with open_store(path) as store:
+        assert np.abs(store["action"][:] - wanted).max() < 1e-6
+        assert (store.attrs["action_low"] == low).all() and (store.attrs["action_high"] == high).all()
+        assert store.attrs["action_kind"] == b"continuous"
+    back, _ = program.convert(path, "scaled-back", "--to=exorl")
+    name = [name for name in os.listdir(back) if name.endswith(".npz")][0]
+    assert np.abs(np.load(os.path.join(back, name))["action"][1:] - episode["action"][1:]).max() < 1e-5
 
 
 # --- Relabelling ---------------------------------------------------------------------------------
