@@ -10,6 +10,7 @@
 
 /* clang-format off */
 const struct format_reader *const format_readers[] = {
+    &format_store,
     &format_exorl,
     &format_arrays,
     &format_csv,

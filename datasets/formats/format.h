@@ -32,6 +32,8 @@ struct format_reader {
     const char *name; /* "exorl" */
     const char *help; /* "ExoRL: a folder or zip of episode_*.npz" */
 
+    bool is_stored; /* actions are as a store has them: scaled already */
+
     /* By names and first bytes alone; false also for what cannot be read. */
     bool (*recognises)(const char *path);
 

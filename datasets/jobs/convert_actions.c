@@ -147,7 +147,7 @@ bool convert_actions(struct convert_input *input, struct converted_episode *epis
     }
     input->action = memory_reserve(input->action, &input->action_capacity, numbers * sizeof(float));
     const float *actions = data->action;
-    if (is_scaled(space)) {
+    if (is_scaled(space) && !input->format->is_stored) {
         scale_rows(input->action, data->action, data->length, space);
         actions = input->action;
     }

@@ -51,11 +51,11 @@ static void name_source(struct store_spec *spec, const char *input)
 }
 
 static bool complete_spec(struct store_spec *spec, const struct convert_options *options,
-                          struct failure *failure)
+                          bool is_stored, struct failure *failure)
 {
     if (options->source[0] != '\0') {
         snprintf(spec->source, sizeof spec->source, "%.*s", STORE_TEXT_MAX - 1, options->source);
-    } else {
+    } else if (!is_stored) {
         name_source(spec, options->input);
     }
     if (options->domain[0] != '\0') {
@@ -78,7 +78,7 @@ bool convert_input_open(struct convert_input *input, const struct convert_option
         return false;
     }
     input->source = input->format->open(options->input, &options->reading, spec, failure);
-    if (!input->source || !complete_spec(spec, options, failure) ||
+    if (!input->source || !complete_spec(spec, options, input->format->is_stored, failure) ||
         !convert_actions_describe(&spec->actions, spec->action_dim, options, failure)) {
         return false;
     }
