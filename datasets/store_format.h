@@ -188,7 +188,7 @@ struct store_summary {
     double return_percentiles[STORE_TASKS_MAX][STORE_PERCENTILES];
 };
 
-/* Over the values of all attributes, in the order in which datasets/README.md lists them. */
+/* Over the values of all attributes: texts with a closing zero, counts as uint64. */
 uint64_t store_description_hash(const struct store_spec *spec, const struct store_summary *summary);
 
 /* --- An open store ---------------------------------------------------------------------------- */
