@@ -22,10 +22,8 @@ static size_t moments_bytes(const struct store_spec *spec)
 /* Of the moments and the hashes. */
 static size_t digest_bytes(const struct record_header *header, const struct store_spec *spec)
 {
-    struct store_array arrays[STORE_ARRAYS];
     size_t length = header->entry.length;
-    store_layout(arrays, spec, (struct store_capacity){0});
-    size_t hashes = length > 0 ? store_hashed_arrays(arrays) * store_block_count(length) : 0;
+    size_t hashes = length > 0 ? store_hashed_arrays(spec) * store_block_count(length) : 0;
     return moments_bytes(spec) + hashes * sizeof(uint64_t);
 }
 
@@ -174,10 +172,12 @@ enum record_result record_read(struct episode_record *record, const struct file_
     if (result != RECORD_WHOLE) {
         return result;
     }
-    uint64_t hash = store_hash_of(record->payload, header->payload_bytes);
+    uint64_t hash;
     if (header->entry.length > 0) {
         struct store_episode episode = record_episode(record, spec);
         hash = store_episode_hash(record->hashes, &episode, arrays);
+    } else {
+        hash = store_hash_of(record->payload, header->payload_bytes);
     }
     return hash == header->entry.hash ? RECORD_WHOLE : RECORD_DAMAGE;
 }

@@ -81,8 +81,8 @@ void store_layout(struct store_array arrays[STORE_ARRAYS], const struct store_sp
 enum { STORE_BLOCK_ROWS = 256 };
 size_t store_block_count(size_t length);
 
-/* How many arrays have hashes of blocks. */
-size_t store_hashed_arrays(const struct store_array arrays[STORE_ARRAYS]);
+/* How many arrays have hashes of blocks: all before STORE_HIDDEN that there are. */
+size_t store_hashed_arrays(const struct store_spec *spec);
 
 /* --- An episode's rows ------------------------------------------------------------------------ */
 
@@ -106,7 +106,7 @@ bool store_episode_check(const struct store_episode *episode, const struct store
                          const struct store_array arrays[STORE_ARRAYS], const char *path,
                          size_t number, struct failure *failure);
 
-/* hashes (store_hashed_arrays, store_block_count): XXH3 of each block's rows. Returns the episode's
+/* hashes (store_hashed_arrays x store_block_count): XXH3 of each block's rows. Returns the episode's
  * hash, which is that of these hashes and its hidden numbers. */
 uint64_t store_episode_hash(uint64_t *hashes, const struct store_episode *episode,
                             const struct store_array arrays[STORE_ARRAYS]);
