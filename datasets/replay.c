@@ -34,23 +34,35 @@ struct replay_run_state {
 
 /* --- Opening ---------------------------------------------------------------------------------- */
 
-/* Open the first of the store's tasks that is known here. */
+static bool open_both_rules(struct replay_run_state *run, const char *name, struct failure *failure)
+{
+    for (size_t rule = 0; rule < INERTIA_RULES; rule++) {
+        struct env_task *task = env_task_open_by(name, (enum inertia_rule)rule, failure);
+        if (!task) {
+            return false;
+        }
+        run->replayers[rule].task = task;
+        run->spec = env_task_spec(task);
+    }
+    return true;
+}
+
+/* Open the first of the store's tasks that is known here, else any of its domain: that moves the
+ * same, but rewards otherwise. */
 static bool replay_open_tasks(struct replay_run_state *run, struct failure *failure)
 {
     const struct store_spec *store = store_spec(run->store);
     struct failure first = {0};
     for (run->task = 0; run->task < store->task_count; run->task++) {
-        struct replayer *replayers = run->replayers;
-        const char *name = store->tasks[run->task];
-        replayers[INERTIA_EXACT].task = env_task_open_by(name, INERTIA_EXACT, &first);
-        if (replayers[INERTIA_EXACT].task) {
-            replayers[INERTIA_LEGACY].task = env_task_open_by(name, INERTIA_LEGACY, failure);
-            run->spec = env_task_spec(replayers[INERTIA_EXACT].task);
-            return replayers[INERTIA_LEGACY].task;
+        if (open_both_rules(run, store->tasks[run->task], &first)) {
+            run->replay->has_rewards = true;
+            return true;
         }
     }
-    failure_set(failure, first.code, "%s: %s", store_path(run->store), first.text);
-    return false;
+    run->task = 0;
+    const char *other = env_task_of_domain(store->domain);
+    return other ? open_both_rules(run, other, failure)
+                 : failure_set(failure, first.code, "%s: %s", store_path(run->store), first.text);
 }
 
 static bool replay_check_size(const struct replay_run_state *run, const char *what, size_t found,
@@ -283,7 +295,7 @@ bool replay_run(struct replay *replay, const struct store *store, size_t steps_m
     struct replay_run_state run;
     bool is_done = replay_open(&run, replay, store, failure);
     if (is_done) {
-        replay->task = store_spec(store)->tasks[run.task];
+        replay->task = run.spec->task;
         replay_take_buffers(&run);
         is_done = replay_all(&run, failure);
     }

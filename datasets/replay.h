@@ -47,7 +47,8 @@ enum replay_verdict {
 
 struct replay {
     const struct store *store; /* borrowed */
-    const char *task;          /* borrowed from the store */
+    const char *task;          /* of the store, or another one of its domain */
+    bool has_rewards;          /* it is one of the store's, whose rewards are compared */
     size_t steps;              /* compared */
     size_t distinguishing; /* of them, those on which the rules differ by more than the tolerance */
     double rule_difference; /* the largest difference of physics between the rules */

@@ -30,7 +30,8 @@ static void print_replay_table(FILE *out, const struct replay *replay)
     fprintf(out, "%-24s%24s%24s\n%-24s%12s%12s%12s%12s\n", "", inertia_rule_name(INERTIA_EXACT),
             inertia_rule_name(INERTIA_LEGACY), "difference to the store", "median", "maximum",
             "median", "maximum");
-    for (size_t i = 0; i < REPLAY_QUANTITIES; i++) {
+    size_t compared = replay->has_rewards ? REPLAY_QUANTITIES : REPLAY_REWARD;
+    for (size_t i = 0; i < compared; i++) {
         fprintf(out, "%-24s", quantities[i].text);
         for (size_t rule = 0; rule < INERTIA_RULES; rule++) {
             const struct replay_residual *residual = &replay->fits[rule].residuals[i];
@@ -78,11 +79,11 @@ static json_t *finite_json(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-static json_t *fit_json(const struct replay_fit *fit)
+static json_t *fit_json(const struct replay_fit *fit, size_t compared)
 {
     json_t *object = json_pack("{s:I, s:I}", "steps_nearer", (json_int_t)fit->nearer,
                                "steps_unstable", (json_int_t)fit->failed);
-    for (size_t i = 0; i < REPLAY_QUANTITIES; i++) {
+    for (size_t i = 0; i < compared; i++) {
         const struct replay_residual *residual = &fit->residuals[i];
         json_object_set_new(object, quantities[i].key,
                             json_pack("{s:o, s:o}", "median", finite_json(residual->median),
@@ -94,6 +95,7 @@ static json_t *fit_json(const struct replay_fit *fit)
 static void print_replay_json(FILE *out, const struct replay *replay)
 {
     json_t *object = json_object();
+    size_t compared = replay->has_rewards ? REPLAY_QUANTITIES : REPLAY_REWARD;
     json_object_set_new(object, "file", json_string(store_path(replay->store)));
     json_object_set_new(object, "task", json_string(replay->task));
     json_object_set_new(object, "steps", json_integer((json_int_t)replay->steps));
@@ -102,7 +104,7 @@ static void print_replay_json(FILE *out, const struct replay *replay)
     json_object_set_new(object, "steps_telling", json_integer((json_int_t)replay->distinguishing));
     for (size_t rule = 0; rule < INERTIA_RULES; rule++) {
         json_object_set_new(object, inertia_rule_name((enum inertia_rule)rule),
-                            fit_json(&replay->fits[rule]));
+                            fit_json(&replay->fits[rule], compared));
     }
     json_object_set_new(object, "obeys", json_string(verdicts[replay->verdict]));
     report_json(out, object, REPORT_ALL_DIGITS);

@@ -106,8 +106,8 @@ bool store_episode_check(const struct store_episode *episode, const struct store
                          const struct store_array arrays[STORE_ARRAYS], const char *path,
                          size_t number, struct failure *failure);
 
-/* hashes (store_hashed_arrays x store_block_count): XXH3 of each block's rows. Returns the episode's
- * hash, which is that of these hashes and its hidden numbers. */
+/* hashes (store_hashed_arrays x store_block_count): XXH3 of each block's rows. Returns the
+ * episode's hash, which is that of these hashes and its hidden numbers. */
 uint64_t store_episode_hash(uint64_t *hashes, const struct store_episode *episode,
                             const struct store_array arrays[STORE_ARRAYS]);
 

@@ -40,6 +40,17 @@ const char *env_task_name(size_t index)
     return task ? task->name : NULL;
 }
 
+const char *env_task_of_domain(const char *domain)
+{
+    struct registry_entry entry;
+    for (size_t i = 0; (entry = registry_at(i)).task; i++) {
+        if (strcmp(entry.domain->source.name, domain) == 0 && !entry.task->hidden) {
+            return entry.task->name;
+        }
+    }
+    return NULL;
+}
+
 static struct env_spec spec_of(const struct registry_entry *entry,
                                const struct simulation_sizes *sizes)
 {

@@ -59,6 +59,9 @@ const char *env_simulator(void);
 /* The names of all tasks, in order; NULL after the last. */
 const char *env_task_name(size_t index);
 
+/* A task of a domain that hides nothing; NULL where there is none. */
+const char *env_task_of_domain(const char *domain);
+
 /* Compile a task's model. NULL and a failure (EXIT_CODE_CONFIG, naming the nearest task) when there
  * is no such task. The caller closes it, after its environments. Local, like all of this file. */
 struct env_task *env_task_open(const char *name, struct failure *failure);

@@ -146,7 +146,12 @@ static bool read_episode(struct recording *recording, const struct store *store,
         (name[0] && !store_find_task(&index, store, name, failure))) {
         return false;
     }
-    struct env_task *task = env_task_open(store_spec(store)->tasks[index], failure);
+    const char *recorded = store_spec(store)->tasks[index];
+    const char *of_domain = env_task_of_domain(store_spec(store)->domain);
+    struct env_task *task = env_task_open(recorded, &(struct failure){0});
+    if (!task) { /* a task that is not known here may be of a domain that is */
+        task = env_task_open(of_domain ? of_domain : recorded, failure);
+    }
     if (!task) {
         return false;
     }

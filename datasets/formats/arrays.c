@@ -325,6 +325,9 @@ static bool arrays_read(void *source, size_t index, struct format_episode *episo
     }
     episode_buffer_set_rewards(buffer, &arrays->spec, length, arrays->reward_rows);
     *episode = (struct format_episode){.data = episode_buffer_view(buffer, &arrays->spec, length)};
+    bool has_last = arrays->files[OBSERVATION].rows > arrays->steps;
+    episode->step_row = first;
+    episode->state_row = first + (has_last ? index : 0);
     episode->data.group = arrays->group ? arrays->group[index] : 0;
     episode->data.end = end;
     snprintf(episode->name, sizeof episode->name, "episode %zu", index);

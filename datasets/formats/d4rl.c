@@ -282,7 +282,9 @@ static bool d4rl_read(void *source, size_t index, struct format_episode *episode
     }
     *episode =
         (struct format_episode){.data = episode_buffer_view(buffer, &data->spec, rows->count),
-                                .is_partial = rows->is_partial};
+                                .is_partial = rows->is_partial,
+                                .step_row = rows->first,
+                                .state_row = rows->first};
     episode->data.end = rows->end;
     snprintf(episode->name, sizeof episode->name, "rows %zu to %zu", rows->first,
              rows->first + rows->count - 1);

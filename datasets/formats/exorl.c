@@ -3,14 +3,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "datasets/episode_buffer.h"
+#include "datasets/formats/description.h"
 #include "datasets/formats/exorl_files.h"
 #include "datasets/formats/npy.h"
 
-/* Row 0 of an episode's arrays is the reset, with an action of 0 that was never executed. Row i has
- * action i, its reward and discount, and the observation and physics after it. (ExoRL, arXiv
- * 2201.13425; URLB, arXiv 2110.15191: ExtendedTimeStep, replay_buffer.py) */
+/* Row 0 of an episode's arrays is the reset, with an action that was never executed and a reward
+ * that was never given, whatever stands there: like the producers' own replay buffers we drop both.
+ * Row i has action i, its reward and discount, and the observation and physics after it. (ExoRL,
+ * arXiv 2201.13425; URLB, arXiv 2110.15191: ExtendedTimeStep, replay_buffer.py) */
 struct exorl {
     struct exorl_files files;
     struct store_spec spec;
@@ -42,9 +45,9 @@ static const struct domain {
     size_t observation, action, physics;
     double control_timestep;
 } domains[] = {
-    {"cartpole", 5, 1, 4, 0.01},        {"cheetah", 17, 6, 18, 0.01},
-    {"walker", 24, 6, 18, 0.025},       {"quadruped", 78, 12, 57, 0.02},
-    {"point_mass_maze", 4, 2, 4, 0.02}, {"jaco", 42, 9, 18, 0.04},
+    {"cartpole", 5, 1, 4, 0.01},        {"cheetah", 17, 6, 18, 0.01}, {"walker", 24, 6, 18, 0.025},
+    {"quadruped", 78, 12, 57, 0.02},    {"jaco", 42, 9, 18, 0.04},    {"point_mass", 4, 2, 4, 0.02},
+    {"point_mass_maze", 4, 2, 4, 0.02},
 };
 
 /* --- One array -------------------------------------------------------------------------------- */
@@ -180,19 +183,6 @@ static bool exorl_read_observations(struct episode_reader *reader, const struct 
            npy_to_single(exorl->buffer.observation, &array.npy, array.where, failure);
 }
 
-/* Otherwise the rows are aligned in another way. */
-static bool check_reset_action(const struct episode_reader *reader, struct failure *failure)
-{
-    const struct exorl *exorl = reader->exorl;
-    for (size_t i = 0; i < exorl->spec.action_dim; i++) {
-        if (exorl->buffer.action[i] != 0.0F) {
-            return exorl_refuse(reader, "action", "numbers in row 0",
-                                "zeros there, where the reset is recorded", failure);
-        }
-    }
-    return true;
-}
-
 /* The last discount is 0 where the episode terminated. */
 static bool exorl_find_end(enum store_end *end, struct episode_reader *reader,
                            struct failure *failure)
@@ -224,7 +214,6 @@ static bool exorl_read_arrays(struct episode_reader *reader, const struct exorl_
     enum store_end end;
     if (!exorl_read_observations(reader, file, failure) ||
         !exorl_load_single(buffer->action, reader, "action", spec->action_dim, failure) ||
-        !check_reset_action(reader, failure) ||
         !exorl_load_single(exorl->scratch, reader, "reward", spec->task_count, failure)) {
         return false;
     }
@@ -261,6 +250,7 @@ static bool exorl_read(void *source, size_t index, struct format_episode *episod
     snprintf(episode->name, sizeof episode->name, "%.*s", FORMAT_NAME_MAX - 1,
              exorl->files.files[index].name);
     episode->is_partial = false;
+    episode->step_row = 1;
     if (!episode_reader_open(&reader, index, failure)) {
         return false;
     }
@@ -301,9 +291,22 @@ static bool exorl_measure(struct exorl *exorl, struct failure *failure)
     return is_measured;
 }
 
-/* All but the sizes. */
-static void exorl_describe(struct store_spec *spec)
+/* What the folder is called may tell apart domains of the same sizes. */
+static bool is_in_path(const char *path, const char *name)
 {
+    size_t length = strlen(name);
+    for (const char *at = strstr(path, name); at; at = strstr(at + 1, name)) {
+        if ((at == path || at[-1] == '/') && (at[length] == '/' || at[length] == '\0')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* All but the sizes: by them, by the path, and by what our own export says of itself. */
+static void exorl_describe(struct store_spec *spec, const struct exorl_files *files)
+{
+    char path[FILE_PATH_MAX];
     snprintf(spec->domain, sizeof spec->domain, "unknown");
     snprintf(spec->simulator, sizeof spec->simulator, "unknown");
     snprintf(spec->source, sizeof spec->source, "ExoRL npz");
@@ -314,9 +317,16 @@ static void exorl_describe(struct store_spec *spec)
             snprintf(spec->domain, sizeof spec->domain, "%s", domain->name);
             snprintf(spec->simulator, sizeof spec->simulator, "MuJoCo of dm_control");
             spec->control_timestep = domain->control_timestep;
+            if (is_in_path(files->root, domain->name)) {
+                break;
+            }
         }
     }
     format_name_rewards(spec, spec->task_count);
+    if (!files->zip && file_join(path, files->root, "chainring.json", &(struct failure){0})) {
+        description_read_file(spec, path);
+    }
+    spec->hidden_dim = 0; /* the hidden numbers of an export are for others to read */
 }
 
 static void *exorl_open(const char *path, const struct format_options *options,
@@ -328,7 +338,7 @@ static void *exorl_open(const char *path, const struct format_options *options,
         exorl_close(exorl);
         return NULL;
     }
-    exorl_describe(&exorl->spec);
+    exorl_describe(&exorl->spec, &exorl->files);
     *spec = exorl->spec;
     return exorl;
 }

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "datasets/episode_buffer.h"
+#include "datasets/formats/description.h"
 #include "datasets/formats/npz.h"
 
 /* An episode's arrays with the row of the reset. */
@@ -98,6 +99,16 @@ static bool exorl_write_all(const char *folder, const struct store *store, struc
     return is_written;
 }
 
+/* The episodes, and beside them what only a store knows. */
+static bool exorl_fill_folder(const char *folder, const struct store *store,
+                              struct failure *failure)
+{
+    char path[FILE_PATH_MAX];
+    return exorl_write_all(folder, store, failure) &&
+           file_join(path, folder, "chainring.json", failure) &&
+           description_write_file(path, store_spec(store), failure);
+}
+
 static bool exorl_write(const char *path, const struct store *store, struct failure *failure)
 {
     struct staging staging;
@@ -109,7 +120,7 @@ static bool exorl_write(const char *path, const struct store *store, struct fail
                            store_path(store));
     }
     return format_folder_begin(&staging, folder, path, failure) &&
-           format_folder_end(&staging, exorl_write_all(folder, store, failure), failure);
+           format_folder_end(&staging, exorl_fill_folder(folder, store, failure), failure);
 }
 
 const struct format_writer format_exorl_writer = {.name = "exorl", .write = exorl_write};

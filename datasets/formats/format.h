@@ -26,6 +26,7 @@ struct format_episode {
     struct store_episode data;  /* its arrays are valid until the next read or the close */
     char name[FORMAT_NAME_MAX]; /* in the input, for messages; printable */
     bool is_partial;            /* the input ends before the episode does */
+    size_t step_row, state_row; /* the first ones' in the file's arrays, for messages */
 };
 
 struct format_reader {

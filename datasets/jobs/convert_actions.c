@@ -120,7 +120,7 @@ static size_t count_outside(size_t *farthest, const float *actions, size_t count
 }
 
 static bool refuse_outside(const struct convert_input *input, const struct store_episode *data,
-                           const char *name, size_t outside, size_t farthest,
+                           const struct format_episode *read, size_t outside, size_t farthest,
                            struct failure *failure)
 {
     const struct action_space *space = &input->spec->actions;
@@ -130,13 +130,13 @@ static bool refuse_outside(const struct convert_input *input, const struct store
                        "%zu, expected %g to %g; name the producer's bounds with "
                        "--convert.action_low and --convert.action_high, clip with "
                        "--convert.actions=clip, or drop such episodes with --convert.skip_bad",
-                       input->options->input, name, outside, data->length * space->dim,
-                       (double)data->action[farthest], farthest / space->dim, space->low[column],
-                       space->high[column]);
+                       input->options->input, read->name, outside, data->length * space->dim,
+                       (double)data->action[farthest], read->step_row + farthest / space->dim,
+                       space->low[column], space->high[column]);
 }
 
 bool convert_actions(struct convert_input *input, struct converted_episode *episode,
-                     const char *name, struct failure *failure)
+                     const struct format_episode *read, struct failure *failure)
 {
     const struct action_space *space = &input->spec->actions;
     struct store_episode *data = &episode->data;
@@ -153,7 +153,7 @@ bool convert_actions(struct convert_input *input, struct converted_episode *epis
     }
     episode->tally.changed = count_outside(&farthest, actions, numbers);
     if (episode->tally.changed > 0 && input->options->actions != CONVERT_CLIP_ACTIONS) {
-        return refuse_outside(input, data, name, episode->tally.changed, farthest, failure);
+        return refuse_outside(input, data, read, episode->tally.changed, farthest, failure);
     }
     for (size_t i = 0; episode->tally.changed > 0 && i < numbers; i++) {
         input->action[i] = fmaxf(-1.0F, fminf(1.0F, actions[i]));

@@ -17,8 +17,9 @@ bool convert_actions_describe(struct action_space *space, size_t dim,
 
 /* Scale an episode's actions from the bounds to [-1, 1], in memory of the input's where that
  * changes any; what is clipped counts as changed. False and EXIT_CODE_DATA, with the ways out,
- * where numbers lie outside and may not be clipped; `name` is the episode's. */
+ * where numbers lie outside and may not be clipped; `read` is the episode as
+ * it was read. */
 bool convert_actions(struct convert_input *input, struct converted_episode *episode,
-                     const char *name, struct failure *failure);
+                     const struct format_episode *read, struct failure *failure);
 
 #endif

@@ -106,32 +106,39 @@ void convert_input_close(struct convert_input *input)
 
 /* --- NaN and infinity ------------------------------------------------------------------------- */
 
+/* An array of an episode, and where its first row is in the input. */
+struct checked_array {
+    const char *key;
+    size_t rows, columns, first_row;
+};
+
 static bool refuse_number(const struct convert_input *input, const struct format_episode *episode,
-                          const char *key, double found, size_t row, struct failure *failure)
+                          const struct checked_array *array, size_t at, double found,
+                          struct failure *failure)
 {
     return failure_set(failure, EXIT_CODE_DATA,
                        "%s: %s: %s: found %s in row %zu, expected finite numbers; mend the data or "
                        "skip the episode with --convert.skip_bad",
-                       input->options->input, episode->name, key, isnan(found) ? "NaN" : "infinity",
-                       row);
+                       input->options->input, episode->name, array->key,
+                       isnan(found) ? "NaN" : "infinity", array->first_row + at / array->columns);
 }
 
 static bool check_singles(const struct convert_input *input, const struct format_episode *episode,
-                          const char *key, const float *numbers, size_t rows, size_t columns,
+                          const struct checked_array *array, const float *numbers,
                           struct failure *failure)
 {
-    size_t odd = finite_single(numbers, rows * columns);
-    return odd == rows * columns ||
-           refuse_number(input, episode, key, (double)numbers[odd], odd / columns, failure);
+    size_t count = array->rows * array->columns;
+    size_t odd = finite_single(numbers, count);
+    return odd == count || refuse_number(input, episode, array, odd, (double)numbers[odd], failure);
 }
 
 static bool check_doubles(const struct convert_input *input, const struct format_episode *episode,
-                          const char *key, const double *numbers, size_t rows, size_t columns,
+                          const struct checked_array *array, const double *numbers,
                           struct failure *failure)
 {
-    size_t odd = numbers ? finite_double(numbers, rows * columns) : rows * columns;
-    return odd == rows * columns ||
-           refuse_number(input, episode, key, numbers[odd], odd / columns, failure);
+    size_t count = numbers ? array->rows * array->columns : 0;
+    size_t odd = finite_double(numbers, count);
+    return odd == count || refuse_number(input, episode, array, odd, numbers[odd], failure);
 }
 
 /* Check everything that will be stored or simulated. */
@@ -141,26 +148,30 @@ static bool check_episode_numbers(const struct convert_input *input,
     const struct store_spec *spec = input->spec;
     const struct store_episode *data = &episode->data;
     size_t steps = data->length;
+    const struct checked_array observation = {"observation", steps + 1, spec->observation_dim,
+                                              episode->state_row};
+    const struct checked_array action = {"action", steps, spec->action_dim, episode->step_row};
+    const struct checked_array physics = {"physics", steps + 1, spec->physics_dim,
+                                          episode->state_row};
+    const struct checked_array reward = {"reward", steps, 1, episode->step_row};
+    const struct checked_array hidden = {"hidden", 1, spec->hidden_dim, 0};
     if (steps == 0) {
         return failure_set(failure, EXIT_CODE_DATA,
                            "%s: %s: found no steps, expected at least one; skip the episode with "
                            "--convert.skip_bad",
                            input->options->input, episode->name);
     }
-    if (!check_singles(input, episode, "observation", data->observation, steps + 1,
-                       spec->observation_dim, failure) ||
-        !check_singles(input, episode, "action", data->action, steps, spec->action_dim, failure) ||
-        !check_doubles(input, episode, "physics", data->physics, steps + 1, spec->physics_dim,
-                       failure)) {
+    if (!check_singles(input, episode, &observation, data->observation, failure) ||
+        !check_singles(input, episode, &action, data->action, failure) ||
+        !check_doubles(input, episode, &physics, data->physics, failure)) {
         return false;
     }
     for (size_t k = 0; k < spec->task_count && !input->relabel; k++) {
-        if (!check_singles(input, episode, "reward", data->reward[k], steps, 1, failure)) {
+        if (!check_singles(input, episode, &reward, data->reward[k], failure)) {
             return false;
         }
     }
-    return input->relabel ||
-           check_doubles(input, episode, "hidden", data->hidden, 1, spec->hidden_dim, failure);
+    return input->relabel || check_doubles(input, episode, &hidden, data->hidden, failure);
 }
 
 /* --- An episode ------------------------------------------------------------------------------- */
@@ -191,7 +202,7 @@ bool convert_input_read(struct convert_input *input, size_t index,
         return false;
     }
     episode->data = read.data;
-    if (!convert_actions(input, episode, read.name, failure)) {
+    if (!convert_actions(input, episode, &read, failure)) {
         return false;
     }
     episode->is_kept = true;

@@ -89,7 +89,7 @@ def test_arrays_that_do_not_fit_together_are_refused(program):
         "group": ({"group": np.array([0, 3])}, ["group.npy", "shape (2,)"]),
         "fortran": ({"action": np.asfortranarray(good["action"])}, ["action.npy", "Fortran"]),
         "objects": ({"reward": good["reward"].astype(object)}, ["reward.npy", "pickled objects"]),
-        "nan": ({"reward": np.where(np.arange(STEPS) == 7, np.nan, 0)}, ["episode 2", "reward", "NaN in row 1"]),
+        "nan": ({"reward": np.where(np.arange(STEPS) == 7, np.nan, 0)}, ["episode 2", "reward", "NaN in row 7"]),
     }
     for name, (arrays, words) in cases.items():
         program.refuse(write(program, name, {**good, **arrays}), words)

@@ -160,6 +160,8 @@ static void expect_refused(const struct scene *scene, const struct store_spec *s
 static void test_what_cannot_be_replayed_is_refused_in_one_line(void **state)
 {
     struct store_spec spec = sample_spec();
+    expect_refused(*state, &spec, EXIT_CODE_DATA, "2 numbers of a hidden task, expected 0");
+    snprintf(spec.domain, sizeof spec.domain, "elsewhere");
     expect_refused(*state, &spec, EXIT_CODE_CONFIG, "expected a task that exists");
     snprintf(spec.tasks[0], sizeof spec.tasks[0], "walker_walk");
     expect_refused(*state, &spec, EXIT_CODE_DATA, "4 numbers of physics, expected 18");
