@@ -104,6 +104,20 @@ static void quote_cell(char shown[CELL_MAX], const struct cursor *cell)
     shown[length] = '\0';
 }
 
+/* True or False, as pandas writes truth values. */
+static bool csv_parse_truth(double *number, const struct cursor *cell)
+{
+    static const char *const words[] = {"False", "True", "false", "true", "FALSE", "TRUE"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (cell_length(cell) == strlen(words[i]) &&
+            memcmp(cell->at, words[i], strlen(words[i])) == 0) {
+            *number = (double)(i % 2);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A decimal number and nothing else. */
 static bool csv_parse_number(double *number, const struct cursor *cell)
 {
@@ -384,7 +398,9 @@ static bool csv_read_row(double *cells, const struct csv_table *table, struct cu
             kind == CSV_ACTION || kind == CSV_REWARD || kind == CSV_GROUP || kind == CSV_END;
         bool is_empty = cell_length(&cell) == 0 && may_be_empty;
         cells[count] = (double)NAN;
-        if (kind != CSV_OTHER && !is_empty && !csv_parse_number(&cells[count], &cell)) {
+        bool is_read = is_empty || csv_parse_number(&cells[count], &cell) ||
+                       csv_parse_truth(&cells[count], &cell);
+        if (kind != CSV_OTHER && !is_read) {
             char shown[CELL_MAX];
             quote_cell(shown, &cell);
             return csv_table_refuse(table, at_line, column->name, shown, "a number", failure);

@@ -82,7 +82,7 @@ static void read_tasks(struct store_spec *spec, const json_t *description)
     }
 }
 
-static bool read_numbers(double *numbers, size_t count, const json_t *array)
+static bool read_number_array(double *numbers, size_t count, const json_t *array)
 {
     bool ok = json_array_size(array) == count;
     for (size_t i = 0; ok && i < count; i++) {
@@ -100,8 +100,8 @@ static void read_bounds(struct store_spec *spec, const json_t *description)
         return;
     }
     space = action_space_continuous(dim);
-    if (read_numbers(space.low, dim, json_object_get(description, "action_low")) &&
-        read_numbers(space.high, dim, json_object_get(description, "action_high"))) {
+    if (read_number_array(space.low, dim, json_object_get(description, "action_low")) &&
+        read_number_array(space.high, dim, json_object_get(description, "action_high"))) {
         spec->actions = space;
     }
 }

@@ -140,6 +140,18 @@ def test_cells_may_stand_in_quotes(program):
     program.refuse(write_text(program, "behind.csv", plain + '1,"2"3,0,0\n'), ["line 5", "observation_0"])
 
 
+def test_truth_values_of_pandas_are_numbers(program):
+    words = "episode,observation_0,action_0,reward,end\n0,True,-1,False,\n0,false,1,TRUE,True\n"
+    plain = "episode,observation_0,action_0,reward,end\n0,1,-1,0,\n0,0,1,1,1\n"
+    found, _ = program.convert(write_text(program, "words.csv", words), "words.h5", "--source=x")
+    wanted, _ = program.convert(write_text(program, "digits.csv", plain), "digits.h5", "--source=x")
+    same_file(found, wanted)
+    program.refuse(write_text(program, "half.csv", words.replace("TRUE", "Tru")),
+                   ["line 3", "reward", '"Tru"'])
+    program.refuse(write_text(program, "named.csv", words.replace("0,True,", "True,1,")),
+                   ["line 2", "episode", '"True"'])
+
+
 def test_a_table_is_what_its_arrays_are(program):
     for after_last in (0, 1):
         arrays = sample(STEPS + after_last * len(LENGTHS))
