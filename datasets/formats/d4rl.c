@@ -66,7 +66,10 @@ static bool d4rl_open_arrays(struct d4rl *data, int64_t file, struct failure *fa
             continue;
         }
         struct hdf5_array *array = &data->arrays[key];
-        if (!hdf5_array_open(array, file, data->path, key_names[key], failure) ||
+        bool is_flag = key == TERMINALS || key == TIMEOUTS;
+        bool (*open)(struct hdf5_array *, int64_t, const char *, const char *, struct failure *) =
+            is_flag ? hdf5_array_open_unwritten : hdf5_array_open;
+        if (!open(array, file, data->path, key_names[key], failure) ||
             !hdf5_array_check_rows(array, data->arrays[OBSERVATIONS].rows,
                                    "as many as observations", failure)) {
             return false;

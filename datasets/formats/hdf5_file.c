@@ -13,7 +13,6 @@
 #include "base/arithmetic.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "datasets/formats/hdf5_guard.h"
 
 enum { RANK_MAX = 8, BUFFER_BYTES = 1 << 20 };
 
@@ -85,8 +84,6 @@ int64_t hdf5_file_open(const char *path, struct failure *failure)
                         "%s: found a truncated, unfinished or damaged HDF5 file, expected a whole "
                         "one; copy it again",
                         path);
-        } else if (!hdf5_guard_check(file, path, reader.size, failure)) {
-            file = -1;
         }
     }
     file_reader_close(&reader);
@@ -109,6 +106,27 @@ bool hdf5_file_has(int64_t file, const char *name)
         }
         if (name[i] == '\0') {
             return true;
+        }
+    }
+    return false;
+}
+
+/* Is a component of the path a link to another file? */
+static bool leads_elsewhere(hid_t file, const char *name)
+{
+    char part[sizeof((struct hdf5_array *)0)->name];
+    H5L_info_t info;
+    for (size_t i = 0; i < sizeof part; i++) {
+        if (name[i] == '/' || name[i] == '\0') {
+            memcpy(part, name, i);
+            part[i] = '\0';
+            if (H5Lget_info(file, part, &info, H5P_DEFAULT) < 0 ||
+                (info.type != H5L_TYPE_HARD && info.type != H5L_TYPE_SOFT)) {
+                return true;
+            }
+        }
+        if (name[i] == '\0') {
+            break;
         }
     }
     return false;
@@ -336,15 +354,18 @@ static bool hdf5_find_extent(struct hdf5_array *array)
     return ok;
 }
 
-/* Bytes of all chunks that one row lies in, each of which the guard has bounded; 0 without chunks.
- */
+/* Bytes of all chunks that one row lies in; 0 without chunks. */
 static size_t chunk_row_bytes(hid_t dataset)
 {
     hid_t creation = H5Dget_create_plist(dataset);
+    if (H5Pget_layout(creation) != H5D_CHUNKED) {
+        H5Pclose(creation);
+        return 0;
+    }
     hid_t type = H5Dget_type(dataset);
     hid_t space = H5Dget_space(dataset);
     hsize_t chunk[RANK_MAX], extent[RANK_MAX];
-    int rank = H5Pget_layout(creation) == H5D_CHUNKED ? H5Pget_chunk(creation, RANK_MAX, chunk) : 0;
+    int rank = H5Pget_chunk(creation, RANK_MAX, chunk);
     bool ok =
         rank > 0 && rank <= RANK_MAX && H5Sget_simple_extent_dims(space, extent, NULL) == rank;
     size_t bytes = ok ? H5Tget_size(type) * chunk[0] : 0;
@@ -377,25 +398,136 @@ static hid_t hdf5_open_dataset(int64_t file, const char *name)
     return dataset;
 }
 
-bool hdf5_array_open(struct hdf5_array *array, int64_t file, const char *where, const char *name,
-                     struct failure *failure)
+/* Texts of the file in messages: what is not printable ASCII becomes '?'. */
+static void make_printable(char *text)
 {
-    *array = (struct hdf5_array){.dataset = -1};
-    snprintf(array->where, sizeof array->where, "%s", where);
-    snprintf(array->name, sizeof array->name, "%s", name);
-    array->dataset = hdf5_file_has(file, name) ? hdf5_open_dataset(file, name) : -1;
-    if (array->dataset < 0) {
-        return hdf5_refuse(array, "no array of this name", "one", failure);
+    for (char *at = text; *at; at++) {
+        *at = *at >= ' ' && *at <= '~' ? *at : '?';
     }
+}
+
+/* --- Whether an array holds its own numbers --------------------------------------------------- */
+
+/* Filters that are part of the library: deflate, shuffle and fletcher32. */
+static bool check_filters(const struct hdf5_array *array, hid_t creation, struct failure *failure)
+{
+    int count = H5Pget_nfilters(creation);
+    for (int i = 0; i < count; i++) {
+        unsigned flags, configuration;
+        size_t parameters = 0;
+        char filter_name[64] = "", found[128];
+        H5Z_filter_t filter = H5Pget_filter2(creation, (unsigned)i, &flags, &parameters, NULL,
+                                             sizeof filter_name, filter_name, &configuration);
+        if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE &&
+            filter != H5Z_FILTER_FLETCHER32) {
+            make_printable(filter_name);
+            snprintf(found, sizeof found, "filter %d (%.60s)", (int)filter, filter_name);
+            return hdf5_refuse(array, found,
+                               "deflate, shuffle or fletcher32; copy each array with h5py, which "
+                               "has its own lzf: new.create_dataset(name, data=old[name][...], "
+                               "compression=\"gzip\"). Not with h5repack: it drops what it cannot "
+                               "read",
+                               failure);
+        }
+    }
+    return count >= 0 || hdf5_refuse(array, "damaged filters", "a whole file", failure);
+}
+
+/* Must come before any other question: asking a virtual array for its extent can open other files.
+ */
+static bool check_layout(const struct hdf5_array *array, hid_t creation, struct failure *failure)
+{
+    static const char *const expected = "the numbers themselves in the file";
+    H5D_layout_t layout = H5Pget_layout(creation);
+    if (layout == H5D_VIRTUAL) {
+        return hdf5_refuse(array, "a virtual data set", expected, failure);
+    }
+    if (layout != H5D_COMPACT && layout != H5D_CONTIGUOUS && layout != H5D_CHUNKED) {
+        return hdf5_refuse(array, "an unknown or damaged layout", "a whole file", failure);
+    }
+    return (H5Pget_external_count(creation) == 0 ||
+            hdf5_refuse(array, "numbers in another file", expected, failure)) &&
+           check_filters(array, creation, failure);
+}
+
+/* Has every chunk, or the whole, been written? What was not reads as the fill value. */
+static bool is_all_written(const struct hdf5_array *array, hid_t creation)
+{
+    hsize_t chunk[RANK_MAX], extent[RANK_MAX], written = 0, wanted = 1;
+    uint64_t claimed, stored = H5Dget_storage_size(array->dataset);
+    if (H5Pget_layout(creation) != H5D_CHUNKED) {
+        return __builtin_mul_overflow(array->rows, array->columns, &claimed) == 0 &&
+               __builtin_mul_overflow(claimed, number_bytes(array->type), &claimed) == 0 &&
+               stored >= claimed;
+    }
+    hid_t space = H5Dget_space(array->dataset);
+    int rank = H5Sget_simple_extent_dims(space, extent, NULL);
+    bool ok = rank > 0 && H5Pget_chunk(creation, RANK_MAX, chunk) == rank &&
+              H5Dget_num_chunks(array->dataset, space, &written) >= 0;
+    H5Sclose(space);
+    for (int i = 0; ok && i < rank; i++) {
+        hsize_t along = extent[i] / chunk[i] + (extent[i] % chunk[i] != 0);
+        ok = !__builtin_mul_overflow(wanted, along, &wanted);
+    }
+    return ok && written >= wanted;
+}
+
+static bool find_shape(struct hdf5_array *array, struct failure *failure)
+{
     hid_t type = H5Dget_type(array->dataset);
     bool has_type = type >= 0 && hdf5_find_type(array, type);
     if (type >= 0) {
         H5Tclose(type);
     }
-    bool ok = has_type ? hdf5_find_extent(array) ||
-                             hdf5_refuse(array, "no rows, or too many dimensions", "rows", failure)
-                       : hdf5_refuse(array, "values of another type", "numbers", failure);
+    return has_type ? hdf5_find_extent(array) ||
+                          hdf5_refuse(array, "no rows, or too many dimensions", "rows", failure)
+                    : hdf5_refuse(array, "values of another type", "numbers", failure);
+}
+
+static bool check_contents(struct hdf5_array *array, struct failure *failure)
+{
+    hid_t creation = H5Dget_create_plist(array->dataset);
+    bool ok = creation >= 0 && check_layout(array, creation, failure) && find_shape(array, failure);
+    array->is_written = ok && is_all_written(array, creation);
+    if (creation >= 0) {
+        H5Pclose(creation); /* one left open on a virtual data set crashes the library at exit */
+    }
+    return ok || hdf5_refuse(array, "damage", "a whole file; copy it again", failure);
+}
+
+bool hdf5_array_open_unwritten(struct hdf5_array *array, int64_t file, const char *where,
+                               const char *name, struct failure *failure)
+{
+    *array = (struct hdf5_array){.dataset = -1};
+    snprintf(array->where, sizeof array->where, "%s", where);
+    snprintf(array->name, sizeof array->name, "%s", name);
+    make_printable(array->name);
+    if (!hdf5_file_has(file, name)) {
+        return hdf5_refuse(array, "no array of this name", "one", failure);
+    }
+    if (leads_elsewhere(file, name)) {
+        return hdf5_refuse(array, "a link to another file", "the numbers themselves in the file",
+                           failure);
+    }
+    if (hdf5_file_has_group(file, name)) {
+        return hdf5_refuse(array, "a group of this name", "an array", failure);
+    }
+    array->dataset = hdf5_open_dataset(file, name);
+    bool ok = array->dataset >= 0 ? check_contents(array, failure)
+                                  : hdf5_refuse(array, "damage", "an array", failure);
     if (!ok) {
+        hdf5_array_close(array);
+    }
+    return ok;
+}
+
+bool hdf5_array_open(struct hdf5_array *array, int64_t file, const char *where, const char *name,
+                     struct failure *failure)
+{
+    bool ok = hdf5_array_open_unwritten(array, file, where, name, failure);
+    if (ok && !array->is_written) {
+        ok = hdf5_refuse(array, "numbers that were never written",
+                         "all of them; the file is unfinished or damaged", failure);
         hdf5_array_close(array);
     }
     return ok;

@@ -21,12 +21,13 @@ struct hdf5_array {
     enum number_type type;
     bool is_big_endian;
     size_t rank, rows, columns;
+    bool is_written; /* all of it; what was not reads as the array's fill value */
 };
 
 /* Does the file begin as HDF5? False where it cannot be read. Needs no sandbox. */
 bool hdf5_file_is_one(const char *path);
 
-/* Open a file and have the guard check it. -1 and a failure: EXIT_CODE_NO_INPUT where there is
+/* Open a file. -1 and a failure: EXIT_CODE_NO_INPUT where there is
  * nothing to open, EXIT_CODE_DATA else. Afterwards this process can open no more files. There is no
  * close: the sandbox ends with it. */
 int64_t hdf5_file_open(const char *path, struct failure *failure);
@@ -53,9 +54,13 @@ bool hdf5_file_attribute_text(char *text, size_t size, int64_t file, const char 
                               const char *name);
 
 /* `where` precedes the name in messages. False and EXIT_CODE_DATA where there is no array of
- * numbers of this name (booleans are 0 and 1). */
+ * numbers of this name (booleans are 0 and 1) that lie in the file themselves, all written, through
+ * no filters but the library's own. */
 bool hdf5_array_open(struct hdf5_array *array, int64_t file, const char *where, const char *name,
                      struct failure *failure);
+/* The same where not all of it need have been written: flags that nobody has set. */
+bool hdf5_array_open_unwritten(struct hdf5_array *array, int64_t file, const char *where,
+                               const char *name, struct failure *failure);
 void hdf5_array_close(struct hdf5_array *array); /* may be zero or closed */
 
 /* Is it of an integer or boolean type? */

@@ -35,6 +35,7 @@ struct reply {
     int64_t group;
     enum store_end end;
     bool is_partial;
+    size_t step_row, state_row;
     bool is_last; /* the process ends after it */
     char name[FORMAT_NAME_MAX];
 };
@@ -161,6 +162,8 @@ static void sandbox_copy_episode(const struct sandbox *sandbox,
     reply->group = data->group;
     reply->end = data->end;
     reply->is_partial = episode->is_partial;
+    reply->step_row = episode->step_row;
+    reply->state_row = episode->state_row;
     snprintf(reply->name, sizeof reply->name, "%s", episode->name);
 }
 
@@ -403,7 +406,10 @@ bool sandbox_read(void *opened, size_t index, struct format_episode *episode,
     }
     *episode = (struct format_episode){
         .data = episode_layout_view(&layout, &sandbox->spec, reply.length, sandbox->shared),
-        .is_partial = reply.is_partial};
+        .is_partial = reply.is_partial,
+        .step_row = reply.step_row,
+        .state_row = reply.state_row,
+    };
     episode->data.group = reply.group;
     episode->data.end = reply.end;
     snprintf(episode->name, sizeof episode->name, "%.*s", FORMAT_NAME_MAX - 1, reply.name);

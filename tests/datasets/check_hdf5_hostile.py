@@ -104,43 +104,61 @@ BAD = {
         "observations", (STEPS, 3), np.float32,
         external=[("/etc/hostname", 0, h5py.h5f.UNLIMITED)])), "numbers in another file"),
     "an external link": (replaced(lambda file: file.__setitem__(
-        "observations", h5py.ExternalLink("other.h5", "/x"))), "a link to another file"),
-    "a soft link": (replaced(lambda file: file.__setitem__(
-        "observations", h5py.SoftLink("/actions"))), "a soft link"),
-    "a soft link that nobody reads": (lambda file: file.__setitem__(
-        "infos/x", h5py.SoftLink("/nowhere")), "/infos/x: found a soft link"),
+        "observations", h5py.ExternalLink("other.h5", "/x"))), "observations: found"),
+    "a soft link to nowhere": (replaced(lambda file: file.__setitem__(
+        "observations", h5py.SoftLink("/nowhere"))), "observations: found"),
+    "a group": (replaced(lambda file: file.create_group("observations")),
+                "found a group of this name, expected an array"),
+    "a named type": (replaced(lambda file: file.__setitem__("observations", np.dtype("f8"))),
+                     "observations: found"),
     "a virtual data set": (replaced(virtual), "a virtual data set"),
     "a virtual data set without end": (replaced(virtual_without_end), "a virtual data set"),
     "lzf": (replaced(lambda file: file.create_dataset(
-        "observations", data=np.ones((STEPS, 3)), compression="lzf")), "filter 32000"),
+        "observations", data=np.ones((STEPS, 3)), compression="lzf")), "filter 32000 (lzf)"),
     "scale and offset": (replaced(lambda file: file.create_dataset(
         "observations", data=np.ones((STEPS, 3), int), scaleoffset=4)), "filter 6"),
     "a filter that nobody has": (with_filter(40000, (1, 2)), "filter 40000"),
-    "four petabytes, chunked": (sparse((1 << 47, 4), chunks=(1024, 4)), "stored"),
-    "four petabytes, contiguous": (sparse((1 << 47, 4)), "stored"),
-    "beyond 64 bits": (sparse((1 << 62, 4), chunks=(1024, 4)), "beyond all memory"),
-    "a bomb": (replaced(inflated), "at most 200 for each byte stored"),
-    "large chunks": (sparse((1 << 24, 3), chunks=(1 << 22, 3)), "chunks of more than 64 MiB"),
-    "never written": (sparse((STEPS, 3)), "unfinished or hostile"),
-    "never written, chunked": (sparse((STEPS, 3), chunks=(2, 3)), "unfinished or hostile"),
+    "four petabytes, chunked": (sparse((1 << 47, 4), chunks=(1024, 4)), "never written"),
+    "four petabytes, contiguous": (sparse((1 << 47, 4)), "never written"),
+    "beyond 64 bits": (sparse((1 << 62, 4), chunks=(1024, 4)), "never written"),
+    "a bomb": (replaced(inflated), "rows"),
+    "large chunks": (sparse((1 << 24, 3), chunks=(1 << 22, 3)), "never written"),
+    "never written": (sparse((STEPS, 3)), "never written"),
+    "never written, chunked": (sparse((STEPS, 3), chunks=(2, 3)), "never written"),
     "never written, to be compressed": (sparse((STEPS, 3), chunks=(2, 3), compression="gzip"),
-                                        "chunks that were never written"),
-    "half written": (replaced(half_written), "unfinished or hostile"),
-    "references": (references, "references to objects"),
-    "region references": (regions, "references to objects"),
-    "rows of variable length": (replaced(pictures), "rows of variable length"),
-    "compound values": (lambda file: file.__setitem__(
-        "infos/x", np.zeros(3, [("a", "f4"), ("b", "i4")])), "compound or opaque"),
-    "opaque values": (lambda file: file.__setitem__("infos/x", np.zeros(3, "V5")),
-                      "compound or opaque"),
-    "a named type": (lambda file: file.__setitem__("infos/x", np.dtype("f8")),
-                     "neither a group nor an array"),
-    "two names": (lambda file: file.__setitem__("infos/x", file["actions"]), "several names"),
-    "a circle": (cycle, "several names"),
-    "depth": (deep, "groups within groups"),
-    "nine dimensions": (lambda file: file.__setitem__("infos/x", np.zeros([1] * 9)),
-                        "more than 8 dimensions"),
-    "a long name": (too_long, "very long name"),
+                                        "never written"),
+    "half written": (replaced(half_written), "never written"),
+    "rows of variable length": (replaced(pictures), "values of another type"),
+    "compound values": (replaced(lambda file: file.__setitem__(
+        "observations", np.zeros(STEPS, [("a", "f4"), ("b", "i4")]))), "values of another type"),
+    "nine dimensions": (replaced(lambda file: file.__setitem__(
+        "observations", np.zeros([STEPS] + [1] * 8))), "too many dimensions"),
+}
+
+# What does no harm where nobody reads it.
+HARMLESS = {
+    "a soft link": lambda file: file.__setitem__("infos/x", h5py.SoftLink("/actions")),
+    "a soft link to nowhere": lambda file: file.__setitem__("infos/x", h5py.SoftLink("/nowhere")),
+    "an external link": lambda file: file.__setitem__("infos/x",
+                                                      h5py.ExternalLink("other.h5", "/x")),
+    "references": references,
+    "region references": regions,
+    "compound values": lambda file: file.__setitem__(
+        "infos/x", np.zeros(3, [("a", "f4"), ("b", "i4")])),
+    "opaque values": lambda file: file.__setitem__("infos/x", np.zeros(3, "V5")),
+    "a named type": lambda file: file.__setitem__("infos/x", np.dtype("f8")),
+    "two names": lambda file: file.__setitem__("infos/x", file["actions"]),
+    "a circle": cycle,
+    "depth": deep,
+    "a long name": too_long,
+    "flags that nobody has set": lambda file: (file.__delitem__("timeouts"),
+                                               file.create_dataset("timeouts", (STEPS,), bool)),
+    "flags in chunks that nobody has set": lambda file: (
+        file.__delitem__("timeouts"),
+        file.create_dataset("timeouts", (STEPS, 1), bool, chunks=(2, 1), compression="gzip")),
+    "observations through a soft link": lambda file: (
+        file.move("observations", "elsewhere"),
+        file.__setitem__("observations", h5py.SoftLink("/elsewhere"))),
 }
 
 
@@ -155,11 +173,40 @@ def check_bad(tool, path, other):
             expect_refusal(tool, "d4rl", path, words, name=(name, libver))
 
 
-def check_names_are_one_line(tool, path):
+def check_harmless(tool, path):
     write_good(path)
-    with h5py.File(path, "r+") as file:
-        file["infos/a\nb\x1b[2J\u20ac"] = h5py.SoftLink("/x")
-    expect_refusal(tool, "d4rl", path, "/infos/a?b?[2J???: found a soft link")
+    wanted = read(tool, "d4rl", path)[1]
+    for libver in ("earliest", "v110"):
+        for name, change in HARMLESS.items():
+            write_good(path, libver)
+            with h5py.File(path, "r+", libver=libver) as file:
+                change(file)
+            found = read(tool, "d4rl", path)[1]
+            assert str(found) == str(wanted), (name, found, wanted)
+
+
+def check_advice(tool, path, folder):
+    """Whoever follows it loses nothing."""
+    write_good(path)
+    wanted = read(tool, "d4rl", path)[1]
+    with h5py.File(path, "w") as file:
+        for name, array in GOOD.items():
+            file.create_dataset(name, data=array, compression="lzf")
+    line = expect_refusal(tool, "d4rl", path, "filter 32000 (lzf)").stderr
+    advice = line[line.index("new.create_dataset"):line.index(". Not with")]
+    copy = os.path.join(folder, "copy.hdf5")
+    with h5py.File(path) as old, h5py.File(copy, "w") as new:
+        for name in old:
+            exec(advice, {"old": old, "new": new, "name": name})
+    assert str(read(tool, "d4rl", copy)[1]) == str(wanted)
+
+
+def check_names_are_one_line(tool, path):
+    with h5py.File(path, "w") as file:
+        file["episode_0/observations/a\nb\x1b[2J\u20ac"] = h5py.ExternalLink("other.h5", "/x")
+        for name in ("actions", "rewards", "terminations", "truncations"):
+            file["episode_0/" + name] = np.zeros((STEPS, 1))
+    expect_refusal(tool, "minari", path, "a?b?[2J???: found")
 
 
 def check_not_hdf5(tool, folder):
@@ -233,6 +280,8 @@ def main():
         write_good(path)
         assert len(read(tool, "d4rl", path)[1]) == 1
         check_bad(tool, path, os.path.join(folder, "other.h5"))
+        check_harmless(tool, path)
+        check_advice(tool, path, folder)
         check_names_are_one_line(tool, path)
         check_not_hdf5(tool, folder)
         check_unfinished(tool, path)

@@ -28,6 +28,7 @@ def expect_refusal(tool, form, path, words, code=65, steps_max=0, name=None):
     assert run.returncode == code, (name, run.returncode, run.stdout[:300], run.stderr)
     assert run.stderr.count("\n") == 1 and path in run.stderr, (name, run.stderr)
     assert words in run.stderr, (name, words, run.stderr)
+    return run
 
 
 def expect_rows(found, wanted, kind=np.float32):
