@@ -399,7 +399,7 @@ static hid_t hdf5_open_dataset(int64_t file, const char *name)
 }
 
 /* Texts of the file in messages: what is not printable ASCII becomes '?'. */
-static void make_printable(char *text)
+static void make_name_printable(char *text)
 {
     for (char *at = text; *at; at++) {
         *at = *at >= ' ' && *at <= '~' ? *at : '?';
@@ -420,7 +420,7 @@ static bool check_filters(const struct hdf5_array *array, hid_t creation, struct
                                              sizeof filter_name, filter_name, &configuration);
         if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE &&
             filter != H5Z_FILTER_FLETCHER32) {
-            make_printable(filter_name);
+            make_name_printable(filter_name);
             snprintf(found, sizeof found, "filter %d (%.60s)", (int)filter, filter_name);
             return hdf5_refuse(array, found,
                                "deflate, shuffle or fletcher32; copy each array with h5py, which "
@@ -501,7 +501,7 @@ bool hdf5_array_open_unwritten(struct hdf5_array *array, int64_t file, const cha
     *array = (struct hdf5_array){.dataset = -1};
     snprintf(array->where, sizeof array->where, "%s", where);
     snprintf(array->name, sizeof array->name, "%s", name);
-    make_printable(array->name);
+    make_name_printable(array->name);
     if (!hdf5_file_has(file, name)) {
         return hdf5_refuse(array, "no array of this name", "one", failure);
     }
