@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "datasets/episode_buffer.h"
+#include "datasets/formats/discrete.h"
 #include "datasets/formats/npy.h"
 
 /* A folder of numpy arrays, the episodes one after the other: length.npy has the steps of each.
@@ -36,7 +37,8 @@ struct arrays {
     struct store_spec spec;
     struct episode_buffer buffer;
     float *reward_rows; /* (length, tasks), as in the file */
-    size_t reward_bytes;
+    double *categories; /* (length, columns) of discrete actions, as in the file */
+    size_t reward_bytes, category_bytes;
 };
 
 /* --- One file --------------------------------------------------------------------------------- */
@@ -158,6 +160,7 @@ static void arrays_close(void *source)
     memory_free(arrays->end);
     episode_buffer_free(&arrays->buffer);
     memory_free(arrays->reward_rows);
+    memory_free(arrays->categories);
     memory_free(arrays);
 }
 
@@ -223,10 +226,49 @@ static bool arrays_open_all(struct arrays *arrays, const char *folder, struct fa
            arrays_find_starts(arrays, failure) && arrays_check_rows(arrays, failure);
 }
 
+/* Integers are categories; as many as the options or all rows say. */
+static bool arrays_find_space(struct arrays *arrays, const char *counts, struct failure *failure)
+{
+    enum { CHUNK = 4096 };
+    struct npy_file *file = &arrays->files[ACTION];
+    double largest[ACTION_CATEGORICALS_MAX] = {0};
+    size_t components = file->columns;
+    if (file->npy.type < NUMBER_I8) {
+        return true;
+    }
+    bool ok = true;
+    if (counts[0] == '\0' && components <= ACTION_CATEGORICALS_MAX) {
+        double *rows = memory_take(CHUNK * components, sizeof *rows);
+        for (size_t first = 0; ok && first < file->rows; first += CHUNK) {
+            size_t count = size_min(file->rows - first, CHUNK);
+            ok = read_npy_doubles(rows, file, first, count, failure);
+            discrete_find_largest(largest, rows, ok ? count : 0, components);
+        }
+        memory_free(rows);
+    }
+    struct action_space *space = &arrays->spec.actions;
+    ok = ok && discrete_space(space, components, largest, counts, file->path, failure);
+    arrays->spec.action_dim = space->dim;
+    return ok;
+}
+
+static bool arrays_read_actions(struct arrays *arrays, size_t first, size_t length,
+                                struct failure *failure)
+{
+    struct npy_file *file = &arrays->files[ACTION];
+    if (arrays->spec.actions.kind == ACTION_CONTINUOUS) {
+        return read_npy_singles(arrays->buffer.action, file, first, length, failure);
+    }
+    arrays->categories = memory_reserve(arrays->categories, &arrays->category_bytes,
+                                        length * file->columns * sizeof *arrays->categories);
+    return read_npy_doubles(arrays->categories, file, first, length, failure) &&
+           discrete_one_hot(arrays->buffer.action, arrays->categories, length,
+                            &arrays->spec.actions, first, file->path, failure);
+}
+
 static void *arrays_open(const char *path, const struct format_options *options,
                          struct store_spec *spec, struct failure *failure)
 {
-    (void)options;
     struct arrays *arrays = memory_take(1, sizeof *arrays);
     if (!arrays_open_all(arrays, path, failure)) {
         arrays_close(arrays);
@@ -241,6 +283,10 @@ static void *arrays_open(const char *path, const struct format_options *options,
         .physics_dim = arrays->files[PHYSICS].columns,
     };
     format_name_rewards(&arrays->spec, arrays->files[REWARD].columns);
+    if (!arrays_find_space(arrays, options->action_counts, failure)) {
+        arrays_close(arrays);
+        return NULL;
+    }
     *spec = arrays->spec;
     return arrays;
 }
@@ -318,7 +364,7 @@ static bool arrays_read(void *source, size_t index, struct format_episode *episo
     arrays->reward_rows = memory_reserve(arrays->reward_rows, &arrays->reward_bytes,
                                          length * arrays->spec.task_count * sizeof(float));
     if (!arrays_read_states(arrays, index, failure) ||
-        !read_npy_singles(buffer->action, &arrays->files[ACTION], first, length, failure) ||
+        !arrays_read_actions(arrays, first, length, failure) ||
         !read_npy_singles(arrays->reward_rows, &arrays->files[REWARD], first, length, failure) ||
         !arrays_read_end(&end, arrays, index, failure)) {
         return false;

@@ -5,8 +5,9 @@
  * the last end is a partial episode. The observation after the last step is that row of
  * next_observations. Files without these lack it, and the last one recorded is repeated: dropping
  * the step instead would drop its reward, often the only one. infos/qpos and infos/qvel, where
- * there are both, are the physics, whose last row is repeated too. Everything else (metadata, other
- * infos) is ignored. Source: https://github.com/Farama-Foundation/D4RL, d4rl/offline_env.py. */
+ * there are both, are the physics, whose last row is repeated too. Integer actions are discrete.
+ * Everything else (metadata, other infos) is ignored. Source:
+ * https://github.com/Farama-Foundation/D4RL, d4rl/offline_env.py. */
 #include "datasets/formats/formats.h"
 
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include "base/arithmetic.h"
 #include "base/memory.h"
 #include "datasets/episode_buffer.h"
+#include "datasets/formats/discrete.h"
 #include "datasets/formats/hdf5_file.h"
 #include "datasets/formats/sandbox.h"
 
@@ -54,6 +56,8 @@ struct d4rl {
     size_t episode_count, episode_capacity;
     struct store_spec spec;
     struct episode_buffer buffer;
+    double *categories; /* of an episode's discrete actions */
+    size_t categories_bytes;
 };
 
 /* --- Which arrays ----------------------------------------------------------------------------- */
@@ -93,12 +97,6 @@ static bool d4rl_check_columns(const struct hdf5_array *array, size_t columns,
 static bool d4rl_check_arrays(const struct d4rl *data, struct failure *failure)
 {
     const struct hdf5_array *arrays = data->arrays;
-    if (hdf5_array_is_integer(&arrays[ACTIONS])) {
-        return failure_set(failure, EXIT_CODE_DATA,
-                           "%s: actions: found integers (discrete actions), expected continuous "
-                           "actions in floating point",
-                           data->path);
-    }
     return d4rl_check_columns(&arrays[REWARDS], 1, failure) &&
            d4rl_check_columns(&arrays[TERMINALS], 1, failure) &&
            (!data->has[TIMEOUTS] || d4rl_check_columns(&arrays[TIMEOUTS], 1, failure)) &&
@@ -184,6 +182,54 @@ static bool d4rl_check_episodes(const struct d4rl *data, size_t steps_max, struc
     return true;
 }
 
+/* --- Discrete actions ------------------------------------------------------------------------- */
+
+/* Integers are categories; as many as the options or all rows say. */
+static bool d4rl_find_space(struct d4rl *data, const char *counts, struct failure *failure)
+{
+    enum { CHUNK = 4096 };
+    const struct hdf5_array *array = &data->arrays[ACTIONS];
+    size_t components = array->columns;
+    double largest[ACTION_CATEGORICALS_MAX] = {0};
+    char where[512];
+    if (!hdf5_array_is_integer(array)) {
+        return true;
+    }
+    snprintf(where, sizeof where, "%s: actions", data->path);
+    bool ok = true;
+    if (counts[0] == '\0' && components <= ACTION_CATEGORICALS_MAX) {
+        double *rows = memory_take(CHUNK * components, sizeof *rows);
+        for (size_t first = 0; ok && first < data->rows; first += CHUNK) {
+            size_t count = size_min(data->rows - first, CHUNK);
+            ok = hdf5_array_read_double(array, first, count, rows, components, failure);
+            discrete_find_largest(largest, rows, ok ? count : 0, components);
+        }
+        memory_free(rows);
+    }
+    ok = ok && discrete_space(&data->spec.actions, components, largest, counts, where, failure);
+    data->spec.action_dim = data->spec.actions.dim;
+    return ok;
+}
+
+static bool d4rl_read_actions(struct d4rl *data, const struct episode_rows *rows,
+                              struct failure *failure)
+{
+    const struct hdf5_array *array = &data->arrays[ACTIONS];
+    float *action = data->buffer.action;
+    if (data->spec.actions.kind == ACTION_CONTINUOUS) {
+        return hdf5_array_read_single(array, rows->first, rows->count, action, array->columns,
+                                      failure);
+    }
+    char where[512];
+    snprintf(where, sizeof where, "%s: actions", data->path);
+    data->categories = memory_reserve(data->categories, &data->categories_bytes,
+                                      rows->count * array->columns * sizeof *data->categories);
+    return hdf5_array_read_double(array, rows->first, rows->count, data->categories, array->columns,
+                                  failure) &&
+           discrete_one_hot(action, data->categories, rows->count, &data->spec.actions, rows->first,
+                            where, failure);
+}
+
 /* --- The format ------------------------------------------------------------------------------- */
 
 static void d4rl_fill_spec(struct d4rl *data)
@@ -210,6 +256,7 @@ static void d4rl_close(void *source)
         hdf5_array_close(&data->arrays[key]);
     }
     memory_free(data->episodes);
+    memory_free(data->categories);
     episode_buffer_free(&data->buffer);
     memory_free(data);
 }
@@ -230,6 +277,10 @@ static void *d4rl_open(const char *path, const struct format_options *options,
         return NULL;
     }
     d4rl_fill_spec(data);
+    if (!d4rl_find_space(data, options->action_counts, failure)) {
+        d4rl_close(data);
+        return NULL;
+    }
     *spec = data->spec;
     return data;
 }
@@ -276,9 +327,7 @@ static bool d4rl_read(void *source, size_t index, struct format_episode *episode
     const struct hdf5_array *arrays = data->arrays;
     struct episode_buffer *buffer = &data->buffer;
     episode_buffer_reserve(buffer, &data->spec, rows->count);
-    if (!d4rl_read_states(data, rows, failure) ||
-        !hdf5_array_read_single(&arrays[ACTIONS], rows->first, rows->count, buffer->action,
-                                arrays[ACTIONS].columns, failure) ||
+    if (!d4rl_read_states(data, rows, failure) || !d4rl_read_actions(data, rows, failure) ||
         !hdf5_array_read_single(&arrays[REWARDS], rows->first, rows->count, buffer->reward[0], 1,
                                 failure)) {
         return false;

@@ -87,7 +87,9 @@ int main(int count, char **arguments)
         const struct format_reader *format =
             format_find_reader(arguments[3], arguments[2], &failure);
         const struct format_options options = {.episode_steps_max =
-                                                   strtoull(arguments[4], NULL, 10)};
+                                                   strtoull(arguments[4], NULL, 10),
+                                               .observation_keys = "",
+                                               .action_counts = ""};
         if (format) {
             read_all(format, arguments[3], &options, &failure);
         }
