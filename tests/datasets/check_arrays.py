@@ -140,6 +140,27 @@ def test_cells_may_stand_in_quotes(program):
     program.refuse(write_text(program, "behind.csv", plain + '1,"2"3,0,0\n'), ["line 5", "observation_0"])
 
 
+def test_integer_actions_are_categories(program):
+    arrays = sample(STEPS)
+    chosen = np.random.default_rng(2).integers(0, 3, (len(arrays["action"]), 2))
+    chosen[0] = 2
+    folder = write(program, "discrete", {**arrays, "action": chosen})
+    found, text = program.convert(folder, "discrete.h5", ranks=2)
+    assert "actions: discrete, 3 and 3 categories" in text, text
+    with open_store(found) as store:
+        same(store["action"][:], np.eye(3, dtype=np.float32)[chosen].reshape(len(chosen), 6))
+        assert store.attrs["action_kind"] == b"categorical"
+        assert list(store.attrs["action_counts"]) == [3, 3]
+    found, _ = program.convert(folder, "wider.h5", "--action_counts=3,4")
+    with open_store(found) as store:
+        assert store["action"].shape == (len(chosen), 7)
+    program.refuse(folder, ["action_counts", "2 numbers"], "--action_counts=3", code=78)
+    program.refuse(folder, ["action.npy", "found 2 in row 0", "0 to 1"], "--action_counts=2,3")
+    chosen[5, 1] = -1
+    folder = write(program, "negative", {**arrays, "action": chosen})
+    program.refuse(folder, ["action.npy", "found -1 in row 5", "0 to 2"])
+
+
 def test_truth_values_of_pandas_are_numbers(program):
     words = "episode,observation_0,action_0,reward,end\n0,True,-1,False,\n0,false,1,TRUE,True\n"
     plain = "episode,observation_0,action_0,reward,end\n0,1,-1,0,\n0,0,1,1,1\n"

@@ -148,7 +148,7 @@ def check_refusals(tool, path):
     bad("infos/qpos: found 3 rows, expected 17", {"infos/qpos": data["infos/qpos"][:3]})
     bad("rewards: found 2 columns, expected 1", {"rewards": data["actions"]})
     bad("next_observations: found 2 columns", {"next_observations": data["actions"]})
-    bad("actions: found integers", {"actions": np.zeros(STEPS, np.int64)})
+    bad("actions: found actions of 257 numbers", {"actions": np.full(STEPS, 999)})
     bad("observations: found values of another type", {"observations": np.array([b"x"] * STEPS)})
     bad("terminals: found 0.5 in row 3", {"terminals": np.where(np.arange(STEPS) == 3, 0.5, 0)})
     bad("terminals: found nan in row 0", {"terminals": np.full(STEPS, np.nan)})
@@ -168,12 +168,25 @@ def check_bad_episodes(tool, path):
     assert [("bad" in episode) for episode in episodes] == [False, True, False, False]
 
 
+def check_discrete_actions(tool, path):
+    """Integers are categories: a one-hot vector for each column, side by side."""
+    data = arrays()
+    for shape, kind in (((STEPS,), np.int64), ((STEPS, 1), ">i4"), ((STEPS, 2), np.uint8)):
+        numbers = np.random.default_rng(5).integers(0, 4, shape)
+        numbers[0], numbers[-1] = 3, 0
+        spec, episodes = read(tool, "d4rl", write(path, {**data, "actions": numbers.astype(kind)}))
+        rows = np.eye(4)[numbers].reshape(STEPS, -1)
+        assert spec["action"] == rows.shape[1], spec
+        expect_rows(episodes[1]["action"], rows[5:8])
+
+
 def main():
     tool = sys.argv[1]
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "hopper.hdf5")
         for check in (check_whole, check_other_forms, check_large_chunks, check_ends,
-                      check_not_finite, check_refusals, check_bad_episodes):
+                      check_not_finite, check_refusals, check_bad_episodes,
+                      check_discrete_actions):
             check(tool, path)
     print("D4RL files are read as they are meant")
 
