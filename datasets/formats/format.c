@@ -119,7 +119,7 @@ bool format_folder_end(struct staging *staging, bool is_filled, struct failure *
 {
     char folder[FILE_PATH_MAX];
     bool ok = is_filled && staging_join(folder, staging, output_name, failure) &&
-              file_sync_folder(folder, failure) && staging_publish(staging, output_name, failure);
+              file_sync_system(folder, failure) && staging_publish(staging, output_name, failure);
     staging_discard(staging);
     return ok;
 }

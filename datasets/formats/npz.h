@@ -56,7 +56,7 @@ struct npz_array {
     size_t rows, columns;
 };
 
-/* Write a whole file of deflated members, or nothing. Equal arrays give equal bytes. False and
+/* Write a file of deflated members, not yet synced. Equal arrays give equal bytes. False and
  * EXIT_CODE_IO. */
 bool npz_write(const char *path, const struct npz_array *arrays, size_t count,
                struct failure *failure);

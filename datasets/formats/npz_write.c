@@ -113,7 +113,7 @@ bool npz_write(const char *path, const struct npz_array *arrays, size_t count,
     if (is_written) {
         size_t size;
         void *bytes = take_bytes(&size, target);
-        is_written = bytes ? file_write(path, bytes, size, failure)
+        is_written = bytes ? file_write_new(path, bytes, size, failure)
                            : npz_write_refuse(path, zip_source_error(target), failure);
         memory_free(bytes);
     }

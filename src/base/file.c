@@ -141,6 +141,33 @@ void file_writer_discard(struct file_writer *writer)
     }
 }
 
+bool file_write_new(const char *path, const void *bytes, size_t size, struct failure *failure)
+{
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
+    const char *at = bytes;
+    bool ok = descriptor >= 0;
+    while (ok && size > 0) {
+        ssize_t written = write(descriptor, at, size);
+        ok = written > 0 || (written < 0 && errno == EINTR);
+        at += written > 0 ? written : 0;
+        size -= written > 0 ? (size_t)written : 0;
+    }
+    ok = ok || refuse_write(path, "written", failure);
+    return (descriptor < 0 || close(descriptor) == 0 || refuse_write(path, "written", failure)) &&
+           ok;
+}
+
+bool file_sync_system(const char *folder, struct failure *failure)
+{
+    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ok =
+        (descriptor >= 0 && syncfs(descriptor) == 0) || refuse_write(folder, "synced", failure);
+    if (descriptor >= 0) {
+        close(descriptor);
+    }
+    return ok;
+}
+
 bool file_write(const char *path, const void *bytes, size_t size, struct failure *failure)
 {
     struct file_writer writer;

@@ -44,6 +44,13 @@ void file_writer_discard(struct file_writer *writer);
 bool file_write(const char *path, const void *bytes, size_t size, struct failure *failure);
 bool file_write_text(const char *path, const char *text, struct failure *failure);
 
+/* Create a file in a folder that nobody else looks into yet; it is on the disk once
+ * file_sync_system has said so. */
+bool file_write_new(const char *path, const void *bytes, size_t size, struct failure *failure);
+
+/* Bring everything that was written to the file system of `folder` to the disk. */
+bool file_sync_system(const char *folder, struct failure *failure);
+
 /* --- Reading ---------------------------------------------------------------------------------- */
 
 struct file_reader {
