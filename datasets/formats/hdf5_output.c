@@ -26,7 +26,9 @@ static hid_t make_hdf5_type(enum hdf5_kind kind)
 {
     static const int8_t no = 0, yes = 1;
     if (kind != HDF5_BOOL) {
-        return H5Tcopy(kind == HDF5_F32 ? H5T_IEEE_F32LE : H5T_IEEE_F64LE);
+        return H5Tcopy(kind == HDF5_F32   ? H5T_IEEE_F32LE
+                       : kind == HDF5_I64 ? H5T_STD_I64LE
+                                          : H5T_IEEE_F64LE);
     }
     hid_t type = H5Tenum_create(H5T_STD_I8LE);
     H5Tenum_insert(type, "FALSE", &no);

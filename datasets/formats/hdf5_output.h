@@ -11,7 +11,7 @@
 
 #include "base/fatal.h"
 
-enum hdf5_kind { HDF5_F32, HDF5_F64, HDF5_BOOL };
+enum hdf5_kind { HDF5_F32, HDF5_F64, HDF5_BOOL, HDF5_I64 };
 
 struct hdf5_output {
     int64_t file;

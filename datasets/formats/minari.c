@@ -1,6 +1,6 @@
 /* Minari 0.4 and 0.5: one HDF5 file with a group episode_N for each episode.
  *
- * T + 1 rows of observations (an array, or groups of them: minari_leaves.h), T rows of actions,
+ * T + 1 rows of observations and T of actions (an array, or groups of them: minari_leaves.h),
  * rewards, terminations and truncations; flags are true in the last row at most, and an episode
  * without any has an unknown end. infos/qpos and infos/qvel of T + 1 rows each are the physics.
  * What minari_write.c has written also has infos/physics, infos/reward/TASK for the tasks after the
@@ -12,6 +12,8 @@
 
 #include "base/memory.h"
 #include "datasets/episode_buffer.h"
+#include "datasets/formats/description.h"
+#include "datasets/formats/discrete.h"
 #include "datasets/formats/formats.h"
 #include "datasets/formats/hdf5_file.h"
 #include "datasets/formats/minari_folder.h"
@@ -26,7 +28,12 @@ struct minari {
     uint64_t *episodes; /* the numbers N, ascending */
     size_t episode_count;
     struct store_spec spec;
-    struct minari_leaves leaves; /* of the first episode; all must have the same */
+    struct minari_spaces spaces;
+    struct minari_source observations, actions;
+    struct minari_leaves leaves, action_leaves; /* of the first episode; all must have the same */
+    bool has_integer_actions;                   /* that nobody has described: categories */
+    double *categories;                         /* of an episode's */
+    size_t categories_bytes;
     enum physics_kind physics_kind;
     struct episode_buffer buffer;
     double *flags; /* (length) */
@@ -88,22 +95,119 @@ static bool minari_list_episodes(struct minari *data, struct failure *failure)
                         data->folder.data));
 }
 
-static bool minari_open_leaves(struct minari_leaves *leaves, const struct minari *data,
-                               uint64_t episode, struct failure *failure)
+static bool minari_open_leaves(struct minari_leaves *leaves, const struct minari_source *source,
+                               uint64_t episode, const char *key, struct failure *failure)
 {
     char name[64];
-    snprintf(name, sizeof name, "episode_%llu/observations", (unsigned long long)episode);
-    return minari_leaves_open(leaves, data->file, data->folder.data, name, failure);
+    snprintf(name, sizeof name, "episode_%llu/%s", (unsigned long long)episode, key);
+    return minari_leaves_open(leaves, source, name, failure);
 }
 
-static bool minari_find_actions(struct minari *data, struct failure *failure)
+/* --- What actions are ------------------------------------------------------------------------- */
+
+/* Integers without a description are categories, as many as the options or all episodes say. */
+static bool minari_count_categories(struct minari *data, const char *counts,
+                                    struct failure *failure)
 {
-    struct hdf5_array array;
-    if (!minari_open_array(&array, data, data->episodes[0], "actions", failure)) {
+    size_t components = data->action_leaves.dim;
+    double largest[ACTION_CATEGORICALS_MAX] = {0};
+    bool ok = true;
+    for (size_t e = 0; ok && counts[0] == '\0' && e < data->episode_count; e++) {
+        struct hdf5_array array;
+        ok = components <= ACTION_CATEGORICALS_MAX &&
+             minari_open_array(&array, data, data->episodes[e], "actions", failure);
+        if (!ok) {
+            break;
+        }
+        data->categories = memory_reserve(data->categories, &data->categories_bytes,
+                                          array.rows * array.columns * sizeof(double));
+        ok = array.columns == components &&
+             hdf5_array_read_double(&array, 0, array.rows, data->categories, components, failure);
+        discrete_find_largest(largest, data->categories, ok ? array.rows : 0, components);
+        hdf5_array_close(&array);
+    }
+    data->has_integer_actions = true;
+    return discrete_space(&data->spec.actions, components, largest, counts, data->folder.data,
+                          failure);
+}
+
+/* Bounds of boxes side by side, or categories side by side. */
+static bool minari_describe_actions(struct minari *data, struct failure *failure)
+{
+    const struct minari_leaves *leaves = &data->action_leaves;
+    bool is_box = leaves->leaves[0].space.kind == STORE_KEY_BOX;
+    struct action_space space = {.kind = is_box ? ACTION_CONTINUOUS : ACTION_CATEGORICAL,
+                                 .dim = leaves->dim};
+    size_t column = 0;
+    for (size_t i = 0; i < leaves->count && leaves->dim <= ACTION_DIM_MAX; i++) {
+        const struct minari_leaf *leaf = &leaves->leaves[i];
+        if ((leaf->space.kind == STORE_KEY_BOX) != is_box ||
+            leaf->space.kind == STORE_KEY_MULTI_BINARY ||
+            space.categorical_count + leaf->space.columns > ACTION_CATEGORICALS_MAX) {
+            return failure_set(failure, EXIT_CODE_DATA,
+                               "%s: %s: found truth values, or both continuous and discrete "
+                               "actions, or too many, expected only Boxes, or only Discrete and "
+                               "MultiDiscrete actions of at most %d components",
+                               data->folder.data, leaf->array.name, ACTION_CATEGORICALS_MAX);
+        }
+        if (is_box) {
+            space_bounds(space.low + column, space.high + column,
+                         space_at(data->actions.space, leaf->path), leaf->space.columns);
+        }
+        for (size_t k = 0; !is_box && k < leaf->space.columns; k++) {
+            space.categories[space.categorical_count++] = leaf->space.counts[k];
+        }
+        column += leaf->space.dim;
+    }
+    if (data->spec.actions.dim == 0 && leaves->dim <= ACTION_DIM_MAX) {
+        data->spec.actions = space;
+    }
+    return true;
+}
+
+static bool minari_find_actions(struct minari *data, const char *counts, struct failure *failure)
+{
+    const struct minari_leaves *leaves = &data->action_leaves;
+    if (!minari_open_leaves(&data->action_leaves, &data->actions, data->episodes[0], "actions",
+                            failure)) {
         return false;
     }
-    data->spec.action_dim = array.columns;
-    hdf5_array_close(&array);
+    bool is_single = leaves->count == 1 && leaves->leaves[0].path[0] == '\0';
+    bool is_unknown =
+        !data->actions.space && is_single && hdf5_array_is_integer(&leaves->leaves[0].array);
+    bool ok = is_unknown ? minari_count_categories(data, counts, failure)
+                         : minari_describe_actions(data, failure);
+    data->spec.action_dim = is_unknown ? data->spec.actions.dim : leaves->dim;
+    return ok;
+}
+
+/* --- What observations are -------------------------------------------------------------------- */
+
+/* Names, where there are several leaves or one that is no Box, and as many as a store can name. */
+static void minari_name_keys(struct minari *data)
+{
+    const struct minari_leaves *leaves = &data->leaves;
+    bool is_plain = leaves->count == 1 && leaves->leaves[0].space.kind == STORE_KEY_BOX &&
+                    leaves->leaves[0].path[0] == '\0';
+    data->spec.key_count = is_plain || leaves->count > STORE_KEYS_MAX ? 0 : leaves->count;
+    for (size_t i = 0; i < data->spec.key_count; i++) {
+        const struct minari_leaf *leaf = &leaves->leaves[i];
+        struct store_key *key = &data->spec.keys[i];
+        description_copy_text(key->name, sizeof key->name,
+                              leaf->path[0] ? leaf->path : "observation");
+        key->kind = leaf->space.kind;
+        key->dim = leaf->space.dim;
+    }
+}
+
+static bool minari_find_observations(struct minari *data, struct failure *failure)
+{
+    if (!minari_open_leaves(&data->leaves, &data->observations, data->episodes[0], "observations",
+                            failure)) {
+        return false;
+    }
+    data->spec.observation_dim = data->leaves.dim;
+    minari_name_keys(data);
     return true;
 }
 
@@ -116,7 +220,8 @@ static size_t minari_physics_columns(const struct minari *data, const char *key)
     size_t columns = 0;
     if (minari_has_array(data, data->episodes[0], key) &&
         minari_open_array(&array, data, data->episodes[0], key, &ignored)) {
-        bool is_state = array.rows == data->leaves.arrays[0].rows && !hdf5_array_is_integer(&array);
+        bool is_state =
+            array.rows == data->leaves.leaves[0].array.rows && !hdf5_array_is_integer(&array);
         columns = is_state ? array.columns : 0;
         hdf5_array_close(&array);
     }
@@ -141,6 +246,9 @@ static void minari_close(void *source)
 {
     struct minari *data = source;
     minari_leaves_close(&data->leaves);
+    minari_leaves_close(&data->action_leaves);
+    minari_spaces_close(&data->spaces);
+    memory_free(data->categories);
     memory_free(data->episodes);
     episode_buffer_free(&data->buffer);
     memory_free(data->flags);
@@ -155,31 +263,41 @@ static void minari_find_source(struct minari *data)
         return;
     }
     char *dataset = memory_take(DATASET_MAX + ENVIRONMENT_MAX, 1);
-    char *environment = dataset + DATASET_MAX;
+    char *environment = dataset + DATASET_MAX; /* and the spaces, one after the other */
     hdf5_file_attribute_text(dataset, DATASET_MAX, data->file, "/", "dataset_id");
     hdf5_file_attribute_text(environment, ENVIRONMENT_MAX, data->file, "/", "env_spec");
     minari_folder_name_source(&data->spec, dataset, environment);
+    hdf5_file_attribute_text(environment, ENVIRONMENT_MAX, data->file, "/", "observation_space");
+    data->spaces.observation = space_parse(environment);
+    hdf5_file_attribute_text(environment, ENVIRONMENT_MAX, data->file, "/", "action_space");
+    data->spaces.action = space_parse(environment);
     memory_free(dataset);
 }
 
 static void *minari_open(const char *path, const struct format_options *options,
                          struct store_spec *spec, struct failure *failure)
 {
-    (void)options; /* the end of every episode is marked */
     struct minari *data = memory_take(1, sizeof *data);
     minari_folder_find(&data->folder, path);
-    bool ok = minari_folder_describe(&data->folder, path, &data->spec, failure);
+    bool ok = minari_folder_describe(&data->folder, path, &data->spec, &data->spaces, failure);
     data->file = ok ? hdf5_file_open(data->folder.data, failure) : -1;
-    ok = data->file >= 0 && minari_list_episodes(data, failure) &&
-         minari_open_leaves(&data->leaves, data, data->episodes[0], failure) &&
-         minari_find_actions(data, failure);
-    if (!ok) {
+    if (data->file < 0 || !minari_list_episodes(data, failure)) {
         minari_close(data);
         return NULL;
     }
-    data->spec.observation_dim = data->leaves.columns;
-    minari_find_physics(data);
     minari_find_source(data);
+    data->observations = (struct minari_source){.file = data->file,
+                                                .path = data->folder.data,
+                                                .space = data->spaces.observation,
+                                                .keys = options->observation_keys};
+    data->actions = (struct minari_source){
+        .file = data->file, .path = data->folder.data, .space = data->spaces.action, .keys = ""};
+    if (!minari_find_observations(data, failure) ||
+        !minari_find_actions(data, options->action_counts, failure)) {
+        minari_close(data);
+        return NULL;
+    }
+    minari_find_physics(data);
     *spec = data->spec;
     return data;
 }
@@ -209,49 +327,57 @@ static bool minari_open_shaped(struct hdf5_array *array, const struct minari *da
     return ok;
 }
 
-/* The key without "episode_N". */
-static const char *key_below_episode(const struct hdf5_array *array)
+/* Open the leaves of an episode, which must be those of the first; the caller closes them. */
+static bool minari_open_same(struct minari_leaves *leaves, const struct minari *data,
+                             uint64_t episode, const char *key, struct failure *failure)
 {
-    const char *slash = strchr(array->name, '/');
-    return slash ? slash : array->name;
+    bool is_action = strcmp(key, "actions") == 0;
+    return minari_open_leaves(leaves, is_action ? &data->actions : &data->observations, episode,
+                              key, failure) &&
+           (minari_leaves_equal(leaves, is_action ? &data->action_leaves : &data->leaves) ||
+            failure_set(failure, EXIT_CODE_DATA,
+                        "%s: episode_%llu/%s: found other keys or sizes than in episode_%llu, "
+                        "expected the same",
+                        data->folder.data, (unsigned long long)episode, key,
+                        (unsigned long long)data->episodes[0]));
 }
 
 static bool minari_read_observations(struct minari *data, uint64_t episode, size_t length,
                                      struct failure *failure)
 {
     struct minari_leaves leaves;
-    bool ok = minari_open_leaves(&leaves, data, episode, failure);
-    bool is_same = leaves.count == data->leaves.count;
-    for (size_t i = 0; ok && is_same && i < leaves.count; i++) {
-        const struct hdf5_array *here = &leaves.arrays[i], *first = &data->leaves.arrays[i];
-        is_same = here->columns == first->columns &&
-                  strcmp(key_below_episode(here), key_below_episode(first)) == 0;
-    }
-    ok = ok && (is_same || failure_set(failure, EXIT_CODE_DATA,
-                                       "%s: episode_%llu/observations: found other keys or sizes "
-                                       "than in episode_%llu, expected the same",
-                                       data->folder.data, (unsigned long long)episode,
-                                       (unsigned long long)data->episodes[0]));
-    ok = ok && minari_leaves_read(&leaves, length + 1, data->buffer.observation, failure);
+    bool ok = minari_open_same(&leaves, data, episode, "observations", failure) &&
+              minari_leaves_read(&leaves, length + 1, "one more than steps",
+                                 data->buffer.observation, failure);
     minari_leaves_close(&leaves);
     return ok;
+}
+
+static bool read_integer_actions(struct minari *data, const struct hdf5_array *array, size_t length,
+                                 struct failure *failure)
+{
+    char where[sizeof array->where + sizeof array->name + 2];
+    snprintf(where, sizeof where, "%s: %s", array->where, array->name);
+    data->categories = memory_reserve(data->categories, &data->categories_bytes,
+                                      length * array->columns * sizeof(double));
+    return hdf5_array_check_rows(array, length, "as rewards have it", failure) &&
+           hdf5_array_read_double(array, 0, length, data->categories, array->columns, failure) &&
+           discrete_one_hot(data->buffer.action, data->categories, length, &data->spec.actions, 0,
+                            where, failure);
 }
 
 static bool minari_read_actions(struct minari *data, uint64_t episode, size_t length,
                                 struct failure *failure)
 {
-    struct hdf5_array array;
-    size_t dim = data->spec.action_dim;
-    if (!minari_open_shaped(&array, data, episode, "actions", length, dim, failure)) {
-        return false;
+    struct minari_leaves leaves;
+    bool ok = minari_open_same(&leaves, data, episode, "actions", failure);
+    if (ok && data->has_integer_actions) {
+        ok = read_integer_actions(data, &leaves.leaves[0].array, length, failure);
+    } else if (ok) {
+        ok =
+            minari_leaves_read(&leaves, length, "as rewards have it", data->buffer.action, failure);
     }
-    bool ok = !hdf5_array_is_integer(&array) ||
-              failure_set(failure, EXIT_CODE_DATA,
-                          "%s: %s: found integers (discrete actions), expected continuous actions "
-                          "in floating point",
-                          array.where, array.name);
-    ok = ok && hdf5_array_read_single(&array, 0, length, data->buffer.action, dim, failure);
-    hdf5_array_close(&array);
+    minari_leaves_close(&leaves);
     return ok;
 }
 
@@ -442,7 +568,8 @@ static bool minari_recognises(const char *path)
         struct store_spec spec;
         struct failure failure = {0};
         return folder.metadata[0] != '\0' &&
-               !minari_folder_describe(&folder, path, &spec, &failure) &&
+               !minari_folder_describe(&folder, path, &spec, &(struct minari_spaces){0},
+                                       &failure) &&
                strstr(failure.text, "found the data in the form");
     }
     return length >= sizeof name - 1 &&

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 
 #include "base/memory.h"
+#include "datasets/formats/description.h"
+#include "datasets/formats/space.h"
 
 enum { METADATA_BYTES_MAX = 16 << 20 };
 
@@ -53,31 +55,12 @@ void minari_folder_find(struct minari_folder *folder, const char *path)
 
 /* --- What metadata.json says ------------------------------------------------------------------ */
 
-/* Copy as one line of at most size - 1 bytes, cut between characters. */
-static void copy_printable(char *copy, size_t size, const char *text)
-{
-    size_t length = strlen(text);
-    if (length >= size) {
-        length = size - 1;
-        while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80) {
-            length--;
-        }
-    }
-    for (size_t i = 0; i < length; i++) {
-        copy[i] = text[i];
-        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f) {
-            copy[i] = '?';
-        }
-    }
-    copy[length] = '\0';
-}
-
 /* Copy a string of the object, where it has one. */
 static void copy_json_text(char *copy, size_t size, const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
     if (text) {
-        copy_printable(copy, size, text);
+        description_copy_text(copy, size, text);
     }
 }
 
@@ -85,43 +68,11 @@ void minari_folder_name_source(struct store_spec *spec, const char *dataset, con
 {
     char id[STORE_NAME_MAX] = "", environment[STORE_NAME_MAX] = "";
     json_t *described = env_spec ? json_loads(env_spec, 0, NULL) : NULL;
-    copy_printable(id, sizeof id, dataset ? dataset : "");
+    description_copy_text(id, sizeof id, dataset ? dataset : "");
     copy_json_text(environment, sizeof environment, described, "id");
     json_decref(described);
     snprintf(spec->source, sizeof spec->source, "Minari%s%s%s%s", id[0] ? " " : "", id,
              environment[0] ? ", " : "", environment);
-}
-
-static void read_extension_tasks(struct store_spec *spec, const json_t *extension)
-{
-    json_t *tasks = json_object_get(extension, "tasks");
-    json_t *sources = json_object_get(extension, "reward_source");
-    size_t count = json_array_size(tasks);
-    if (count == 0 || count > STORE_TASKS_MAX) {
-        return;
-    }
-    spec->task_count = count;
-    for (size_t k = 0; k < count; k++) {
-        const char *task = json_string_value(json_array_get(tasks, k));
-        const char *source = json_string_value(json_array_get(sources, k));
-        copy_printable(spec->tasks[k], sizeof spec->tasks[k], task ? task : "");
-        copy_printable(spec->reward_source[k], sizeof spec->reward_source[k],
-                       source ? source : "recorded");
-    }
-}
-
-static void read_extension(struct store_spec *spec, const json_t *extension)
-{
-    if (!json_is_object(extension)) {
-        return;
-    }
-    copy_json_text(spec->domain, sizeof spec->domain, extension, "domain");
-    copy_json_text(spec->simulator, sizeof spec->simulator, extension, "simulator");
-    copy_json_text(spec->source, sizeof spec->source, extension, "source");
-    read_extension_tasks(spec, extension);
-    spec->control_timestep = json_number_value(json_object_get(extension, "control_timestep"));
-    json_int_t hidden = json_integer_value(json_object_get(extension, "hidden_dim"));
-    spec->hidden_dim = hidden > 0 && hidden < 1 << 16 ? (size_t)hidden : 0;
 }
 
 static json_t *minari_read_metadata(const char *path, struct failure *failure)
@@ -150,7 +101,7 @@ static bool minari_check_data_format(const json_t *metadata, const char *path,
 {
     const char *form = json_string_value(json_object_get(metadata, "data_format"));
     char printable[32];
-    copy_printable(printable, sizeof printable, form ? form : "hdf5");
+    description_copy_text(printable, sizeof printable, form ? form : "hdf5");
     return strcmp(printable, "hdf5") == 0 ||
            failure_set(
                failure, EXIT_CODE_DATA,
@@ -159,8 +110,23 @@ static bool minari_check_data_format(const json_t *metadata, const char *path,
                path, printable);
 }
 
+void minari_spaces_close(struct minari_spaces *spaces)
+{
+    json_decref(spaces->observation);
+    json_decref(spaces->action);
+    *spaces = (struct minari_spaces){0};
+}
+
+/* A text of JSON within the JSON. */
+static json_t *space_of_metadata(const json_t *metadata, const char *key)
+{
+    const char *text = json_string_value(json_object_get(metadata, key));
+    return text ? space_parse(text) : NULL;
+}
+
 bool minari_folder_describe(const struct minari_folder *folder, const char *path,
-                            struct store_spec *spec, struct failure *failure)
+                            struct store_spec *spec, struct minari_spaces *spaces,
+                            struct failure *failure)
 {
     *spec = (struct store_spec){.domain = "unknown",
                                 .simulator = "unknown",
@@ -176,7 +142,11 @@ bool minari_folder_describe(const struct minari_folder *folder, const char *path
         }
         minari_folder_name_source(spec, json_string_value(json_object_get(metadata, "dataset_id")),
                                   json_string_value(json_object_get(metadata, "env_spec")));
-        read_extension(spec, json_object_get(metadata, "chainring"));
+        spec->task_count = 0; /* as many as the description has */
+        description_read(spec, json_object_get(metadata, "chainring"));
+        spec->task_count = spec->task_count > 0 ? spec->task_count : 1;
+        spaces->observation = space_of_metadata(metadata, "observation_space");
+        spaces->action = space_of_metadata(metadata, "action_space");
     }
     bool ok = minari_check_data_format(metadata, path, failure);
     json_decref(metadata);
@@ -184,17 +154,4 @@ bool minari_folder_describe(const struct minari_folder *folder, const char *path
            (folder->data[0] != '\0' ||
             failure_set(failure, EXIT_CODE_DATA,
                         "%s: found no main_data.hdf5 in it, expected a Minari data set", path));
-}
-
-json_t *minari_folder_extension(const struct store_spec *spec)
-{
-    json_t *tasks = json_array(), *sources = json_array();
-    for (size_t k = 0; k < spec->task_count; k++) {
-        json_array_append_new(tasks, json_string(spec->tasks[k]));
-        json_array_append_new(sources, json_string(spec->reward_source[k]));
-    }
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:f, s:I}", "domain", spec->domain, "simulator",
-                     spec->simulator, "source", spec->source, "tasks", tasks, "reward_source",
-                     sources, "control_timestep", spec->control_timestep, "hidden_dim",
-                     (json_int_t)spec->hidden_dim);
 }

@@ -3,7 +3,7 @@
  *
  * NAME/data/main_data.hdf5 and NAME/data/metadata.json; Minari 0.4 had no metadata.json, but
  * attributes in the HDF5 file. What minari_write.c writes has under "chainring" what a store knows
- * beyond Minari, so that nothing is lost when it is converted back. */
+ * beyond Minari (description.h). */
 #ifndef CHAINRING_DATASETS_FORMATS_MINARI_FOLDER_H
 #define CHAINRING_DATASETS_FORMATS_MINARI_FOLDER_H
 
@@ -21,16 +21,21 @@ struct minari_folder {
 /* `path` is the folder of the data set, its folder "data", or the HDF5 file itself. */
 void minari_folder_find(struct minari_folder *folder, const char *path);
 
+/* What the metadata say of spaces; NULL: nothing. */
+struct minari_spaces {
+    json_t *observation, *action;
+};
+void minari_spaces_close(struct minari_spaces *spaces);
+
 /* Fill the texts of the spec, tasks, control_timestep and hidden_dim, with defaults where there is
- * no metadata.json; refuse (EXIT_CODE_DATA) data that are not in HDF5. */
+ * no metadata.json, and the spaces, which the caller closes; refuse (EXIT_CODE_DATA) data that are
+ * not in HDF5. */
 bool minari_folder_describe(const struct minari_folder *folder, const char *path,
-                            struct store_spec *spec, struct failure *failure);
+                            struct store_spec *spec, struct minari_spaces *spaces,
+                            struct failure *failure);
 
 /* Fill spec->source from the name of the data set and the JSON description of its environment;
  * either may be NULL or empty. */
 void minari_folder_name_source(struct store_spec *spec, const char *dataset, const char *env_spec);
-
-/* The value of "chainring"; the caller releases it with json_decref. */
-json_t *minari_folder_extension(const struct store_spec *spec);
 
 #endif

@@ -11,10 +11,12 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "datasets/episode_buffer.h"
+#include "datasets/formats/description.h"
+#include "datasets/formats/discrete.h"
 #include "datasets/formats/formats.h"
 #include "datasets/formats/hdf5_output.h"
-#include "datasets/formats/minari_folder.h"
 #include "datasets/formats/sandbox.h"
+#include "datasets/formats/space.h"
 
 /* What is written in a process of its own. */
 struct minari_export {
@@ -90,6 +92,26 @@ static bool minari_write_extension(struct hdf5_output *output, const struct mina
     return true;
 }
 
+/* As the producer had them: within its bounds, or the numbers of categories. */
+static void minari_write_actions(struct hdf5_output *output, const struct minari_export *export,
+                                 size_t episode)
+{
+    char name[2 * STORE_NAME_MAX];
+    const struct action_space *space = &store_spec(export->store)->actions;
+    size_t length = store_length(export->store, episode);
+    key_of_episode(name, episode, "actions");
+    if (space->kind == ACTION_CONTINUOUS) {
+        action_space_restore_rows(space, export->buffer.action, length);
+        hdf5_output_array(output, name, HDF5_F32, length, space->dim, export->buffer.action);
+        return;
+    }
+    size_t columns = space->categorical_count;
+    int64_t *categories = memory_take(length * columns, sizeof *categories);
+    discrete_categories(categories, export->buffer.action, length, space);
+    hdf5_output_array(output, name, HDF5_I64, length, columns > 1 ? columns : 0, categories);
+    memory_free(categories);
+}
+
 static bool minari_write_episode(struct hdf5_output *output, const struct minari_export *export,
                                  size_t episode, struct failure *failure)
 {
@@ -103,8 +125,7 @@ static bool minari_write_episode(struct hdf5_output *output, const struct minari
     }
     hdf5_output_array(output, key_of_episode(name, episode, "observations"), HDF5_F32, length + 1,
                       spec->observation_dim, export->buffer.observation);
-    hdf5_output_array(output, key_of_episode(name, episode, "actions"), HDF5_F32, length,
-                      spec->action_dim, export->buffer.action);
+    minari_write_actions(output, export, episode);
     minari_write_flags(output, export, episode, "terminations", STORE_END_TERMINATED);
     minari_write_flags(output, export, episode, "truncations", STORE_END_TRUNCATED);
     return minari_write_rewards(output, export, episode, failure) &&
@@ -134,22 +155,6 @@ static bool minari_write_arrays(void *self, struct failure *failure)
 
 /* --- metadata.json ---------------------------------------------------------------------------- */
 
-/* A Box of float32 as Minari stores it: Python's JSON, where Infinity is a number. */
-static char *box_json(size_t dim, const char *low, const char *high)
-{
-    size_t size = 256 + dim * (strlen(low) + strlen(high) + 4);
-    char *text = memory_take(size, 1);
-    size_t used = (size_t)snprintf(
-        text, size, "{\"type\": \"Box\", \"dtype\": \"float32\", \"shape\": [%zu], \"low\": [",
-        dim);
-    for (size_t i = 0; i < 2 * dim; i++) {
-        const char *before = i == dim ? "], \"high\": [" : i > 0 ? ", " : "";
-        used += (size_t)snprintf(text + used, size - used, "%s%s", before, i < dim ? low : high);
-    }
-    snprintf(text + used, size - used, "]}");
-    return text;
-}
-
 /* The last component of the path, in the characters that an id may have. */
 static void dataset_id(char id[FILE_PATH_MAX], const char *path)
 {
@@ -168,14 +173,14 @@ static void dataset_id(char id[FILE_PATH_MAX], const char *path)
 static json_t *make_metadata(const struct store *store, const char *id, double megabytes)
 {
     const struct store_spec *spec = store_spec(store);
-    char *observation = box_json(spec->observation_dim, "-Infinity", "Infinity");
-    char *action = box_json(spec->action_dim, "-1.0", "1.0");
+    char *observation = space_of_observations(spec->observation_dim);
+    char *action = space_of_actions(&spec->actions);
     json_t *metadata = json_pack(
         "{s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:o}", "total_episodes",
         (json_int_t)store_episode_count(store), "total_steps", (json_int_t)store_step_count(store),
         "data_format", "hdf5", "observation_space", observation, "action_space", action,
         "dataset_id", id, "description", spec->source, "minari_version", "0.5.0", "dataset_size",
-        megabytes, "chainring", minari_folder_extension(spec));
+        megabytes, "chainring", description_of(spec));
     memory_free(observation);
     memory_free(action);
     invariant(metadata);

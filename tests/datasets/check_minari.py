@@ -114,11 +114,10 @@ BAD_EPISODES = {
     "T observations": (replace("episode_1/observations", sample.flat(1)[1:]),
                        "episode_1/observations: found 6 rows, expected 7"),
     "an action too many": (replace("episode_1/actions", np.zeros((7, 2))), "found 7 rows"),
-    "wider actions": (replace("episode_1/actions", np.zeros((6, 3))), "found 3 columns"),
-    "integer actions": (replace("episode_1/actions", np.zeros((6, 2), int)), "discrete actions"),
+    "wider actions": (replace("episode_1/actions", np.zeros((6, 3))), "other keys or sizes"),
     "another observation": (replace("episode_1/observations", np.zeros((7, 4))), "other keys"),
     "another key": (move_into_group, "other keys or sizes"),
-    "discrete observation": (replace("episode_1/observations", np.zeros(7, int)), "discrete"),
+    "a narrower observation": (replace("episode_1/observations", np.zeros(7, int)), "other keys"),
     "no steps": (replace("episode_1/rewards", np.zeros(0)), "found 0 rows"),
     "two rewards": (replace("episode_1/rewards", np.zeros((6, 2))), "found 6 rows of 2"),
     "an early end": (replace("episode_1/terminations", np.arange(6) == 2), "in row 2 of 6"),
@@ -184,6 +183,125 @@ def check_variations(tool, folder):
     expect_rows(episodes[0]["observation"], picture)
 
 
+# --- Spaces, whose flattening is written down here once more --------------------------------------
+
+BOX = {"type": "Box", "dtype": "float32", "shape": [2], "low": [-2.0, -np.inf], "high": [2.0, 3.0]}
+SPACES = {
+    "at": BOX,
+    "bits": {"type": "MultiBinary", "n": [3]},
+    "colour": {"type": "Discrete", "dtype": "int64", "start": 1, "n": 4},
+    "grid": {"type": "MultiDiscrete", "dtype": "int64", "shape": [2], "nvec": [3, 2]},
+    "pixel": {"type": "Box", "dtype": "int64", "shape": [1], "low": [0], "high": [9]},
+    "say": {"type": "Text", "max_length": 8},
+}
+
+
+def one_hot(values, counts, start=0):
+    values = np.asarray(values).reshape(len(values), -1) - start
+    return np.hstack([np.eye(n)[values[:, i]] for i, n in enumerate(counts)])
+
+
+def leaves(number, rows):
+    random = np.random.default_rng(number)
+    return {"at": random.standard_normal((rows, 2)).astype(np.float32),
+            "bits": random.integers(0, 2, (rows, 3)).astype(np.int8),
+            "colour": random.integers(1, 5, rows), "grid": random.integers(0, [3, 2], (rows, 2)),
+            "pixel": random.integers(0, 10, (rows, 1))}
+
+
+def flattened(number, rows):
+    found = leaves(number, rows)
+    return {"at": found["at"], "bits": found["bits"], "colour": one_hot(found["colour"], [4], 1),
+            "grid": one_hot(found["grid"], [3, 2]), "pixel": found["pixel"]}
+
+
+def write_spaces(folder, action_space, actions, observation_space=None, change=None):
+    """Two episodes of 6 and 5 steps; `actions` gives those of one."""
+    def make(file):
+        for number in (0, 1):
+            group = file[f"episode_{number}"]
+            steps = len(group["rewards"])
+            del group["observations"], group["actions"]
+            for key, rows in leaves(number, steps + 1).items():
+                group["observations/x/" + key] = rows
+            group["observations/x/say"] = np.array(["a"] * (steps + 1), h5py.string_dtype())
+            for key, rows in actions(number, steps).items():
+                group["actions" + key] = rows
+        if change:
+            change(file)
+    space = {"type": "Dict", "subspaces": {"x": {"type": "Dict", "subspaces": SPACES}}}
+    metadata = {"data_format": "hdf5", "dataset_id": "spaces",
+                "observation_space": json.dumps(observation_space or space),
+                "action_space": json.dumps(action_space)}
+    return write(folder, make, metadata=json.dumps(metadata))
+
+
+def numbers(number, steps):
+    return {"": np.random.default_rng(number + 7).integers(2, 5, steps)}
+
+
+def check_spaces(tool, folder):
+    three = {"type": "Discrete", "dtype": "int64", "start": 2, "n": 3}
+    path = write_spaces(folder, three, numbers)
+    keys = "x/at,x/bits,x/colour,x/grid,x/pixel"
+    spec, episodes = read(tool, "minari", path, keys=keys)
+    assert spec["observation"] == 2 + 3 + 4 + 5 + 1 and spec["action"] == 3, spec
+    for number, episode in enumerate(episodes):
+        steps = episode["length"]
+        wanted = flattened(number, steps + 1)
+        expect_rows(episode["observation"], np.hstack(list(wanted.values())))
+        expect_rows(episode["action"], one_hot(numbers(number, steps)[""], [3], 2))
+    # Some of them, in the space's own order.
+    _, episodes = read(tool, "minari", path, keys="x/colour,x/at")
+    expect_rows(episodes[0]["observation"], np.hstack(
+        [flattened(0, episodes[0]["length"] + 1)[key] for key in ("at", "colour")]))
+    expect_refusal(tool, "minari", path, "x/say: found values of another type")
+    expect_refusal(tool, "minari", path, 'found "x/hue"', code=78, keys="x/at,x/hue")
+    # Several choices, in groups of a Dict, which has its keys in the order of their bytes.
+    both = {"type": "Dict", "subspaces": {"turn": three, "go": SPACES["grid"]}}
+    path = write_spaces(folder, both, lambda number, steps: {
+        "/turn": numbers(number, steps)[""], "/go": leaves(number, steps)["grid"]})
+    spec, episodes = read(tool, "minari", path, keys="x/at")
+    steps = episodes[1]["length"]
+    expect_rows(episodes[1]["action"], np.hstack(
+        [one_hot(leaves(1, steps)["grid"], [3, 2]), one_hot(numbers(1, steps)[""], [3], 2)]))
+
+
+def check_bad_spaces(tool, folder):
+    three = {"type": "Discrete", "dtype": "int64", "start": 2, "n": 3}
+
+    def bad(words, action_space=three, actions=numbers, code=65, **others):
+        path = write_spaces(folder, action_space, actions, **others)
+        expect_refusal(tool, "minari", path, words, keys="x/at", code=code)
+
+    bad("both continuous and discrete", {"type": "Dict", "subspaces": {"a": BOX, "b": three}},
+        lambda number, steps: {"/a": np.zeros((steps, 2)), "/b": numbers(number, steps)[""]})
+    bad("space of type Text", {"type": "Text"})
+    bad("counts of categories", {"type": "Discrete"})
+    bad("counts of categories", {"type": "MultiDiscrete", "nvec": [2, 3]})
+    path = write_spaces(folder, three, lambda number, steps: {"": np.full(steps, 5 - 4 * number)})
+    _, episodes = read(tool, "minari", path, keys="x/at")
+    assert "actions: found 5 in row 0, expected a category, 2 to 4" in episodes[0]["bad"], episodes
+    assert "actions: found 1 in row 0" in episodes[1]["bad"], episodes
+
+
+def check_undescribed_integers(tool, folder):
+    """Actions are categories, as many as the whole data set has; observations are numbers."""
+    def change(file):
+        for number, most in ((0, 2), (1, 6)):
+            group = file[f"episode_{number}"]
+            steps = len(group["rewards"])
+            del group["actions"], group["observations"]
+            group["actions"] = np.arange(steps) % (most + 1)
+            group["observations"] = np.arange(2 * (steps + 1)).reshape(-1, 2)
+    spec, episodes = read(tool, "minari", write(folder, change))
+    steps = len(episodes[0]["action"]) // spec["action"]
+    wanted = max(3, min(6, len(sample.rewards(1)) - 1) + 1)
+    assert spec["action"] == wanted, spec
+    expect_rows(episodes[0]["action"], np.eye(wanted)[np.arange(steps) % 3])
+    expect_rows(episodes[0]["observation"], np.arange(2 * (steps + 1)))
+
+
 def main():
     tool = sys.argv[1]
     with tempfile.TemporaryDirectory() as folder:
@@ -191,6 +309,9 @@ def main():
         check_variations(tool, folder)
         check_bad_episodes(tool, folder)
         check_refusals(tool, folder)
+        check_spaces(tool, folder)
+        check_bad_spaces(tool, folder)
+        check_undescribed_integers(tool, folder)
     print(f"Minari data sets are read as they are meant, {len(BAD_EPISODES)} bad episodes refused")
 
 

@@ -83,18 +83,18 @@ static void read_all(const struct format_reader *format, const char *path,
 int main(int count, char **arguments)
 {
     struct failure failure = {0};
-    if (count == 5 && strcmp(arguments[1], "read") == 0) {
+    if (count == 6 && strcmp(arguments[1], "read") == 0) {
         const struct format_reader *format =
             format_find_reader(arguments[3], arguments[2], &failure);
         const struct format_options options = {.episode_steps_max =
                                                    strtoull(arguments[4], NULL, 10),
-                                               .observation_keys = "",
+                                               .observation_keys = arguments[5],
                                                .action_counts = ""};
         if (format) {
             read_all(format, arguments[3], &options, &failure);
         }
     } else {
-        failure_set(&failure, EXIT_CODE_USAGE, "expected: read FORMAT PATH STEPS_MAX");
+        failure_set(&failure, EXIT_CODE_USAGE, "expected: read FORMAT PATH STEPS_MAX KEYS");
     }
     fatal_if_failed(&failure);
     return 0;
