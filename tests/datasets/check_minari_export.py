@@ -77,6 +77,51 @@ def check_store(chainring, store_tool, folder):
             assert np.array_equal(first.attrs[name], second.attrs[name]), name
 
 
+def write_actions(folder, name, space, actions):
+    """A data set of one episode, as minari writes it."""
+    data = os.path.join(folder, name, "data")
+    os.makedirs(data)
+    steps = len(actions)
+    with h5py.File(os.path.join(data, "main_data.hdf5"), "w") as file:
+        group = file.create_group("episode_0")
+        group["observations"] = np.arange(2.0 * (steps + 1)).reshape(-1, 2)
+        group["actions"], group["rewards"] = actions, np.ones(steps)
+        group["terminations"] = group["truncations"] = np.zeros(steps, bool)
+    with open(os.path.join(data, "metadata.json"), "w", encoding="utf-8") as file:
+        json.dump({"data_format": "hdf5", "action_space": json.dumps(space)}, file)
+    return os.path.join(folder, name)
+
+
+def check_actions(chainring, folder):
+    """They leave as they came: within their bounds, or as the numbers of categories from 0 on."""
+    random = np.random.default_rng(4)
+    spaces = {
+        "box": ({"type": "Box", "dtype": "float32", "shape": [2], "low": [-2.0, -1.0],
+                 "high": [2.0, 1.0]}, random.uniform([-2, -1], [2, 1], (9, 2)).astype(np.float32)),
+        "one": ({"type": "Discrete", "dtype": "int64", "start": 0, "n": 4},
+                random.integers(0, 4, 9)),
+        "two": ({"type": "MultiDiscrete", "dtype": "int64", "shape": [2], "nvec": [3, 2]},
+                random.integers(0, [3, 2], (9, 2))),
+    }
+    for name, (space, actions) in spaces.items():
+        source = write_actions(folder, name, space, actions)
+        store, back, again = (os.path.join(folder, name + end) for end in (".h5", "-back", "-2.h5"))
+        convert(chainring, source, store)
+        convert(chainring, store, back, "--convert.to=minari")
+        with h5py.File(os.path.join(back, "data/main_data.hdf5")) as file:
+            expect(file["episode_0/actions"][:], actions, name)
+        with open(os.path.join(back, "data/metadata.json"), encoding="utf-8") as file:
+            assert json.loads(json.load(file)["action_space"]) == space, name
+        convert(chainring, back, again)
+        with h5py.File(store) as first, h5py.File(again) as second:
+            expect(second["action"][:], first["action"][:], name)
+            for key in set(first.attrs) - {"source", "description_hash"}:
+                assert np.array_equal(first.attrs[key], second.attrs[key]), (name, key)
+    line = convert(chainring, os.path.join(folder, "one.h5"), os.path.join(folder, "x"),
+                   "--convert.to=exorl", code=64)
+    assert "found discrete actions" in line and not os.path.exists(os.path.join(folder, "x")), line
+
+
 def check_refusals(chainring, store, back, folder):
     line = convert(chainring, store, back, "--convert.to=minari", code=64)
     assert "expected nothing there" in line and line.count("\n") == 1, line
@@ -94,6 +139,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         check_minari(chainring, folder)
         check_store(chainring, store_tool, folder)
+        check_actions(chainring, folder)
     print("Minari and stores come back to the bit")
 
 
