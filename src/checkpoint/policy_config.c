@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "context/action_space.h"
 
 /* The shape's numbers, in the order they are stored. */
 enum shape_number {

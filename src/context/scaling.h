@@ -11,7 +11,7 @@
 
 #include "base/real.h"
 
-enum { OBSERVATION_DIM_MAX = 512, ACTION_DIM_MAX = 64 };
+enum { OBSERVATION_DIM_MAX = 4096 };
 
 struct scaling {
     size_t observation_dim;

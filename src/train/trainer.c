@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "checkpoint/run_folder.h"
 #include "comm/comm.h"
+#include "context/action_space.h"
 #include "datasets/chain.h"
 #include "math/gemm.h"
 #include "math/peak.h"

@@ -1,0 +1,42 @@
+/* What the numbers of an action mean: a box of continuous numbers, or choices among categories.
+ *
+ * All arrays have `dim` numbers a row. A continuous row lies in [-1, 1], which stands for the
+ * producer's bounds. A categorical row is one one-hot vector after the other, one for each
+ * component (Gymnasium's flatten of Discrete and MultiDiscrete). Plain numbers without pointers, so
+ * that it can be broadcast and saved as it is. */
+#ifndef CHAINRING_CONTEXT_ACTION_SPACE_H
+#define CHAINRING_CONTEXT_ACTION_SPACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/fatal.h"
+
+enum action_kind { ACTION_CONTINUOUS, ACTION_CATEGORICAL };
+
+enum { ACTION_DIM_MAX = 256, ACTION_CATEGORICALS_MAX = 64 };
+
+struct action_space {
+    enum action_kind kind;
+    size_t dim;
+    size_t categorical_count;                         /* components; 0 where continuous */
+    size_t categories[ACTION_CATEGORICALS_MAX];       /* of each component; their sum is dim */
+    double low[ACTION_DIM_MAX], high[ACTION_DIM_MAX]; /* the producer's; -1 and 1: as stored */
+};
+
+/* Continuous, with bounds of -1 and 1. dim is at most ACTION_DIM_MAX. Local, like all of this file.
+ */
+struct action_space action_space_continuous(size_t dim);
+
+/* Do the numbers fit together? False and a failure with `code` that begins with `what`. */
+bool action_space_check(const struct action_space *space, const char *what, enum exit_code code,
+                        struct failure *failure);
+
+/* In kind, sizes and bounds. */
+bool action_space_equal(const struct action_space *left, const struct action_space *right);
+
+/* The producer's number for column `i` of a continuous row, and back. */
+double action_space_restore(const struct action_space *space, size_t i, double stored);
+double action_space_scale(const struct action_space *space, size_t i, double original);
+
+#endif
