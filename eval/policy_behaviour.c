@@ -7,9 +7,9 @@ void policy_behaviour_bind(struct policy_behaviour *policy, struct arena *arena,
     size_t rows = options->decoder.context_max;
     *policy = (struct policy_behaviour){.options = *options};
     policy->decoder = decoder_bind(arena, &options->decoder, options->parameters);
-    steps_bind(&policy->last, arena, rows, shape->observation_dim, shape->action_dim);
-    steps_bind(&policy->now, arena, rows, shape->observation_dim, shape->action_dim);
-    policy->predicted = arena_take(arena, rows * shape->action_dim, sizeof(real));
+    steps_bind(&policy->last, arena, rows, shape->observation_dim, shape->action_space.dim);
+    steps_bind(&policy->now, arena, rows, shape->observation_dim, shape->action_space.dim);
+    policy->predicted = arena_take(arena, rows * shape->action_space.dim, sizeof(real));
 }
 
 static void policy_behaviour_begin(const struct behaviour *behaviour, size_t count)

@@ -87,9 +87,9 @@ bool trained_policy_check(const struct trained_policy *trained, const struct env
         return refuse_task(trained, spec, "observations", spec->observation_dim, "",
                            shape->observation_dim, failure);
     }
-    if (spec->action_dim != shape->action_dim) {
+    if (spec->action_dim != shape->action_space.dim) {
         return refuse_task(trained, spec, "action elements", spec->action_dim, "",
-                           shape->action_dim, failure);
+                           shape->action_space.dim, failure);
     }
     if (spec->steps_max > shape->time_max) {
         return refuse_task(trained, spec, "steps in a trial", spec->steps_max, "at most ",

@@ -34,7 +34,7 @@ static void action_head_forward_block(void *self, const struct row_block *block)
 {
     const struct action_head_call *call = self;
     size_t width = block->executor->shape->width;
-    size_t dim = block->executor->shape->action_dim;
+    size_t dim = block->executor->shape->action_space.dim;
     struct state_rows s = states_from(block, block->step);
     for (; s.count > 0; s = states_from(block, s.step + s.count)) {
         real *action = call->action + s.step * dim;
@@ -65,7 +65,7 @@ struct action_loss {
 static void action_loss_block(void *self, const struct row_block *block)
 {
     struct action_loss *loss = self;
-    size_t dim = block->executor->shape->action_dim;
+    size_t dim = block->executor->shape->action_space.dim;
     size_t first = block->step * dim;
     loss->sums[block->number] = loss_squared_error(
         loss->d_action + first, loss->action + first, loss->steps->action + first,
@@ -91,7 +91,7 @@ static void action_head_backward_block(void *self, const struct row_block *block
     const struct action_head_call *call = self;
     const struct head_weights *g = &block->workspace->gradients.views.outer.head;
     size_t width = block->executor->shape->width;
-    size_t dim = block->executor->shape->action_dim;
+    size_t dim = block->executor->shape->action_space.dim;
     real *normed = block->workspace->normed;
     real *d_normed = block->workspace->branch;
     executor_clear_gradients(&g->all);

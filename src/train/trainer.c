@@ -106,6 +106,12 @@ static void check_dims(const struct store *store, struct failure *failure)
     }
 }
 
+/* Stores say no more of actions yet than how many numbers they have. */
+static struct action_space action_space_of_store(const struct store *store)
+{
+    return action_space_continuous(store_spec(store)->action_dim);
+}
+
 /* Chains hold no more trajectories than the largest group has; draws stay as they are. */
 static void limit_chains(struct trainer *trainer, const struct chain_catalog *catalog)
 {
@@ -135,7 +141,7 @@ static void describe_policy(struct trainer *trainer)
     struct chain_catalog catalog;
     policy->shape = trainer->options->learner.shape;
     policy->shape.observation_dim = spec->observation_dim;
-    policy->shape.action_dim = spec->action_dim;
+    policy->shape.action_space = action_space_of_store(trainer->store);
     policy->shape.time_max = store_length_max(trainer->store);
     measure_returns(policy->return_range, trainer->store, trainer->task);
     choose_scaling(&policy->scaling, trainer);

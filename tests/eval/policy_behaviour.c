@@ -95,7 +95,7 @@ static void bind_model(struct fixture *fixture)
         .attention.attention = {.query_block = 32, .key_block = 64},
     };
     batch_bind(&fixture->batch, &fixture->arena, (struct mesh_position){.ring_size = 1}, CONTEXTS,
-               LISTENER_STEPS_MAX, shape->observation_dim, shape->action_dim);
+               LISTENER_STEPS_MAX, shape->observation_dim, shape->action_space.dim);
     executor_bind(&fixture->executor, &fixture->arena, shape, EXECUTOR_TRAINING, fixture->workers,
                   NULL);
     transformer_bind(&fixture->transformer, &fixture->arena, &options, fixture->ring,

@@ -103,7 +103,7 @@ void problem_open(struct problem *problem, const struct problem_options *options
         .activation = options->activation,
         .dropout = options->dropout,
         .observation_dim = OBSERVATION_DIM,
-        .action_dim = ACTION_DIM,
+        .action_space = action_space_continuous(ACTION_DIM),
         .time_max = TIME_MAX,
         .trial_max = PROBLEM_TRIALS_MAX,
     };

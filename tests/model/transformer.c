@@ -124,7 +124,7 @@ static void test_transformer_is_the_same_to_the_bit_for_any_number_of_threads(vo
  * they are not this rank's. */
 static void gather_predictions(real *predictions, const struct problem *problem, size_t steps)
 {
-    size_t width = problem->shape.action_dim;
+    size_t width = problem->shape.action_space.dim;
     memset(predictions, 0, steps * width * sizeof *predictions);
     const struct shard *shard = batch_shard(&problem->batch);
     for (size_t i = 0; i < shard->segment_count; i++) {
@@ -163,7 +163,7 @@ static void test_transformer_past_does_not_see_the_future(void **state)
     struct problem problem;
     problem_open(&problem, &standard, ring);
     size_t steps = problem_steps(&standard, 0);
-    size_t width = problem.shape.action_dim;
+    size_t width = problem.shape.action_space.dim;
     real *before = memory_take(steps * width, sizeof *before);
     real *after = memory_take(steps * width, sizeof *after);
     problem_loss(&problem);
@@ -194,7 +194,7 @@ static void test_transformer_state_does_not_see_its_own_action(void **state)
     struct problem problem;
     problem_open(&problem, &standard, ring);
     struct steps *rows = &problem.batch.steps;
-    size_t count = batch_shard(&problem.batch)->row_count * problem.shape.action_dim;
+    size_t count = batch_shard(&problem.batch)->row_count * problem.shape.action_space.dim;
     real *before = memory_take(count, sizeof *before);
     problem_loss(&problem);
     memcpy(before, problem.transformer.predicted, count * sizeof *before);

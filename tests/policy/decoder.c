@@ -49,9 +49,9 @@ static void bind_all(struct fixture *fixture)
                                       .kernel = fixture->kernel,
                                       .workers = fixture->workers};
     fixture->decoder = decoder_bind(arena, &options, &fixture->problem.parameters);
-    steps_bind(&fixture->last, arena, ROWS, shape->observation_dim, shape->action_dim);
-    steps_bind(&fixture->now, arena, ROWS, shape->observation_dim, shape->action_dim);
-    fixture->action = arena_take(arena, STEPS_MAX * ROWS * shape->action_dim, sizeof(real));
+    steps_bind(&fixture->last, arena, ROWS, shape->observation_dim, shape->action_space.dim);
+    steps_bind(&fixture->now, arena, ROWS, shape->observation_dim, shape->action_space.dim);
+    fixture->action = arena_take(arena, STEPS_MAX * ROWS * shape->action_space.dim, sizeof(real));
 }
 
 static void fixture_open(struct fixture *fixture, const struct problem_options *options,
@@ -78,7 +78,7 @@ static void fixture_close(struct fixture *fixture)
 
 static real *actions_of(const struct fixture *fixture, size_t step)
 {
-    return fixture->action + step * ROWS * fixture->problem.shape.action_dim;
+    return fixture->action + step * ROWS * fixture->problem.shape.action_space.dim;
 }
 
 /* What training predicted for one step of a context. */
@@ -88,13 +88,13 @@ static const real *trained(const struct fixture *fixture, size_t context, size_t
     const struct segment *segment = &shard->segments[context];
     assert_int_equal(segment->context, context);
     return fixture->problem.transformer.predicted +
-           (segment->row + step) * fixture->problem.shape.action_dim;
+           (segment->row + step) * fixture->problem.shape.action_space.dim;
 }
 
 static void expect_rows_equal(const struct fixture *fixture, const size_t *contexts, size_t count,
                               size_t step)
 {
-    size_t width = fixture->problem.shape.action_dim;
+    size_t width = fixture->problem.shape.action_space.dim;
     for (size_t row = 0; row < count; row++) {
         const real *wanted = trained(fixture, contexts[row], step);
         const real *found = actions_of(fixture, step) + row * width;
@@ -214,7 +214,7 @@ static void test_any_number_of_threads_predicts_the_same_bits(void **state)
         fixture_open(&shared, &options, ATTENTION_AUTO, threads);
         decode_all(&shared);
         assert_memory_equal(shared.action, alone.action,
-                            STEPS_MAX * ROWS * alone.problem.shape.action_dim * sizeof(real));
+                            STEPS_MAX * ROWS * alone.problem.shape.action_space.dim * sizeof(real));
         fixture_close(&shared);
     }
     fixture_close(&alone);
