@@ -90,6 +90,43 @@ static void test_transformer_dropout_is_the_same_for_any_ring(void **state)
     expect_equal_to_single_rank(&options);
 }
 
+static struct problem_options categorical(void)
+{
+    struct problem_options options = standard;
+    options.categoricals = 2;
+    options.categories[0] = 5;
+    options.categories[1] = 3;
+    return options;
+}
+
+static void test_transformer_categorical_gradients_equal_single_rank(void **state)
+{
+    (void)state;
+    struct problem_options options = categorical();
+    expect_equal_to_single_rank(&options);
+}
+
+/* Without weights that tell them apart, all categories are equally likely. */
+static void test_transformer_categorical_loss_is_cross_entropy(void **state)
+{
+    (void)state;
+    struct problem_options options = categorical();
+    struct ring *ring = ring_open(comm_size(), 0);
+    struct problem problem;
+    problem_open(&problem, &options, ring);
+    const struct tensor *weight = &problem.parameters.master.views.outer.head.action.weight;
+    memset(tensor_reals(weight), 0, tensor_count(weight) * sizeof(real));
+    double found = problem_loss(&problem);
+    real weights = 0;
+    for (size_t row = 0; row < batch_shard(&problem.batch)->row_count; row++) {
+        weights += problem.batch.steps.weight[row];
+    }
+    ring_sum_real(ring, &weights, 1);
+    support_expect_near(found, (double)weights * log(15.0), 1e-5 * found);
+    problem_close(&problem);
+    ring_close(ring);
+}
+
 /* Enough rows for several spans on each of a few ranks. */
 static void test_transformer_is_the_same_to_the_bit_for_any_number_of_threads(void **state)
 {
@@ -236,6 +273,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_transformer_gradients_equal_single_rank_zigzag),
         cmocka_unit_test(test_transformer_gradients_equal_single_rank_contiguous),
         cmocka_unit_test(test_transformer_dropout_is_the_same_for_any_ring),
+        cmocka_unit_test(test_transformer_categorical_gradients_equal_single_rank),
+        cmocka_unit_test(test_transformer_categorical_loss_is_cross_entropy),
         cmocka_unit_test(test_transformer_is_the_same_to_the_bit_for_any_number_of_threads),
         cmocka_unit_test(test_transformer_past_does_not_see_the_future),
         cmocka_unit_test(test_transformer_state_does_not_see_its_own_action),

@@ -181,6 +181,17 @@ static void test_decoder_equals_training_for_every_layout(void **state)
     }
 }
 
+static void test_decoder_equals_training_for_categorical_actions(void **state)
+{
+    (void)state;
+    struct problem_options options = standard;
+    options.trials[1][2] = 24;
+    options.categoricals = 2;
+    options.categories[0] = 4;
+    options.categories[1] = 3;
+    expect_decoding_equals_training(&options, ATTENTION_AUTO);
+}
+
 /* Wide enough for larger bundles. */
 static void test_decoder_equals_training_for_a_wide_model(void **state)
 {
@@ -268,6 +279,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_decoder_equals_training_where_trials_end_at_different_steps),
         cmocka_unit_test(test_decoder_equals_training_where_contexts_end_at_different_steps),
         cmocka_unit_test(test_decoder_equals_training_for_every_layout),
+        cmocka_unit_test(test_decoder_equals_training_for_categorical_actions),
         cmocka_unit_test(test_decoder_equals_training_for_a_wide_model),
         cmocka_unit_test(test_decoder_equals_training_for_every_kernel),
         cmocka_unit_test(test_any_number_of_threads_predicts_the_same_bits),
