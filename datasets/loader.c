@@ -279,11 +279,10 @@ bool loader_fill(struct loader *loader, struct batch *batch, uint64_t step, size
             return false;
         }
     }
-    double weights = 0.0;
+    batch->predicted = 0.0;
     for (size_t row = 0; row < batch_shard(batch)->row_count; row++) {
-        weights += (double)batch->steps.weight[row];
+        batch->predicted += (double)batch->steps.weight[row];
     }
-    batch->predicted = weights * (double)batch->steps.action_dim;
     return true;
 }
 

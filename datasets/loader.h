@@ -61,7 +61,7 @@ size_t loader_micro_batch_count(const struct loader *loader, size_t group_count)
  * array of batch->steps are set for all rows of this rank's shard. With R_t = target - sum of the
  * trajectory's rewards before t, the target being the chain's largest return (arXiv 2305.16554),
  * and done = 1 on the last step of each trajectory whose return reaches the target.
- * batch->predicted counts this shard's weighted action elements. False and a failure where there
+ * batch->predicted counts this shard's weighted actions. False and a failure where there
  * are fewer contexts than groups (EXIT_CODE_CONFIG) or the store cannot be read; the batch's
  * contents are then undefined. Allocates nothing. */
 bool loader_fill(struct loader *loader, struct batch *batch, uint64_t step, size_t micro_batch,

@@ -64,6 +64,7 @@ static void fill_result(const struct evaluation *evaluation)
         .contexts = options->contexts,
         .trials = limit_trials(options->trials, policy->shape.trial_max),
         .target_best = policy->target,
+        .samples = options->samples,
         .seed = options->seed,
     };
     result->target = trained_policy_target(&result->target_margin, trained, options->target,
@@ -76,6 +77,17 @@ static void fill_result(const struct evaluation *evaluation)
     for (size_t trial = 0; trial + 1 < result->trials && trial < EVALUATION_TRIALS_MAX; trial++) {
         result->explore[trial] = options->explore[trial];
     }
+}
+
+static bool check_sampling(const struct evaluation *evaluation, struct failure *failure)
+{
+    const struct trained_policy *trained = &evaluation->trained;
+    return !evaluation->options->samples ||
+           trained->policy.shape.action_space.kind == ACTION_CATEGORICAL ||
+           failure_set(failure, EXIT_CODE_CONFIG,
+                       "eval.sample: found yes, expected no: the policy in %s predicts continuous "
+                       "actions, which have no probabilities; explore with eval.explore",
+                       trained->path);
 }
 
 static bool evaluation_open_task(struct evaluation *evaluation, struct failure *failure)
@@ -91,7 +103,8 @@ static bool evaluation_open_task(struct evaluation *evaluation, struct failure *
         return failure_set(failure, problem.code, "%s%s", problem.text, hint);
     }
     evaluation->spec = env_task_spec(evaluation->task);
-    return trained_policy_check(&evaluation->trained, evaluation->spec, failure);
+    return trained_policy_check(&evaluation->trained, evaluation->spec, failure) &&
+           check_sampling(evaluation, failure);
 }
 
 /* --- Opening ---------------------------------------------------------------------------------- */
@@ -111,6 +124,7 @@ static void open_players(struct evaluation *evaluation)
         .trials = result->trials,
         .target = result->target,
         .explore = result->explore,
+        .samples = result->samples,
         .kernel = evaluation->options->kernel,
         .workers = evaluation->workers,
     };

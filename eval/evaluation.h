@@ -33,8 +33,9 @@ struct evaluation_options {
     size_t threads;         /* of a rank; 0: its share of the cores */
     double target;          /* target return; NaN: the training data's best and the margin */
     double target_margin;   /* trained_policy_target */
-    double explore[EVALUATION_TRIALS_MAX]; /* deviation of the action noise, trial by trial; none
-                                              in the last trial, which no later one profits from */
+    double explore[EVALUATION_TRIALS_MAX]; /* exploration (eval/policy_behaviour.h), trial by trial;
+                                              none in the last, which no later one profits from */
+    bool samples;                          /* actions are drawn; only what is categorical can be */
     enum attention_choice kernel;
     uint64_t seed; /* below 2^63 */
 
@@ -68,6 +69,7 @@ struct evaluation_result {
     double target_best;   /* mean over the training data's groups of their best returns */
     double target_margin; /* what was added to it; NaN: the target was asked for */
     double explore[EVALUATION_TRIALS_MAX]; /* as it was */
+    bool samples;
     uint64_t seed;
     size_t row_count;
     struct evaluation_row rows[EVALUATION_BEHAVIOURS]; /* in the order of the enum */

@@ -149,7 +149,7 @@ static void print_exploration(FILE *stream, const struct evaluation_result *resu
     if (noisy < result->trials) {
         fputs(noisy > 0 ? ", then none" : "none", stream);
     }
-    fputc('\n', stream);
+    fputs(result->samples ? "; actions are sampled\n" : "\n", stream);
 }
 
 static void print_failures(FILE *stream, const struct evaluation_result *result)

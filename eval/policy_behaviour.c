@@ -1,5 +1,9 @@
 #include "eval/policy_behaviour.h"
 
+#include <math.h>
+
+#include "math/categorical.h"
+
 void policy_behaviour_bind(struct policy_behaviour *policy, struct arena *arena,
                            const struct policy_behaviour_options *options)
 {
@@ -7,9 +11,9 @@ void policy_behaviour_bind(struct policy_behaviour *policy, struct arena *arena,
     size_t rows = options->decoder.context_max;
     *policy = (struct policy_behaviour){.options = *options};
     policy->decoder = decoder_bind(arena, &options->decoder, options->parameters);
-    steps_bind(&policy->last, arena, rows, shape->observation_dim, shape->action_dim);
-    steps_bind(&policy->now, arena, rows, shape->observation_dim, shape->action_dim);
-    policy->predicted = arena_take(arena, rows * shape->action_dim, sizeof(real));
+    steps_bind(&policy->last, arena, rows, shape->observation_dim, shape->action_space.dim);
+    steps_bind(&policy->now, arena, rows, shape->observation_dim, shape->action_space.dim);
+    policy->predicted = arena_take(arena, rows * shape->action_space.dim, sizeof(real));
 }
 
 static void policy_behaviour_begin(const struct behaviour *behaviour, size_t count)
@@ -58,13 +62,41 @@ static double clip_action(double action)
     return action < -1.0 ? -1.0 : action > 1.0 ? 1.0 : action;
 }
 
-static void execute(const struct policy_behaviour *policy, const real *predicted,
-                    struct behaviour_row *row)
+static void execute_continuous(const struct policy_behaviour *policy, const real *predicted,
+                               struct behaviour_row *row)
 {
     double deviation = policy->options.explore[row->trial];
     for (size_t j = 0; j < policy->now.action_dim; j++) {
         double noise = deviation > 0.0 ? deviation * random_normal(&row->random) : 0.0;
         row->action[j] = (float)clip_action((double)predicted[j] + noise);
+    }
+}
+
+/* A category; `count` where the logits are ruined. */
+static size_t choose(const struct policy_behaviour *policy, const real *logits, size_t count,
+                     struct behaviour_row *row)
+{
+    double random_share = policy->options.explore[row->trial];
+    size_t choice = policy->options.samples
+                        ? categorical_draw(logits, count, random_uniform(&row->random))
+                        : categorical_likeliest(logits, count);
+    bool explores = random_share > 0.0 && random_uniform(&row->random) < random_share;
+    return explores && choice < count ? random_below(&row->random, count) : choice;
+}
+
+static void execute_categorical(const struct policy_behaviour *policy, const real *logits,
+                                struct behaviour_row *row)
+{
+    const struct action_space *space = &policy->options.shape->action_space;
+    float *action = row->action;
+    for (size_t k = 0; k < space->categorical_count; k++) {
+        size_t count = space->categories[k];
+        size_t choice = choose(policy, logits, count, row);
+        for (size_t i = 0; i < count; i++) {
+            action[i] = choice == count ? (float)NAN : choice == i ? 1.0f : 0.0f;
+        }
+        logits += count;
+        action += count;
     }
 }
 
@@ -77,8 +109,14 @@ static void policy_behaviour_act(const struct behaviour *behaviour, struct behav
         fill_current_step(policy, i, &rows[i]);
     }
     decoder_predict(policy->predicted, policy->decoder, &policy->last, &policy->now);
+    const struct action_space *space = &policy->options.shape->action_space;
     for (size_t i = 0; i < count; i++) {
-        execute(policy, policy->predicted + i * policy->now.action_dim, &rows[i]);
+        const real *predicted = policy->predicted + i * space->dim;
+        if (space->kind == ACTION_CATEGORICAL) {
+            execute_categorical(policy, predicted, &rows[i]);
+        } else {
+            execute_continuous(policy, predicted, &rows[i]);
+        }
     }
 }
 

@@ -2,11 +2,12 @@
  *
  * At each step it turns raw numbers into the model's, gives the decoder the executed action, the
  * reward and the done token of the step before and the return-to-go and observation of this one,
- * and puts exploration noise on the predicted action. What is executed is what the context then
- * holds. Does not know where the policy comes from. */
+ * and explores around the predicted action. What is executed is what the context then holds. Does
+ * not know where the policy comes from. */
 #ifndef CHAINRING_EVAL_POLICY_BEHAVIOUR_H
 #define CHAINRING_EVAL_POLICY_BEHAVIOUR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/memory.h"
@@ -23,7 +24,9 @@ struct policy_behaviour_options {
     const struct scaling *scaling;
     struct parameter_store *parameters;
     double target;         /* return that it is asked for in each trial */
-    const double *explore; /* deviation of the action noise in each trial */
+    const double *explore; /* in each trial: deviation of the action noise; of categorical actions
+                              the probability that each choice is random */
+    bool samples;          /* draws categories by their probabilities; else takes the likeliest */
     struct decoder_options decoder;
 };
 
@@ -31,16 +34,18 @@ struct policy_behaviour {
     struct policy_behaviour_options options;
     struct decoder *decoder;
     struct steps last, now; /* (context_max) */
-    real *predicted;        /* (context_max x action_dim) */
+    real *predicted;        /* (context_max x dim) */
 };
 
 /* Take all memory out of the arena, which may only be measuring. Local, like all of this file. */
 void policy_behaviour_bind(struct policy_behaviour *policy, struct arena *arena,
                            const struct policy_behaviour_options *options);
 
-/* `policy` is borrowed. A row's random numbers are its action noise: normal, in the order of steps
- * and action elements, times the trial's deviation; the sum is clipped to [-1, 1]. A deviation of 0
- * draws nothing. */
+/* `policy` is borrowed. A row's random numbers come in the order of steps and action components.
+ * Continuous: a normal one for each number, times the trial's deviation; the sum is clipped to
+ * [-1, 1]. A deviation of 0 draws nothing. Categorical: the action is one-hot; a uniform number
+ * where categories are sampled, then, unless nothing is explored, another that below the trial's
+ * probability lets an unbiased draw replace the choice. Where predictions are NaN, actions are. */
 struct behaviour policy_behaviour_of(struct policy_behaviour *policy);
 
 #endif

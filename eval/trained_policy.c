@@ -87,9 +87,17 @@ bool trained_policy_check(const struct trained_policy *trained, const struct env
         return refuse_task(trained, spec, "observations", spec->observation_dim, "",
                            shape->observation_dim, failure);
     }
-    if (spec->action_dim != shape->action_dim) {
+    if (shape->action_space.kind != ACTION_CONTINUOUS) {
+        char actions[ACTION_SPACE_TEXT_SIZE];
+        action_space_print(&shape->action_space, actions);
+        return failure_set(failure, EXIT_CODE_CONFIG,
+                           "task %s: found continuous actions, expected actions like those that "
+                           "the policy in %s was trained on, %s; no task of ours has them",
+                           spec->task, trained->path, actions);
+    }
+    if (spec->action_dim != shape->action_space.dim) {
         return refuse_task(trained, spec, "action elements", spec->action_dim, "",
-                           shape->action_dim, failure);
+                           shape->action_space.dim, failure);
     }
     if (spec->steps_max > shape->time_max) {
         return refuse_task(trained, spec, "steps in a trial", spec->steps_max, "at most ",
@@ -152,6 +160,7 @@ static void acting_policy_bind(struct acting_policy *acting, const struct policy
         .parameters = &acting->parameters,
         .target = options->target,
         .explore = options->explore,
+        .samples = options->samples,
         .decoder = {.context_max = options->contexts,
                     .steps_max = options->trials * spec->steps_max,
                     .kernel = options->kernel,
@@ -172,8 +181,8 @@ static void acting_policy_close(const struct behaviour *behaviour)
 static void describe_source(char *text, size_t capacity, const struct trained_policy *trained,
                             const struct trained_policy_options *options)
 {
-    int used =
-        snprintf(text, capacity, "policy %.120s, target %g, noise", trained->path, options->target);
+    int used = snprintf(text, capacity, "policy %.120s, target %g%s, noise", trained->path,
+                        options->target, options->samples ? ", sampled" : "");
     for (size_t trial = 0; trial < options->trials; trial++) {
         if (used > 0 && (size_t)used < capacity && (trial == 0 || options->explore[trial] > 0.0)) {
             used += snprintf(text + used, capacity - (size_t)used, "%s %g", trial > 0 ? "," : "",

@@ -29,7 +29,7 @@ struct trained_policy {
 void trained_policy_find(struct trained_policy *trained, const char *run, const char *checkpoint);
 
 /* Can the policy act in a task? It must observe and do as many numbers as the policy was trained
- * on, in no longer episodes; another domain is only a warning. False and a failure
+ * on, continuous ones, in no longer episodes; another domain is only a warning. False and a failure
  * (EXIT_CODE_CONFIG). Local. */
 bool trained_policy_check(const struct trained_policy *trained, const struct env_spec *spec,
                           struct failure *failure);
@@ -44,7 +44,8 @@ struct trained_policy_options {
     size_t contexts;       /* that it acts in at once */
     size_t trials;         /* of each; at most as many as it was trained on */
     double target;         /* return that it is asked for in each trial */
-    const double *explore; /* (trials): deviation of the action noise in each */
+    const double *explore; /* (trials): exploration in each (eval/policy_behaviour.h) */
+    bool samples;          /* likewise; only what is categorical can be sampled */
     enum attention_choice kernel;
     struct workers *workers;
 };

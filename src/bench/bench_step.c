@@ -61,13 +61,14 @@ static void step_save(const struct bench_options *options, struct failure *failu
     const struct batch *batch = &learner->batches.batch; /* after the step: of the step */
     size_t tensors = 2 * layout->entry_count + OF_BATCH + OF_LOSS;
     struct tensor_list list = {.tensors = memory_take(tensors, sizeof *list.tensors)};
+    double components = (double)action_space_components(&fixture.options.shape.action_space);
     real *parameters = memory_take(layout->count, sizeof(real)); /* before the step */
     real *indices = memory_take(2 * batch->steps.row_max, sizeof(real));
     memcpy(parameters, learner->parameters.master.flat, layout->count * sizeof(real));
     real loss = (real)learner_step(learner, 1).loss;
     for (size_t i = 0; i < layout->count; i++) {
         learner->gradients.flat[i] =
-            (real)(1.0 / batch->predicted * (double)learner->gradients.flat[i]);
+            (real)(1.0 / (batch->predicted * components) * (double)learner->gradients.flat[i]);
     }
     tensor_list_add_batch(&list, batch, indices);
     tensor_list_add_parameters(&list, "parameters.", layout, parameters);

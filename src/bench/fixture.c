@@ -153,7 +153,7 @@ void learner_fixture_open(struct learner_fixture *fixture, const struct bench_op
         .workers = fixture_workers(options->threads),
     };
     fixture->options.shape.observation_dim = RANDOM_STORE_OBSERVATIONS;
-    fixture->options.shape.action_dim = RANDOM_STORE_ACTIONS;
+    fixture->options.shape.action_space = action_space_continuous(RANDOM_STORE_ACTIONS);
     fixture->options.shape.time_max = steps;
     fixture->options.shape.trial_max = FIXTURE_TRIALS;
     const struct loader_options loader = {
@@ -198,9 +198,9 @@ static void decoder_fixture_bind(struct decoder_fixture *fixture,
     };
     parameter_store_bind(&fixture->parameters, arena, shape, 0, NULL);
     fixture->decoder = decoder_bind(arena, &decoder, &fixture->parameters);
-    steps_bind(&fixture->last, arena, contexts, shape->observation_dim, shape->action_dim);
-    steps_bind(&fixture->now, arena, contexts, shape->observation_dim, shape->action_dim);
-    fixture->action = arena_take(arena, contexts * shape->action_dim, sizeof(real));
+    steps_bind(&fixture->last, arena, contexts, shape->observation_dim, shape->action_space.dim);
+    steps_bind(&fixture->now, arena, contexts, shape->observation_dim, shape->action_space.dim);
+    fixture->action = arena_take(arena, contexts * shape->action_space.dim, sizeof(real));
     size_t cache_reals = steps * shape->layout.count * 2 * shape->width;
     size_t caches = contexts * shape->layers;
     fixture->memory = arena_take(arena, caches, cache_reals * sizeof(real));
@@ -217,7 +217,7 @@ void decoder_fixture_open(struct decoder_fixture *fixture, const struct bench_op
         .workers = fixture_workers(options->threads),
     };
     fixture->shape.observation_dim = RANDOM_STORE_OBSERVATIONS;
-    fixture->shape.action_dim = RANDOM_STORE_ACTIONS;
+    fixture->shape.action_space = action_space_continuous(RANDOM_STORE_ACTIONS);
     fixture->shape.time_max = fixture->shape.trial_max = 1;
     decoder_fixture_bind(fixture, options, steps);
     arena_open(&fixture->arena, fixture->arena.peak);

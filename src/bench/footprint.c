@@ -13,14 +13,14 @@ struct footprint footprint_of(const struct model_shape *shape)
      * of what leaves the layer. And what left the last layer. */
     size_t at_hand = (3 + 3 + 1 + 1 + 1) * shape->width;
     /* A control step: return, reward, done, weight, observation, action; time, trial. */
-    size_t data =
-        (4 + shape->observation_dim + shape->action_dim) * sizeof(real) + 2 * sizeof(uint32_t);
+    size_t data = (4 + shape->observation_dim + shape->action_space.dim) * sizeof(real) +
+                  2 * sizeof(uint32_t);
     /* A weight, its gradient, and the optimizer's two moments of it. */
     size_t learned = 4 * parameters_learned(shape);
     return (struct footprint){
         .token_of_layer = (double)(kept * sizeof(real)),
         .token = (double)(at_hand * sizeof(real)),
-        .step = (double)(data + shape->action_dim * sizeof(real)),
+        .step = (double)(data + shape->action_space.dim * sizeof(real)),
         .parameters = (double)(learned * sizeof(real)),
     };
 }

@@ -54,9 +54,24 @@ static void list_shape(double numbers[SHAPE_NUMBERS], const struct model_shape *
     numbers[SHAPE_ACTIVATION] = (double)shape->activation;
     numbers[SHAPE_DROPOUT] = shape->dropout;
     numbers[SHAPE_OBSERVATION_DIM] = (double)shape->observation_dim;
-    numbers[SHAPE_ACTION_DIM] = (double)shape->action_dim;
+    numbers[SHAPE_ACTION_DIM] = (double)shape->action_space.dim;
     numbers[SHAPE_TIME_MAX] = (double)shape->time_max;
     numbers[SHAPE_TRIAL_MAX] = (double)shape->trial_max;
+}
+
+/* Its size is one of the shape's numbers; its kind is said by what else there is. */
+static void put_action_space(struct checkpoint_state *state, const struct action_space *space)
+{
+    if (space->kind == ACTION_CONTINUOUS) {
+        checkpoint_state_put_numbers(state, "action_low", space->low, space->dim);
+        checkpoint_state_put_numbers(state, "action_high", space->high, space->dim);
+        return;
+    }
+    double categories[ACTION_CATEGORICALS_MAX];
+    for (size_t k = 0; k < space->categorical_count; k++) {
+        categories[k] = (double)space->categories[k];
+    }
+    checkpoint_state_put_numbers(state, "action_categories", categories, space->categorical_count);
 }
 
 void policy_config_put(struct checkpoint_state *state, const struct policy_config *policy)
@@ -68,6 +83,7 @@ void policy_config_put(struct checkpoint_state *state, const struct policy_confi
     for (size_t i = 0; i < SHAPE_NUMBERS; i++) {
         put_number(state, shape_numbers[i].name, numbers[i]);
     }
+    put_action_space(state, &shape->action_space);
     char tokens[TOKEN_LAYOUT_TEXT_SIZE];
     token_layout_print(&shape->layout, tokens);
     checkpoint_state_put_text(state, "context.tokens", tokens);
@@ -107,6 +123,43 @@ static bool get_size(size_t *size, double value, const struct checkpoint_state *
     return true;
 }
 
+static bool get_categories(struct action_space *space, const struct checkpoint_state *state,
+                           size_t count, struct failure *failure)
+{
+    static const char *const name = "action_categories";
+    double numbers[ACTION_CATEGORICALS_MAX];
+    size_t categories[ACTION_CATEGORICALS_MAX];
+    if (count > ACTION_CATEGORICALS_MAX) {
+        return refuse_state(state, "more action_categories than there may be", failure);
+    }
+    if (!checkpoint_state_get_numbers(numbers, state, name, count, failure)) {
+        return false;
+    }
+    for (size_t k = 0; k < count; k++) {
+        if (!get_size(&categories[k], numbers[k], state, name, failure)) {
+            return false;
+        }
+    }
+    size_t dim = space->dim;
+    *space = action_space_categorical(categories, count);
+    return space->dim == dim ||
+           refuse_state(state, "action_categories that do not add up to action_dim", failure);
+}
+
+/* dim is there already. Older checkpoints say nothing more: theirs are continuous, as stored. */
+static bool get_action_space(struct action_space *space, const struct checkpoint_state *state,
+                             struct failure *failure)
+{
+    size_t count = checkpoint_state_count_numbers(state, "action_categories");
+    if (count > 0) {
+        return get_categories(space, state, count, failure);
+    }
+    *space = action_space_continuous(space->dim);
+    return checkpoint_state_count_numbers(state, "action_low") == 0 ||
+           (checkpoint_state_get_numbers(space->low, state, "action_low", space->dim, failure) &&
+            checkpoint_state_get_numbers(space->high, state, "action_high", space->dim, failure));
+}
+
 static bool get_shape(struct model_shape *shape, const struct checkpoint_state *state,
                       struct failure *failure)
 {
@@ -122,7 +175,7 @@ static bool get_shape(struct model_shape *shape, const struct checkpoint_state *
         [SHAPE_HEADS] = &shape->heads,
         [SHAPE_HIDDEN] = &shape->hidden,
         [SHAPE_OBSERVATION_DIM] = &shape->observation_dim,
-        [SHAPE_ACTION_DIM] = &shape->action_dim,
+        [SHAPE_ACTION_DIM] = &shape->action_space.dim,
         [SHAPE_TIME_MAX] = &shape->time_max,
         [SHAPE_TRIAL_MAX] = &shape->trial_max,
     };
@@ -138,13 +191,14 @@ static bool get_shape(struct model_shape *shape, const struct checkpoint_state *
     if (!(numbers[SHAPE_DROPOUT] >= 0.0 && numbers[SHAPE_DROPOUT] < 1.0)) {
         return refuse_state(state, "a model.dropout outside [0, 1)", failure);
     }
-    if (shape->observation_dim > OBSERVATION_DIM_MAX || shape->action_dim > ACTION_DIM_MAX) {
+    if (shape->observation_dim > OBSERVATION_DIM_MAX || shape->action_space.dim > ACTION_DIM_MAX) {
         return refuse_state(state, "more observations or actions than there may be", failure);
     }
     shape->activation = is_relu ? ACTIVATION_RELU : ACTIVATION_GELU;
     shape->dropout = numbers[SHAPE_DROPOUT];
     const char *tokens = checkpoint_state_get_text(state, "context.tokens", failure);
     return tokens && token_layout_parse(&shape->layout, tokens, failure) &&
+           get_action_space(&shape->action_space, state, failure) &&
            model_shape_check(shape, failure);
 }
 
@@ -236,6 +290,36 @@ static bool differ(const char *what, const char *path, struct failure *failure)
                        path, what);
 }
 
+static bool agree_in(const char *words, const char *saved, const char *wanted, const char *path,
+                     struct failure *failure)
+{
+    char what[2 * ACTION_SPACE_TEXT_SIZE + 64];
+    snprintf(what, sizeof what, "%s%s, found %s now", words, saved, wanted);
+    return strcmp(saved, wanted) == 0 || differ(what, path, failure);
+}
+
+static bool layouts_agree(const struct token_layout *saved, const struct token_layout *wanted,
+                          const char *path, struct failure *failure)
+{
+    char found[TOKEN_LAYOUT_TEXT_SIZE];
+    char expected[TOKEN_LAYOUT_TEXT_SIZE];
+    token_layout_print(saved, found);
+    token_layout_print(wanted, expected);
+    return agree_in("context.tokens = ", found, expected, path, failure);
+}
+
+static bool action_spaces_agree(const struct action_space *saved, const struct action_space *wanted,
+                                const char *path, struct failure *failure)
+{
+    char found[ACTION_SPACE_TEXT_SIZE];
+    char expected[ACTION_SPACE_TEXT_SIZE];
+    action_space_print(saved, found);
+    action_space_print(wanted, expected);
+    return agree_in("actions of the data = ", found, expected, path, failure) &&
+           (action_space_equal(saved, wanted) ||
+            differ("other bounds of the data's actions", path, failure));
+}
+
 bool policy_config_agrees(const struct policy_config *saved, const struct policy_config *wanted,
                           const char *path, struct failure *failure)
 {
@@ -251,18 +335,11 @@ bool policy_config_agrees(const struct policy_config *saved, const struct policy
             return differ(what, path, failure);
         }
     }
-    char found_tokens[TOKEN_LAYOUT_TEXT_SIZE];
-    char expected_tokens[TOKEN_LAYOUT_TEXT_SIZE];
-    token_layout_print(&saved->shape.layout, found_tokens);
-    token_layout_print(&wanted->shape.layout, expected_tokens);
-    if (strcmp(found_tokens, expected_tokens) != 0) {
-        snprintf(what, sizeof what, "context.tokens = %s, found %s now", found_tokens,
-                 expected_tokens);
-        return differ(what, path, failure);
-    }
-    if (strcmp(saved->task, wanted->task) != 0) {
-        snprintf(what, sizeof what, "task %s, found %s now", saved->task, wanted->task);
-        return differ(what, path, failure);
+    if (!action_spaces_agree(&saved->shape.action_space, &wanted->shape.action_space, path,
+                             failure) ||
+        !layouts_agree(&saved->shape.layout, &wanted->shape.layout, path, failure) ||
+        !agree_in("task ", saved->task, wanted->task, path, failure)) {
+        return false;
     }
     if (saved->data_hash != wanted->data_hash) {
         return failure_set(failure, EXIT_CODE_DATA,

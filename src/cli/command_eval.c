@@ -43,6 +43,7 @@ enum exit_code command_eval(const struct config *config, const char *subject)
         .batch = config->eval.batch,
         .threads = config->eval.threads,
         .target_margin = config->eval.target_margin,
+        .samples = config->eval.sample == CONFIG_YES,
         .kernel = (enum attention_choice)config->attention.kernel,
         .seed = config->eval.seed,
     };

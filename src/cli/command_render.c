@@ -42,6 +42,7 @@ static void record_policy(struct recording *recording, const struct config *conf
         .batch = 1,
         .threads = 1,
         .target_margin = config->eval.target_margin,
+        .samples = config->eval.sample == CONFIG_YES,
         .kernel = (enum attention_choice)config->attention.kernel,
         .seed = config->render.seed,
         .observer = &observer,

@@ -1,6 +1,7 @@
 #include "context/action_space.h"
 
 #include <math.h>
+#include <stdio.h>
 
 struct action_space action_space_continuous(size_t dim)
 {
@@ -9,6 +10,17 @@ struct action_space action_space_continuous(size_t dim)
     for (size_t i = 0; i < dim; i++) {
         space.low[i] = -1.0;
         space.high[i] = 1.0;
+    }
+    return space;
+}
+
+struct action_space action_space_categorical(const size_t *categories, size_t count)
+{
+    invariant(count <= ACTION_CATEGORICALS_MAX);
+    struct action_space space = {.kind = ACTION_CATEGORICAL, .categorical_count = count};
+    for (size_t k = 0; k < count; k++) {
+        space.categories[k] = categories[k];
+        space.dim += categories[k];
     }
     return space;
 }
@@ -62,12 +74,28 @@ bool action_space_equal(const struct action_space *left, const struct action_spa
             return false;
         }
     }
-    for (size_t i = 0; i < left->dim; i++) {
+    for (size_t i = 0; left->kind == ACTION_CONTINUOUS && i < left->dim; i++) {
         if (left->low[i] != right->low[i] || left->high[i] != right->high[i]) {
             return false;
         }
     }
     return true;
+}
+
+size_t action_space_components(const struct action_space *space)
+{
+    return space->kind == ACTION_CATEGORICAL ? space->categorical_count : space->dim;
+}
+
+void action_space_print(const struct action_space *space, char *text)
+{
+    bool is_categorical = space->kind == ACTION_CATEGORICAL;
+    size_t used = (size_t)snprintf(text, ACTION_SPACE_TEXT_SIZE, "%s",
+                                   is_categorical ? "categorical" : "continuous");
+    for (size_t k = 0; k < space->categorical_count && used < ACTION_SPACE_TEXT_SIZE; k++) {
+        used += (size_t)snprintf(text + used, ACTION_SPACE_TEXT_SIZE - used, "%s %zu",
+                                 k > 0 ? "," : "", space->categories[k]);
+    }
 }
 
 /* Numbers in [-1, 1] are not even rounded where that is the producer's range. */

@@ -14,7 +14,7 @@
 
 enum action_kind { ACTION_CONTINUOUS, ACTION_CATEGORICAL };
 
-enum { ACTION_DIM_MAX = 256, ACTION_CATEGORICALS_MAX = 64 };
+enum { ACTION_DIM_MAX = 256, ACTION_CATEGORICALS_MAX = 64, ACTION_SPACE_TEXT_SIZE = 384 };
 
 struct action_space {
     enum action_kind kind;
@@ -28,12 +28,21 @@ struct action_space {
  */
 struct action_space action_space_continuous(size_t dim);
 
+/* Categorical, with count (at most ACTION_CATEGORICALS_MAX) components. */
+struct action_space action_space_categorical(const size_t *categories, size_t count);
+
 /* Do the numbers fit together? False and a failure with `code` that begins with `what`. */
 bool action_space_check(const struct action_space *space, const char *what, enum exit_code code,
                         struct failure *failure);
 
-/* In kind, sizes and bounds. */
+/* In kind, sizes, and the bounds of continuous numbers. */
 bool action_space_equal(const struct action_space *left, const struct action_space *right);
+
+/* What an action is made of and its loss is a mean over: numbers, or choices among categories. */
+size_t action_space_components(const struct action_space *space);
+
+/* "continuous", or "categorical 3, 2", into ACTION_SPACE_TEXT_SIZE bytes. */
+void action_space_print(const struct action_space *space, char *text);
 
 /* The producer's number for column `i` of a continuous row, and back. */
 double action_space_restore(const struct action_space *space, size_t i, double stored);

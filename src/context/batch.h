@@ -14,7 +14,7 @@ struct batch {
     struct partition partition;    /* of all contexts of the batch over the ring's ranks */
     struct steps steps;            /* the rows of this rank's shard */
     uint64_t *samples; /* (context_max): each context's number within the optimizer step */
-    double predicted;  /* action elements in the loss among this rank's rows, weighted */
+    double predicted;  /* actions in the loss among this rank's rows, weighted */
 };
 
 /* Room for context_max contexts of at most steps_max steps, out of the arena but for the partition,

@@ -16,7 +16,7 @@ struct steps {
     size_t row_max;
     real *return_to_go; /* (rows), scaled */
     real *observation;  /* (rows x observation_dim), normalised */
-    real *action;       /* (rows x action_dim), in [-1, 1] */
+    real *action;       /* (rows x action_dim), as context/action_space.h says */
     real *reward;       /* (rows), scaled */
     real *done;         /* (rows), 0 or 1 */
     uint32_t *time;     /* (rows): the step's index in its trial */

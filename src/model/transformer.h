@@ -50,8 +50,8 @@ struct transformer {
     real *query, *d_query;             /* (tokens x width) */
     real *d_attention;                 /* (tokens x width) */
     real *d_residual;                  /* (tokens x width) */
-    real *predicted;                   /* (steps x action_dim), in [-1, 1], after forward */
-    real *d_predicted;                 /* (steps x action_dim), after loss */
+    real *predicted;                   /* (steps x dim), as action_head_forward left it */
+    real *d_predicted;                 /* (steps x dim), after loss */
     double seconds[TRANSFORMER_PARTS]; /* that each part has taken so far, with its waits */
     double since;                      /* the clock when they were last added to */
 };
@@ -73,7 +73,7 @@ struct token_dropout transformer_dropout(const struct transformer *transformer,
 void transformer_forward(struct transformer *transformer, struct parameter_store *parameters,
                          const struct batch *batch, const struct token_dropout *dropout);
 
-/* After forward: the sum over this rank's steps of weight |predicted - action|^2. Local. */
+/* After forward: the sum over this rank's steps of their loss (ops/action_head.h). Local. */
 double transformer_loss(struct transformer *transformer, const struct batch *batch);
 
 /* Where gradients go once nothing more comes to them: ready(self, first) is called when those from

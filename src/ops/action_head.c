@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/arithmetic.h"
+#include "math/categorical.h"
 #include "math/loss.h"
 
 struct action_head_call {
@@ -34,7 +35,8 @@ static void action_head_forward_block(void *self, const struct row_block *block)
 {
     const struct action_head_call *call = self;
     size_t width = block->executor->shape->width;
-    size_t dim = block->executor->shape->action_dim;
+    const struct action_space *space = &block->executor->shape->action_space;
+    size_t dim = space->dim;
     struct state_rows s = states_from(block, block->step);
     for (; s.count > 0; s = states_from(block, s.step + s.count)) {
         real *action = call->action + s.step * dim;
@@ -42,7 +44,9 @@ static void action_head_forward_block(void *self, const struct row_block *block)
                      &call->w->norm);
         linear_forward(action, dim, (struct linear_rows){block->workspace->normed, width, s.count},
                        &call->w->action);
-        loss_tanh(action, s.count * dim);
+        if (space->kind == ACTION_CONTINUOUS) {
+            loss_tanh(action, s.count * dim);
+        }
     }
 }
 
@@ -62,14 +66,37 @@ struct action_loss {
     double sums[ROW_BLOCKS_MAX]; /* of each block */
 };
 
+static double squared_error(const struct action_loss *loss, size_t step, size_t steps, size_t dim)
+{
+    size_t first = step * dim;
+    return loss_squared_error(loss->d_action + first, loss->action + first,
+                              loss->steps->action + first, loss->steps->weight + step, steps, dim);
+}
+
+/* Of every choice that an action is made of. */
+static double cross_entropy(const struct action_loss *loss, size_t step, size_t steps,
+                            const struct action_space *space)
+{
+    double sum = 0.0;
+    size_t at = step * space->dim;
+    for (size_t row = step; row < step + steps; row++) {
+        for (size_t k = 0; k < space->categorical_count; k++) {
+            sum +=
+                categorical_loss(loss->d_action + at, loss->action + at, loss->steps->action + at,
+                                 loss->steps->weight[row], space->categories[k]);
+            at += space->categories[k];
+        }
+    }
+    return sum;
+}
+
 static void action_loss_block(void *self, const struct row_block *block)
 {
     struct action_loss *loss = self;
-    size_t dim = block->executor->shape->action_dim;
-    size_t first = block->step * dim;
-    loss->sums[block->number] = loss_squared_error(
-        loss->d_action + first, loss->action + first, loss->steps->action + first,
-        loss->steps->weight + block->step, block->steps, dim);
+    const struct action_space *space = &block->executor->shape->action_space;
+    loss->sums[block->number] = space->kind == ACTION_CATEGORICAL
+                                    ? cross_entropy(loss, block->step, block->steps, space)
+                                    : squared_error(loss, block->step, block->steps, space->dim);
 }
 
 double action_head_loss(struct executor *executor, real *d_action, const real *action,
@@ -91,7 +118,7 @@ static void action_head_backward_block(void *self, const struct row_block *block
     const struct action_head_call *call = self;
     const struct head_weights *g = &block->workspace->gradients.views.outer.head;
     size_t width = block->executor->shape->width;
-    size_t dim = block->executor->shape->action_dim;
+    size_t dim = block->executor->shape->action_space.dim;
     real *normed = block->workspace->normed;
     real *d_normed = block->workspace->branch;
     executor_clear_gradients(&g->all);

@@ -1,4 +1,8 @@
-/* The action predicted at each state token, tanh(norm(x) W + b), and its loss. */
+/* The action predicted at each state token, and its loss.
+ *
+ * Continuous: tanh(norm(x) W + b), and squared error. Categorical: norm(x) W + b are logits, one
+ * for each category of each component, and cross-entropy. A row is what context/action_space.h
+ * says. */
 #ifndef CHAINRING_OPS_ACTION_HEAD_H
 #define CHAINRING_OPS_ACTION_HEAD_H
 
@@ -7,12 +11,14 @@
 #include "ops/executor.h"
 #include "parameters/weights.h"
 
-/* action (steps x action_dim) from x (tokens x width). Local, like all of this file. */
+/* action (steps x dim), which are logits where categorical, from x (tokens x width). Local, like
+ * all of this file. */
 void action_head_forward(struct executor *executor, real *action, const real *x,
                          const struct head_weights *w);
 
-/* The sum over steps of weight |action - steps' action|^2, in double; d_action (steps x action_dim)
- * becomes its gradient before the tanh. */
+/* The sum over steps of weight |action - steps' action|^2, or of weight times the components' -log
+ * of the probability of the steps' category, in double; d_action (steps x dim) becomes its gradient
+ * before the tanh, or with respect to the logits. */
 double action_head_loss(struct executor *executor, real *d_action, const real *action,
                         const struct steps *steps);
 

@@ -11,7 +11,7 @@ bool model_shape_check(const struct model_shape *shape, struct failure *failure)
                            "model.heads: found %zu, expected a divisor of model.width %zu",
                            shape->heads, shape->width);
     }
-    return true;
+    return action_space_check(&shape->action_space, "model", EXIT_CODE_CONFIG, failure);
 }
 
 size_t model_head_width(const struct model_shape *shape)

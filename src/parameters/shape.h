@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/fatal.h"
+#include "context/action_space.h"
 #include "context/layout.h"
 #include "math/activation.h"
 
@@ -18,7 +19,8 @@ struct model_shape {
     size_t hidden; /* of the feed-forward */
     enum activation activation;
     double dropout; /* rate */
-    size_t observation_dim, action_dim;
+    size_t observation_dim;
+    struct action_space action_space;
     size_t time_max;  /* steps of the longest trial */
     size_t trial_max; /* trials of the longest context */
     struct token_layout layout;

@@ -199,7 +199,8 @@ struct learner_step learner_step(struct learner *learner, uint64_t number)
     totals[TOTAL_STOPPING] = stop_wanted() ? 1.0 : 0.0;
     reduce_over_ranks(learner, totals, &memory, &timer);
 
-    double mean = 1.0 / totals[TOTAL_PREDICTED];
+    double components = (double)action_space_components(&learner->options.shape.action_space);
+    double mean = 1.0 / (totals[TOTAL_PREDICTED] * components);
     struct learner_step step = {
         .loss = mean * totals[TOTAL_LOSS],
         .gradient_norm = mean * adamw_gradient_norm(&learner->adamw, gradients, executor),

@@ -2,7 +2,8 @@
  *
  * All memory of a run is bound here, once. A step is the same sum for any number of ranks: its
  * contexts are shared out over the groups of the mesh, each context over the ranks of a ring, and
- * the gradient is added up over all ranks and divided by the count of predicted action elements. */
+ * the gradient is added up over all ranks and divided by the count of predicted action
+ * components, numbers or choices. */
 #ifndef CHAINRING_TRAIN_LEARNER_H
 #define CHAINRING_TRAIN_LEARNER_H
 
@@ -47,7 +48,8 @@ struct learner {
 
 /* What one step was, the same on every rank. */
 struct learner_step {
-    double loss;          /* mean squared error of a predicted action element */
+    double loss;          /* mean over action components: the squared error of a number, or the
+                             cross-entropy of a choice in nats */
     double gradient_norm; /* before clipping */
     double rate;
     double tokens;           /* of all contexts */

@@ -135,7 +135,7 @@ static void describe_policy(struct trainer *trainer)
     struct chain_catalog catalog;
     policy->shape = trainer->options->learner.shape;
     policy->shape.observation_dim = spec->observation_dim;
-    policy->shape.action_dim = spec->action_dim;
+    policy->shape.action_space = spec->actions;
     policy->shape.time_max = store_length_max(trainer->store);
     measure_returns(policy->return_range, trainer->store, trainer->task);
     choose_scaling(&policy->scaling, trainer);

@@ -14,7 +14,7 @@ static void test_named_tensors_point_into_the_flat_array(void **state)
                                 .heads = 2,
                                 .hidden = 64,
                                 .observation_dim = 3,
-                                .action_dim = 2,
+                                .action_space.dim = 2,
                                 .time_max = 5,
                                 .trial_max = 2};
     assert_true(token_layout_parse(&shape.layout, "R,s,a", &failure));

@@ -15,7 +15,7 @@ static struct policy_config example(void)
                                              .activation = ACTIVATION_GELU,
                                              .dropout = 0.1,
                                              .observation_dim = 3,
-                                             .action_dim = 2,
+                                             .action_space = action_space_continuous(2),
                                              .time_max = 20,
                                              .trial_max = 4},
                                    .scaling = scaling_identity(3),
@@ -32,10 +32,15 @@ static struct policy_config example(void)
     return policy;
 }
 
-static void test_policy_config_comes_back_to_the_bit(void **state)
+static struct policy_config categorical_example(void)
 {
-    (void)state;
-    struct policy_config saved = example();
+    struct policy_config policy = example();
+    policy.shape.action_space = action_space_categorical((const size_t[]){3, 1, 2}, 3);
+    return policy;
+}
+
+static void expect_back_to_the_bit(struct policy_config saved)
+{
     struct policy_config found;
     struct checkpoint_state kept;
     struct failure failure = {0};
@@ -48,6 +53,53 @@ static void test_policy_config_comes_back_to_the_bit(void **state)
     assert_true(found.data_hash == saved.data_hash);
     assert_string_equal(found.domain, saved.domain);
     checkpoint_state_close(&kept);
+}
+
+static void test_policy_config_comes_back_to_the_bit(void **state)
+{
+    (void)state;
+    struct policy_config policy = example();
+    expect_back_to_the_bit(policy);
+    policy.shape.action_space.low[1] = -1.0 / 3.0;
+    policy.shape.action_space.high[1] = 7.5;
+    expect_back_to_the_bit(policy);
+    expect_back_to_the_bit(categorical_example());
+}
+
+/* Copy all numbers but those under a name: one number in their place, or none. */
+static void replace_numbers(struct checkpoint_state *to, const struct checkpoint_state *from,
+                            const char *name, const double *value)
+{
+    checkpoint_state_open(to);
+    for (size_t i = 0; i < from->numbers_count; i++) {
+        const struct checkpoint_numbers *numbers = &from->numbers[i];
+        if (strcmp(numbers->name, name) != 0) {
+            checkpoint_state_put_numbers(to, numbers->name, numbers->values, numbers->count);
+        } else if (value) {
+            checkpoint_state_put_numbers(to, name, value, 1);
+        }
+    }
+    for (size_t i = 0; i < from->texts_count; i++) {
+        checkpoint_state_put_text(to, from->texts[i].name, from->texts[i].text);
+    }
+}
+
+static void test_older_policy_config_is_continuous(void **state)
+{
+    (void)state;
+    struct policy_config policy = example();
+    struct policy_config found;
+    struct checkpoint_state kept, without_low, older;
+    struct failure failure = {0};
+    checkpoint_state_open(&kept);
+    policy_config_put(&kept, &policy);
+    replace_numbers(&without_low, &kept, "action_low", NULL);
+    replace_numbers(&older, &without_low, "action_high", NULL);
+    assert_true(policy_config_get(&found, &older, &failure));
+    assert_true(action_space_equal(&found.shape.action_space, &policy.shape.action_space));
+    checkpoint_state_close(&kept);
+    checkpoint_state_close(&without_low);
+    checkpoint_state_close(&older);
 }
 
 static void expect_difference(const struct policy_config *changed, const char *words)
@@ -85,30 +137,33 @@ static void test_policy_config_names_the_first_difference(void **state)
     changed = example();
     strcpy(changed.task, "point_mass_easy");
     expect_difference(&changed, "task point_mass_hidden, found point_mass_easy now");
+    changed = example();
+    changed.shape.action_space = action_space_categorical((const size_t[]){1, 1}, 2);
+    expect_difference(&changed, "actions of the data = continuous, found categorical 1, 1 now");
+    changed = example();
+    changed.shape.action_space.high[1] = 2.0;
+    expect_difference(&changed, "other bounds of the data's actions");
 }
 
-static void refuse(const char *name, double value, const char *words)
+static void refuse_in(struct policy_config policy, const char *name, double value,
+                      const char *words)
 {
-    struct policy_config policy = example();
     struct policy_config found;
     struct checkpoint_state kept;
     struct checkpoint_state spoiled;
     struct failure failure = {0};
     checkpoint_state_open(&kept);
-    checkpoint_state_open(&spoiled);
     policy_config_put(&kept, &policy);
-    for (size_t i = 0; i < kept.numbers_count; i++) {
-        const struct checkpoint_numbers *numbers = &kept.numbers[i];
-        const double *values = strcmp(numbers->name, name) == 0 ? &value : numbers->values;
-        checkpoint_state_put_numbers(&spoiled, numbers->name, values, numbers->count);
-    }
-    for (size_t i = 0; i < kept.texts_count; i++) {
-        checkpoint_state_put_text(&spoiled, kept.texts[i].name, kept.texts[i].text);
-    }
+    replace_numbers(&spoiled, &kept, name, &value);
     assert_false(policy_config_get(&found, &spoiled, &failure));
     assert_non_null(strstr(failure.text, words));
     checkpoint_state_close(&kept);
     checkpoint_state_close(&spoiled);
+}
+
+static void refuse(const char *name, double value, const char *words)
+{
+    refuse_in(example(), name, value, words);
 }
 
 static void test_policy_config_refuses_sizes_that_cannot_be(void **state)
@@ -122,6 +177,8 @@ static void test_policy_config_refuses_sizes_that_cannot_be(void **state)
     refuse("observation_dim", 5000.0, "observations");
     refuse("return_scale", 0.0, "return_scale = 0");
     refuse("reward_scale", -1.0, "reward_scale = -1");
+    refuse_in(categorical_example(), "action_categories", 5.0, "do not add up to action_dim");
+    refuse_in(categorical_example(), "action_categories", 0.5, "action_categories = 0.5");
 }
 
 static void test_policy_config_refuses_a_hash_that_is_none(void **state)
@@ -164,6 +221,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_policy_config_comes_back_to_the_bit),
+        cmocka_unit_test(test_older_policy_config_is_continuous),
         cmocka_unit_test(test_policy_config_names_the_first_difference),
         cmocka_unit_test(test_policy_config_refuses_sizes_that_cannot_be),
         cmocka_unit_test(test_policy_config_refuses_a_hash_that_is_none),

@@ -38,7 +38,7 @@ static void check_pair(const float first[3], const float second[2], enum loader_
     for (size_t i = 0; i < batch_shard(&bound.batch)->row_count; i++) {
         weights += (double)bound.batch.steps.weight[i];
     }
-    assert_true(bound.batch.predicted == weights * ACTION_DIM);
+    assert_true(bound.batch.predicted == weights);
     loader_sample_unbind(&bound);
     loader_close(loader);
     store_close(store);

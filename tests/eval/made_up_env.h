@@ -3,7 +3,7 @@
 #ifndef CHAINRING_TESTS_MADE_UP_ENV_H
 #define CHAINRING_TESTS_MADE_UP_ENV_H
 
-enum { MADE_UP_OBSERVATION_DIM = 3, MADE_UP_ACTION_DIM = 2, MADE_UP_STEPS_MAX = 7 };
+enum { MADE_UP_OBSERVATION_DIM = 3, MADE_UP_ACTION_DIM = 5, MADE_UP_STEPS_MAX = 7 };
 
 /* The part of the trials that fail, from 0 to 1, from the next reset on. */
 void made_up_env_set_failing(double part);

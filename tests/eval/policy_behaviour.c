@@ -10,6 +10,7 @@
 #include "comm/ring.h"
 #include "eval/policy_behaviour.h"
 #include "eval/rollout.h"
+#include "math/categorical.h"
 #include "model/transformer.h"
 #include "tests/eval/listener.h"
 #include "tests/eval/untrained.h"
@@ -18,14 +19,25 @@
 
 enum { CONTEXTS = 7, TRIALS = LISTENER_TRIALS_MAX, BATCH = 3, RETURNS = CONTEXTS * TRIALS };
 
+/* Of categorical actions, MADE_UP_ACTION_DIM together. */
+enum { CATEGORICALS = 2 };
+static const size_t categories[CATEGORICALS] = {3, 2};
+
 static const double target = 2.0;
 static const uint64_t seed = 9;
 
+/* How a policy acts. */
+struct acting {
+    const char *tokens;
+    const double *explore; /* (TRIALS) */
+    bool is_categorical, samples;
+};
+
 struct fixture {
+    struct acting acting;
     struct untrained untrained;
     struct listener listener;
     double returns[RETURNS];
-    double explore[TRIALS];
     /* The model as training has it. */
     struct ring *ring;
     struct workers *workers;
@@ -37,23 +49,34 @@ struct fixture {
 
 /* --- Play ------------------------------------------------------------------------------------- */
 
-static void play(struct fixture *fixture)
+/* The policy, with memory out of an arena that the caller closes. */
+static void open_policy(struct policy_behaviour *policy, struct arena *arena,
+                        struct fixture *fixture, struct decoder_options decoder)
 {
-    struct failure failure = {0};
-    struct arena arena = {0};
-    struct workers *workers = workers_open(2, &failure);
-    struct policy_behaviour policy;
     struct policy_behaviour_options options = {
         .shape = &fixture->untrained.policy.shape,
         .scaling = &fixture->untrained.policy.scaling,
         .parameters = &fixture->untrained.parameters,
         .target = target,
-        .explore = fixture->explore,
-        .decoder = {.context_max = BATCH, .steps_max = LISTENER_STEPS_MAX, .workers = workers},
+        .explore = fixture->acting.explore,
+        .samples = fixture->acting.samples,
+        .decoder = decoder,
     };
-    policy_behaviour_bind(&policy, &arena, &options);
-    arena_open(&arena, arena.peak);
-    policy_behaviour_bind(&policy, &arena, &options);
+    *arena = (struct arena){0};
+    policy_behaviour_bind(policy, arena, &options);
+    arena_open(arena, arena->peak);
+    policy_behaviour_bind(policy, arena, &options);
+}
+
+static void play(struct fixture *fixture)
+{
+    struct failure failure = {0};
+    struct arena arena;
+    struct workers *workers = workers_open(2, &failure);
+    struct policy_behaviour policy;
+    open_policy(&policy, &arena, fixture,
+                (struct decoder_options){
+                    .context_max = BATCH, .steps_max = LISTENER_STEPS_MAX, .workers = workers});
     struct env_task *task = env_task_open("made_up", &failure);
     struct rollout *rollout = rollout_open(task, BATCH, workers);
     struct rollout_options rollout_options = {
@@ -67,19 +90,21 @@ static void play(struct fixture *fixture)
     arena_close(&arena);
 }
 
-static void fixture_open(struct fixture *fixture, const char *tokens, const double *explore)
+static void fixture_open(struct fixture *fixture, struct acting acting)
 {
     struct untrained_options options = {
         .domain = "made_up",
         .task = "made_up",
-        .tokens = tokens,
+        .tokens = acting.tokens,
         .observation_dim = MADE_UP_OBSERVATION_DIM,
         .action_dim = MADE_UP_ACTION_DIM,
+        .categoricals = acting.is_categorical ? CATEGORICALS : 0,
+        .categories = {categories[0], categories[1]},
         .time_max = MADE_UP_STEPS_MAX,
         .trial_max = TRIALS,
     };
     memset(fixture, 0, sizeof *fixture);
-    memcpy(fixture->explore, explore, sizeof fixture->explore);
+    fixture->acting = acting;
     untrained_open(&fixture->untrained, &options);
     play(fixture);
 }
@@ -95,7 +120,7 @@ static void bind_model(struct fixture *fixture)
         .attention.attention = {.query_block = 32, .key_block = 64},
     };
     batch_bind(&fixture->batch, &fixture->arena, (struct mesh_position){.ring_size = 1}, CONTEXTS,
-               LISTENER_STEPS_MAX, shape->observation_dim, shape->action_dim);
+               LISTENER_STEPS_MAX, shape->observation_dim, shape->action_space.dim);
     executor_bind(&fixture->executor, &fixture->arena, shape, EXECUTOR_TRAINING, fixture->workers,
                   NULL);
     transformer_bind(&fixture->transformer, &fixture->arena, &options, fixture->ring,
@@ -150,7 +175,36 @@ static void fill_batch(struct fixture *fixture)
 
 /* --- Both must agree -------------------------------------------------------------------------- */
 
-/* The noise that a trial's steps have had, drawn again from its stream. */
+static void expect_noisy(const float *action, const real *predicted, double deviation,
+                         struct random *random)
+{
+    for (size_t j = 0; j < MADE_UP_ACTION_DIM; j++) {
+        double expected = (double)predicted[j];
+        if (deviation > 0.0) {
+            expected += deviation * random_normal(random);
+        }
+        support_expect_near((double)action[j], fmin(fmax(expected, -1.0), 1.0), 1e-5);
+    }
+}
+
+static void expect_chosen(const float *action, const real *logits, double random_share,
+                          bool samples, struct random *random)
+{
+    for (size_t k = 0; k < CATEGORICALS; k++) {
+        size_t count = categories[k];
+        size_t choice = samples ? categorical_draw(logits, count, random_uniform(random))
+                                : categorical_likeliest(logits, count);
+        if (random_share > 0.0 && random_uniform(random) < random_share) {
+            choice = random_below(random, count);
+        }
+        for (size_t i = 0; i < count; i++) {
+            assert_true(*action++ == (i == choice ? 1.0f : 0.0f));
+        }
+        logits += count;
+    }
+}
+
+/* What a trial's steps have drawn, drawn again from its stream. */
 static void expect_executed(const struct fixture *fixture, size_t c, const real *predicted)
 {
     const struct heard_context *context = &fixture->listener.contexts[c];
@@ -160,21 +214,20 @@ static void expect_executed(const struct fixture *fixture, size_t c, const real 
         if (step->time == 0) {
             random = random_stream(seed, RANDOM_EXPLORE, c, step->trial);
         }
-        for (size_t j = 0; j < MADE_UP_ACTION_DIM; j++) {
-            double expected = (double)predicted[i * MADE_UP_ACTION_DIM + j];
-            if (fixture->explore[step->trial] > 0.0) {
-                expected += fixture->explore[step->trial] * random_normal(&random);
-            }
-            expected = fmin(fmax(expected, -1.0), 1.0);
-            support_expect_near((double)step->action[j], expected, 1e-5);
+        const real *of_step = predicted + i * MADE_UP_ACTION_DIM;
+        double explore = fixture->acting.explore[step->trial];
+        if (fixture->acting.is_categorical) {
+            expect_chosen(step->action, of_step, explore, fixture->acting.samples, &random);
+        } else {
+            expect_noisy(step->action, of_step, explore, &random);
         }
     }
 }
 
-static void expect_policy_acts_as_trained(const char *tokens, const double *explore)
+static void expect_policy_acts_as_trained(struct acting acting)
 {
     static struct fixture fixture;
-    fixture_open(&fixture, tokens, explore);
+    fixture_open(&fixture, acting);
     struct failure failure = {0};
     fixture.ring = ring_open(1, 0);
     fixture.workers = workers_open(2, &failure);
@@ -201,6 +254,7 @@ static void expect_policy_acts_as_trained(const char *tokens, const double *expl
 
 static const double no_noise[TRIALS] = {0.0};
 static const double noise[TRIALS] = {0.7, 0.0, 0.2};
+static const struct acting noisy_acting = {.tokens = "R,s,a,r,d", .explore = noise};
 
 static void test_decoder_is_fed_what_training_shows_the_model_in_every_layout(void **state)
 {
@@ -209,21 +263,21 @@ static void test_decoder_is_fed_what_training_shows_the_model_in_every_layout(vo
     size_t count = layouts_all(layouts);
     assert_int_equal(count, 81);
     for (size_t i = 0; i < count; i++) {
-        expect_policy_acts_as_trained(layouts[i], no_noise);
+        expect_policy_acts_as_trained((struct acting){.tokens = layouts[i], .explore = no_noise});
     }
 }
 
 static void test_noisy_actions_are_those_that_the_context_holds(void **state)
 {
     (void)state;
-    expect_policy_acts_as_trained("R,s,a,r,d", noise);
+    expect_policy_acts_as_trained(noisy_acting);
 }
 
 static void test_failed_trials_stay_in_the_context(void **state)
 {
     (void)state;
     made_up_env_set_failing(0.3);
-    expect_policy_acts_as_trained("R,s,a,r,d", noise);
+    expect_policy_acts_as_trained(noisy_acting);
     made_up_env_set_failing(0.0);
 }
 
@@ -231,9 +285,10 @@ static void test_policy_without_noise_plays_the_same_again(void **state)
 {
     (void)state;
     static struct fixture one, other, noisy;
-    fixture_open(&one, "R,s,a,r,d", no_noise);
-    fixture_open(&other, "R,s,a,r,d", no_noise);
-    fixture_open(&noisy, "R,s,a,r,d", noise);
+    struct acting quiet = {.tokens = "R,s,a,r,d", .explore = no_noise};
+    fixture_open(&one, quiet);
+    fixture_open(&other, quiet);
+    fixture_open(&noisy, noisy_acting);
     assert_memory_equal(one.returns, other.returns, sizeof one.returns);
     for (size_t i = 0; i < RETURNS; i++) {
         assert_true(one.returns[i] != noisy.returns[i]);
@@ -243,40 +298,128 @@ static void test_policy_without_noise_plays_the_same_again(void **state)
     untrained_close(&noisy.untrained);
 }
 
+static void test_categorical_actions_are_the_likeliest_or_sampled_or_random(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        expect_policy_acts_as_trained((struct acting){.tokens = "R,s,a,r,d",
+                                                      .explore = i % 2 ? noise : no_noise,
+                                                      .is_categorical = true,
+                                                      .samples = i / 2});
+    }
+}
+
+/* --- A policy alone --------------------------------------------------------------------------- */
+
+enum { ROWS = 2000 };
+
+/* A step of as many contexts, whatever they observe: action (ROWS x MADE_UP_ACTION_DIM). */
+static void act_once(float *action, struct fixture *fixture)
+{
+    static const float observation[MADE_UP_OBSERVATION_DIM];
+    struct failure failure = {0};
+    struct workers *workers = workers_open(1, &failure);
+    struct arena arena;
+    struct policy_behaviour policy;
+    struct behaviour_row *rows = memory_take(ROWS, sizeof *rows);
+    open_policy(&policy, &arena, fixture,
+                (struct decoder_options){.context_max = ROWS, .steps_max = 1, .workers = workers});
+    for (size_t i = 0; i < ROWS; i++) {
+        rows[i] = (struct behaviour_row){.observation = observation,
+                                         .action = action + i * MADE_UP_ACTION_DIM,
+                                         .random = random_stream(1, RANDOM_TEST, i, 0)};
+    }
+    struct behaviour behaviour = policy_behaviour_of(&policy);
+    behaviour.begin(&behaviour, ROWS);
+    behaviour.act(&behaviour, rows, ROWS);
+    memory_free(rows);
+    arena_close(&arena);
+    workers_close(workers);
+}
+
+static real *head_biases(const struct fixture *fixture)
+{
+    return tensor_reals(&fixture->untrained.parameters.master.views.outer.head.action.bias);
+}
+
+/* Give each category of the actions the same probability in every state, and expect it as often as
+ * `expected` says, within four standard deviations. */
+static void expect_frequencies(struct acting acting, const double probability[MADE_UP_ACTION_DIM],
+                               const double expected[MADE_UP_ACTION_DIM])
+{
+    static struct fixture fixture;
+    static float action[ROWS * MADE_UP_ACTION_DIM];
+    memset(action, 0, sizeof action);
+    fixture_open(&fixture, acting);
+    const struct tensor *weight =
+        &fixture.untrained.parameters.master.views.outer.head.action.weight;
+    memset(tensor_reals(weight), 0, tensor_count(weight) * sizeof(real));
+    for (size_t j = 0; j < MADE_UP_ACTION_DIM; j++) {
+        head_biases(&fixture)[j] = (real)log(probability[j]);
+    }
+    act_once(action, &fixture);
+    for (size_t j = 0; j < MADE_UP_ACTION_DIM; j++) {
+        double count = 0.0;
+        for (size_t i = 0; i < ROWS; i++) {
+            count += (double)action[i * MADE_UP_ACTION_DIM + j];
+        }
+        support_expect_near(count, ROWS * expected[j],
+                            4.0 * sqrt(ROWS * expected[j] * (1.0 - expected[j])));
+    }
+    untrained_close(&fixture.untrained);
+}
+
+static void test_categories_are_as_frequent_as_they_are_probable(void **state)
+{
+    (void)state;
+    static const double probability[MADE_UP_ACTION_DIM] = {0.2, 0.7, 0.1, 0.4, 0.6};
+    static const double likeliest[MADE_UP_ACTION_DIM] = {0, 1, 0, 0, 1};
+    static const double quarter[TRIALS] = {0.25};
+    double with_random[MADE_UP_ACTION_DIM];
+    for (size_t j = 0; j < MADE_UP_ACTION_DIM; j++) {
+        with_random[j] = 0.75 * likeliest[j] + 0.25 / (double)categories[j < categories[0] ? 0 : 1];
+    }
+    struct acting acting = {.tokens = "s,a", .explore = no_noise, .is_categorical = true};
+    expect_frequencies(acting, probability, likeliest);
+    acting.samples = true;
+    expect_frequencies(acting, probability, probability);
+    acting.samples = false;
+    acting.explore = quarter;
+    expect_frequencies(acting, probability, with_random);
+}
+
 /* A policy whose numbers are ruined must not look like one that acts at the border. */
 static void test_ruined_policy_gives_no_action(void **state)
 {
     (void)state;
     static struct fixture fixture;
-    fixture_open(&fixture, "R,s,a,r,d", noise);
-    struct failure failure = {0};
-    struct workers *workers = workers_open(1, &failure);
-    struct arena arena = {0};
-    struct policy_behaviour policy;
-    struct policy_behaviour_options options = {
-        .shape = &fixture.untrained.policy.shape,
-        .scaling = &fixture.untrained.policy.scaling,
-        .parameters = &fixture.untrained.parameters,
-        .explore = noise,
-        .decoder = {.context_max = 1, .steps_max = 1, .workers = workers},
-    };
-    policy_behaviour_bind(&policy, &arena, &options);
-    arena_open(&arena, arena.peak);
-    policy_behaviour_bind(&policy, &arena, &options);
-    tensor_reals(&fixture.untrained.parameters.master.views.outer.head.action.bias)[0] = (real)NAN;
-    float observation[MADE_UP_OBSERVATION_DIM] = {0};
-    float action[MADE_UP_ACTION_DIM] = {0};
-    struct behaviour_row row = {.observation = observation,
-                                .action = action,
-                                .random = random_stream(1, RANDOM_TEST, 0, 0)};
-    struct behaviour behaviour = policy_behaviour_of(&policy);
-    behaviour.begin(&behaviour, 1);
-    behaviour.act(&behaviour, &row, 1);
+    static float action[ROWS * MADE_UP_ACTION_DIM];
+    memset(action, 0, sizeof action);
+    fixture_open(&fixture, noisy_acting);
+    head_biases(&fixture)[0] = (real)NAN;
+    act_once(action, &fixture);
     assert_true(isnan(action[0]));
     assert_true(action[1] >= -1.0f && action[1] <= 1.0f);
-    arena_close(&arena);
-    workers_close(workers);
     untrained_close(&fixture.untrained);
+}
+
+static void test_ruined_logits_give_no_category(void **state)
+{
+    (void)state;
+    static struct fixture fixture;
+    static float action[ROWS * MADE_UP_ACTION_DIM];
+    for (int samples = 0; samples < 2; samples++) {
+        struct acting acting = noisy_acting;
+        acting.is_categorical = true;
+        acting.samples = samples;
+        memset(action, 0, sizeof action);
+        fixture_open(&fixture, acting);
+        head_biases(&fixture)[1] = (real)NAN;
+        act_once(action, &fixture);
+        assert_true(isnan(action[0]) && isnan(action[1]) && isnan(action[2]));
+        assert_true(action[3] + action[4] == 1.0f);
+        untrained_close(&fixture.untrained);
+    }
 }
 
 int main(int argc, char **argv)
@@ -286,7 +429,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_noisy_actions_are_those_that_the_context_holds),
         cmocka_unit_test(test_failed_trials_stay_in_the_context),
         cmocka_unit_test(test_policy_without_noise_plays_the_same_again),
+        cmocka_unit_test(test_categorical_actions_are_the_likeliest_or_sampled_or_random),
+        cmocka_unit_test(test_categories_are_as_frequent_as_they_are_probable),
         cmocka_unit_test(test_ruined_policy_gives_no_action),
+        cmocka_unit_test(test_ruined_logits_give_no_category),
     };
     return support_mpi_run(argc, argv, "policy_behaviour", tests, sizeof tests / sizeof tests[0]);
 }

@@ -80,6 +80,28 @@ static void test_task_with_other_actions_is_refused(void **state)
                    "found 2 action elements, expected 6,");
 }
 
+static void test_categorical_policy_is_refused_where_actions_are_continuous(void **state)
+{
+    (void)state;
+    struct untrained_options trained = point_mass;
+    trained.categoricals = 1;
+    trained.categories[0] = 2;
+    expect_refused(
+        &trained, change_nothing, EXIT_CODE_CONFIG,
+        "task point_mass_hidden: found continuous actions, expected actions like those that");
+}
+
+static void sample(struct evaluation_options *options)
+{
+    options->samples = true;
+}
+
+static void test_sampling_of_continuous_actions_is_refused(void **state)
+{
+    (void)state;
+    expect_refused(&point_mass, sample, EXIT_CODE_CONFIG, "eval.sample: found yes, expected no:");
+}
+
 static void act_in_point_mass_easy(struct evaluation_options *options)
 {
     options->task = "point_mass_easy";
@@ -161,6 +183,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_task_with_other_observations_is_refused),
         cmocka_unit_test(test_task_with_other_actions_is_refused),
+        cmocka_unit_test(test_categorical_policy_is_refused_where_actions_are_continuous),
+        cmocka_unit_test(test_sampling_of_continuous_actions_is_refused),
         cmocka_unit_test(test_trials_longer_than_trained_are_refused),
         cmocka_unit_test(test_unknown_task_is_refused),
         cmocka_unit_test(test_rewards_that_are_no_task_ask_for_one),

@@ -181,6 +181,7 @@ static void expect_json(const json_t *object)
     assert_true(number_at(object, "target_best") == 16.0);
     assert_true(json_is_null(json_object_get(object, "target_margin")));
     assert_int_equal(json_array_size(json_object_get(object, "explore")), 3);
+    assert_true(json_is_false(json_object_get(object, "sample")));
     const json_t *rows = json_object_get(object, "behaviours");
     assert_int_equal(json_array_size(rows), 2);
     const json_t *row = json_array_get(rows, 1);

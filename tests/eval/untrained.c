@@ -19,7 +19,10 @@ void untrained_open(struct untrained *untrained, const struct untrained_options 
                   .hidden = 24,
                   .activation = ACTIVATION_RELU,
                   .observation_dim = options->observation_dim,
-                  .action_dim = options->action_dim,
+                  .action_space =
+                      options->categoricals > 0
+                          ? action_space_categorical(options->categories, options->categoricals)
+                          : action_space_continuous(options->action_dim),
                   .time_max = options->time_max,
                   .trial_max = options->trial_max},
         .scaling = scaling_identity(options->observation_dim),

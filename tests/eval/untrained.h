@@ -10,7 +10,9 @@
 struct untrained_options {
     const char *domain, *task;
     const char *tokens; /* "R,s,a,r,d" */
-    size_t observation_dim, action_dim;
+    size_t observation_dim;
+    size_t action_dim;                  /* of continuous actions */
+    size_t categoricals, categories[4]; /* of categorical ones; 0: they are continuous */
     size_t time_max, trial_max;
 };
 

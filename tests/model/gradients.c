@@ -81,6 +81,20 @@ static void test_gradients_of_every_layout(void **state)
     }
 }
 
+static void test_gradients_of_categorical_actions(void **state)
+{
+    (void)state;
+    struct problem_options options = agentic;
+    options.categoricals = 3;
+    options.categories[0] = 3;
+    options.categories[1] = 1;
+    options.categories[2] = 4;
+    check_all_tensors(&options);
+    options.categoricals = 1;
+    options.tokens = "s,a";
+    check_all_tensors(&options);
+}
+
 /* Chunks of more than one block of rows. */
 static void test_gradients_over_several_chunks_of_rows(void **state)
 {
@@ -100,6 +114,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_gradients_with_one_head_and_contiguous_shards),
         cmocka_unit_test(test_gradients_with_dropout),
         cmocka_unit_test(test_gradients_of_every_layout),
+        cmocka_unit_test(test_gradients_of_categorical_actions),
         cmocka_unit_test(test_gradients_over_several_chunks_of_rows),
     };
     return support_mpi_run(argc, argv, "gradients", tests, sizeof tests / sizeof tests[0]);

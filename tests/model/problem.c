@@ -2,6 +2,8 @@
 
 #include "tests/model/problem.h"
 
+#include <string.h>
+
 #include "base/random.h"
 #include "comm/progress.h"
 
@@ -14,6 +16,27 @@ size_t problem_steps(const struct problem_options *options, size_t context)
         steps += options->trials[context][trial];
     }
     return steps;
+}
+
+static struct action_space action_space_of(const struct problem_options *options)
+{
+    return options->categoricals > 0
+               ? action_space_categorical(options->categories, options->categoricals)
+               : action_space_continuous(ACTION_DIM);
+}
+
+/* A row as context/action_space.h says. */
+static void draw_action(real *action, const struct problem_options *options, struct random *random)
+{
+    const struct action_space space = action_space_of(options);
+    memset(action, 0, space.dim * sizeof *action);
+    for (size_t k = 0; k < space.categorical_count; k++) {
+        action[random_below(random, space.categories[k])] = 1;
+        action += space.categories[k];
+    }
+    for (size_t i = 0; space.kind == ACTION_CONTINUOUS && i < space.dim; i++) {
+        action[i] = (real)random_between(random, -1.0, 1.0);
+    }
 }
 
 void problem_describe(struct steps *steps, size_t row, const struct problem_options *options,
@@ -30,9 +53,7 @@ void problem_describe(struct steps *steps, size_t row, const struct problem_opti
     for (size_t i = 0; i < steps->observation_dim; i++) {
         steps->observation[row * steps->observation_dim + i] = (real)random_normal(&random);
     }
-    for (size_t i = 0; i < steps->action_dim; i++) {
-        steps->action[row * steps->action_dim + i] = (real)random_between(&random, -1.0, 1.0);
-    }
+    draw_action(steps->action + row * steps->action_dim, options, &random);
     steps->reward[row] = (real)random_uniform(&random);
     steps->done[row] = time + 1 == lengths[trial] ? 1 : 0;
     steps->time[row] = (uint32_t)time;
@@ -79,7 +100,7 @@ static void bind_all(struct problem *problem)
                                            .ring_size = ring_size(problem->ring),
                                            .ring_rank = ring_rank(problem->ring)};
     batch_bind(&problem->batch, &problem->arena, position, options->contexts, longest,
-               OBSERVATION_DIM, ACTION_DIM);
+               OBSERVATION_DIM, problem->shape.action_space.dim);
     parameter_store_bind(&problem->parameters, &problem->arena, &problem->shape, 0,
                          problem->workers);
     parameter_array_bind(&problem->gradients, &problem->arena, &problem->parameters.layout);
@@ -103,7 +124,7 @@ void problem_open(struct problem *problem, const struct problem_options *options
         .activation = options->activation,
         .dropout = options->dropout,
         .observation_dim = OBSERVATION_DIM,
-        .action_dim = ACTION_DIM,
+        .action_space = action_space_of(options),
         .time_max = TIME_MAX,
         .trial_max = PROBLEM_TRIALS_MAX,
     };

@@ -10,13 +10,15 @@
 #include "model/transformer.h"
 #include "parameters/parameter_store.h"
 
-enum { PROBLEM_CONTEXTS_MAX = 4, PROBLEM_TRIALS_MAX = 3 };
+enum { PROBLEM_CONTEXTS_MAX = 4, PROBLEM_TRIALS_MAX = 3, PROBLEM_CATEGORICALS_MAX = 4 };
 
 struct problem_options {
     const char *tokens;
     size_t layers, heads, head_width, hidden;
     enum activation activation;
     double dropout;
+    size_t categoricals; /* components of a categorical action; 0: it is continuous */
+    size_t categories[PROBLEM_CATEGORICALS_MAX];
     enum partition_rule rule;
     size_t query_block, key_block;
     size_t threads; /* 0: one */

@@ -90,6 +90,43 @@ static void test_transformer_dropout_is_the_same_for_any_ring(void **state)
     expect_equal_to_single_rank(&options);
 }
 
+static struct problem_options categorical(void)
+{
+    struct problem_options options = standard;
+    options.categoricals = 2;
+    options.categories[0] = 5;
+    options.categories[1] = 3;
+    return options;
+}
+
+static void test_transformer_categorical_gradients_equal_single_rank(void **state)
+{
+    (void)state;
+    struct problem_options options = categorical();
+    expect_equal_to_single_rank(&options);
+}
+
+/* Without weights that tell them apart, all categories are equally likely. */
+static void test_transformer_categorical_loss_is_cross_entropy(void **state)
+{
+    (void)state;
+    struct problem_options options = categorical();
+    struct ring *ring = ring_open(comm_size(), 0);
+    struct problem problem;
+    problem_open(&problem, &options, ring);
+    const struct tensor *weight = &problem.parameters.master.views.outer.head.action.weight;
+    memset(tensor_reals(weight), 0, tensor_count(weight) * sizeof(real));
+    double found = problem_loss(&problem);
+    real weights = 0;
+    for (size_t row = 0; row < batch_shard(&problem.batch)->row_count; row++) {
+        weights += problem.batch.steps.weight[row];
+    }
+    ring_sum_real(ring, &weights, 1);
+    support_expect_near(found, (double)weights * log(15.0), 1e-5 * found);
+    problem_close(&problem);
+    ring_close(ring);
+}
+
 /* Enough rows for several spans on each of a few ranks. */
 static void test_transformer_is_the_same_to_the_bit_for_any_number_of_threads(void **state)
 {
@@ -124,7 +161,7 @@ static void test_transformer_is_the_same_to_the_bit_for_any_number_of_threads(vo
  * they are not this rank's. */
 static void gather_predictions(real *predictions, const struct problem *problem, size_t steps)
 {
-    size_t width = problem->shape.action_dim;
+    size_t width = problem->shape.action_space.dim;
     memset(predictions, 0, steps * width * sizeof *predictions);
     const struct shard *shard = batch_shard(&problem->batch);
     for (size_t i = 0; i < shard->segment_count; i++) {
@@ -163,7 +200,7 @@ static void test_transformer_past_does_not_see_the_future(void **state)
     struct problem problem;
     problem_open(&problem, &standard, ring);
     size_t steps = problem_steps(&standard, 0);
-    size_t width = problem.shape.action_dim;
+    size_t width = problem.shape.action_space.dim;
     real *before = memory_take(steps * width, sizeof *before);
     real *after = memory_take(steps * width, sizeof *after);
     problem_loss(&problem);
@@ -194,7 +231,7 @@ static void test_transformer_state_does_not_see_its_own_action(void **state)
     struct problem problem;
     problem_open(&problem, &standard, ring);
     struct steps *rows = &problem.batch.steps;
-    size_t count = batch_shard(&problem.batch)->row_count * problem.shape.action_dim;
+    size_t count = batch_shard(&problem.batch)->row_count * problem.shape.action_space.dim;
     real *before = memory_take(count, sizeof *before);
     problem_loss(&problem);
     memcpy(before, problem.transformer.predicted, count * sizeof *before);
@@ -236,6 +273,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_transformer_gradients_equal_single_rank_zigzag),
         cmocka_unit_test(test_transformer_gradients_equal_single_rank_contiguous),
         cmocka_unit_test(test_transformer_dropout_is_the_same_for_any_ring),
+        cmocka_unit_test(test_transformer_categorical_gradients_equal_single_rank),
+        cmocka_unit_test(test_transformer_categorical_loss_is_cross_entropy),
         cmocka_unit_test(test_transformer_is_the_same_to_the_bit_for_any_number_of_threads),
         cmocka_unit_test(test_transformer_past_does_not_see_the_future),
         cmocka_unit_test(test_transformer_state_does_not_see_its_own_action),

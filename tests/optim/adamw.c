@@ -14,7 +14,7 @@ static const struct model_shape shape = {
     .heads = 2,
     .hidden = 12,
     .observation_dim = 3,
-    .action_dim = 2,
+    .action_space.dim = 2,
     .time_max = 9000, /* several pieces of work */
     .trial_max = 2,
 };

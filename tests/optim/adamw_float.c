@@ -13,7 +13,7 @@ static const struct model_shape shape = {
     .heads = 1,
     .hidden = 256,
     .observation_dim = 3,
-    .action_dim = 2,
+    .action_space.dim = 2,
     .time_max = 2,
     .trial_max = 2,
 };

@@ -14,7 +14,7 @@ static struct model_shape shape_of(const char *tokens)
                                 .heads = 4,
                                 .hidden = 256,
                                 .observation_dim = 4,
-                                .action_dim = 2,
+                                .action_space = action_space_continuous(2),
                                 .time_max = 20,
                                 .trial_max = 4};
     struct failure failure = {0};
@@ -172,6 +172,19 @@ static void test_shape_refuses_heads_that_do_not_divide_width(void **state)
     assert_non_null(strstr(failure.text, "model.heads"));
 }
 
+static void test_shape_refuses_categories_that_do_not_add_up(void **state)
+{
+    (void)state;
+    struct model_shape shape = shape_of("R,s,a");
+    struct failure failure = {0};
+    shape.action_space = action_space_categorical((const size_t[]){3, 2}, 2);
+    assert_true(model_shape_check(&shape, &failure));
+    shape.action_space.dim = 6;
+    assert_false(model_shape_check(&shape, &failure));
+    assert_int_equal(failure.code, EXIT_CODE_CONFIG);
+    assert_non_null(strstr(failure.text, "5 categories together"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +195,7 @@ int main(void)
         cmocka_unit_test(test_transposed_copies_are_there_while_a_layer_is_acquired_for_backward),
         cmocka_unit_test(test_parameters_initial_values_have_their_deviation),
         cmocka_unit_test(test_shape_refuses_heads_that_do_not_divide_width),
+        cmocka_unit_test(test_shape_refuses_categories_that_do_not_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,9 +49,9 @@ static void bind_all(struct fixture *fixture)
                                       .kernel = fixture->kernel,
                                       .workers = fixture->workers};
     fixture->decoder = decoder_bind(arena, &options, &fixture->problem.parameters);
-    steps_bind(&fixture->last, arena, ROWS, shape->observation_dim, shape->action_dim);
-    steps_bind(&fixture->now, arena, ROWS, shape->observation_dim, shape->action_dim);
-    fixture->action = arena_take(arena, STEPS_MAX * ROWS * shape->action_dim, sizeof(real));
+    steps_bind(&fixture->last, arena, ROWS, shape->observation_dim, shape->action_space.dim);
+    steps_bind(&fixture->now, arena, ROWS, shape->observation_dim, shape->action_space.dim);
+    fixture->action = arena_take(arena, STEPS_MAX * ROWS * shape->action_space.dim, sizeof(real));
 }
 
 static void fixture_open(struct fixture *fixture, const struct problem_options *options,
@@ -78,7 +78,7 @@ static void fixture_close(struct fixture *fixture)
 
 static real *actions_of(const struct fixture *fixture, size_t step)
 {
-    return fixture->action + step * ROWS * fixture->problem.shape.action_dim;
+    return fixture->action + step * ROWS * fixture->problem.shape.action_space.dim;
 }
 
 /* What training predicted for one step of a context. */
@@ -88,13 +88,13 @@ static const real *trained(const struct fixture *fixture, size_t context, size_t
     const struct segment *segment = &shard->segments[context];
     assert_int_equal(segment->context, context);
     return fixture->problem.transformer.predicted +
-           (segment->row + step) * fixture->problem.shape.action_dim;
+           (segment->row + step) * fixture->problem.shape.action_space.dim;
 }
 
 static void expect_rows_equal(const struct fixture *fixture, const size_t *contexts, size_t count,
                               size_t step)
 {
-    size_t width = fixture->problem.shape.action_dim;
+    size_t width = fixture->problem.shape.action_space.dim;
     for (size_t row = 0; row < count; row++) {
         const real *wanted = trained(fixture, contexts[row], step);
         const real *found = actions_of(fixture, step) + row * width;
@@ -181,6 +181,17 @@ static void test_decoder_equals_training_for_every_layout(void **state)
     }
 }
 
+static void test_decoder_equals_training_for_categorical_actions(void **state)
+{
+    (void)state;
+    struct problem_options options = standard;
+    options.trials[1][2] = 24;
+    options.categoricals = 2;
+    options.categories[0] = 4;
+    options.categories[1] = 3;
+    expect_decoding_equals_training(&options, ATTENTION_AUTO);
+}
+
 /* Wide enough for larger bundles. */
 static void test_decoder_equals_training_for_a_wide_model(void **state)
 {
@@ -214,7 +225,7 @@ static void test_any_number_of_threads_predicts_the_same_bits(void **state)
         fixture_open(&shared, &options, ATTENTION_AUTO, threads);
         decode_all(&shared);
         assert_memory_equal(shared.action, alone.action,
-                            STEPS_MAX * ROWS * alone.problem.shape.action_dim * sizeof(real));
+                            STEPS_MAX * ROWS * alone.problem.shape.action_space.dim * sizeof(real));
         fixture_close(&shared);
     }
     fixture_close(&alone);
@@ -268,6 +279,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_decoder_equals_training_where_trials_end_at_different_steps),
         cmocka_unit_test(test_decoder_equals_training_where_contexts_end_at_different_steps),
         cmocka_unit_test(test_decoder_equals_training_for_every_layout),
+        cmocka_unit_test(test_decoder_equals_training_for_categorical_actions),
         cmocka_unit_test(test_decoder_equals_training_for_a_wide_model),
         cmocka_unit_test(test_decoder_equals_training_for_every_kernel),
         cmocka_unit_test(test_any_number_of_threads_predicts_the_same_bits),
