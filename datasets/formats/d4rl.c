@@ -23,8 +23,7 @@ enum d4rl_key {
     ACTIONS,
     REWARDS,
     TERMINALS,
-    REQUIRED, /* those before are in every file, those from here on are optional */
-    TIMEOUTS = REQUIRED,
+    TIMEOUTS, /* this and those below are optional */
     NEXT_OBSERVATIONS,
     POSITIONS,
     VELOCITIES,
@@ -58,17 +57,29 @@ struct d4rl {
 
 /* --- Which arrays ----------------------------------------------------------------------------- */
 
+/* Open an array and check its shape; flags need not have been written. */
+static bool d4rl_open_array(struct d4rl *data, int64_t file, enum d4rl_key key,
+                            struct failure *failure)
+{
+    struct hdf5_array *array = &data->arrays[key];
+    const struct hdf5_array *observations = &data->arrays[OBSERVATIONS];
+    bool is_flag = key == TERMINALS || key == TIMEOUTS;
+    if (!hdf5_array_open(array, file, data->path, key_names[key], failure) ||
+        !hdf5_array_check_rows(array, observations->rows, "as many as observations", failure) ||
+        !(is_flag || hdf5_array_check_written(array, failure))) {
+        return false;
+    }
+    size_t columns = is_flag || key == REWARDS  ? 1
+                     : key == NEXT_OBSERVATIONS ? observations->columns
+                                                : array->columns;
+    return hdf5_array_check_columns(array, columns, failure);
+}
+
 static bool d4rl_open_arrays(struct d4rl *data, int64_t file, struct failure *failure)
 {
-    for (size_t key = 0; key < KEYS; key++) {
-        data->has[key] = key < REQUIRED || hdf5_file_has(file, key_names[key]);
-        if (!data->has[key]) {
-            continue;
-        }
-        struct hdf5_array *array = &data->arrays[key];
-        if (!hdf5_array_open(array, file, data->path, key_names[key], failure) ||
-            !hdf5_array_check_rows(array, data->arrays[OBSERVATIONS].rows,
-                                   "as many as observations", failure)) {
+    for (enum d4rl_key key = 0; key < KEYS; key++) {
+        data->has[key] = key < TIMEOUTS || hdf5_file_has(file, key_names[key]);
+        if (data->has[key] && !d4rl_open_array(data, file, key, failure)) {
             return false;
         }
     }
@@ -76,31 +87,11 @@ static bool d4rl_open_arrays(struct d4rl *data, int64_t file, struct failure *fa
     bool has_physics = data->has[POSITIONS] && data->has[VELOCITIES];
     data->has[POSITIONS] = data->has[VELOCITIES] = has_physics;
     data->rows = data->arrays[OBSERVATIONS].rows;
-    return true;
-}
-
-static bool d4rl_check_columns(const struct hdf5_array *array, size_t columns,
-                               struct failure *failure)
-{
-    return array->columns == columns ||
-           failure_set(failure, EXIT_CODE_DATA, "%s: %s: found %zu columns, expected %zu",
-                       array->where, array->name, array->columns, columns);
-}
-
-static bool d4rl_check_arrays(const struct d4rl *data, struct failure *failure)
-{
-    const struct hdf5_array *arrays = data->arrays;
-    if (hdf5_array_is_integer(&arrays[ACTIONS])) {
-        return failure_set(failure, EXIT_CODE_DATA,
-                           "%s: actions: found integers (discrete actions), expected continuous "
-                           "actions in floating point",
-                           data->path);
-    }
-    return d4rl_check_columns(&arrays[REWARDS], 1, failure) &&
-           d4rl_check_columns(&arrays[TERMINALS], 1, failure) &&
-           (!data->has[TIMEOUTS] || d4rl_check_columns(&arrays[TIMEOUTS], 1, failure)) &&
-           (!data->has[NEXT_OBSERVATIONS] ||
-            d4rl_check_columns(&arrays[NEXT_OBSERVATIONS], arrays[OBSERVATIONS].columns, failure));
+    return !hdf5_array_is_integer(&data->arrays[ACTIONS]) ||
+           failure_set(failure, EXIT_CODE_DATA,
+                       "%s: actions: found integers (discrete actions), expected continuous "
+                       "actions in floating point",
+                       data->path);
 }
 
 /* --- Where episodes end ----------------------------------------------------------------------- */
@@ -118,25 +109,13 @@ static void d4rl_add_episode(struct d4rl *data, size_t first, size_t end_row, en
         .first = first, .count = end_row - first, .end = end, .is_partial = is_partial};
 }
 
-/* Rows of a flag, 0 or 1; all 0 where the file does not have it. */
+/* Rows of a flag; all 0 where the file does not have it. */
 static bool d4rl_read_flags(const struct d4rl *data, enum d4rl_key key, size_t first, size_t count,
                             double *flags, struct failure *failure)
 {
     memset(flags, 0, count * sizeof *flags);
-    if (!data->has[key]) {
-        return true;
-    }
-    if (!hdf5_array_read_double(&data->arrays[key], first, count, flags, 1, failure)) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (flags[i] != 0.0 && flags[i] != 1.0) {
-            return failure_set(failure, EXIT_CODE_DATA,
-                               "%s: %s: found %g in row %zu, expected 0 or 1", data->path,
-                               key_names[key], flags[i], first + i);
-        }
-    }
-    return true;
+    return !data->has[key] ||
+           hdf5_array_read_flags(&data->arrays[key], first, count, flags, failure);
 }
 
 static bool d4rl_find_episodes(struct d4rl *data, size_t steps_max, struct failure *failure)
@@ -220,7 +199,7 @@ static void *d4rl_open(const char *path, const struct format_options *options,
     }
     struct d4rl *data = memory_take(1, sizeof *data);
     data->path = path;
-    if (!d4rl_open_arrays(data, file, failure) || !d4rl_check_arrays(data, failure) ||
+    if (!d4rl_open_arrays(data, file, failure) ||
         !d4rl_find_episodes(data, options->episode_steps_max, failure) ||
         !d4rl_check_episodes(data, options->episode_steps_max, failure)) {
         d4rl_close(data);
@@ -282,6 +261,7 @@ static bool d4rl_read(void *source, size_t index, struct format_episode *episode
     }
     *episode =
         (struct format_episode){.data = episode_buffer_view(buffer, &data->spec, rows->count),
+                                .first_row = rows->first,
                                 .is_partial = rows->is_partial};
     episode->data.end = rows->end;
     snprintf(episode->name, sizeof episode->name, "rows %zu to %zu", rows->first,

@@ -35,7 +35,7 @@ static int compare_leaf_names(const void *left, const void *right)
 /* Integers of up to 16 bits may be images; wider ones are discrete observations. */
 static bool check_leaf(const struct hdf5_array *array, struct failure *failure)
 {
-    if (hdf5_array_is_integer(array) && number_bytes(array->type) > 2) {
+    if (hdf5_array_is_integer(array) && array->item_bytes > 2) {
         return failure_set(failure, EXIT_CODE_DATA,
                            "%s: %s: found integers (a discrete observation), expected numbers in "
                            "floating point",
