@@ -362,15 +362,11 @@ static bool hdf5_check_type(struct hdf5_array *array, struct failure *failure)
     bool ok = is_number && array->item_bytes <= number_bytes(array->type);
     H5Tclose(base);
     H5Tclose(type);
-    if (class == H5T_VLEN) {
-        return hdf5_refuse(array, "rows of variable length (coded images?)", "rows of one length",
-                           failure);
-    }
-    return ok || hdf5_refuse(array,
-                             class == H5T_REFERENCE  ? "references to objects"
-                             : class == H5T_COMPOUND ? "compound values"
-                                                     : "values of another type",
-                             "numbers", failure);
+    const char *found = class == H5T_VLEN        ? "rows of variable length (coded images?)"
+                        : class == H5T_REFERENCE ? "references to objects"
+                        : class == H5T_COMPOUND  ? "compound values"
+                                                 : "values of another type";
+    return ok || hdf5_refuse(array, found, "numbers in rows of one length", failure);
 }
 
 static bool hdf5_check_extent(struct hdf5_array *array, hid_t creation, struct failure *failure)
