@@ -10,9 +10,7 @@
 #include "datasets/formats/formats.h"
 
 #include <stdio.h>
-#include <string.h>
 
-#include "base/arithmetic.h"
 #include "base/memory.h"
 #include "datasets/episode_buffer.h"
 #include "datasets/formats/hdf5_file.h"
@@ -109,30 +107,15 @@ static void d4rl_add_episode(struct d4rl *data, size_t first, size_t end_row, en
         .first = first, .count = end_row - first, .end = end, .is_partial = is_partial};
 }
 
-/* Rows of a flag; all 0 where the file does not have it. */
-static bool d4rl_read_flags(const struct d4rl *data, enum d4rl_key key, size_t first, size_t count,
-                            double *flags, struct failure *failure)
+/* `terminals` and `timeouts` have a number for each row, 0 or 1. */
+static void d4rl_divide_rows(struct d4rl *data, const double *terminals, const double *timeouts,
+                             size_t steps_max)
 {
-    memset(flags, 0, count * sizeof *flags);
-    return !data->has[key] ||
-           hdf5_array_read_flags(&data->arrays[key], first, count, flags, failure);
-}
-
-static bool d4rl_find_episodes(struct d4rl *data, size_t steps_max, struct failure *failure)
-{
-    enum { CHUNK = 4096 };
-    double terminals[CHUNK], timeouts[CHUNK];
     size_t limit = data->has[TIMEOUTS] || steps_max == 0 ? SIZE_MAX : steps_max;
     size_t first = 0;
     for (size_t row = 0; row < data->rows; row++) {
-        size_t at = row % CHUNK;
-        size_t count = size_min(data->rows - row, CHUNK);
-        if (at == 0 && (!d4rl_read_flags(data, TERMINALS, row, count, terminals, failure) ||
-                        !d4rl_read_flags(data, TIMEOUTS, row, count, timeouts, failure))) {
-            return false;
-        }
-        bool is_terminal = terminals[at] > 0.0;
-        if (is_terminal || timeouts[at] > 0.0 || row + 1 - first == limit) {
+        bool is_terminal = terminals[row] > 0.0;
+        if (is_terminal || timeouts[row] > 0.0 || row + 1 - first == limit) {
             d4rl_add_episode(data, first, row + 1,
                              is_terminal ? STORE_END_TERMINATED : STORE_END_TRUNCATED, false);
             first = row + 1;
@@ -141,7 +124,22 @@ static bool d4rl_find_episodes(struct d4rl *data, size_t steps_max, struct failu
     if (first < data->rows) {
         d4rl_add_episode(data, first, data->rows, STORE_END_UNKNOWN, true);
     }
-    return true;
+}
+
+static bool d4rl_find_episodes(struct d4rl *data, size_t steps_max, struct failure *failure)
+{
+    const struct hdf5_array *arrays = data->arrays;
+    double *terminals = memory_take(data->rows, sizeof *terminals);
+    double *timeouts = memory_take(data->rows, sizeof *timeouts);
+    bool ok = hdf5_array_read_flags(&arrays[TERMINALS], 0, data->rows, terminals, failure) &&
+              (!data->has[TIMEOUTS] ||
+               hdf5_array_read_flags(&arrays[TIMEOUTS], 0, data->rows, timeouts, failure));
+    if (ok) {
+        d4rl_divide_rows(data, terminals, timeouts, steps_max);
+    }
+    memory_free(terminals);
+    memory_free(timeouts);
+    return ok;
 }
 
 static bool d4rl_check_episodes(const struct d4rl *data, size_t steps_max, struct failure *failure)

@@ -96,65 +96,52 @@ int64_t hdf5_file_open(const char *path, struct failure *failure)
 
 /* --- Names ------------------------------------------------------------------------------------ */
 
-enum hdf5_found {
-    HDF5_NOTHING,
-    HDF5_ARRAY,
-    HDF5_GROUP,
-    HDF5_SOFT_LINK,
-    HDF5_OTHER_LINK,
-    HDF5_OTHER
-};
+static const char an_array[] = "an array", a_group[] = "a group";
 
-static enum hdf5_found hdf5_classify(hid_t file, const char *name)
+/* What a path leads to, in words; NULL: nothing. It is followed group by group, for HDF5 would
+ * follow links on its way, and `part` is how far. */
+static const char *hdf5_find(hid_t file, const char *name, char part[HDF5_NAME_MAX])
 {
-    H5L_info_t link;
-    H5O_info_t object;
-    if (H5Lexists(file, name, H5P_DEFAULT) <= 0) {
-        return HDF5_NOTHING;
-    }
-    if (H5Lget_info(file, name, &link, H5P_DEFAULT) < 0) {
-        return HDF5_OTHER;
-    }
-    if (link.type != H5L_TYPE_HARD) {
-        return link.type == H5L_TYPE_SOFT ? HDF5_SOFT_LINK : HDF5_OTHER_LINK;
-    }
-    if (H5Oget_info_by_name2(file, name, &object, H5O_INFO_BASIC, H5P_DEFAULT) < 0) {
-        return HDF5_OTHER;
-    }
-    return object.type == H5O_TYPE_DATASET ? HDF5_ARRAY
-           : object.type == H5O_TYPE_GROUP ? HDF5_GROUP
-                                           : HDF5_OTHER;
-}
-
-/* Follow a path group by group, for HDF5 would follow links on its way. `part` is how far it goes.
- */
-static enum hdf5_found hdf5_find(hid_t file, const char *name, char part[HDF5_NAME_MAX])
-{
-    enum hdf5_found found = HDF5_NOTHING;
     for (size_t length = 0; length < HDF5_NAME_MAX; length++) {
-        if (name[length] == '/' || name[length] == '\0') {
-            snprintf(part, HDF5_NAME_MAX, "%.*s", (int)length, name);
-            found = hdf5_classify(file, part);
-            if (name[length] == '\0' || found != HDF5_GROUP) {
-                return found;
-            }
+        H5L_info_t link;
+        H5O_info_t object;
+        if (name[length] != '/' && name[length] != '\0') {
+            continue;
+        }
+        snprintf(part, HDF5_NAME_MAX, "%.*s", (int)length, name);
+        if (H5Lexists(file, part, H5P_DEFAULT) <= 0) {
+            return NULL;
+        }
+        if (H5Lget_info(file, part, &link, H5P_DEFAULT) < 0) {
+            return "damage";
+        }
+        if (link.type != H5L_TYPE_HARD) {
+            return link.type == H5L_TYPE_SOFT ? "a soft link" : "a link to another file";
+        }
+        if (H5Oget_info_by_name2(file, part, &object, H5O_INFO_BASIC, H5P_DEFAULT) < 0) {
+            return "damage";
+        }
+        if (object.type != H5O_TYPE_GROUP) {
+            return object.type == H5O_TYPE_DATASET ? an_array : "something of another kind";
+        }
+        if (name[length] == '\0') {
+            return a_group;
         }
     }
-    return HDF5_NOTHING;
+    return NULL;
 }
 
 bool hdf5_file_has(int64_t file, const char *name)
 {
     char part[HDF5_NAME_MAX];
-    enum hdf5_found found = hdf5_find(file, name, part);
-    bool is_link = found == HDF5_SOFT_LINK || found == HDF5_OTHER_LINK;
-    return is_link || (found != HDF5_NOTHING && strcmp(part, name) == 0);
+    const char *found = hdf5_find(file, name, part);
+    return found && (found != an_array || strcmp(part, name) == 0);
 }
 
 bool hdf5_file_has_group(int64_t file, const char *name)
 {
     char part[HDF5_NAME_MAX];
-    return hdf5_find(file, name, part) == HDF5_GROUP;
+    return hdf5_find(file, name, part) == a_group;
 }
 
 struct hdf5_names {
@@ -277,23 +264,15 @@ static bool hdf5_refuse(const struct hdf5_array *array, const char *found, const
 static bool hdf5_check_is_array(struct hdf5_array *array, int64_t file, const char *name,
                                 struct failure *failure)
 {
-    static const char *const words[] = {
-        [HDF5_NOTHING] = "no array of this name",
-        [HDF5_GROUP] = "a group",
-        [HDF5_SOFT_LINK] = "a soft link",
-        [HDF5_OTHER_LINK] = "a link to another file",
-        [HDF5_OTHER] = "damage, or something of another kind",
-    };
     char part[HDF5_NAME_MAX];
-    enum hdf5_found found = hdf5_find(file, name, part);
-    if (found == HDF5_ARRAY && strcmp(part, name) == 0) {
-        return true;
+    const char *found = hdf5_find(file, name, part);
+    if (!found) {
+        return hdf5_refuse(array, "no array of this name", "one", failure);
     }
-    if (found != HDF5_NOTHING) {
-        snprintf(array->name, sizeof array->name, "%s", part);
-    }
-    return found == HDF5_ARRAY ? hdf5_refuse(array, "an array", "a group", failure)
-                               : hdf5_refuse(array, words[found], "an array in this file", failure);
+    snprintf(array->name, sizeof array->name, "%s", part);
+    bool is_whole_path = strcmp(part, name) == 0;
+    return (found == an_array && is_whole_path) ||
+           hdf5_refuse(array, found, is_whole_path ? "an array in this file" : a_group, failure);
 }
 
 /* h5repack is no advice: where it lacks the filter it writes an empty file and says nothing. */
