@@ -269,6 +269,9 @@ bool store_check_spec(const struct store_spec *spec, const char *path, struct fa
            spec_check_dim(path, "obs_dim", spec->observation_dim, 1, failure) &&
            spec_check_dim(path, "act_dim", spec->action_dim, 1, failure) &&
            action_space_check(&spec->actions, path, EXIT_CODE_DATA, failure) &&
+           (spec->actions.dim == spec->action_dim ||
+            store_refuse(path, "act_dim", failure, "a space of actions of %zu numbers",
+                         spec->actions.dim)) &&
            spec_check_keys(spec, path, failure) &&
            spec_check_dim(path, "physics_dim", spec->physics_dim, 0, failure) &&
            spec_check_dim(path, "hidden_dim", spec->hidden_dim, 0, failure);

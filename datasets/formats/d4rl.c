@@ -11,7 +11,6 @@
 #include "datasets/formats/formats.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/arithmetic.h"
 #include "base/memory.h"
@@ -25,8 +24,7 @@ enum d4rl_key {
     ACTIONS,
     REWARDS,
     TERMINALS,
-    REQUIRED, /* those before are in every file, those from here on are optional */
-    TIMEOUTS = REQUIRED,
+    TIMEOUTS, /* this and those below are optional */
     NEXT_OBSERVATIONS,
     POSITIONS,
     VELOCITIES,
@@ -62,20 +60,29 @@ struct d4rl {
 
 /* --- Which arrays ----------------------------------------------------------------------------- */
 
+/* Open an array and check its shape; flags need not have been written. */
+static bool d4rl_open_array(struct d4rl *data, int64_t file, enum d4rl_key key,
+                            struct failure *failure)
+{
+    struct hdf5_array *array = &data->arrays[key];
+    const struct hdf5_array *observations = &data->arrays[OBSERVATIONS];
+    bool is_flag = key == TERMINALS || key == TIMEOUTS;
+    if (!hdf5_array_open(array, file, data->path, key_names[key], failure) ||
+        !hdf5_array_check_rows(array, observations->rows, "as many as observations", failure) ||
+        !(is_flag || hdf5_array_check_written(array, failure))) {
+        return false;
+    }
+    size_t columns = is_flag || key == REWARDS  ? 1
+                     : key == NEXT_OBSERVATIONS ? observations->columns
+                                                : array->columns;
+    return hdf5_array_check_columns(array, columns, failure);
+}
+
 static bool d4rl_open_arrays(struct d4rl *data, int64_t file, struct failure *failure)
 {
-    for (size_t key = 0; key < KEYS; key++) {
-        data->has[key] = key < REQUIRED || hdf5_file_has(file, key_names[key]);
-        if (!data->has[key]) {
-            continue;
-        }
-        struct hdf5_array *array = &data->arrays[key];
-        bool is_flag = key == TERMINALS || key == TIMEOUTS;
-        bool (*open)(struct hdf5_array *, int64_t, const char *, const char *, struct failure *) =
-            is_flag ? hdf5_array_open_unwritten : hdf5_array_open;
-        if (!open(array, file, data->path, key_names[key], failure) ||
-            !hdf5_array_check_rows(array, data->arrays[OBSERVATIONS].rows,
-                                   "as many as observations", failure)) {
+    for (enum d4rl_key key = 0; key < KEYS; key++) {
+        data->has[key] = key < TIMEOUTS || hdf5_file_has(file, key_names[key]);
+        if (data->has[key] && !d4rl_open_array(data, file, key, failure)) {
             return false;
         }
     }
@@ -84,24 +91,6 @@ static bool d4rl_open_arrays(struct d4rl *data, int64_t file, struct failure *fa
     data->has[POSITIONS] = data->has[VELOCITIES] = has_physics;
     data->rows = data->arrays[OBSERVATIONS].rows;
     return true;
-}
-
-static bool d4rl_check_columns(const struct hdf5_array *array, size_t columns,
-                               struct failure *failure)
-{
-    return array->columns == columns ||
-           failure_set(failure, EXIT_CODE_DATA, "%s: %s: found %zu columns, expected %zu",
-                       array->where, array->name, array->columns, columns);
-}
-
-static bool d4rl_check_arrays(const struct d4rl *data, struct failure *failure)
-{
-    const struct hdf5_array *arrays = data->arrays;
-    return d4rl_check_columns(&arrays[REWARDS], 1, failure) &&
-           d4rl_check_columns(&arrays[TERMINALS], 1, failure) &&
-           (!data->has[TIMEOUTS] || d4rl_check_columns(&arrays[TIMEOUTS], 1, failure)) &&
-           (!data->has[NEXT_OBSERVATIONS] ||
-            d4rl_check_columns(&arrays[NEXT_OBSERVATIONS], arrays[OBSERVATIONS].columns, failure));
 }
 
 /* --- Where episodes end ----------------------------------------------------------------------- */
@@ -119,42 +108,15 @@ static void d4rl_add_episode(struct d4rl *data, size_t first, size_t end_row, en
         .first = first, .count = end_row - first, .end = end, .is_partial = is_partial};
 }
 
-/* Rows of a flag, 0 or 1; all 0 where the file does not have it. */
-static bool d4rl_read_flags(const struct d4rl *data, enum d4rl_key key, size_t first, size_t count,
-                            double *flags, struct failure *failure)
+/* `terminals` and `timeouts` have a number for each row, 0 or 1. */
+static void d4rl_divide_rows(struct d4rl *data, const double *terminals, const double *timeouts,
+                             size_t steps_max)
 {
-    memset(flags, 0, count * sizeof *flags);
-    if (!data->has[key]) {
-        return true;
-    }
-    if (!hdf5_array_read_double(&data->arrays[key], first, count, flags, 1, failure)) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (flags[i] != 0.0 && flags[i] != 1.0) {
-            return failure_set(failure, EXIT_CODE_DATA,
-                               "%s: %s: found %g in row %zu, expected 0 or 1", data->path,
-                               key_names[key], flags[i], first + i);
-        }
-    }
-    return true;
-}
-
-static bool d4rl_find_episodes(struct d4rl *data, size_t steps_max, struct failure *failure)
-{
-    enum { CHUNK = 4096 };
-    double terminals[CHUNK], timeouts[CHUNK];
     size_t limit = data->has[TIMEOUTS] || steps_max == 0 ? SIZE_MAX : steps_max;
     size_t first = 0;
     for (size_t row = 0; row < data->rows; row++) {
-        size_t at = row % CHUNK;
-        size_t count = size_min(data->rows - row, CHUNK);
-        if (at == 0 && (!d4rl_read_flags(data, TERMINALS, row, count, terminals, failure) ||
-                        !d4rl_read_flags(data, TIMEOUTS, row, count, timeouts, failure))) {
-            return false;
-        }
-        bool is_terminal = terminals[at] > 0.0;
-        if (is_terminal || timeouts[at] > 0.0 || row + 1 - first == limit) {
+        bool is_terminal = terminals[row] > 0.0;
+        if (is_terminal || timeouts[row] > 0.0 || row + 1 - first == limit) {
             d4rl_add_episode(data, first, row + 1,
                              is_terminal ? STORE_END_TERMINATED : STORE_END_TRUNCATED, false);
             first = row + 1;
@@ -163,7 +125,22 @@ static bool d4rl_find_episodes(struct d4rl *data, size_t steps_max, struct failu
     if (first < data->rows) {
         d4rl_add_episode(data, first, data->rows, STORE_END_UNKNOWN, true);
     }
-    return true;
+}
+
+static bool d4rl_find_episodes(struct d4rl *data, size_t steps_max, struct failure *failure)
+{
+    const struct hdf5_array *arrays = data->arrays;
+    double *terminals = memory_take(data->rows, sizeof *terminals);
+    double *timeouts = memory_take(data->rows, sizeof *timeouts);
+    bool ok = hdf5_array_read_flags(&arrays[TERMINALS], 0, data->rows, terminals, failure) &&
+              (!data->has[TIMEOUTS] ||
+               hdf5_array_read_flags(&arrays[TIMEOUTS], 0, data->rows, timeouts, failure));
+    if (ok) {
+        d4rl_divide_rows(data, terminals, timeouts, steps_max);
+    }
+    memory_free(terminals);
+    memory_free(timeouts);
+    return ok;
 }
 
 static bool d4rl_check_episodes(const struct d4rl *data, size_t steps_max, struct failure *failure)
@@ -270,7 +247,7 @@ static void *d4rl_open(const char *path, const struct format_options *options,
     }
     struct d4rl *data = memory_take(1, sizeof *data);
     data->path = path;
-    if (!d4rl_open_arrays(data, file, failure) || !d4rl_check_arrays(data, failure) ||
+    if (!d4rl_open_arrays(data, file, failure) ||
         !d4rl_find_episodes(data, options->episode_steps_max, failure) ||
         !d4rl_check_episodes(data, options->episode_steps_max, failure)) {
         d4rl_close(data);

@@ -14,7 +14,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 
-enum { RANK_MAX = 8, BUFFER_BYTES = 1 << 20 };
+enum { BUFFER_BYTES = 1 << 20 };
 
 /* --- The file --------------------------------------------------------------------------------- */
 
@@ -42,11 +42,15 @@ bool hdf5_file_is_one(const char *path)
 
 static hid_t hdf5_open_read_only(const char *path)
 {
+    /* For the chunks of a row of pictures, so that episodes that share them do not inflate them
+     * anew: of each array, and taken only as it is filled. */
+    enum { CACHE_BYTES = 256 << 20, CACHE_SLOTS = 12421 };
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* messages are our own */
     H5PLset_loading_state(0);              /* a file must not have code loaded */
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     hid_t file = -1;
-    if (access >= 0 && H5Pset_fapl_sec2(access) >= 0 && H5Pset_file_locking(access, 0, 1) >= 0) {
+    if (H5Pset_fapl_sec2(access) >= 0 && H5Pset_file_locking(access, 0, 1) >= 0 &&
+        H5Pset_cache(access, 0, CACHE_SLOTS, CACHE_BYTES, 1.0) >= 0) {
         file = H5Fopen(path, H5F_ACC_RDONLY, access);
     }
     H5Pclose(access);
@@ -92,54 +96,52 @@ int64_t hdf5_file_open(const char *path, struct failure *failure)
 
 /* --- Names ------------------------------------------------------------------------------------ */
 
-/* HDF5 can be asked for a component of a path only if those before it exist. */
-bool hdf5_file_has(int64_t file, const char *name)
+static const char an_array[] = "an array", a_group[] = "a group";
+
+/* What a path leads to, in words; NULL: nothing. It is followed group by group, for HDF5 would
+ * follow links on its way, and `part` is how far. */
+static const char *hdf5_find(hid_t file, const char *name, char part[HDF5_NAME_MAX])
 {
-    char part[sizeof((struct hdf5_array *)0)->name];
-    for (size_t i = 0; i < sizeof part; i++) {
-        if (name[i] == '/' || name[i] == '\0') {
-            memcpy(part, name, i);
-            part[i] = '\0';
-            if (H5Lexists(file, part, H5P_DEFAULT) <= 0) {
-                return false;
-            }
+    for (size_t length = 0; length < HDF5_NAME_MAX; length++) {
+        H5L_info_t link;
+        H5O_info_t object;
+        if (name[length] != '/' && name[length] != '\0') {
+            continue;
         }
-        if (name[i] == '\0') {
-            return true;
+        snprintf(part, HDF5_NAME_MAX, "%.*s", (int)length, name);
+        if (H5Lexists(file, part, H5P_DEFAULT) <= 0) {
+            return NULL;
+        }
+        if (H5Lget_info(file, part, &link, H5P_DEFAULT) < 0) {
+            return "damage";
+        }
+        if (link.type != H5L_TYPE_HARD) {
+            return link.type == H5L_TYPE_SOFT ? "a soft link" : "a link to another file";
+        }
+        if (H5Oget_info_by_name2(file, part, &object, H5O_INFO_BASIC, H5P_DEFAULT) < 0) {
+            return "damage";
+        }
+        if (object.type != H5O_TYPE_GROUP) {
+            return object.type == H5O_TYPE_DATASET ? an_array : "something of another kind";
+        }
+        if (name[length] == '\0') {
+            return a_group;
         }
     }
-    return false;
+    return NULL;
 }
 
-/* Is a component of the path a link to another file? */
-static bool leads_elsewhere(hid_t file, const char *name)
+bool hdf5_file_has(int64_t file, const char *name)
 {
-    char part[sizeof((struct hdf5_array *)0)->name];
-    H5L_info_t info;
-    for (size_t i = 0; i < sizeof part; i++) {
-        if (name[i] == '/' || name[i] == '\0') {
-            memcpy(part, name, i);
-            part[i] = '\0';
-            if (H5Lget_info(file, part, &info, H5P_DEFAULT) < 0 ||
-                (info.type != H5L_TYPE_HARD && info.type != H5L_TYPE_SOFT)) {
-                return true;
-            }
-        }
-        if (name[i] == '\0') {
-            break;
-        }
-    }
-    return false;
+    char part[HDF5_NAME_MAX];
+    const char *found = hdf5_find(file, name, part);
+    return found && (found != an_array || strcmp(part, name) == 0);
 }
 
 bool hdf5_file_has_group(int64_t file, const char *name)
 {
-    hid_t object = hdf5_file_has(file, name) ? H5Oopen(file, name, H5P_DEFAULT) : -1;
-    bool is_group = object >= 0 && H5Iget_type(object) == H5I_GROUP;
-    if (object >= 0) {
-        H5Oclose(object);
-    }
-    return is_group;
+    char part[HDF5_NAME_MAX];
+    return hdf5_find(file, name, part) == a_group;
 }
 
 struct hdf5_names {
@@ -182,6 +184,73 @@ void hdf5_file_free_names(char **names, size_t count)
     memory_free(names);
 }
 
+/* --- Attributes ------------------------------------------------------------------------------- */
+
+/* The caller closes both; -1 where there is none, or not of `count` values of a class. */
+static hid_t hdf5_open_attribute(hid_t *type, H5T_class_t class, size_t count, int64_t file,
+                                 const char *object, const char *name)
+{
+    hid_t attribute = -1;
+    if (H5Aexists_by_name(file, object, name, H5P_DEFAULT) > 0) {
+        attribute = H5Aopen_by_name(file, object, name, H5P_DEFAULT, H5P_DEFAULT);
+    }
+    hid_t space = H5Aget_space(attribute);
+    *type = H5Aget_type(attribute);
+    if (H5Tget_class(*type) != class || H5Sget_simple_extent_npoints(space) != (hssize_t)count) {
+        H5Aclose(attribute);
+        attribute = -1;
+    }
+    H5Sclose(space);
+    return attribute;
+}
+
+static bool hdf5_read_attribute(void *values, H5T_class_t class, size_t count, int64_t file,
+                                const char *object, const char *name)
+{
+    hid_t type;
+    hid_t native = class == H5T_INTEGER ? H5T_NATIVE_INT64 : H5T_NATIVE_DOUBLE;
+    hid_t attribute = hdf5_open_attribute(&type, class, count, file, object, name);
+    bool ok = H5Aread(attribute, native, values) >= 0;
+    H5Tclose(type);
+    H5Aclose(attribute);
+    return ok;
+}
+
+bool hdf5_file_attribute_integer(int64_t *value, int64_t file, const char *object, const char *name)
+{
+    return hdf5_read_attribute(value, H5T_INTEGER, 1, file, object, name);
+}
+
+bool hdf5_file_attribute_doubles(double *values, size_t count, int64_t file, const char *object,
+                                 const char *name)
+{
+    return hdf5_read_attribute(values, H5T_FLOAT, count, file, object, name);
+}
+
+/* Strings are of variable length, as h5py writes them, or of fixed length. */
+bool hdf5_file_attribute_text(char *text, size_t size, int64_t file, const char *object,
+                              const char *name)
+{
+    hid_t type;
+    hid_t attribute = hdf5_open_attribute(&type, H5T_STRING, 1, file, object, name);
+    char *variable = NULL;
+    text[0] = '\0';
+    bool ok = attribute >= 0;
+    if (ok && H5Tis_variable_str(type) > 0) {
+        ok = H5Aread(attribute, type, &variable) >= 0 && variable;
+        snprintf(text, size, "%s", ok ? variable : "");
+        H5free_memory(variable);
+    } else if (ok) {
+        hid_t cut = H5Tcopy(type);
+        ok = H5Tset_size(cut, size) >= 0 && H5Tset_strpad(cut, H5T_STR_NULLTERM) >= 0 &&
+             H5Aread(attribute, cut, text) >= 0;
+        H5Tclose(cut);
+    }
+    H5Tclose(type);
+    H5Aclose(attribute);
+    return ok;
+}
+
 /* --- Arrays ----------------------------------------------------------------------------------- */
 
 static bool hdf5_refuse(const struct hdf5_array *array, const char *found, const char *expected,
@@ -191,262 +260,134 @@ static bool hdf5_refuse(const struct hdf5_array *array, const char *found, const
                        array->name, found, expected);
 }
 
-/* IEEE 754 types, in the widths of number.h. */
-static bool find_float_type(hid_t type, enum number_type *number)
+/* Refuse what a path leads to, if it is no array. */
+static bool hdf5_check_is_array(struct hdf5_array *array, int64_t file, const char *name,
+                                struct failure *failure)
 {
-    static const struct {
-        size_t bytes, sign, exponent_at, exponent, fraction, bias;
-        enum number_type number;
-    } forms[] = {
-        {2, 15, 10, 5, 10, 15, NUMBER_F16},
-        {4, 31, 23, 8, 23, 127, NUMBER_F32},
-        {8, 63, 52, 11, 52, 1023, NUMBER_F64},
-    };
-    size_t sign, exponent_at, exponent, fraction_at, fraction;
-    if (H5Tget_fields(type, &sign, &exponent_at, &exponent, &fraction_at, &fraction) < 0) {
-        return false;
+    char part[HDF5_NAME_MAX];
+    const char *found = hdf5_find(file, name, part);
+    if (!found) {
+        return hdf5_refuse(array, "no array of this name", "one", failure);
     }
-    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-        if (H5Tget_size(type) == forms[i].bytes && sign == forms[i].sign &&
-            exponent_at == forms[i].exponent_at && exponent == forms[i].exponent &&
-            fraction_at == 0 && fraction == forms[i].fraction &&
-            H5Tget_ebias(type) == forms[i].bias) {
-            *number = forms[i].number;
-            return true;
-        }
-    }
-    return false;
+    snprintf(array->name, sizeof array->name, "%s", part);
+    bool is_whole_path = strcmp(part, name) == 0;
+    return (found == an_array && is_whole_path) ||
+           hdf5_refuse(array, found, is_whole_path ? "an array in this file" : a_group, failure);
 }
 
-static bool find_integer_type(hid_t type, enum number_type *number)
+/* h5repack is no advice: where it lacks the filter it writes an empty file and says nothing. */
+static bool hdf5_refuse_filter(const struct hdf5_array *array, H5Z_filter_t filter,
+                               struct failure *failure)
 {
-    static const enum number_type with_sign[] = {NUMBER_I8, NUMBER_I16, NUMBER_I32, NUMBER_I64};
-    static const enum number_type without[] = {NUMBER_U8, NUMBER_U16, NUMBER_U32, NUMBER_U64};
-    size_t bytes = H5Tget_size(type);
-    bool is_plain = H5Tget_precision(type) == 8 * bytes && H5Tget_offset(type) == 0;
-    for (size_t i = 0; is_plain && i < 4; i++) {
-        if (bytes == (size_t)1 << i) {
-            *number = H5Tget_sign(type) == H5T_SGN_NONE ? without[i] : with_sign[i];
-            return true;
-        }
-    }
-    return false;
+    enum { LZF = 32000 }; /* h5py's own */
+    char found[64], expected[512];
+    bool is_lzf = filter == LZF;
+    snprintf(found, sizeof found, "filter %d%s", filter, is_lzf ? " (LZF)" : "");
+    snprintf(expected, sizeof expected,
+             "gzip or none; copy OLD to NEW without it: python3 -c 'import %sh5py,sys; "
+             "a=h5py.File(sys.argv[1]); b=h5py.File(sys.argv[2],\"w\"); b.attrs.update(a.attrs); "
+             "a.visititems(lambda n,o: (b.require_group(n) if isinstance(o,h5py.Group) else "
+             "b.create_dataset(n,data=o[()])).attrs.update(o.attrs)); b.close()' OLD NEW",
+             is_lzf ? "" : "hdf5plugin,");
+    return hdf5_refuse(array, found, expected, failure);
 }
 
-/* h5py's booleans are an enumeration of 8 bits. */
-static bool hdf5_find_type(struct hdf5_array *array, hid_t type)
-{
-    H5T_class_t class = H5Tget_class(type);
-    hid_t base = class == H5T_ENUM ? H5Tget_super(type) : H5Tcopy(type);
-    H5T_order_t order = H5Tget_order(base);
-    array->is_big_endian = order == H5T_ORDER_BE;
-    bool ok = base >= 0 && (order == H5T_ORDER_LE || order == H5T_ORDER_BE ||
-                            (order == H5T_ORDER_NONE && H5Tget_size(base) == 1));
-    ok = ok &&
-         ((class == H5T_FLOAT && find_float_type(base, &array->type)) ||
-          ((class == H5T_INTEGER || class == H5T_ENUM) && find_integer_type(base, &array->type)));
-    if (base >= 0) {
-        H5Tclose(base);
-    }
-    return ok;
-}
-
-static bool hdf5_find_extent(struct hdf5_array *array)
-{
-    hsize_t extent[RANK_MAX];
-    hid_t space = H5Dget_space(array->dataset);
-    int rank = space < 0 ? -1 : H5Sget_simple_extent_ndims(space);
-    bool ok =
-        rank >= 1 && rank <= RANK_MAX && H5Sget_simple_extent_dims(space, extent, NULL) == rank;
-    if (space >= 0) {
-        H5Sclose(space);
-    }
-    if (!ok) {
-        return false;
-    }
-    array->rank = (size_t)rank;
-    array->rows = extent[0];
-    array->columns = 1;
-    for (int i = 1; i < rank; i++) {
-        ok = !__builtin_mul_overflow(array->columns, extent[i], &array->columns) && ok;
-    }
-    return ok;
-}
-
-/* Bytes of all chunks that one row lies in; 0 without chunks. */
-static size_t chunk_row_bytes(hid_t dataset)
-{
-    hid_t creation = H5Dget_create_plist(dataset);
-    if (H5Pget_layout(creation) != H5D_CHUNKED) {
-        H5Pclose(creation);
-        return 0;
-    }
-    hid_t type = H5Dget_type(dataset);
-    hid_t space = H5Dget_space(dataset);
-    hsize_t chunk[RANK_MAX], extent[RANK_MAX];
-    int rank = H5Pget_chunk(creation, RANK_MAX, chunk);
-    bool ok =
-        rank > 0 && rank <= RANK_MAX && H5Sget_simple_extent_dims(space, extent, NULL) == rank;
-    size_t bytes = ok ? H5Tget_size(type) * chunk[0] : 0;
-    for (int i = 1; i < rank && ok; i++) {
-        size_t across = (extent[i] + chunk[i] - 1) / chunk[i] * chunk[i];
-        ok = !__builtin_mul_overflow(bytes, across, &bytes);
-    }
-    H5Sclose(space);
-    H5Tclose(type);
-    H5Pclose(creation);
-    return ok ? bytes : 0;
-}
-
-/* With a cache for all chunks of a row, so that episodes that share chunks do not inflate them
- * twice.
- */
-static hid_t hdf5_open_dataset(int64_t file, const char *name)
-{
-    enum { USUAL_BYTES = 1 << 20, BYTES_MAX = 256 << 20, SLOTS = 12421 };
-    hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
-    size_t bytes = dataset < 0 ? 0 : chunk_row_bytes(dataset);
-    if (bytes <= USUAL_BYTES || bytes > BYTES_MAX) {
-        return dataset;
-    }
-    H5Dclose(dataset);
-    hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
-    H5Pset_chunk_cache(access, SLOTS, bytes, 1.0);
-    dataset = H5Dopen2(file, name, access);
-    H5Pclose(access);
-    return dataset;
-}
-
-/* Texts of the file in messages: what is not printable ASCII becomes '?'. */
-static void make_name_printable(char *text)
-{
-    for (char *at = text; *at; at++) {
-        *at = *at >= ' ' && *at <= '~' ? *at : '?';
-    }
-}
-
-/* --- Whether an array holds its own numbers --------------------------------------------------- */
-
-/* Filters that are part of the library: deflate, shuffle and fletcher32. */
-static bool check_filters(const struct hdf5_array *array, hid_t creation, struct failure *failure)
+static bool hdf5_check_filters(const struct hdf5_array *array, hid_t creation,
+                               struct failure *failure)
 {
     int count = H5Pget_nfilters(creation);
     for (int i = 0; i < count; i++) {
-        unsigned flags, configuration;
+        unsigned flags;
         size_t parameters = 0;
-        char filter_name[64] = "", found[128];
-        H5Z_filter_t filter = H5Pget_filter2(creation, (unsigned)i, &flags, &parameters, NULL,
-                                             sizeof filter_name, filter_name, &configuration);
-        if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE &&
-            filter != H5Z_FILTER_FLETCHER32) {
-            make_name_printable(filter_name);
-            snprintf(found, sizeof found, "filter %d (%.60s)", (int)filter, filter_name);
-            return hdf5_refuse(array, found,
-                               "deflate, shuffle or fletcher32; copy each array with h5py, which "
-                               "has its own lzf: new.create_dataset(name, data=old[name][...], "
-                               "compression=\"gzip\"). Not with h5repack: it drops what it cannot "
-                               "read",
-                               failure);
+        H5Z_filter_t filter =
+            H5Pget_filter2(creation, (unsigned)i, &flags, &parameters, NULL, 0, NULL, NULL);
+        if (H5Zfilter_avail(filter) <= 0) {
+            return hdf5_refuse_filter(array, filter, failure);
         }
     }
-    return count >= 0 || hdf5_refuse(array, "damaged filters", "a whole file", failure);
+    return true;
 }
 
-/* Must come before any other question: asking a virtual array for its extent can open other files.
- */
-static bool check_layout(const struct hdf5_array *array, hid_t creation, struct failure *failure)
+/* Asking a virtual array for more than this would open other files, or not find them and give
+ * zeros. */
+static bool hdf5_check_layout(const struct hdf5_array *array, hid_t creation,
+                              struct failure *failure)
 {
-    static const char *const expected = "the numbers themselves in the file";
-    H5D_layout_t layout = H5Pget_layout(creation);
-    if (layout == H5D_VIRTUAL) {
-        return hdf5_refuse(array, "a virtual data set", expected, failure);
-    }
-    if (layout != H5D_COMPACT && layout != H5D_CONTIGUOUS && layout != H5D_CHUNKED) {
-        return hdf5_refuse(array, "an unknown or damaged layout", "a whole file", failure);
-    }
-    return (H5Pget_external_count(creation) == 0 ||
-            hdf5_refuse(array, "numbers in another file", expected, failure)) &&
-           check_filters(array, creation, failure);
-}
-
-/* Has every chunk, or the whole, been written? What was not reads as the fill value. */
-static bool is_all_written(const struct hdf5_array *array, hid_t creation)
-{
-    hsize_t chunk[RANK_MAX], extent[RANK_MAX], written = 0, wanted = 1;
-    uint64_t claimed, stored = H5Dget_storage_size(array->dataset);
-    if (H5Pget_layout(creation) != H5D_CHUNKED) {
-        return __builtin_mul_overflow(array->rows, array->columns, &claimed) == 0 &&
-               __builtin_mul_overflow(claimed, number_bytes(array->type), &claimed) == 0 &&
-               stored >= claimed;
-    }
-    hid_t space = H5Dget_space(array->dataset);
-    int rank = H5Sget_simple_extent_dims(space, extent, NULL);
-    bool ok = rank > 0 && H5Pget_chunk(creation, RANK_MAX, chunk) == rank &&
-              H5Dget_num_chunks(array->dataset, space, &written) >= 0;
-    H5Sclose(space);
-    for (int i = 0; ok && i < rank; i++) {
-        hsize_t along = extent[i] / chunk[i] + (extent[i] % chunk[i] != 0);
-        ok = !__builtin_mul_overflow(wanted, along, &wanted);
-    }
-    return ok && written >= wanted;
-}
-
-static bool find_shape(struct hdf5_array *array, struct failure *failure)
-{
-    hid_t type = H5Dget_type(array->dataset);
-    bool has_type = type >= 0 && hdf5_find_type(array, type);
-    if (type >= 0) {
-        H5Tclose(type);
-    }
-    return has_type ? hdf5_find_extent(array) ||
-                          hdf5_refuse(array, "no rows, or too many dimensions", "rows", failure)
-                    : hdf5_refuse(array, "values of another type", "numbers", failure);
-}
-
-static bool check_contents(struct hdf5_array *array, struct failure *failure)
-{
-    hid_t creation = H5Dget_create_plist(array->dataset);
-    bool ok = creation >= 0 && check_layout(array, creation, failure) && find_shape(array, failure);
-    array->is_written = ok && is_all_written(array, creation);
-    if (creation >= 0) {
-        H5Pclose(creation); /* one left open on a virtual data set crashes the library at exit */
-    }
-    return ok || hdf5_refuse(array, "damage", "a whole file; copy it again", failure);
-}
-
-bool hdf5_array_open_unwritten(struct hdf5_array *array, int64_t file, const char *where,
-                               const char *name, struct failure *failure)
-{
-    *array = (struct hdf5_array){.dataset = -1};
-    snprintf(array->where, sizeof array->where, "%s", where);
-    snprintf(array->name, sizeof array->name, "%s", name);
-    make_name_printable(array->name);
-    if (!hdf5_file_has(file, name)) {
-        return hdf5_refuse(array, "no array of this name", "one", failure);
-    }
-    if (leads_elsewhere(file, name)) {
-        return hdf5_refuse(array, "a link to another file", "the numbers themselves in the file",
+    if (H5Pget_layout(creation) == H5D_VIRTUAL) {
+        return hdf5_refuse(array, "a virtual data set", "the numbers themselves in the file",
                            failure);
     }
-    if (hdf5_file_has_group(file, name)) {
-        return hdf5_refuse(array, "a group of this name", "an array", failure);
+    if (H5Pget_external_count(creation) != 0) {
+        return hdf5_refuse(array, "numbers in another file", "the numbers themselves in the file",
+                           failure);
     }
-    array->dataset = hdf5_open_dataset(file, name);
-    bool ok = array->dataset >= 0 ? check_contents(array, failure)
-                                  : hdf5_refuse(array, "damage", "an array", failure);
-    if (!ok) {
-        hdf5_array_close(array);
+    return hdf5_check_filters(array, creation, failure);
+}
+
+/* HDF5 converts exactly into the wider type of the same kind; h5py's booleans are an enumeration.
+ */
+static bool hdf5_check_type(struct hdf5_array *array, struct failure *failure)
+{
+    hid_t type = H5Dget_type(array->dataset);
+    H5T_class_t class = H5Tget_class(type);
+    hid_t base = class == H5T_ENUM ? H5Tget_super(type) : H5Tcopy(type);
+    array->item_bytes = H5Tget_size(base);
+    if (class == H5T_FLOAT) {
+        array->type = array->item_bytes <= sizeof(float) ? NUMBER_F32 : NUMBER_F64;
+    } else {
+        array->type = H5Tget_sign(base) == H5T_SGN_NONE ? NUMBER_U64 : NUMBER_I64;
     }
-    return ok;
+    bool is_number = class == H5T_FLOAT || class == H5T_INTEGER || class == H5T_ENUM;
+    bool ok = is_number && array->item_bytes <= number_bytes(array->type);
+    H5Tclose(base);
+    H5Tclose(type);
+    const char *found = class == H5T_VLEN        ? "rows of variable length (coded images?)"
+                        : class == H5T_REFERENCE ? "references to objects"
+                        : class == H5T_COMPOUND  ? "compound values"
+                                                 : "values of another type";
+    return ok || hdf5_refuse(array, found, "numbers in rows of one length", failure);
+}
+
+static bool hdf5_check_extent(struct hdf5_array *array, hid_t creation, struct failure *failure)
+{
+    hsize_t extent[H5S_MAX_RANK], chunk[H5S_MAX_RANK], written = 0, chunks = 1;
+    hid_t space = H5Dget_space(array->dataset);
+    int rank = H5Sget_simple_extent_dims(space, extent, NULL);
+    bool is_chunked = H5Pget_layout(creation) == H5D_CHUNKED;
+    bool ok =
+        rank >= 1 && (!is_chunked || (H5Pget_chunk(creation, rank, chunk) == rank &&
+                                      H5Dget_num_chunks(array->dataset, space, &written) >= 0));
+    H5Sclose(space);
+    array->rows = ok ? extent[0] : 0;
+    array->columns = 1;
+    for (int i = 0; ok && i < rank; i++) {
+        hsize_t along = is_chunked ? extent[i] / chunk[i] + (extent[i] % chunk[i] != 0) : 1;
+        ok = !__builtin_mul_overflow(chunks, along, &chunks) &&
+             (i == 0 || !__builtin_mul_overflow(array->columns, extent[i], &array->columns));
+    }
+    bool is_empty = array->rows == 0 || array->columns == 0;
+    array->is_whole =
+        is_chunked ? written >= chunks : is_empty || H5Dget_storage_size(array->dataset) > 0;
+    return ok || hdf5_refuse(array, "a single number, or too many", "rows of numbers", failure);
 }
 
 bool hdf5_array_open(struct hdf5_array *array, int64_t file, const char *where, const char *name,
                      struct failure *failure)
 {
-    bool ok = hdf5_array_open_unwritten(array, file, where, name, failure);
-    if (ok && !array->is_written) {
-        ok = hdf5_refuse(array, "numbers that were never written",
-                         "all of them; the file is unfinished or damaged", failure);
+    *array = (struct hdf5_array){.dataset = -1};
+    snprintf(array->where, sizeof array->where, "%s", where);
+    snprintf(array->name, sizeof array->name, "%s", name);
+    if (!hdf5_check_is_array(array, file, name, failure)) {
+        return false;
+    }
+    array->dataset = H5Dopen2(file, name, H5P_DEFAULT);
+    hid_t creation = H5Dget_create_plist(array->dataset);
+    bool ok = creation >= 0 ? hdf5_check_layout(array, creation, failure) &&
+                                  hdf5_check_type(array, failure) &&
+                                  hdf5_check_extent(array, creation, failure)
+                            : hdf5_refuse(array, "damage", "a whole file; copy it again", failure);
+    H5Pclose(creation);
+    if (!ok) {
         hdf5_array_close(array);
     }
     return ok;
@@ -474,33 +415,44 @@ bool hdf5_array_check_rows(const struct hdf5_array *array, size_t rows, const ch
     return array->rows == rows || hdf5_refuse(array, found, expected, failure);
 }
 
-/* Rows as they are in the file, in this machine's byte order. */
+bool hdf5_array_check_columns(const struct hdf5_array *array, size_t columns,
+                              struct failure *failure)
+{
+    char found[64], expected[64];
+    snprintf(found, sizeof found, "%zu columns", array->columns);
+    snprintf(expected, sizeof expected, "%zu", columns);
+    return array->columns == columns || hdf5_refuse(array, found, expected, failure);
+}
+
+bool hdf5_array_check_written(const struct hdf5_array *array, struct failure *failure)
+{
+    return array->is_whole ||
+           hdf5_refuse(array, "numbers that were never written",
+                       "all of them; what recorded the file did not finish", failure);
+}
+
+/* Rows as numbers of array->type. */
 static bool hdf5_read_raw(const struct hdf5_array *array, size_t first, size_t count, void *raw,
                           struct failure *failure)
 {
-    hsize_t start[RANK_MAX] = {first}, extent[RANK_MAX];
+    hsize_t start[H5S_MAX_RANK] = {first}, extent[H5S_MAX_RANK];
     hid_t space = H5Dget_space(array->dataset);
-    bool ok = first + count <= array->rows && space >= 0 &&
-              H5Sget_simple_extent_dims(space, extent, NULL) == (int)array->rank;
+    int rank = H5Sget_simple_extent_dims(space, extent, NULL);
     extent[0] = count;
-    ok = ok && H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, extent, NULL) >= 0;
-    hid_t memory = ok ? H5Screate_simple((int)array->rank, extent, NULL) : -1;
-    hid_t type = H5Dget_type(array->dataset);
-    ok = memory >= 0 && type >= 0 &&
-         H5Dread(array->dataset, type, memory, space, H5P_DEFAULT, raw) >= 0;
-    H5Tclose(type);
+    hid_t memory = H5Screate_simple(rank, extent, NULL);
+    hid_t type = array->type == NUMBER_F32   ? H5T_NATIVE_FLOAT
+                 : array->type == NUMBER_F64 ? H5T_NATIVE_DOUBLE
+                 : array->type == NUMBER_I64 ? H5T_NATIVE_INT64
+                                             : H5T_NATIVE_UINT64;
+    bool ok = first + count <= array->rows &&
+              H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, extent, NULL) >= 0 &&
+              H5Dread(array->dataset, type, memory, space, H5P_DEFAULT, raw) >= 0;
     H5Sclose(memory);
     H5Sclose(space);
-    if (!ok) {
-        return failure_set(failure, EXIT_CODE_DATA,
-                           "%s: %s: found damage in rows %zu to %zu, expected a whole file; copy "
-                           "it again",
-                           array->where, array->name, first, first + count);
-    }
-    if (array->is_big_endian) {
-        number_swap(raw, array->type, count * array->columns);
-    }
-    return true;
+    return ok || failure_set(failure, EXIT_CODE_DATA,
+                             "%s: %s: found damage, or chunks too large for the memory, in rows "
+                             "%zu to %zu, expected a whole file; copy it again",
+                             array->where, array->name, first, first + count - 1);
 }
 
 /* `out_bytes`: 4 for single, 8 for double precision. */
@@ -509,7 +461,7 @@ static bool hdf5_read_rows(const struct hdf5_array *array, size_t first, size_t 
 {
     bool is_single = out_bytes == sizeof(float);
     size_t row_bytes = array->columns * number_bytes(array->type);
-    size_t rows_at_once = row_bytes < BUFFER_BYTES ? BUFFER_BYTES / (row_bytes + 1) + 1 : 1;
+    size_t rows_at_once = BUFFER_BYTES / (row_bytes + 1) + 1;
     char *raw = memory_take(size_min(rows_at_once, count), row_bytes);
     bool ok = true;
     for (size_t done = 0; ok && done < count; done += rows_at_once) {
@@ -538,11 +490,27 @@ static bool hdf5_read_rows(const struct hdf5_array *array, size_t first, size_t 
 bool hdf5_array_read_single(const struct hdf5_array *array, size_t first, size_t count, float *out,
                             size_t stride, struct failure *failure)
 {
-    return hdf5_read_rows(array, first, count, (char *)out, sizeof *out, stride, failure);
+    return hdf5_array_check_written(array, failure) &&
+           hdf5_read_rows(array, first, count, (char *)out, sizeof *out, stride, failure);
 }
 
 bool hdf5_array_read_double(const struct hdf5_array *array, size_t first, size_t count, double *out,
                             size_t stride, struct failure *failure)
 {
-    return hdf5_read_rows(array, first, count, (char *)out, sizeof *out, stride, failure);
+    return hdf5_array_check_written(array, failure) &&
+           hdf5_read_rows(array, first, count, (char *)out, sizeof *out, stride, failure);
+}
+
+bool hdf5_array_read_flags(const struct hdf5_array *array, size_t first, size_t count,
+                           double *flags, struct failure *failure)
+{
+    bool ok = hdf5_read_rows(array, first, count, (char *)flags, sizeof *flags, 1, failure);
+    for (size_t i = 0; ok && i < count; i++) {
+        if (flags[i] != 0.0 && flags[i] != 1.0) {
+            char found[64];
+            snprintf(found, sizeof found, "%g in row %zu", flags[i], first + i);
+            ok = hdf5_refuse(array, found, "0 or 1", failure);
+        }
+    }
+    return ok;
 }

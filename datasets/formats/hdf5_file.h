@@ -1,8 +1,10 @@
 /* Reads an HDF5 file of unknown origin: its names, and its arrays as numbers.
  *
  * Everything here runs in a sandbox process (datasets/formats/sandbox.h): opening a file takes away
- * the process's right to open any other, and the library may crash on what it reads. Handles are
- * int64_t, so that hdf5.h stays inside. */
+ * the process's right to open any other, and the library may crash on what it reads. So only that
+ * is refused by name which the library would read as other numbers than were recorded, or not say
+ * why not: links, numbers in other files, filters that are not there, numbers never written.
+ * Handles are int64_t, so that hdf5.h stays inside. */
 #ifndef CHAINRING_DATASETS_FORMATS_HDF5_FILE_H
 #define CHAINRING_DATASETS_FORMATS_HDF5_FILE_H
 
@@ -13,26 +15,27 @@
 #include "base/fatal.h"
 #include "datasets/formats/number.h"
 
+enum { HDF5_NAME_MAX = 256 };
+
 /* An array as rows: its first extent, and the product of the others as columns. */
 struct hdf5_array {
     char where[256]; /* "FILE" or "FILE: EPISODE", for messages */
-    char name[256];
+    char name[HDF5_NAME_MAX];
     int64_t dataset;
-    enum number_type type;
-    bool is_big_endian;
-    size_t rank, rows, columns;
-    bool is_written; /* all of it; what was not reads as the array's fill value */
+    enum number_type type; /* that holds every number of the file's type */
+    size_t item_bytes;     /* of a number in the file */
+    size_t rows, columns;
+    bool is_whole; /* every number has been written */
 };
 
 /* Does the file begin as HDF5? False where it cannot be read. Needs no sandbox. */
 bool hdf5_file_is_one(const char *path);
 
-/* Open a file. -1 and a failure: EXIT_CODE_NO_INPUT where there is
- * nothing to open, EXIT_CODE_DATA else. Afterwards this process can open no more files. There is no
- * close: the sandbox ends with it. */
+/* -1 and a failure: EXIT_CODE_NO_INPUT where there is nothing to open, EXIT_CODE_DATA else.
+ * Afterwards this process can open no more files. There is no close: the sandbox ends with it. */
 int64_t hdf5_file_open(const char *path, struct failure *failure);
 
-/* Is there an object of this path? */
+/* Is there something of this path, be it behind a link that hdf5_array_open will refuse? */
 bool hdf5_file_has(int64_t file, const char *name);
 bool hdf5_file_has_group(int64_t file, const char *name);
 
@@ -54,17 +57,16 @@ bool hdf5_file_attribute_text(char *text, size_t size, int64_t file, const char 
                               const char *name);
 
 /* `where` precedes the name in messages. False and EXIT_CODE_DATA where there is no array of
- * numbers of this name (booleans are 0 and 1) that lie in the file themselves, all written, through
- * no filters but the library's own. */
+ * numbers of this name (booleans are 0 and 1). */
 bool hdf5_array_open(struct hdf5_array *array, int64_t file, const char *where, const char *name,
                      struct failure *failure);
-/* The same where not all of it need have been written: flags that nobody has set. */
-bool hdf5_array_open_unwritten(struct hdf5_array *array, int64_t file, const char *where,
-                               const char *name, struct failure *failure);
 void hdf5_array_close(struct hdf5_array *array); /* may be zero or closed */
 
 /* Is it of an integer or boolean type? */
 bool hdf5_array_is_integer(const struct hdf5_array *array);
+
+/* Has every number been written? False and EXIT_CODE_DATA, as reading them below, where not. */
+bool hdf5_array_check_written(const struct hdf5_array *array, struct failure *failure);
 
 /* Rows [first, first + count) as (count x columns), each row's numbers `stride` after those of
  * the row before in `out`. False and EXIT_CODE_DATA, with the row in the line, where a number does
@@ -74,8 +76,15 @@ bool hdf5_array_read_single(const struct hdf5_array *array, size_t first, size_t
 bool hdf5_array_read_double(const struct hdf5_array *array, size_t first, size_t count, double *out,
                             size_t stride, struct failure *failure);
 
-/* Are there `rows` rows? */
+/* Rows of one flag each, 0 or 1. Those never written have the array's fill value, usually 0: a
+ * recorder need not write what never was true. */
+bool hdf5_array_read_flags(const struct hdf5_array *array, size_t first, size_t count,
+                           double *flags, struct failure *failure);
+
+/* Are there so many? False and EXIT_CODE_DATA where not. */
 bool hdf5_array_check_rows(const struct hdf5_array *array, size_t rows, const char *why,
                            struct failure *failure);
+bool hdf5_array_check_columns(const struct hdf5_array *array, size_t columns,
+                              struct failure *failure);
 
 #endif

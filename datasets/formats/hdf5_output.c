@@ -69,9 +69,8 @@ void hdf5_output_array(struct hdf5_output *output, const char *name, enum hdf5_k
     const hsize_t extent[2] = {rows, columns > 0 ? columns : 1};
     hid_t type = make_hdf5_type(kind);
     hid_t dataset = create_dataset(output->file, name, type, columns > 0 ? 2 : 1, extent);
-    hdf5_output_check(output, dataset >= 0 && H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT,
-                                                       numbers) >= 0);
-    hdf5_output_check(output, dataset < 0 || H5Dclose(dataset) >= 0);
+    hdf5_output_check(output, H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers) >= 0);
+    hdf5_output_check(output, H5Dclose(dataset) >= 0);
     H5Tclose(type);
 }
 
@@ -80,8 +79,8 @@ static void write_hdf5_attribute(struct hdf5_output *output, const char *group, 
 {
     hid_t attribute = H5Acreate_by_name(output->file, group, name, type, space, H5P_DEFAULT,
                                         H5P_DEFAULT, H5P_DEFAULT);
-    hdf5_output_check(output, attribute >= 0 && H5Awrite(attribute, type, values) >= 0);
-    hdf5_output_check(output, attribute < 0 || H5Aclose(attribute) >= 0);
+    hdf5_output_check(output, H5Awrite(attribute, type, values) >= 0);
+    hdf5_output_check(output, H5Aclose(attribute) >= 0);
     H5Sclose(space);
 }
 

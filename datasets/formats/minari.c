@@ -53,7 +53,7 @@ static bool minari_has_array(const struct minari *data, uint64_t episode, const 
 {
     char name[sizeof((struct hdf5_array *)0)->name];
     snprintf(name, sizeof name, "episode_%llu/%s", (unsigned long long)episode, key);
-    return hdf5_file_has(data->file, name);
+    return hdf5_file_has(data->file, name) && !hdf5_file_has_group(data->file, name);
 }
 
 /* --- Opening ---------------------------------------------------------------------------------- */
@@ -213,26 +213,32 @@ static bool minari_find_observations(struct minari *data, struct failure *failur
 
 /* Columns of an optional array with a row for each observation; 0 where the first episode has none.
  */
-static size_t minari_physics_columns(const struct minari *data, const char *key)
+static bool minari_physics_columns(size_t *columns, const struct minari *data, const char *key,
+                                   struct failure *failure)
 {
     struct hdf5_array array;
-    struct failure ignored = {0};
-    size_t columns = 0;
-    if (minari_has_array(data, data->episodes[0], key) &&
-        minari_open_array(&array, data, data->episodes[0], key, &ignored)) {
-        bool is_state =
-            array.rows == data->leaves.leaves[0].array.rows && !hdf5_array_is_integer(&array);
-        columns = is_state ? array.columns : 0;
-        hdf5_array_close(&array);
+    *columns = 0;
+    if (!minari_has_array(data, data->episodes[0], key)) {
+        return true;
     }
-    return columns;
+    if (!minari_open_array(&array, data, data->episodes[0], key, failure)) {
+        return false;
+    }
+    if (array.rows == data->leaves.leaves[0].array.rows && !hdf5_array_is_integer(&array)) {
+        *columns = array.columns;
+    }
+    hdf5_array_close(&array);
+    return true;
 }
 
-static void minari_find_physics(struct minari *data)
+static bool minari_find_physics(struct minari *data, struct failure *failure)
 {
-    size_t whole = minari_physics_columns(data, "infos/physics");
-    size_t positions = minari_physics_columns(data, "infos/qpos");
-    size_t velocities = minari_physics_columns(data, "infos/qvel");
+    size_t whole, positions, velocities;
+    if (!minari_physics_columns(&whole, data, "infos/physics", failure) ||
+        !minari_physics_columns(&positions, data, "infos/qpos", failure) ||
+        !minari_physics_columns(&velocities, data, "infos/qvel", failure)) {
+        return false;
+    }
     if (whole > 0) {
         data->physics_kind = PHYSICS_WHOLE;
         data->spec.physics_dim = whole;
@@ -240,6 +246,7 @@ static void minari_find_physics(struct minari *data)
         data->physics_kind = PHYSICS_QPOS_QVEL;
         data->spec.physics_dim = positions + velocities;
     }
+    return true;
 }
 
 static void minari_close(void *source)
@@ -293,11 +300,11 @@ static void *minari_open(const char *path, const struct format_options *options,
     data->actions = (struct minari_source){
         .file = data->file, .path = data->folder.data, .space = data->spaces.action, .keys = ""};
     if (!minari_find_observations(data, failure) ||
-        !minari_find_actions(data, options->action_counts, failure)) {
+        !minari_find_actions(data, options->action_counts, failure) ||
+        !minari_find_physics(data, failure)) {
         minari_close(data);
         return NULL;
     }
-    minari_find_physics(data);
     *spec = data->spec;
     return data;
 }
@@ -318,9 +325,7 @@ static bool minari_open_shaped(struct hdf5_array *array, const struct minari *da
         return false;
     }
     bool ok = hdf5_array_check_rows(array, rows, "as rewards have it", failure) &&
-              (array->columns == columns ||
-               failure_set(failure, EXIT_CODE_DATA, "%s: %s: found %zu columns, expected %zu",
-                           array->where, array->name, array->columns, columns));
+              hdf5_array_check_columns(array, columns, failure);
     if (!ok) {
         hdf5_array_close(array);
     }
@@ -407,16 +412,12 @@ static bool minari_read_flag(bool *is_set, struct minari *data, uint64_t episode
     if (!minari_open_shaped(&array, data, episode, key, length, 1, failure)) {
         return false;
     }
-    bool ok = hdf5_array_read_double(&array, 0, length, data->flags, 1, failure);
-    for (size_t i = 0; ok && i < length; i++) {
-        bool is_true = data->flags[i] == 1.0;
-        if ((!is_true && data->flags[i] != 0.0) || (is_true && i + 1 < length)) {
-            ok =
-                failure_set(failure, EXIT_CODE_DATA,
-                            "%s: %s: found %g in row %zu of %zu, expected 0, and 1 in the last row "
-                            "at most",
-                            array.where, array.name, data->flags[i], i, length);
-        }
+    bool ok = hdf5_array_read_flags(&array, 0, length, data->flags, failure);
+    for (size_t i = 0; ok && i + 1 < length; i++) {
+        ok = data->flags[i] == 0.0 ||
+             failure_set(failure, EXIT_CODE_DATA,
+                         "%s: %s: found 1 in row %zu of %zu, expected it in the last row at most",
+                         array.where, array.name, i, length);
     }
     *is_set = data->flags[length - 1] == 1.0;
     hdf5_array_close(&array);

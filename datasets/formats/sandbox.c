@@ -22,22 +22,18 @@ const struct sandbox_limits sandbox_limits_default = {.memory_bytes = (size_t)2 
                                                       .cpu_seconds = 60,
                                                       .timeout_seconds = 1200};
 
-enum { SANDBOX_SOCKET = 3 };
-
-/* The reply to a request for an episode, whose arrays are in the shared memory; the first one is
- * sent without a request and describes the input. */
+/* What a process says: once after opening, then for each request for an episode. */
 struct reply {
     struct failure failure;
-    struct store_spec spec; /* in the first reply only, as the next two */
-    size_t episode_count;
-    size_t step_count;
-    size_t length;
-    int64_t group;
-    enum store_end end;
-    bool is_partial;
-    size_t step_row, state_row;
-    bool is_last; /* the process ends after it */
-    char name[FORMAT_NAME_MAX];
+    struct store_spec spec; /* of the opened input, as the next two */
+    size_t episode_count, step_count;
+    struct format_episode episode; /* its arrays are in the shared memory */
+    bool is_last;                  /* the process ends after it */
+};
+
+struct process {
+    pid_t id;   /* 0: none at present */
+    int socket; /* this end of it */
 };
 
 struct sandbox {
@@ -47,9 +43,8 @@ struct sandbox {
     char *path;
     struct store_spec spec;
     size_t episode_count, step_count;
-    char *shared;  /* limits.episode_bytes, of both processes */
-    pid_t process; /* 0: none at present */
-    int socket;
+    char *shared; /* limits.episode_bytes, of both processes */
+    struct process process;
 };
 
 /* The layout of an episode in the shared memory; false where it does not fit. */
@@ -61,27 +56,48 @@ static bool sandbox_layout(struct episode_layout *layout, const struct sandbox *
            layout->bytes <= sandbox->limits.episode_bytes;
 }
 
-/* --- In the sandbox --------------------------------------------------------------------------- */
+/* --- In a process of its own ------------------------------------------------------------------ */
 
-static void sandbox_send(const struct reply *reply)
+static int reply_socket;
+
+static void send_reply(const struct reply *reply)
 {
-    if (send(SANDBOX_SOCKET, reply, sizeof *reply, MSG_NOSIGNAL) != (ssize_t)sizeof *reply) {
+    if (send(reply_socket, reply, sizeof *reply, MSG_NOSIGNAL) != (ssize_t)sizeof *reply) {
         _exit(EXIT_CODE_SYSTEM);
     }
 }
 
-/* For fatal() in the sandbox: most likely memory has run out. */
-static void sandbox_report_fatal(void *self, const struct failure *failure)
+/* For fatal(): the last reply. In a sandbox most likely memory has run out. */
+static void reply_last_words(void *self, const struct failure *failure)
 {
     const struct sandbox *sandbox = self;
     static struct reply reply;
-    failure_set(&reply.failure, EXIT_CODE_DATA,
-                "%s: cannot be read within %zu MiB of memory (%.200s); the file is damaged, or too "
-                "large for this",
-                sandbox->path, sandbox->limits.memory_bytes >> 20, failure->text);
+    if (sandbox) {
+        failure_set(&reply.failure, EXIT_CODE_DATA,
+                    "%s: cannot be read within %zu MiB of memory (%.200s); the file is damaged, or "
+                    "too large for this",
+                    sandbox->path, sandbox->limits.memory_bytes >> 20, failure->text);
+    } else {
+        reply.failure = *failure;
+    }
     reply.is_last = true;
-    sandbox_send(&reply);
+    send_reply(&reply);
     _exit(failure->code);
+}
+
+/* Signal handlers of the parent (MPI's prints a trace) must not act in a forked process, nor may
+ * fatal() end all ranks. */
+static void leave_parent(int socket)
+{
+    for (int signal_number = 1; signal_number < NSIG; signal_number++) {
+        signal(signal_number, SIG_DFL);
+    }
+    sigset_t nothing;
+    sigemptyset(&nothing);
+    sigprocmask(SIG_SETMASK, &nothing, NULL);
+    fatal_set_terminate(NULL);
+    fatal_set_thread_handler(reply_last_words, NULL);
+    reply_socket = socket;
 }
 
 /* The address space of this process, in bytes. */
@@ -117,30 +133,18 @@ static void limit_resources(const struct sandbox_limits *limits)
     limit_cpu_time(limits);
 }
 
-/* Signal handlers of the parent (MPI's prints a trace) must not act in a forked process, nor may
- * fatal() end all ranks. */
-static void reset_signals(void)
+/* Keep no open files but the socket, which moves behind the standard three. */
+static void sandbox_confine(struct sandbox *sandbox)
 {
-    for (int signal_number = 1; signal_number < NSIG; signal_number++) {
-        signal(signal_number, SIG_DFL);
-    }
-    sigset_t nothing;
-    sigemptyset(&nothing);
-    sigprocmask(SIG_SETMASK, &nothing, NULL);
-    fatal_set_terminate(NULL);
-}
-
-/* Keep no open files but one end of the socket. */
-static void sandbox_confine(struct sandbox *sandbox, int socket)
-{
-    reset_signals();
-    fatal_set_thread_handler(sandbox_report_fatal, sandbox);
+    enum { SOCKET = 3 };
+    fatal_set_thread_handler(reply_last_words, sandbox);
     int null_device = open("/dev/null", O_RDWR);
     dup2(null_device, STDIN_FILENO);
     dup2(null_device, STDOUT_FILENO);
     dup2(null_device, STDERR_FILENO);
-    dup2(socket, SANDBOX_SOCKET);
-    close_range(SANDBOX_SOCKET + 1, ~0U, 0);
+    dup2(reply_socket, SOCKET);
+    close_range(SOCKET + 1, ~0U, 0);
+    reply_socket = SOCKET;
     limit_resources(&sandbox->limits);
 }
 
@@ -158,17 +162,11 @@ static void sandbox_copy_episode(const struct sandbox *sandbox,
         return;
     }
     episode_layout_copy(&layout, &sandbox->spec, data, sandbox->shared);
-    reply->length = data->length;
-    reply->group = data->group;
-    reply->end = data->end;
-    reply->is_partial = episode->is_partial;
-    reply->step_row = episode->step_row;
-    reply->state_row = episode->state_row;
-    snprintf(reply->name, sizeof reply->name, "%s", episode->name);
+    reply->episode = *episode;
 }
 
 /* Reply to requests until the parent closes the socket. */
-static _Noreturn void sandbox_serve(struct sandbox *sandbox)
+static void sandbox_serve(struct sandbox *sandbox)
 {
     static struct reply reply;
     void *opened =
@@ -178,117 +176,135 @@ static _Noreturn void sandbox_serve(struct sandbox *sandbox)
         reply.episode_count = sandbox->reader->episode_count(opened);
         reply.step_count = sandbox->reader->step_count ? sandbox->reader->step_count(opened) : 0;
     }
-    sandbox_send(&reply);
+    send_reply(&reply);
     size_t index;
-    while (opened && recv(SANDBOX_SOCKET, &index, sizeof index, 0) == (ssize_t)sizeof index) {
+    while (opened && recv(reply_socket, &index, sizeof index, 0) == (ssize_t)sizeof index) {
         limit_cpu_time(&sandbox->limits);
         reply = (struct reply){0};
         struct format_episode episode = {0};
         if (sandbox->reader->read(opened, index, &episode, &reply.failure)) {
             sandbox_copy_episode(sandbox, &episode, &reply);
         }
-        sandbox_send(&reply);
+        send_reply(&reply);
     }
-    _exit(EXIT_CODE_DONE); /* without the library's exit handlers, which can crash after an error */
 }
 
 /* --- This process ----------------------------------------------------------------------------- */
 
-/* Say why the sandbox ended, or why it was killed. Returns false. */
-static bool describe_exit(const struct sandbox *sandbox, bool is_timeout, int status,
-                          struct failure *failure)
+/* Returns twice, as fork does: in the new process with the id 0. */
+static bool process_fork(struct process *process, const char *path, struct failure *failure)
 {
-    const char *expected = "expected a whole file of this form; copy it again, or do not trust it";
-    unsigned seconds = sandbox->limits.cpu_seconds;
-    if (is_timeout) {
-        return failure_set(failure, EXIT_CODE_DATA, "%s: found no answer in %u s of reading it, %s",
-                           sandbox->path, sandbox->limits.timeout_seconds, expected);
+    int ends[2] = {-1, -1};
+    bool has_ends = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0;
+    fflush(NULL); /* buffered output belongs to this process */
+    *process = (struct process){.id = has_ends ? fork() : -1, .socket = ends[0]};
+    if (process->id == 0) {
+        leave_parent(ends[1]);
+        return true;
     }
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
-        return failure_set(failure, EXIT_CODE_DATA,
-                           "%s: found more than %u s of work in one piece of it, %s", sandbox->path,
-                           seconds, expected);
+    bool ok = process->id > 0;
+    if (!ok) {
+        failure_set(failure, EXIT_CODE_SYSTEM, "%s: no child process for it (%s)", path,
+                    strerror(errno));
+        close(ends[0]);
+        *process = (struct process){0};
     }
-    if (WIFSIGNALED(status)) {
-        return failure_set(failure, EXIT_CODE_DATA,
-                           "%s: reading it crashes the library (signal %d), %s", sandbox->path,
-                           WTERMSIG(status), expected);
-    }
-    return failure_set(failure, EXIT_CODE_DATA, "%s: reading it ended with status %d, %s",
-                       sandbox->path, WIFEXITED(status) ? WEXITSTATUS(status) : 0, expected);
+    close(ends[1]);
+    return ok;
 }
 
-static int sandbox_kill(struct sandbox *sandbox)
+/* Returns how it ended, as waitpid says it. */
+static int process_kill(struct process *process)
 {
     int status = 0;
-    kill(sandbox->process, SIGKILL); /* does nothing to a process that has ended */
-    while (waitpid(sandbox->process, &status, 0) < 0 && errno == EINTR) {
+    if (process->id != 0) {
+        kill(process->id, SIGKILL); /* does nothing to a process that has ended */
+        while (waitpid(process->id, &status, 0) < 0 && errno == EINTR) {
+        }
+        close(process->socket);
+        process->id = 0;
     }
-    close(sandbox->socket);
-    sandbox->process = 0;
     return status;
 }
 
-/* The text may contain names from the file. */
+/* Names of a file in a failure's text must not command the terminal: ASCII's control characters,
+ * and Latin-1's in UTF-8. */
 static void make_printable(char *text)
 {
-    for (; *text; text++) {
-        if ((unsigned char)*text < ' ' || *text == 0x7f) {
-            *text = '?';
+    for (unsigned char *at = (unsigned char *)text; *at; at++) {
+        if (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0) {
+            *at++ = '?';
+            *at = '?';
+        } else if (*at < ' ' || *at == 0x7f) {
+            *at = '?';
         }
     }
 }
 
-/* Wait for a reply; without one the sandbox is killed and the failure says why. */
-static bool sandbox_receive(struct sandbox *sandbox, struct reply *reply, struct failure *failure)
+/* Wait so many seconds for a reply; 0: for ever. Without one the process is killed, and `status` is
+ * how it ended; TIMED_OUT where it had not. */
+enum { TIMED_OUT = -1 };
+static bool process_receive(struct process *process, struct reply *reply, unsigned seconds,
+                            int *status)
 {
-    struct pollfd wait = {.fd = sandbox->socket, .events = POLLIN};
+    struct pollfd wait = {.fd = process->socket, .events = POLLIN};
     int ready;
     do {
-        ready = poll(&wait, 1, (int)(1000 * sandbox->limits.timeout_seconds));
+        ready = poll(&wait, 1, seconds > 0 ? (int)(1000 * seconds) : -1);
     } while (ready < 0 && errno == EINTR);
-    if (ready > 0 && recv(sandbox->socket, reply, sizeof *reply, 0) == (ssize_t)sizeof *reply) {
-        reply->failure.text[sizeof reply->failure.text - 1] = '\0';
-        make_printable(reply->failure.text);
-        if (reply->is_last) {
-            sandbox_kill(sandbox);
-        }
+    if (ready <= 0 || recv(process->socket, reply, sizeof *reply, 0) != (ssize_t)sizeof *reply) {
+        *status = process_kill(process);
+        *status = ready == 0 ? TIMED_OUT : *status;
+        return false;
+    }
+    if (reply->is_last) {
+        process_kill(process);
+    }
+    reply->failure.text[sizeof reply->failure.text - 1] = '\0';
+    make_printable(reply->failure.text);
+    return true;
+}
+
+/* A reply without a failure, or why there is none. */
+static bool sandbox_receive(struct sandbox *sandbox, struct reply *reply, struct failure *failure)
+{
+    int status;
+    if (process_receive(&sandbox->process, reply, sandbox->limits.timeout_seconds, &status)) {
         return reply->failure.code == EXIT_CODE_DONE ||
                failure_set(failure, reply->failure.code, "%s", reply->failure.text);
     }
-    /* Without a reply the process has ended or hangs. */
-    int status = sandbox_kill(sandbox);
-    return describe_exit(sandbox, ready == 0, status, failure);
+    char found[80];
+    if (status == TIMED_OUT) {
+        snprintf(found, sizeof found, "no answer in %u s", sandbox->limits.timeout_seconds);
+    } else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
+        snprintf(found, sizeof found, "more than %u s of work", sandbox->limits.cpu_seconds);
+    } else if (WIFSIGNALED(status)) {
+        snprintf(found, sizeof found, "that it crashes the library (signal %d)", WTERMSIG(status));
+    } else {
+        snprintf(found, sizeof found, "an end of the reader with status %d", WEXITSTATUS(status));
+    }
+    return failure_set(failure, EXIT_CODE_DATA,
+                       "%s: found %s, expected a whole file of this form; copy it "
+                       "again, or do not trust it",
+                       sandbox->path, found);
 }
 
 /* Fork a sandbox, which opens the input. */
 static bool sandbox_start(struct sandbox *sandbox, struct reply *reply, struct failure *failure)
 {
-    int sockets[2] = {-1, -1};
-    bool has_sockets = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) == 0;
-    fflush(NULL); /* buffered output belongs to this process */
-    sandbox->process = has_sockets ? fork() : -1;
-    if (sandbox->process == 0) {
-        sandbox_confine(sandbox, sockets[1]);
+    if (!process_fork(&sandbox->process, sandbox->path, failure)) {
+        return false;
+    }
+    if (sandbox->process.id == 0) {
+        sandbox_confine(sandbox);
         sandbox_serve(sandbox);
+        _exit(EXIT_CODE_DONE); /* without the library's exit handlers, which crash after an error */
     }
-    sandbox->socket = sockets[0];
-    if (sandbox->process < 0) {
-        failure_set(failure, EXIT_CODE_SYSTEM, "%s: no child process to read it with (%s)",
-                    sandbox->path, strerror(errno));
-        close(sockets[0]);
-        close(sockets[1]);
-        sandbox->process = 0;
-        return false;
+    bool ok = sandbox_receive(sandbox, reply, failure);
+    if (!ok) {
+        process_kill(&sandbox->process);
     }
-    close(sockets[1]);
-    if (!sandbox_receive(sandbox, reply, failure)) {
-        if (sandbox->process != 0) {
-            sandbox_kill(sandbox);
-        }
-        return false;
-    }
-    return true;
+    return ok;
 }
 
 /* The file may have taken over the sandbox, so its replies are not trusted. */
@@ -297,17 +313,22 @@ static bool check_reply_spec(const struct sandbox *sandbox, const struct reply *
 {
     const struct store_spec *spec = &reply->spec;
     size_t dim_max = sandbox->limits.episode_bytes / sizeof(float);
+    const struct action_space *actions = &spec->actions;
     return (spec->task_count <= STORE_TASKS_MAX && spec->observation_dim <= dim_max &&
             spec->action_dim <= dim_max && spec->physics_dim <= dim_max &&
-            spec->hidden_dim <= dim_max) ||
+            spec->hidden_dim <= dim_max && spec->key_count <= STORE_KEYS_MAX &&
+            (actions->dim == 0 ||
+             (actions->dim == spec->action_dim && actions->dim <= ACTION_DIM_MAX)) &&
+            actions->kind <= ACTION_CATEGORICAL &&
+            actions->categorical_count <= ACTION_CATEGORICALS_MAX) ||
            failure_set(failure, EXIT_CODE_DATA,
                        "%s: found rows that need more than %zu MiB, expected ones that fit",
                        sandbox->path, sandbox->limits.episode_bytes >> 20);
 }
 
-static struct sandbox *sandbox_new(const struct format_reader *reader,
-                                   const struct sandbox_limits *limits, const char *path,
-                                   const struct format_options *options, struct failure *failure)
+void *sandbox_open(const struct format_reader *reader, const struct sandbox_limits *limits,
+                   const char *path, const struct format_options *options, struct store_spec *spec,
+                   struct failure *failure)
 {
     void *shared = mmap(NULL, limits->episode_bytes, PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -317,23 +338,12 @@ static struct sandbox *sandbox_new(const struct format_reader *reader,
         return NULL;
     }
     struct sandbox *sandbox = memory_take(1, sizeof *sandbox);
-    sandbox->reader = reader;
-    sandbox->limits = *limits;
-    sandbox->options = *options;
-    sandbox->path = memory_copy_text(path);
-    sandbox->shared = shared;
-    return sandbox;
-}
-
-void *sandbox_open(const struct format_reader *reader, const struct sandbox_limits *limits,
-                   const char *path, const struct format_options *options, struct store_spec *spec,
-                   struct failure *failure)
-{
-    struct sandbox *sandbox = sandbox_new(reader, limits, path, options, failure);
+    *sandbox = (struct sandbox){.reader = reader,
+                                .limits = *limits,
+                                .options = *options,
+                                .path = memory_copy_text(path),
+                                .shared = shared};
     struct reply reply = {0};
-    if (!sandbox) {
-        return NULL;
-    }
     if (!sandbox_start(sandbox, &reply, failure) || !check_reply_spec(sandbox, &reply, failure)) {
         sandbox_close(sandbox);
         return NULL;
@@ -348,9 +358,7 @@ void *sandbox_open(const struct format_reader *reader, const struct sandbox_limi
 void sandbox_close(void *opened)
 {
     struct sandbox *sandbox = opened;
-    if (sandbox->process != 0) {
-        sandbox_kill(sandbox);
-    }
+    process_kill(&sandbox->process);
     munmap(sandbox->shared, sandbox->limits.episode_bytes);
     memory_free(sandbox->path);
     memory_free(sandbox);
@@ -370,7 +378,7 @@ size_t sandbox_step_count(const void *opened)
 static bool sandbox_restart(struct sandbox *sandbox, struct failure *failure)
 {
     struct reply reply = {0};
-    if (sandbox->process != 0) {
+    if (sandbox->process.id != 0) {
         return true;
     }
     if (!sandbox_start(sandbox, &reply, failure)) {
@@ -395,76 +403,45 @@ bool sandbox_read(void *opened, size_t index, struct format_episode *episode,
         return false;
     }
     /* Where this fails the process has ended, which sandbox_receive reports. */
-    (void)send(sandbox->socket, &index, sizeof index, MSG_NOSIGNAL);
+    (void)send(sandbox->process.socket, &index, sizeof index, MSG_NOSIGNAL);
     if (!sandbox_receive(sandbox, &reply, failure)) {
         return false;
     }
-    if (!sandbox_layout(&layout, sandbox, reply.length)) {
+    const struct store_episode *data = &reply.episode.data;
+    if (!sandbox_layout(&layout, sandbox, data->length)) {
         return failure_set(failure, EXIT_CODE_DATA,
                            "%s: found a length of %zu, expected an episode that fits",
-                           sandbox->path, reply.length);
+                           sandbox->path, data->length);
     }
-    *episode = (struct format_episode){
-        .data = episode_layout_view(&layout, &sandbox->spec, reply.length, sandbox->shared),
-        .is_partial = reply.is_partial,
-        .step_row = reply.step_row,
-        .state_row = reply.state_row,
-    };
-    episode->data.group = reply.group;
-    episode->data.end = reply.end;
-    snprintf(episode->name, sizeof episode->name, "%.*s", FORMAT_NAME_MAX - 1, reply.name);
+    *episode = reply.episode;
+    episode->data = episode_layout_view(&layout, &sandbox->spec, data->length, sandbox->shared);
+    episode->data.group = data->group;
+    episode->data.end = data->end;
+    episode->name[FORMAT_NAME_MAX - 1] = '\0';
     return true;
 }
 
 /* --- Work without limits ---------------------------------------------------------------------- */
 
-static int work_pipe; /* of a process of sandbox_run, which does nothing else */
-
-static void write_work_failure(void *self, const struct failure *failure)
-{
-    (void)self;
-    ssize_t written = write(work_pipe, failure, sizeof *failure);
-    _exit(written < 0 ? EXIT_CODE_SYSTEM : EXIT_CODE_DONE);
-}
-
-static _Noreturn void run_work(bool (*work)(void *self, struct failure *failure), void *self)
-{
-    struct failure failure = {0};
-    reset_signals();
-    signal(SIGXFSZ, SIG_IGN); /* writing too large a file is an error like a full disk */
-    fatal_set_thread_handler(write_work_failure, NULL);
-    work(self, &failure);
-    write_work_failure(NULL, &failure);
-    _exit(EXIT_CODE_DONE);
-}
-
 bool sandbox_run(bool (*work)(void *self, struct failure *failure), void *self, const char *path,
                  struct failure *failure)
 {
-    int ends[2] = {-1, -1};
-    fflush(NULL);
-    pid_t process = pipe2(ends, O_CLOEXEC) == 0 ? fork() : -1;
-    if (process == 0) {
-        work_pipe = ends[1];
-        run_work(work, self);
+    struct process process;
+    if (!process_fork(&process, path, failure)) {
+        return false;
     }
-    struct failure reply = {0};
-    if (process < 0) {
-        failure_set(&reply, EXIT_CODE_SYSTEM, "%s: no child process to write it with (%s)", path,
-                    strerror(errno));
+    if (process.id == 0) {
+        struct failure result = {0};
+        signal(SIGXFSZ, SIG_IGN); /* writing too large a file is an error like a full disk */
+        work(self, &result);
+        reply_last_words(NULL, &result);
     }
-    close(ends[1]);
-    ssize_t received = 0;
-    while (process > 0 && (received = read(ends[0], &reply, sizeof reply)) < 0 && errno == EINTR) {
+    struct reply reply;
+    int status;
+    if (!process_receive(&process, &reply, 0, &status)) {
+        return failure_set(failure, EXIT_CODE_IO,
+                           "%s: writing it crashed (status %d); nothing was kept", path, status);
     }
-    close(ends[0]);
-    int status = 0;
-    while (process > 0 && waitpid(process, &status, 0) < 0 && errno == EINTR) {
-    }
-    if (process > 0 && received != (ssize_t)sizeof reply) {
-        reply = (struct failure){0};
-        failure_set(&reply, EXIT_CODE_IO, "%s: writing it crashed (status %d); nothing was kept",
-                    path, status);
-    }
-    return reply.code == EXIT_CODE_DONE || failure_set(failure, reply.code, "%s", reply.text);
+    return reply.failure.code == EXIT_CODE_DONE ||
+           failure_set(failure, reply.failure.code, "%s", reply.failure.text);
 }

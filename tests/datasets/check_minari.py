@@ -105,6 +105,11 @@ def move_into_group(file):
     file.move("episode_1/other", "episode_1/observations/only")
 
 
+def replace_by_group(file):
+    del file["episode_1/actions"]
+    file["episode_1/actions/move"] = np.zeros((6, 2))
+
+
 # What is done to episode 1, and a word of the line by which it must be refused.
 BAD_EPISODES = {
     "no rewards": (lambda file: file.__delitem__("episode_1/rewards"),
@@ -122,6 +127,11 @@ BAD_EPISODES = {
     "two rewards": (replace("episode_1/rewards", np.zeros((6, 2))), "found 6 rows of 2"),
     "an early end": (replace("episode_1/terminations", np.arange(6) == 2), "in row 2 of 6"),
     "half an end": (replace("episode_1/truncations", np.full(6, 0.5)), "found 0.5 in row 0"),
+    "a group": (replace_by_group, "episode_1/actions: found other keys or sizes"),
+    "a flat episode": (replace("episode_1", np.zeros(3)), "episode_1: found an array, expected a g"),
+    "never written": (lambda file: (file.__delitem__("episode_1/actions"),
+                                    file.create_dataset("episode_1/actions", (6, 2))),
+                      "episode_1/actions: found numbers that were never written"),
     "texts": (replace("episode_1/rewards", np.array([b"x"] * 6)), "values of another type"),
     "too large": (replace("episode_1/observations", np.full((7, 3), 1e40)), "in row 0, column 0"),
 }
@@ -173,6 +183,12 @@ def check_variations(tool, folder):
         file.create_group("other")
     _, episodes = read(tool, "", write(folder, unmark))
     assert [episode["end"] for episode in episodes] == [1, 0]
+
+    def never_write(file):
+        for name in ("terminations", "truncations"):
+            del file[f"episode_1/{name}"]
+            file.create_dataset(f"episode_1/{name}", (sample.LENGTHS[1],), bool)
+    assert read(tool, "", write(folder, never_write))[1][1]["end"] == 0
     environment = json.dumps({"id": "Hopper-v5"})
     path = write(folder, metadata=json.dumps(
         {"dataset_id": "a\nb", "env_spec": environment, "data_format": "hdf5", "author": ["x"]}))

@@ -1,10 +1,15 @@
 #include "tests/support/support.h"
 
+#include <fcntl.h>
+#include <hdf5.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "datasets/formats/hdf5_file.h"
 #include "datasets/formats/sandbox.h"
 
 /* However busy the machine is, what answers at all has answered by then. */
@@ -207,6 +212,88 @@ static void test_work_in_a_process_of_its_own_returns_how_it_failed(void **state
     assert_non_null(strstr(failure.text, "it: writing it crashed"));
 }
 
+/* --- No other file ---------------------------------------------------------------------------- */
+
+/* An HDF5 file whose `link` and whose array `raw` lie in two others. */
+struct linked_file {
+    char folder[64], path[96], other[96], raw[96];
+};
+
+static void write_linked_file(struct linked_file *linked)
+{
+    const hsize_t extent = 4;
+    snprintf(linked->folder, sizeof linked->folder, "%s", support_scratch_folder());
+    snprintf(linked->path, sizeof linked->path, "%s/linked.h5", linked->folder);
+    snprintf(linked->other, sizeof linked->other, "%s/other.h5", linked->folder);
+    snprintf(linked->raw, sizeof linked->raw, "%s/raw", linked->folder);
+    H5Fclose(H5Fcreate(linked->other, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
+    int raw = open(linked->raw, O_CREAT | O_WRONLY, 0600);
+    assert_int_equal(write(raw, "abcd", 4), 4);
+    close(raw);
+    hid_t file = H5Fcreate(linked->path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t space = H5Screate_simple(1, &extent, NULL);
+    hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    assert_true(H5Pset_external(creation, linked->raw, 0, extent) >= 0);
+    assert_true(H5Lcreate_external(linked->other, "/", file, "link", H5P_DEFAULT, H5P_DEFAULT) >=
+                0);
+    H5Dclose(H5Dcreate2(file, "raw", H5T_NATIVE_CHAR, space, H5P_DEFAULT, creation, H5P_DEFAULT));
+    H5Pclose(creation);
+    H5Sclose(space);
+    H5Fclose(file);
+}
+
+/* Says of what lies outside the file which can be reached: another file, a socket, the link, and
+ * the array. */
+static void describe_reach(char text[8], hid_t file)
+{
+    char numbers[4];
+    int other = open("/dev/null", O_RDONLY);
+    int connection = socket(AF_UNIX, SOCK_STREAM, 0);
+    hid_t link = H5Oopen(file, "link", H5P_DEFAULT);
+    hid_t raw = H5Dopen2(file, "raw", H5P_DEFAULT);
+    herr_t read = H5Dread(raw, H5T_NATIVE_CHAR, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers);
+    snprintf(text, 8, "%d%d%d%d", other >= 0, connection >= 0, link >= 0, read >= 0);
+    close(other);
+    close(connection);
+    H5Oclose(link);
+    H5Dclose(raw);
+}
+
+static void *reaching_open(const char *path, const struct format_options *options,
+                           struct store_spec *spec, struct failure *failure)
+{
+    char text[8];
+    (void)options;
+    (void)spec;
+    int64_t file = hdf5_file_open(path, failure);
+    if (file >= 0) {
+        describe_reach(text, file);
+        failure_set(failure, EXIT_CODE_DATA, "reached %s", text);
+    }
+    return NULL;
+}
+
+static void test_a_sandbox_with_an_open_file_reaches_no_other(void **state)
+{
+    (void)state;
+    static const struct format_reader reaching = {.name = "reaching", .open = reaching_open};
+    struct linked_file linked;
+    struct store_spec spec;
+    struct failure failure = {0};
+    char text[8];
+    write_linked_file(&linked);
+    hid_t file = H5Fopen(linked.path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    describe_reach(text, file);
+    H5Fclose(file);
+    assert_string_equal(text, "1111");
+    assert_null(sandbox_open(&reaching, &patient, linked.path, &no_options, &spec, &failure));
+    assert_string_equal(failure.text, "reached 0000");
+    unlink(linked.path);
+    unlink(linked.other);
+    unlink(linked.raw);
+    rmdir(linked.folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +302,7 @@ int main(void)
         cmocka_unit_test(test_a_sandbox_that_opens_without_end_is_not_waited_for),
         cmocka_unit_test(test_a_sandbox_that_reads_without_end_is_not_waited_for),
         cmocka_unit_test(test_work_in_a_process_of_its_own_returns_how_it_failed),
+        cmocka_unit_test(test_a_sandbox_with_an_open_file_reaches_no_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
