@@ -169,7 +169,7 @@ def test_broken_tables_are_refused_with_the_line(program):
         "hex.csv": (head + "0,0x10,0,1\n", ["line 2", '"0x10"']),
         "tail.csv": (head + "0,1 2,0,1\n", ["line 2", '"1 2"']),
         "nan.csv": (head + "0,1,0,nan\n", ["line 2", "reward", "no number"]),
-        "large.csv": (head + "0,1e39,0,1\n", ["line 2", '"1e+39"']),
+        "large.csv": (head + "0,1e39,0,1\n", ["line 2", '"1e39"']),
         "fewer.csv": (head + "0,1,0,1\n0,1,0\n", ["line 3", "3 cells"]),
         "more.csv": (head + "0,1,0,1,9\n", ["line 2", "5 cells"]),
         "hole.csv": (head + "0,1,,1\n", ["line 2", "action_0", "no number"]),
