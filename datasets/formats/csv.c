@@ -24,6 +24,8 @@ enum csv_kind {
     CSV_PHYSICS,
     CSV_GROUP,
     CSV_END,
+    CSV_TERMINATED,
+    CSV_TRUNCATED,
     CSV_OTHER, /* passed over */
     CSV_KINDS
 };
@@ -61,10 +63,18 @@ static const struct csv_heading {
     const char *name; /* or its beginning, where a number or a task's name follows */
     enum { HEADING_SINGLE, HEADING_NUMBERED, HEADING_NAMED } form;
 } headings[] = {
-    {CSV_EPISODE, "episode", HEADING_SINGLE},  {CSV_OBSERVATION, "observation_", HEADING_NUMBERED},
-    {CSV_ACTION, "action_", HEADING_NUMBERED}, {CSV_REWARD, "reward", HEADING_SINGLE},
-    {CSV_REWARD, "reward_", HEADING_NAMED},    {CSV_PHYSICS, "physics_", HEADING_NUMBERED},
-    {CSV_GROUP, "group", HEADING_SINGLE},      {CSV_END, "end", HEADING_SINGLE},
+    {CSV_EPISODE, "episode", HEADING_SINGLE},
+    {CSV_OBSERVATION, "observation_", HEADING_NUMBERED},
+    {CSV_ACTION, "action_", HEADING_NUMBERED},
+    {CSV_REWARD, "reward", HEADING_SINGLE},
+    {CSV_REWARD, "reward_", HEADING_NAMED},
+    {CSV_PHYSICS, "physics_", HEADING_NUMBERED},
+    {CSV_GROUP, "group", HEADING_SINGLE},
+    {CSV_END, "end", HEADING_SINGLE},
+    {CSV_TERMINATED, "terminated", HEADING_SINGLE},
+    {CSV_TRUNCATED, "truncated", HEADING_SINGLE},
+    {CSV_TERMINATED, "terminals", HEADING_SINGLE},
+    {CSV_TRUNCATED, "timeouts", HEADING_SINGLE},
 };
 
 /* The heading of a column; NULL where the column is passed over. */
@@ -91,8 +101,10 @@ static bool csv_check_column(const struct csv *csv, const struct csv_column *col
                csv_refuse(&csv->text, column->name, "this column", expected, failure);
     }
     for (const struct csv_column *other = csv->columns; other < column; other++) {
-        if (heading->form == HEADING_SINGLE && strcmp(other->name, column->name) == 0) {
-            return csv_refuse(&csv->text, column->name, "it twice", "it once", failure);
+        bool is_same = strcmp(other->name, column->name) == 0 ||
+                       (other->kind == column->kind && column->kind != CSV_REWARD);
+        if (heading->form == HEADING_SINGLE && is_same) {
+            return csv_refuse(&csv->text, column->name, "such a column twice", "it once", failure);
         }
     }
     return true;
@@ -154,15 +166,17 @@ static bool csv_read_header(struct csv *csv, struct failure *failure)
 static const struct csv_rule {
     const char *expected;
     double minimum, maximum;
-    bool is_whole, may_be_empty;
+    bool is_whole, may_be_empty, is_flag;
 } rules[CSV_KINDS] = {
-    [CSV_EPISODE] = {"a whole number", -0x1p53, 0x1p53, true, false},
-    [CSV_OBSERVATION] = {"a number of single precision", -FLT_MAX, FLT_MAX, false, false},
-    [CSV_ACTION] = {"a number of single precision", -FLT_MAX, FLT_MAX, false, true},
-    [CSV_REWARD] = {"a number of single precision", -FLT_MAX, FLT_MAX, false, true},
-    [CSV_PHYSICS] = {"a number", -DBL_MAX, DBL_MAX, false, false},
-    [CSV_GROUP] = {"a whole number", -0x1p53, 0x1p53, true, true},
-    [CSV_END] = {"0 unknown, 1 terminated or 2 truncated", 0.0, 2.0, true, true},
+    [CSV_EPISODE] = {"a whole number", -0x1p53, 0x1p53, true, false, false},
+    [CSV_OBSERVATION] = {"a number of single precision", -FLT_MAX, FLT_MAX, false, false, false},
+    [CSV_ACTION] = {"a number of single precision", -FLT_MAX, FLT_MAX, false, true, false},
+    [CSV_REWARD] = {"a number of single precision", -FLT_MAX, FLT_MAX, false, true, false},
+    [CSV_PHYSICS] = {"a number", -DBL_MAX, DBL_MAX, false, false, false},
+    [CSV_GROUP] = {"a whole number", -0x1p53, 0x1p53, true, true, false},
+    [CSV_END] = {"0 unknown, 1 terminated or 2 truncated", 0.0, 2.0, true, true, true},
+    [CSV_TERMINATED] = {"0, 1, False or True", 0.0, 1.0, true, true, true},
+    [CSV_TRUNCATED] = {"0, 1, False or True", 0.0, 1.0, true, true, true},
 };
 
 /* The number in a cell; NaN where that is empty. */
@@ -170,7 +184,7 @@ static bool csv_read_cell(double *number, const struct csv *csv, const struct cs
                           struct csv_span cell, struct failure *failure)
 {
     const struct csv_rule *rule = &rules[column->kind];
-    *number = csv_number(cell);
+    *number = rule->is_flag ? csv_flag(cell) : csv_number(cell);
     bool is_fine = isnan(*number) ? rule->may_be_empty
                                   : *number >= rule->minimum && *number <= rule->maximum &&
                                         (!rule->is_whole || trunc(*number) == *number);
@@ -382,6 +396,16 @@ static bool csv_read_row(struct csv *csv, size_t row, bool *is_step, struct fail
                       failure);
 }
 
+/* How the episode of the row read last ends. */
+static enum store_end csv_end(const struct csv *csv)
+{
+    const double *once = csv->once;
+    return once[CSV_END] > 0.0          ? (enum store_end)once[CSV_END]
+           : once[CSV_TERMINATED] > 0.0 ? STORE_END_TERMINATED
+           : once[CSV_TRUNCATED] > 0.0  ? STORE_END_TRUNCATED
+                                        : STORE_END_UNKNOWN;
+}
+
 static bool csv_read(void *source, size_t index, struct format_episode *episode,
                      struct failure *failure)
 {
@@ -404,7 +428,7 @@ static bool csv_read(void *source, size_t index, struct format_episode *episode,
         if (is_step) {
             steps = row + 1;
             group = (int64_t)csv->once[CSV_GROUP];
-            end = (enum store_end)csv->once[CSV_END];
+            end = csv_end(csv);
         }
     }
     if (steps == 0) {

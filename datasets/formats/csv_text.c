@@ -144,6 +144,18 @@ double csv_number(struct csv_span cell)
     return is_decimal ? number : (double)INFINITY;
 }
 
+double csv_flag(struct csv_span cell)
+{
+    static const char *const words[] = {"False", "false", "True", "true"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        size_t length = strlen(words[i]);
+        if (length == (size_t)(cell.end - cell.at) && memcmp(cell.at, words[i], length) == 0) {
+            return i < 2 ? 0.0 : 1.0;
+        }
+    }
+    return csv_number(cell);
+}
+
 bool csv_refuse(const struct csv_text *text, const char *column, const char *found,
                 const char *expected, struct failure *failure)
 {

@@ -46,6 +46,9 @@ bool csv_next_cell(struct csv_span *cell, struct csv_span *line);
 /* The decimal number that a cell is: NaN where it is empty, infinite where it is something else. */
 double csv_number(struct csv_span cell);
 
+/* The same of a flag, which may also be True, true, False or false. */
+double csv_flag(struct csv_span cell);
+
 /* Refuse something of the line that was taken last; `column` may be NULL. Returns false. */
 bool csv_refuse(const struct csv_text *text, const char *column, const char *found,
                 const char *expected, struct failure *failure);

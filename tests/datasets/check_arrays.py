@@ -162,6 +162,34 @@ def test_columns_may_come_in_any_order_with_tasks_and_windows_line_ends(program)
         assert list(store["observation"][:, 0]) == [3, 6, 6, 8, 8]
 
 
+def test_flags_may_be_words_or_numbers(program):
+    """As pandas writes truth values, and as Gymnasium and D4RL name them."""
+    for yes, no in (("True", "False"), ("true", "false"), ("1", "0"), ("1.0", "0.0"), ('"True"', "")):
+        for terminated, truncated in (("terminated", "truncated"), ("terminals", "timeouts")):
+            text = (f"episode,observation_0,action_0,reward,{terminated},{truncated}\n"
+                    f"0,1,0,1,{no},{no}\n0,2,0,1,{yes},{no}\n1,3,0,1,{no},{yes}\n2,4,0,1,{no},{no}\n"
+                    f"3,5,0,1,{yes},{yes}\n4,6,0,1,{yes},{no}\n4,7,,,,\n")
+            found, _ = program.convert(write_text(program, "flags.csv", text), "flags.h5")
+            with open_store(found) as store:
+                assert list(store["episode/end"]) == [1, 2, 0, 1, 1], (yes, terminated)
+            os.remove(found)
+    head = "episode,observation_0,action_0,reward"
+    ends, _ = program.convert(write_text(program, "ends.csv", head + ",end,terminals\n0,1,0,1,2,True\n1,1,0,1,True,0\n"),
+                              "ends.h5")
+    with open_store(ends) as store:
+        assert list(store["episode/end"]) == [2, 1]
+    cases = {
+        "maybe.csv": (head + ",terminals\n0,1,0,1,False\n0,1,0,1,maybe\n", ["line 3", "terminals", '"maybe"', "True"]),
+        "two.csv": (head + ",timeouts\n0,1,0,1,2\n", ["line 2", "timeouts", '"2"']),
+        "both.csv": (head + ",terminals,terminated\n0,1,0,1,0,0\n", ["line 1", "terminated", "twice"]),
+        "truth.csv": (head + "\n0,1,0,1\n\n0,True,0,1\n", ["line 4", "observation_0", '"True"', "number"]),
+        "false.csv": (head + "\n0,1,0,False\n", ["line 2", "reward", '"False"', "number"]),
+        "episode.csv": (head + "\nTrue,1,0,1\n", ["line 2", "episode", '"True"', "whole number"]),
+    }
+    for name, (text, words) in cases.items():
+        program.refuse(write_text(program, name, text), words)
+
+
 def test_broken_tables_are_refused_with_the_line(program):
     head = "episode,observation_0,action_0,reward\n"
     cases = {
