@@ -6,6 +6,7 @@
 
 #include "base/arithmetic.h"
 #include "base/file.h"
+#include "base/floating_point.h"
 #include "base/memory.h"
 #include "datasets/episode_buffer.h"
 #include "datasets/formats/npy.h"
@@ -107,13 +108,31 @@ static bool arrays_read_rows(void *out, struct arrays *arrays, enum array_key ke
                      : key == PHYSICS ? number_to_double(out, bytes, type, numbers)
                                       : number_to_single(out, bytes, type, numbers);
     char found[80];
-    snprintf(found, sizeof found, "a number in row %zu that does not fit",
-             first + fitting / file->columns);
-    return fitting == numbers || arrays_refuse(file, found,
-                                               is_of_episodes   ? "a whole number"
-                                               : key == PHYSICS ? "the range of double precision"
-                                                                : "the range of single precision",
-                                               failure);
+    if (fitting < numbers) {
+        snprintf(found, sizeof found, "a number in row %zu that does not fit",
+                 first + fitting / file->columns);
+        return arrays_refuse(file, found,
+                             is_of_episodes   ? "a whole number"
+                             : key == PHYSICS ? "the range of double precision"
+                                              : "the range of single precision",
+                             failure);
+    }
+    return true;
+}
+
+/* Rows of states or actions, which must be finite whatever becomes of the episode. */
+static bool arrays_read_finite(void *out, struct arrays *arrays, enum array_key key, size_t first,
+                               size_t count, struct failure *failure)
+{
+    const struct npy_file *file = &arrays->files[key];
+    size_t numbers = count * file->columns;
+    if (!arrays_read_rows(out, arrays, key, first, count, failure)) {
+        return false;
+    }
+    size_t odd = key == PHYSICS ? finite_double(out, numbers) : finite_single(out, numbers);
+    char found[80];
+    snprintf(found, sizeof found, "NaN or infinity in row %zu", first + odd / file->columns);
+    return odd == numbers || arrays_refuse(file, found, "finite numbers", failure);
 }
 
 /* A number for each episode, where there is such a file. */
@@ -265,9 +284,9 @@ static bool arrays_read_states(struct arrays *arrays, size_t index, size_t lengt
     size_t first = arrays->start[index] + (has_last ? index : 0);
     size_t count = length + has_last;
     struct episode_buffer *buffer = &arrays->buffer;
-    if (!arrays_read_rows(buffer->observation, arrays, OBSERVATION, first, count, failure) ||
+    if (!arrays_read_finite(buffer->observation, arrays, OBSERVATION, first, count, failure) ||
         (arrays->files[PHYSICS].is_present &&
-         !arrays_read_rows(buffer->physics, arrays, PHYSICS, first, count, failure))) {
+         !arrays_read_finite(buffer->physics, arrays, PHYSICS, first, count, failure))) {
         return false;
     }
     if (!has_last) {
@@ -296,12 +315,13 @@ static bool arrays_read(void *source, size_t index, struct format_episode *episo
     arrays->reward_rows = memory_reserve(arrays->reward_rows, &arrays->reward_bytes,
                                          length * spec->task_count * sizeof(float));
     if (!arrays_read_states(arrays, index, length, failure) ||
-        !arrays_read_rows(buffer->action, arrays, ACTION, first, length, failure) ||
+        !arrays_read_finite(buffer->action, arrays, ACTION, first, length, failure) ||
         !arrays_read_rows(arrays->reward_rows, arrays, REWARD, first, length, failure)) {
         return false;
     }
     episode_buffer_set_rewards(buffer, spec, length, arrays->reward_rows);
-    *episode = (struct format_episode){.data = episode_buffer_view(buffer, spec, length)};
+    *episode = (struct format_episode){.data = episode_buffer_view(buffer, spec, length),
+                                       .first_row = first};
     episode->data.group = group ? group[index] : 0;
     episode->data.end = end ? (enum store_end)end[index] : STORE_END_UNKNOWN;
     snprintf(episode->name, sizeof episode->name, "episode %zu", index);

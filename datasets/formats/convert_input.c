@@ -108,7 +108,7 @@ static bool refuse_number(const struct convert_input *input, const struct format
                        "%s: %s: %s: found %s in row %zu, expected finite numbers; mend the data or "
                        "skip the episode with --convert.skip_bad",
                        input->options->input, episode->name, key, isnan(found) ? "NaN" : "infinity",
-                       row);
+                       episode->first_row + row);
 }
 
 static bool check_singles(const struct convert_input *input, const struct format_episode *episode,

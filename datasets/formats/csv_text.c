@@ -13,7 +13,7 @@ enum { LINE_MAX_BYTES = 1 << 20 };
 
 bool csv_text_open(struct csv_text *text, const char *path, struct failure *failure)
 {
-    *text = (struct csv_text){.path = memory_copy_text(path)};
+    *text = (struct csv_text){.path = memory_copy_text(path), .next_line = 1};
     text->bytes = memory_take(LINE_MAX_BYTES + 1, 1);
     text->is_open = file_reader_open(&text->reader, text->path, failure);
     return text->is_open;
@@ -78,6 +78,10 @@ static bool take_line(struct csv_span *line, struct csv_text *text, struct failu
     }
     *line = (struct csv_span){.at = text->bytes + text->used, .end = end};
     text->used = size_min((size_t)(end - text->bytes) + 1, text->size);
+    text->next_line++;
+    for (const char *at = line->at; (at = memchr(at, '\n', (size_t)(end - at))); at++) {
+        text->next_line++;
+    }
     if (end > line->at && end[-1] == '\r') {
         line->end--;
     }
@@ -91,7 +95,7 @@ bool csv_text_next_line(struct csv_span *line, struct csv_text *text, struct fai
         if (text->offset + text->used == text->reader.size) {
             return true;
         }
-        text->line++;
+        text->line = text->next_line;
         if (!take_line(line, text, failure)) {
             return false;
         }
@@ -111,7 +115,7 @@ void csv_text_seek(struct csv_text *text, uint64_t offset, size_t line)
         text->size = 0;
     }
     text->used = (size_t)(offset - text->offset);
-    text->line = line - 1;
+    text->next_line = line;
 }
 
 /* --- Cells ------------------------------------------------------------------------------------ */

@@ -20,7 +20,8 @@ struct csv_text {
     uint64_t offset;
     size_t size; /* bytes in memory */
     size_t used; /* of these, by lines that were taken */
-    size_t line; /* that was taken last */
+    size_t line; /* where the line that was taken last begins, from 1 */
+    size_t next_line;
 };
 
 /* A line or a cell. Valid until the next line is taken. */

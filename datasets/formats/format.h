@@ -23,7 +23,8 @@ struct format_options {
 struct format_episode {
     struct store_episode data;  /* its arrays are valid until the next read or the close */
     char name[FORMAT_NAME_MAX]; /* in the input, for messages; printable */
-    bool is_partial;            /* the input ends before the episode does */
+    size_t first_row; /* where all episodes share arrays: of the first step, for messages */
+    bool is_partial;  /* the input ends before the episode does */
 };
 
 struct format_reader {

@@ -74,6 +74,36 @@ def test_two_columns_of_rewards_are_two_tasks_on_any_ranks(program):
         same(store["reward/recorded_1"][:], arrays["reward"][:, 1])
 
 
+def test_a_bad_number_is_named_by_its_row_of_the_whole_array(program):
+    """Not of its episode: row 7 is a step of the last of them, row 9 a state of it where each has one more."""
+    def with_number(array, row, number):
+        array = np.array(array, np.float64)
+        array[row] = number
+        return array
+
+    bare, full = sample(STEPS), sample(STEPS + len(LENGTHS))
+    physics = np.zeros((STEPS + len(LENGTHS), 2))
+    cases = {
+        "observation": (bare, "observation", with_number(bare["observation"], 7, np.inf), "row 7"),
+        "state": (full, "observation", with_number(full["observation"], 9, np.nan), "row 9"),
+        "last": (full, "observation", with_number(full["observation"], 17, 1e39), "row 17"),
+        "physics": (full, "physics", with_number(physics, 9, np.nan), "row 9"),
+        "action": (full, "action", with_number(full["action"], 7, np.nan), "row 7"),
+        "large": (full, "action", with_number(full["action"], 7, 1e39), "row 7"),
+        "reward": (full, "reward", with_number(full["reward"], 7, np.inf), "row 7"),
+        "huge": (full, "reward", with_number(full["reward"], 7, -1e39), "row 7"),
+        "group": (full, "group", np.array([0, 1, 0.5]), "row 2"),
+    }
+    for name, (arrays, key, array, row) in cases.items():
+        folder = write(program, "row_" + name, {**arrays, key: array})
+        program.refuse(folder, [key, row + (" " if name in ("last", "large", "huge", "group") else ",")])
+    kept, _ = program.convert(os.path.join(program.folder, "row_action"), "kept.h5", "--skip_bad")
+    with open_store(kept) as store:
+        assert list(store["episode/length"]) == LENGTHS[:2]
+    folder = write(program, "big_endian", {**full, "action": with_number(full["action"], 7, np.nan).astype(">f4")})
+    program.refuse(folder, ["action.npy", "row 7"])
+
+
 def test_arrays_that_do_not_fit_together_are_refused(program):
     good = sample(STEPS)
     cases = {
@@ -89,7 +119,7 @@ def test_arrays_that_do_not_fit_together_are_refused(program):
         "group": ({"group": np.array([0, 3])}, ["group.npy", "shape (2,)"]),
         "fortran": ({"action": np.asfortranarray(good["action"])}, ["action.npy", "Fortran"]),
         "objects": ({"reward": good["reward"].astype(object)}, ["reward.npy", "pickled objects"]),
-        "nan": ({"reward": np.where(np.arange(STEPS) == 7, np.nan, 0)}, ["episode 2", "reward", "NaN in row 1"]),
+        "nan": ({"reward": np.where(np.arange(STEPS) == 7, np.nan, 0)}, ["episode 2", "reward", "NaN in row 7"]),
     }
     for name, (arrays, words) in cases.items():
         program.refuse(write(program, name, {**good, **arrays}), words)
@@ -196,6 +226,9 @@ def test_broken_tables_are_refused_with_the_line(program):
         "word.csv": (head + "0,1,0,1\n0,x,0,1\n", ["word.csv", "line 3", "observation_0", '"x"']),
         "hex.csv": (head + "0,0x10,0,1\n", ["line 2", '"0x10"']),
         "tail.csv": (head + "0,1 2,0,1\n", ["line 2", '"1 2"']),
+        "blank.csv": (head + "0,1,0,1\n\n1,1,0,1\n\n\n1,inf,0,1\n", ["line 7", "observation_0", '"inf"']),
+        "behind.csv": (head + "0,1,0,1\n\n0,1,,\n\n0,1,0,1\n", ["line 6", "last"]),
+        "lines.csv": ("note," + head + '"a\nb",0,1,0,1\nc,0,y,0,1\n', ["line 4", "observation_0", '"y"']),
         "nan.csv": (head + "0,1,0,nan\n", ["line 2", "reward", "no number"]),
         "large.csv": (head + "0,1e39,0,1\n", ["line 2", '"1e39"']),
         "fewer.csv": (head + "0,1,0,1\n0,1,0\n", ["line 3", "3 cells"]),
