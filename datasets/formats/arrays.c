@@ -130,9 +130,11 @@ static bool arrays_read_finite(void *out, struct arrays *arrays, enum array_key 
         return false;
     }
     size_t odd = key == PHYSICS ? finite_double(out, numbers) : finite_single(out, numbers);
-    char found[80];
-    snprintf(found, sizeof found, "NaN or infinity in row %zu", first + odd / file->columns);
-    return odd == numbers || arrays_refuse(file, found, "finite numbers", failure);
+    return odd == numbers ||
+           failure_set(failure, EXIT_CODE_DATA,
+                       "%s: found NaN or infinity in row %zu, expected finite numbers; mend the "
+                       "data or skip the episode with --convert.skip_bad",
+                       file->path, first + odd / file->columns);
 }
 
 /* A number for each episode, where there is such a file. */
