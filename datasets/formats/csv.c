@@ -165,18 +165,19 @@ static bool csv_read_header(struct csv *csv, struct failure *failure)
 /* What a column's cells may hold. What an episode has once need not stand in every row. */
 static const struct csv_rule {
     const char *expected;
-    double minimum, maximum;
-    bool is_whole, may_be_empty, is_flag;
+    double maximum;
+    bool is_whole, may_be_empty;
+    bool is_flag; /* not negative, and may be a word */
 } rules[CSV_KINDS] = {
-    [CSV_EPISODE] = {"a whole number", -0x1p53, 0x1p53, true, false, false},
-    [CSV_OBSERVATION] = {"a number of single precision", -FLT_MAX, FLT_MAX, false, false, false},
-    [CSV_ACTION] = {"a number of single precision", -FLT_MAX, FLT_MAX, false, true, false},
-    [CSV_REWARD] = {"a number of single precision", -FLT_MAX, FLT_MAX, false, true, false},
-    [CSV_PHYSICS] = {"a number", -DBL_MAX, DBL_MAX, false, false, false},
-    [CSV_GROUP] = {"a whole number", -0x1p53, 0x1p53, true, true, false},
-    [CSV_END] = {"0 unknown, 1 terminated or 2 truncated", 0.0, 2.0, true, true, true},
-    [CSV_TERMINATED] = {"0, 1, False or True", 0.0, 1.0, true, true, true},
-    [CSV_TRUNCATED] = {"0, 1, False or True", 0.0, 1.0, true, true, true},
+    [CSV_EPISODE] = {"a whole number", 0x1p53, true, false, false},
+    [CSV_OBSERVATION] = {"a number of single precision", (double)FLT_MAX, false, false, false},
+    [CSV_ACTION] = {"a number of single precision", (double)FLT_MAX, false, true, false},
+    [CSV_REWARD] = {"a number of single precision", (double)FLT_MAX, false, true, false},
+    [CSV_PHYSICS] = {"a number", DBL_MAX, false, false, false},
+    [CSV_GROUP] = {"a whole number", 0x1p53, true, true, false},
+    [CSV_END] = {"0 unknown, 1 terminated or 2 truncated", 2.0, true, true, true},
+    [CSV_TERMINATED] = {"0, 1, False or True", 1.0, true, true, true},
+    [CSV_TRUNCATED] = {"0, 1, False or True", 1.0, true, true, true},
 };
 
 /* The number in a cell; NaN where that is empty. */
@@ -185,8 +186,9 @@ static bool csv_read_cell(double *number, const struct csv *csv, const struct cs
 {
     const struct csv_rule *rule = &rules[column->kind];
     *number = rule->is_flag ? csv_flag(cell) : csv_number(cell);
+    double minimum = rule->is_flag ? 0.0 : -rule->maximum;
     bool is_fine = isnan(*number) ? rule->may_be_empty
-                                  : *number >= rule->minimum && *number <= rule->maximum &&
+                                  : *number >= minimum && *number <= rule->maximum &&
                                         (!rule->is_whole || trunc(*number) == *number);
     return is_fine || csv_refuse_cell(&csv->text, column->name, cell, rule->expected, failure);
 }
