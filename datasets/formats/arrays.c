@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/arithmetic.h"
 #include "base/file.h"
@@ -26,19 +26,21 @@ struct npy_file {
     bool is_present;
     struct npy npy;
     size_t rows, columns;
-    unsigned char *bytes; /* of the rows read last */
-    size_t capacity;
 };
 
 struct arrays {
     struct npy_file files[KEYS];
     size_t episodes, steps;
-    int64_t *start, *length, *group, *end; /* (episodes) */
+    int64_t *of_episode[KEYS]; /* (episodes) of LENGTH and, where they are present, GROUP and END */
+    size_t *start;             /* (episodes): first step */
     struct store_spec spec;
     struct episode_buffer buffer;
     float *reward_rows; /* (length, tasks), as in the file */
+    size_t reward_bytes;
     double *categories; /* (length, columns) of discrete actions, as in the file */
-    size_t reward_bytes, category_bytes;
+    size_t category_bytes;
+    unsigned char *bytes; /* of the rows read last, as in the file */
+    size_t bytes_capacity;
 };
 
 /* --- One file --------------------------------------------------------------------------------- */
@@ -58,89 +60,88 @@ static bool arrays_refuse_shape(const struct npy_file *file, const char *expecte
     return arrays_refuse(file, found, expected, failure);
 }
 
-static bool arrays_read_header(struct npy_file *file, struct failure *failure)
-{
-    unsigned char header[NPY_HEADER_MAX];
-    uint64_t file_size = file->reader.size;
-    size_t size = size_min(file_size, sizeof header);
-    if (!file_reader_read(&file->reader, header, size, 0, failure) ||
-        !npy_read_header(&file->npy, header, size, file_size, file->path, failure)) {
-        return false;
-    }
-    const struct npy *npy = &file->npy;
-    if (npy->rank < 1 || npy->rank > 2 || npy->count == 0) {
-        return arrays_refuse_shape(file, "rows of numbers", failure);
-    }
-    if (npy->is_fortran && npy->rank == 2 && npy->shape[1] > 1) {
-        return arrays_refuse(file, "Fortran order", "C order (numpy.ascontiguousarray)", failure);
-    }
-    file->rows = npy->shape[0];
-    file->columns = npy->rank == 2 ? npy->shape[1] : 1;
-    return true;
-}
-
+/* Open a file and read its header; those behind LENGTH may be missing. */
 static bool arrays_open_file(struct npy_file *file, const char *folder, enum array_key key,
                              struct failure *failure)
 {
-    struct stat status;
+    unsigned char header[NPY_HEADER_MAX];
+    const struct npy *npy = &file->npy;
     if (!file_join(file->path, folder, file_names[key], failure)) {
         return false;
     }
-    if (key > LENGTH && stat(file->path, &status) != 0) {
+    if (key > LENGTH && access(file->path, F_OK) != 0) {
         return true;
     }
     file->is_present = file_reader_open(&file->reader, file->path, failure);
-    return file->is_present && arrays_read_header(file, failure);
+    size_t size = size_min(file->reader.size, sizeof header);
+    if (!file->is_present || !file_reader_read(&file->reader, header, size, 0, failure) ||
+        !npy_read_header(&file->npy, header, size, file->reader.size, file->path, failure)) {
+        return false;
+    }
+    if (npy->rank < 1 || npy->rank > 2 || npy->count == 0) {
+        return arrays_refuse_shape(file, "rows of numbers", failure);
+    }
+    file->rows = npy->shape[0];
+    file->columns = npy->rank == 2 ? npy->shape[1] : 1;
+    return !npy->is_fortran || file->columns == 1 ||
+           arrays_refuse(file, "Fortran order", "C order (numpy.ascontiguousarray)", failure);
 }
 
-/* Rows [first, first + count) as an array, whose numbers are valid until the next call. */
-static bool read_npy_rows(struct npy *rows, struct npy_file *file, size_t first, size_t count,
-                          struct failure *failure)
+static bool is_discrete(const struct npy_file *action)
 {
-    size_t row_bytes = file->columns * number_bytes(file->npy.type);
-    size_t size = count * row_bytes;
-    file->bytes = memory_reserve(file->bytes, &file->capacity, size);
-    *rows = file->npy;
-    rows->shape[0] = count;
-    rows->count = count * file->columns;
-    rows->is_fortran = false;
-    rows->numbers = file->bytes;
-    return file_reader_read(&file->reader, file->bytes, size,
-                            file->npy.data_offset + (uint64_t)first * row_bytes, failure);
+    return action->npy.type >= NUMBER_I8;
 }
 
-static bool read_npy_singles(float *out, struct npy_file *file, size_t first, size_t count,
-                             struct failure *failure)
+/* Rows [first, first + count): whole numbers of episodes, physics and categories in double and all
+ * else in single precision. */
+static bool arrays_read_rows(void *out, struct arrays *arrays, enum array_key key, size_t first,
+                             size_t count, struct failure *failure)
 {
-    struct npy rows;
-    return read_npy_rows(&rows, file, first, count, failure) &&
-           npy_to_single(out, &rows, file->path, failure);
+    const struct npy_file *file = &arrays->files[key];
+    enum number_type type = file->npy.type;
+    size_t row_bytes = file->columns * number_bytes(type);
+    size_t numbers = count * file->columns;
+    void *bytes = memory_reserve(arrays->bytes, &arrays->bytes_capacity, count * row_bytes);
+    arrays->bytes = bytes;
+    if (!file_reader_read(&file->reader, bytes, count * row_bytes,
+                          file->npy.data_offset + (uint64_t)first * row_bytes, failure)) {
+        return false;
+    }
+    if (file->npy.is_big_endian) {
+        number_swap(bytes, type, numbers);
+    }
+    bool is_of_episodes = key == LENGTH || key == GROUP || key == END;
+    bool is_double = key == PHYSICS || (key == ACTION && is_discrete(file));
+    size_t fitting = is_of_episodes ? number_to_integer(out, bytes, type, numbers)
+                     : is_double    ? number_to_double(out, bytes, type, numbers)
+                                    : number_to_single(out, bytes, type, numbers);
+    char found[80];
+    if (fitting < numbers) {
+        snprintf(found, sizeof found, "a number in row %zu that does not fit",
+                 first + fitting / file->columns);
+        return arrays_refuse(file, found,
+                             is_of_episodes ? "a whole number"
+                             : is_double    ? "the range of double precision"
+                                            : "the range of single precision",
+                             failure);
+    }
+    return true;
 }
 
-static bool read_npy_doubles(double *out, struct npy_file *file, size_t first, size_t count,
-                             struct failure *failure)
+/* A number for each episode, where there is such a file. */
+static bool arrays_read_column(struct arrays *arrays, enum array_key key, struct failure *failure)
 {
-    struct npy rows;
-    return read_npy_rows(&rows, file, first, count, failure) &&
-           npy_to_double(out, &rows, file->path, failure);
-}
-
-/* A number for each episode; NULL where there is no such file. */
-static bool read_npy_column(int64_t **out, struct npy_file *file, size_t episodes,
-                            struct failure *failure)
-{
+    const struct npy_file *file = &arrays->files[key];
     if (!file->is_present) {
         return true;
     }
-    char expected[64];
-    snprintf(expected, sizeof expected, "(%zu,), a number for each episode", episodes);
-    if (file->rows != episodes || file->columns != 1) {
+    if (file->rows != arrays->episodes || file->columns != 1) {
+        char expected[64];
+        snprintf(expected, sizeof expected, "(%zu,), a number for each episode", arrays->episodes);
         return arrays_refuse_shape(file, expected, failure);
     }
-    struct npy rows;
-    *out = memory_take(episodes, sizeof **out);
-    return read_npy_rows(&rows, file, 0, episodes, failure) &&
-           npy_to_integer(*out, &rows, file->path, failure);
+    arrays->of_episode[key] = memory_take(arrays->episodes, sizeof(int64_t));
+    return arrays_read_rows(arrays->of_episode[key], arrays, key, 0, arrays->episodes, failure);
 }
 
 /* --- All of them ------------------------------------------------------------------------------ */
@@ -152,12 +153,10 @@ static void arrays_close(void *source)
         if (arrays->files[key].is_present) {
             file_reader_close(&arrays->files[key].reader);
         }
-        memory_free(arrays->files[key].bytes);
+        memory_free(arrays->of_episode[key]);
     }
     memory_free(arrays->start);
-    memory_free(arrays->length);
-    memory_free(arrays->group);
-    memory_free(arrays->end);
+    memory_free(arrays->bytes);
     episode_buffer_free(&arrays->buffer);
     memory_free(arrays->reward_rows);
     memory_free(arrays->categories);
@@ -167,20 +166,19 @@ static void arrays_close(void *source)
 /* The first step of each episode, and the number of steps. */
 static bool arrays_find_starts(struct arrays *arrays, struct failure *failure)
 {
-    struct npy_file *file = &arrays->files[LENGTH];
     size_t steps = arrays->files[ACTION].rows;
     arrays->start = memory_take(arrays->episodes, sizeof *arrays->start);
     for (size_t e = 0; e < arrays->episodes; e++) {
-        int64_t length = arrays->length[e];
+        int64_t length = arrays->of_episode[LENGTH][e];
         if (length < 1 || (uint64_t)length > steps - arrays->steps) {
             char found[64];
             char expected[80];
             snprintf(found, sizeof found, "%lld steps in episode %zu", (long long)length, e);
             snprintf(expected, sizeof expected, "1 or more, and %zu in all as action.npy has rows",
                      steps);
-            return arrays_refuse(file, found, expected, failure);
+            return arrays_refuse(&arrays->files[LENGTH], found, expected, failure);
         }
-        arrays->start[e] = (int64_t)arrays->steps;
+        arrays->start[e] = arrays->steps;
         arrays->steps += (size_t)length;
     }
     return true;
@@ -218,11 +216,9 @@ static bool arrays_open_all(struct arrays *arrays, const char *folder, struct fa
             return false;
         }
     }
-    struct npy_file *files = arrays->files;
-    arrays->episodes = files[LENGTH].rows;
-    return read_npy_column(&arrays->length, &files[LENGTH], arrays->episodes, failure) &&
-           read_npy_column(&arrays->group, &files[GROUP], arrays->episodes, failure) &&
-           read_npy_column(&arrays->end, &files[END], arrays->episodes, failure) &&
+    arrays->episodes = arrays->files[LENGTH].rows;
+    return arrays_read_column(arrays, LENGTH, failure) &&
+           arrays_read_column(arrays, GROUP, failure) && arrays_read_column(arrays, END, failure) &&
            arrays_find_starts(arrays, failure) && arrays_check_rows(arrays, failure);
 }
 
@@ -230,21 +226,21 @@ static bool arrays_open_all(struct arrays *arrays, const char *folder, struct fa
 static bool arrays_find_space(struct arrays *arrays, const char *counts, struct failure *failure)
 {
     enum { CHUNK = 4096 };
-    struct npy_file *file = &arrays->files[ACTION];
+    const struct npy_file *file = &arrays->files[ACTION];
     double largest[ACTION_CATEGORICALS_MAX] = {0};
     size_t components = file->columns;
-    if (file->npy.type < NUMBER_I8) {
+    bool ok = true;
+    if (!is_discrete(file)) {
         return true;
     }
-    bool ok = true;
-    if (counts[0] == '\0' && components <= ACTION_CATEGORICALS_MAX) {
-        double *rows = memory_take(CHUNK * components, sizeof *rows);
-        for (size_t first = 0; ok && first < file->rows; first += CHUNK) {
-            size_t count = size_min(file->rows - first, CHUNK);
-            ok = read_npy_doubles(rows, file, first, count, failure);
-            discrete_find_largest(largest, rows, ok ? count : 0, components);
-        }
-        memory_free(rows);
+    for (size_t first = 0;
+         ok && counts[0] == '\0' && components <= ACTION_CATEGORICALS_MAX && first < file->rows;
+         first += CHUNK) {
+        size_t count = size_min(file->rows - first, CHUNK);
+        arrays->categories = memory_reserve(arrays->categories, &arrays->category_bytes,
+                                            count * components * sizeof(double));
+        ok = arrays_read_rows(arrays->categories, arrays, ACTION, first, count, failure);
+        discrete_find_largest(largest, arrays->categories, ok ? count : 0, components);
     }
     struct action_space *space = &arrays->spec.actions;
     ok = ok && discrete_space(space, components, largest, counts, file->path, failure);
@@ -255,15 +251,16 @@ static bool arrays_find_space(struct arrays *arrays, const char *counts, struct 
 static bool arrays_read_actions(struct arrays *arrays, size_t first, size_t length,
                                 struct failure *failure)
 {
-    struct npy_file *file = &arrays->files[ACTION];
-    if (arrays->spec.actions.kind == ACTION_CONTINUOUS) {
-        return read_npy_singles(arrays->buffer.action, file, first, length, failure);
+    const struct npy_file *file = &arrays->files[ACTION];
+    float *action = arrays->buffer.action;
+    if (!is_discrete(file)) {
+        return arrays_read_rows(action, arrays, ACTION, first, length, failure);
     }
     arrays->categories = memory_reserve(arrays->categories, &arrays->category_bytes,
-                                        length * file->columns * sizeof *arrays->categories);
-    return read_npy_doubles(arrays->categories, file, first, length, failure) &&
-           discrete_one_hot(arrays->buffer.action, arrays->categories, length,
-                            &arrays->spec.actions, first, file->path, failure);
+                                        length * file->columns * sizeof(double));
+    return arrays_read_rows(arrays->categories, arrays, ACTION, first, length, failure) &&
+           discrete_one_hot(action, arrays->categories, length, &arrays->spec.actions, first,
+                            file->path, failure);
 }
 
 static void *arrays_open(const char *path, const struct format_options *options,
@@ -295,9 +292,8 @@ static bool arrays_recognise(const char *path)
 {
     char file[FILE_PATH_MAX];
     struct failure failure = {0};
-    struct stat status;
     for (size_t key = 0; key <= LENGTH; key++) {
-        if (!file_join(file, path, file_names[key], &failure) || stat(file, &status) != 0) {
+        if (!file_join(file, path, file_names[key], &failure) || access(file, F_OK) != 0) {
             return false;
         }
     }
@@ -319,35 +315,20 @@ static size_t arrays_step_count(const void *source)
 /* --- One episode ------------------------------------------------------------------------------ */
 
 /* The state before each step and after the last; the last one again where the files lack that. */
-static bool arrays_read_states(struct arrays *arrays, size_t index, struct failure *failure)
+static bool arrays_read_states(struct arrays *arrays, size_t index, size_t length,
+                               struct failure *failure)
 {
-    struct npy_file *observation = &arrays->files[OBSERVATION];
-    struct npy_file *physics = &arrays->files[PHYSICS];
-    size_t length = (size_t)arrays->length[index];
-    bool has_last = observation->rows > arrays->steps;
-    size_t first = (size_t)arrays->start[index] + (has_last ? index : 0);
+    bool has_last = arrays->files[OBSERVATION].rows > arrays->steps;
+    size_t first = arrays->start[index] + (has_last ? index : 0);
     size_t count = length + has_last;
-    if (!read_npy_singles(arrays->buffer.observation, observation, first, count, failure) ||
-        (physics->is_present &&
-         !read_npy_doubles(arrays->buffer.physics, physics, first, count, failure))) {
+    struct episode_buffer *buffer = &arrays->buffer;
+    if (!arrays_read_rows(buffer->observation, arrays, OBSERVATION, first, count, failure) ||
+        (arrays->files[PHYSICS].is_present &&
+         !arrays_read_rows(buffer->physics, arrays, PHYSICS, first, count, failure))) {
         return false;
     }
     if (!has_last) {
-        episode_buffer_repeat_last_state(&arrays->buffer, &arrays->spec, length);
-    }
-    return true;
-}
-
-static bool arrays_read_end(enum store_end *end, const struct arrays *arrays, size_t index,
-                            struct failure *failure)
-{
-    int64_t value = arrays->end ? arrays->end[index] : STORE_END_UNKNOWN;
-    *end = (enum store_end)value;
-    if (value < STORE_END_UNKNOWN || value > STORE_END_TRUNCATED) {
-        char found[64];
-        snprintf(found, sizeof found, "%lld for episode %zu", (long long)value, index);
-        return arrays_refuse(&arrays->files[END], found, "0 unknown, 1 terminated or 2 truncated",
-                             failure);
+        episode_buffer_repeat_last_state(buffer, &arrays->spec, length);
     }
     return true;
 }
@@ -356,26 +337,33 @@ static bool arrays_read(void *source, size_t index, struct format_episode *episo
                         struct failure *failure)
 {
     struct arrays *arrays = source;
-    size_t first = (size_t)arrays->start[index];
-    size_t length = (size_t)arrays->length[index];
+    const struct store_spec *spec = &arrays->spec;
     struct episode_buffer *buffer = &arrays->buffer;
-    enum store_end end;
-    episode_buffer_reserve(buffer, &arrays->spec, length);
+    size_t first = arrays->start[index];
+    size_t length = (size_t)arrays->of_episode[LENGTH][index];
+    const int64_t *group = arrays->of_episode[GROUP];
+    const int64_t *end = arrays->of_episode[END];
+    if (end && (end[index] < STORE_END_UNKNOWN || end[index] > STORE_END_TRUNCATED)) {
+        char found[64];
+        snprintf(found, sizeof found, "%lld for episode %zu", (long long)end[index], index);
+        return arrays_refuse(&arrays->files[END], found, "0 unknown, 1 terminated or 2 truncated",
+                             failure);
+    }
+    episode_buffer_reserve(buffer, spec, length);
     arrays->reward_rows = memory_reserve(arrays->reward_rows, &arrays->reward_bytes,
-                                         length * arrays->spec.task_count * sizeof(float));
-    if (!arrays_read_states(arrays, index, failure) ||
+                                         length * spec->task_count * sizeof(float));
+    if (!arrays_read_states(arrays, index, length, failure) ||
         !arrays_read_actions(arrays, first, length, failure) ||
-        !read_npy_singles(arrays->reward_rows, &arrays->files[REWARD], first, length, failure) ||
-        !arrays_read_end(&end, arrays, index, failure)) {
+        !arrays_read_rows(arrays->reward_rows, arrays, REWARD, first, length, failure)) {
         return false;
     }
-    episode_buffer_set_rewards(buffer, &arrays->spec, length, arrays->reward_rows);
-    *episode = (struct format_episode){.data = episode_buffer_view(buffer, &arrays->spec, length)};
+    episode_buffer_set_rewards(buffer, spec, length, arrays->reward_rows);
     bool has_last = arrays->files[OBSERVATION].rows > arrays->steps;
-    episode->step_row = first;
-    episode->state_row = first + (has_last ? index : 0);
-    episode->data.group = arrays->group ? arrays->group[index] : 0;
-    episode->data.end = end;
+    *episode = (struct format_episode){.data = episode_buffer_view(buffer, spec, length),
+                                       .step_row = first,
+                                       .state_row = first + (has_last ? index : 0)};
+    episode->data.group = group ? group[index] : 0;
+    episode->data.end = end ? (enum store_end)end[index] : STORE_END_UNKNOWN;
     snprintf(episode->name, sizeof episode->name, "episode %zu", index);
     return true;
 }

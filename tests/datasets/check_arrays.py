@@ -74,6 +74,36 @@ def test_two_columns_of_rewards_are_two_tasks_on_any_ranks(program):
         same(store["reward/recorded_1"][:], arrays["reward"][:, 1])
 
 
+def test_a_bad_number_is_named_by_its_row_of_the_whole_array(program):
+    """Not of its episode: row 7 is a step of the last of them, row 9 a state of it where each has one more."""
+    def with_number(array, row, number):
+        array = np.array(array, np.float64)
+        array[row] = number
+        return array
+
+    bare, full = sample(STEPS), sample(STEPS + len(LENGTHS))
+    physics = np.zeros((STEPS + len(LENGTHS), 2))
+    cases = {
+        "observation": (bare, "observation", with_number(bare["observation"], 7, np.inf), "row 7"),
+        "state": (full, "observation", with_number(full["observation"], 9, np.nan), "row 9"),
+        "last": (full, "observation", with_number(full["observation"], 17, 1e39), "row 17"),
+        "physics": (full, "physics", with_number(physics, 9, np.nan), "row 9"),
+        "action": (full, "action", with_number(full["action"], 7, np.nan), "row 7"),
+        "large": (full, "action", with_number(full["action"], 7, 1e39), "row 7"),
+        "reward": (full, "reward", with_number(full["reward"], 7, np.inf), "row 7"),
+        "huge": (full, "reward", with_number(full["reward"], 7, -1e39), "row 7"),
+        "group": (full, "group", np.array([0, 1, 0.5]), "row 2"),
+    }
+    for name, (arrays, key, array, row) in cases.items():
+        folder = write(program, "row_" + name, {**arrays, key: array})
+        program.refuse(folder, [key, row + (" " if name in ("last", "large", "huge", "group") else ",")])
+    kept, _ = program.convert(os.path.join(program.folder, "row_action"), "kept.h5", "--skip_bad")
+    with open_store(kept) as store:
+        assert list(store["episode/length"]) == LENGTHS[:2]
+    folder = write(program, "big_endian", {**full, "action": with_number(full["action"], 7, np.nan).astype(">f4")})
+    program.refuse(folder, ["action: found NaN", "row 7"])
+
+
 def test_arrays_that_do_not_fit_together_are_refused(program):
     good = sample(STEPS)
     cases = {
@@ -161,18 +191,6 @@ def test_integer_actions_are_categories(program):
     program.refuse(folder, ["action.npy", "found -1 in row 5", "0 to 2"])
 
 
-def test_truth_values_of_pandas_are_numbers(program):
-    words = "episode,observation_0,action_0,reward,end\n0,True,-1,False,\n0,false,1,TRUE,True\n"
-    plain = "episode,observation_0,action_0,reward,end\n0,1,-1,0,\n0,0,1,1,1\n"
-    found, _ = program.convert(write_text(program, "words.csv", words), "words.h5", "--source=x")
-    wanted, _ = program.convert(write_text(program, "digits.csv", plain), "digits.h5", "--source=x")
-    same_file(found, wanted)
-    program.refuse(write_text(program, "half.csv", words.replace("TRUE", "Tru")),
-                   ["line 3", "reward", '"Tru"'])
-    program.refuse(write_text(program, "named.csv", words.replace("0,True,", "True,1,")),
-                   ["line 2", "episode", '"True"'])
-
-
 def test_a_table_is_what_its_arrays_are(program):
     for after_last in (0, 1):
         arrays = sample(STEPS + after_last * len(LENGTHS))
@@ -195,14 +213,45 @@ def test_columns_may_come_in_any_order_with_tasks_and_windows_line_ends(program)
         assert list(store["observation"][:, 0]) == [3, 6, 6, 8, 8]
 
 
+def test_flags_may_be_words_or_numbers(program):
+    """As pandas writes truth values, and as Gymnasium and D4RL name them."""
+    for yes, no in (("True", "False"), ("true", "false"), ("1", "0"), ("1.0", "0.0"), ('"True"', "")):
+        for terminated, truncated in (("terminated", "truncated"), ("terminals", "timeouts")):
+            text = (f"episode,observation_0,action_0,reward,{terminated},{truncated}\n"
+                    f"0,1,0,1,{no},{no}\n0,2,0,1,{yes},{no}\n1,3,0,1,{no},{yes}\n2,4,0,1,{no},{no}\n"
+                    f"3,5,0,1,{yes},{yes}\n4,6,0,1,{yes},{no}\n4,7,,,,\n")
+            found, _ = program.convert(write_text(program, "flags.csv", text), "flags.h5")
+            with open_store(found) as store:
+                assert list(store["episode/end"]) == [1, 2, 0, 1, 1], (yes, terminated)
+            os.remove(found)
+    head = "episode,observation_0,action_0,reward"
+    ends, _ = program.convert(write_text(program, "ends.csv", head + ",end,terminals\n0,1,0,1,2,True\n1,1,0,1,True,0\n"),
+                              "ends.h5")
+    with open_store(ends) as store:
+        assert list(store["episode/end"]) == [2, 1]
+    cases = {
+        "maybe.csv": (head + ",terminals\n0,1,0,1,False\n0,1,0,1,maybe\n", ["line 3", "terminals", '"maybe"', "True"]),
+        "two.csv": (head + ",timeouts\n0,1,0,1,2\n", ["line 2", "timeouts", '"2"']),
+        "both.csv": (head + ",terminals,terminated\n0,1,0,1,0,0\n", ["line 1", "terminated", "twice"]),
+        "truth.csv": (head + "\n0,1,0,1\n\n0,True,0,1\n", ["line 4", "observation_0", '"True"', "number"]),
+        "false.csv": (head + "\n0,1,0,False\n", ["line 2", "reward", '"False"', "number"]),
+        "episode.csv": (head + "\nTrue,1,0,1\n", ["line 2", "episode", '"True"', "whole number"]),
+    }
+    for name, (text, words) in cases.items():
+        program.refuse(write_text(program, name, text), words)
+
+
 def test_broken_tables_are_refused_with_the_line(program):
     head = "episode,observation_0,action_0,reward\n"
     cases = {
         "word.csv": (head + "0,1,0,1\n0,x,0,1\n", ["word.csv", "line 3", "observation_0", '"x"']),
         "hex.csv": (head + "0,0x10,0,1\n", ["line 2", '"0x10"']),
         "tail.csv": (head + "0,1 2,0,1\n", ["line 2", '"1 2"']),
+        "blank.csv": (head + "0,1,0,1\n\n1,1,0,1\n\n\n1,inf,0,1\n", ["line 7", "observation_0", '"inf"']),
+        "behind.csv": (head + "0,1,0,1\n\n0,1,,\n\n0,1,0,1\n", ["line 6", "last"]),
+        "lines.csv": ("note," + head + '"a\nb",0,1,0,1\nc,0,y,0,1\n', ["line 4", "observation_0", '"y"']),
         "nan.csv": (head + "0,1,0,nan\n", ["line 2", "reward", "no number"]),
-        "large.csv": (head + "0,1e39,0,1\n", ["line 2", '"1e+39"']),
+        "large.csv": (head + "0,1e39,0,1\n", ["line 2", '"1e39"']),
         "fewer.csv": (head + "0,1,0,1\n0,1,0\n", ["line 3", "3 cells"]),
         "more.csv": (head + "0,1,0,1,9\n", ["line 2", "5 cells"]),
         "hole.csv": (head + "0,1,,1\n", ["line 2", "action_0", "no number"]),
