@@ -14,7 +14,8 @@ const struct format_reader *const format_readers[] = {
     &format_arrays,
     &format_csv,
     &format_minari,
-    &format_d4rl,
+    &format_robomimic,
+    &format_d4rl, /* any other HDF5 file */
     NULL,
 };
 /* clang-format on */

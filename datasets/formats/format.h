@@ -17,7 +17,8 @@
 enum { FORMAT_NAME_MAX = 256 };
 
 struct format_options {
-    size_t episode_steps_max; /* of episodes whose ends the input does not mark; 0: unknown */
+    size_t episode_steps_max;     /* of episodes whose ends the input does not mark; 0: unknown */
+    const char *observation_keys; /* which, "a,b", where observations have several; empty: all */
 };
 
 struct format_episode {
