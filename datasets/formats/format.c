@@ -10,6 +10,7 @@
 
 /* clang-format off */
 const struct format_reader *const format_readers[] = {
+    &format_ogbench, /* an npz file, which is also a zip file */
     &format_exorl,
     &format_arrays,
     &format_csv,

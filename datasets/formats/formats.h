@@ -11,6 +11,7 @@ extern const struct format_reader format_arrays;
 extern const struct format_reader format_csv;
 extern const struct format_reader format_d4rl;
 extern const struct format_reader format_minari;
+extern const struct format_reader format_ogbench;
 extern const struct format_reader format_robomimic;
 
 extern const struct format_writer format_exorl_writer;
