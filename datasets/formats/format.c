@@ -67,10 +67,12 @@ const struct format_reader *format_find_reader(const char *path, const char *nam
         }
         format_list_append(known, sizeof known, format_readers[i]->help);
     }
-    failure_set(failure, EXIT_CODE_DATA,
-                "%s: found no data set in a known form, expected one of: %s; name the form with "
-                "--convert.from if it is one of these",
-                path, known);
+    if (!format_is_unreadable(path, failure)) {
+        failure_set(failure, EXIT_CODE_DATA,
+                    "%s: found no data set in a known form, expected one of: %s; name the form "
+                    "with --convert.from if it is one of these",
+                    path, known);
+    }
     return NULL;
 }
 

@@ -27,4 +27,8 @@ bool format_folder_end(struct staging *staging, bool is_filled, struct failure *
 /* Name `count` rewards that the input has no names for: "recorded", or "recorded_0", ... . */
 void format_name_rewards(struct store_spec *spec, size_t count);
 
+/* Is `path` a data set in a form of others that is not read (Parquet, zarr, ...)? The failure
+ * (EXIT_CODE_DATA) then says which, and how Python makes arrays of it. Local. */
+bool format_is_unreadable(const char *path, struct failure *failure);
+
 #endif
