@@ -388,47 +388,45 @@ static bool demo_find_length(struct demo *demo, struct failure *failure)
     int64_t samples = (int64_t)array.rows;
     snprintf(group, sizeof group, "data/%s", demo->name);
     hdf5_file_attribute_integer(&samples, demo->data->file, group, "num_samples");
-    snprintf(expected, sizeof expected, "%lld, as its num_samples says", (long long)samples);
-    bool ok = array.rows > 0
-                  ? samples == (int64_t)array.rows || demo_refuse(&array, expected, failure)
-                  : demo_refuse(&array, "one for each step", failure);
+    snprintf(expected, sizeof expected, "one for each step, %lld by its num_samples",
+             (long long)samples);
+    bool ok = (array.rows > 0 && samples == (int64_t)array.rows) ||
+              demo_refuse(&array, expected, failure);
     hdf5_array_close(&array);
     return ok;
+}
+
+/* Rows from `first` to the last step of all keys in a group, side by side. */
+static bool demo_read_keys(const struct demo *demo, const char *group, size_t first, float *out,
+                           struct failure *failure)
+{
+    const struct store_spec *spec = &demo->data->spec;
+    for (size_t k = 0; k < spec->key_count; k++) {
+        const struct store_key *key = &spec->keys[k];
+        char name[2 * STORE_NAME_MAX];
+        snprintf(name, sizeof name, "%s/%s", group, key->name);
+        if (!demo_read_single(demo, name, key->dim, first, out, spec->observation_dim, failure)) {
+            return false;
+        }
+        out += key->dim;
+    }
+    return true;
 }
 
 static bool demo_read_states(const struct demo *demo, struct episode_buffer *buffer,
                              struct failure *failure)
 {
     const struct store_spec *spec = &demo->data->spec;
-    size_t dim = spec->observation_dim, length = demo->length;
-    size_t column = 0;
-    if (spec->physics_dim > 0 &&
-        !demo_read_double(demo, "states", spec->physics_dim, buffer->physics, failure)) {
+    size_t length = demo->length;
+    if (!demo_read_keys(demo, "obs", 0, buffer->observation, failure) ||
+        (spec->physics_dim > 0 &&
+         !demo_read_double(demo, "states", spec->physics_dim, buffer->physics, failure))) {
         return false;
     }
-    for (size_t k = 0; k < spec->key_count; k++) {
-        const struct store_key *key = &spec->keys[k];
-        char name[2 * STORE_NAME_MAX];
-        snprintf(name, sizeof name, "obs/%s", key->name);
-        if (!demo_read_single(demo, name, key->dim, 0, buffer->observation + column, dim,
-                              failure)) {
-            return false;
-        }
-        column += key->dim;
-    }
     episode_buffer_repeat_last_state(buffer, spec, length);
-    column = 0;
-    for (size_t k = 0; demo->data->has_next && k < spec->key_count; k++) {
-        const struct store_key *key = &spec->keys[k];
-        char name[2 * STORE_NAME_MAX];
-        snprintf(name, sizeof name, "next_obs/%s", key->name);
-        if (!demo_read_single(demo, name, key->dim, length - 1,
-                              buffer->observation + length * dim + column, dim, failure)) {
-            return false;
-        }
-        column += key->dim;
-    }
-    return true;
+    return !demo->data->has_next ||
+           demo_read_keys(demo, "next_obs", length - 1,
+                          buffer->observation + length * spec->observation_dim, failure);
 }
 
 /* Terminated where the last step is done, and once done all that follow must be. */

@@ -141,7 +141,7 @@ def check_bad_demos(tool, path):
         "no observation": ({"obs__robot0_eef_pos": None}, "obs/robot0_eef_pos: found no array of this name"),
         "states": ({"states": good["states"][:, 1:]}, "states: found 6 rows of 5 numbers, expected 6 of 6"),
         "large": ({"obs__object": np.full((6, 4), 1e300)}, "obs/object: found in row 0, column 0"),
-        "fewer actions": ({"actions": good["actions"][:5]}, "actions: found 5 rows of 2 numbers, expected 6"),
+        "fewer actions": ({"actions": good["actions"][:5]}, "actions: found 5 rows of 2 numbers, expected one for each step, 6 by"),
     }
     for name, (arrays, words) in cases.items():
         _, episodes = read(tool, "", write(path, changed(data, "demo_2", **arrays)))
