@@ -170,7 +170,7 @@ static bool demo_read_double(const struct demo *demo, const char *key, size_t co
 /* --- Which observations ----------------------------------------------------------------------- */
 
 /* Is a name in "a,b"? */
-static bool is_chosen(const char *choice, const char *name)
+static bool is_key_chosen(const char *choice, const char *name)
 {
     size_t length = strlen(name);
     for (const char *at = choice; *at != '\0'; at += *at == ',') {
@@ -241,17 +241,17 @@ static bool robomimic_choose_keys(struct robomimic *data, const struct demo *dem
     for (size_t i = 0; i < count; i++) {
         size_t used = strlen(known);
         snprintf(known + used, sizeof known - used, "%s%s", used > 0 ? "," : "", names[i]);
-        if ((choice[0] == '\0' || is_chosen(choice, names[i])) &&
+        if ((choice[0] == '\0' || is_key_chosen(choice, names[i])) &&
             !robomimic_add_key(&data->spec, demo, names[i], failure)) {
             return false;
         }
     }
     size_t words = count_words(choice);
     if (words > 0 && words != data->spec.key_count) {
-        return failure_set(failure, EXIT_CODE_DATA,
-                           "%s: data/%s/obs: found %zu of the %zu observations \"%.256s\", "
-                           "expected each once; choose from %s with --convert.observation_keys",
-                           data->path, demo->name, data->spec.key_count, words, choice, known);
+        return failure_set(failure, EXIT_CODE_CONFIG,
+                           "convert.observation_keys: found \"%.256s\", %zu of whose %zu keys are "
+                           "in %.400s: data/%s/obs, expected some of %s, each once",
+                           choice, data->spec.key_count, words, data->path, demo->name, known);
     }
     return data->spec.observation_dim > 0 ||
            failure_set(failure, EXIT_CODE_DATA,

@@ -111,7 +111,8 @@ def check_keys(tool, path):
         for episode in episodes:
             expect_rows(episode["observation"], states_of(data[episode["name"]], [KEYS[0], KEYS[2]]))
     for choice in ("object,robot0", "object,object", "object,", "objec"):
-        expect_refusal(tool, "", path, "choose from agentview_image,object,robot0_eef_pos", keys=choice)
+        expect_refusal(tool, "", path, "expected some of agentview_image,object,robot0_eef_pos", code=78,
+                       keys=choice)
     # Other rows than vectors: of any shape, and flags.
     shaped = {name: {**arrays, "obs/object": arrays["obs/object"].reshape(-1, 2, 2)} for name, arrays in data.items()}
     assert read(tool, "", write(path, shaped)) == read(tool, "", write(path, data))
