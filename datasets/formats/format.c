@@ -60,7 +60,7 @@ const struct format_reader *format_find_reader(const char *path, const char *nam
     if (name[0] != '\0') {
         return format_reader_called(name, failure);
     }
-    char known[2 * FORMAT_NAME_MAX] = "";
+    char known[3 * FORMAT_NAME_MAX] = "";
     for (size_t i = 0; format_readers[i]; i++) {
         if (format_readers[i]->recognises(path)) {
             return format_readers[i];
