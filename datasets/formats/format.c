@@ -11,11 +11,13 @@
 /* clang-format off */
 const struct format_reader *const format_readers[] = {
     &format_store,
+    &format_ogbench, /* an npz file, which is also a zip file */
     &format_exorl,
     &format_arrays,
     &format_csv,
     &format_minari,
-    &format_d4rl,
+    &format_robomimic,
+    &format_d4rl, /* any other HDF5 file */
     NULL,
 };
 /* clang-format on */
@@ -59,17 +61,19 @@ const struct format_reader *format_find_reader(const char *path, const char *nam
     if (name[0] != '\0') {
         return format_reader_called(name, failure);
     }
-    char known[2 * FORMAT_NAME_MAX] = "";
+    char known[3 * FORMAT_NAME_MAX] = "";
     for (size_t i = 0; format_readers[i]; i++) {
         if (format_readers[i]->recognises(path)) {
             return format_readers[i];
         }
         format_list_append(known, sizeof known, format_readers[i]->help);
     }
-    failure_set(failure, EXIT_CODE_DATA,
-                "%s: found no data set in a known form, expected one of: %s; name the form with "
-                "--convert.from if it is one of these",
-                path, known);
+    if (!format_is_unreadable(path, failure)) {
+        failure_set(failure, EXIT_CODE_DATA,
+                    "%s: found no data set in a known form, expected one of: %s; name the form "
+                    "with --convert.from if it is one of these",
+                    path, known);
+    }
     return NULL;
 }
 

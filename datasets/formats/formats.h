@@ -12,6 +12,8 @@ extern const struct format_reader format_csv;
 extern const struct format_reader format_d4rl;
 extern const struct format_reader format_minari;
 extern const struct format_reader format_store;
+extern const struct format_reader format_ogbench;
+extern const struct format_reader format_robomimic;
 
 extern const struct format_writer format_exorl_writer;
 extern const struct format_writer format_minari_writer;
@@ -25,5 +27,9 @@ bool format_folder_end(struct staging *staging, bool is_filled, struct failure *
 
 /* Name `count` rewards that the input has no names for: "recorded", or "recorded_0", ... . */
 void format_name_rewards(struct store_spec *spec, size_t count);
+
+/* Is `path` a data set in a form of others that is not read (Parquet, zarr, ...)? The failure
+ * (EXIT_CODE_DATA) then says which, and how Python makes arrays of it. Local. */
+bool format_is_unreadable(const char *path, struct failure *failure);
 
 #endif

@@ -358,6 +358,7 @@ static bool hdf5_check_extent(struct hdf5_array *array, hid_t creation, struct f
         rank >= 1 && (!is_chunked || (H5Pget_chunk(creation, rank, chunk) == rank &&
                                       H5Dget_num_chunks(array->dataset, space, &written) >= 0));
     H5Sclose(space);
+    array->rank = ok ? (size_t)rank : 0;
     array->rows = ok ? extent[0] : 0;
     array->columns = 1;
     for (int i = 0; ok && i < rank; i++) {

@@ -24,7 +24,7 @@ struct hdf5_array {
     int64_t dataset;
     enum number_type type; /* that holds every number of the file's type */
     size_t item_bytes;     /* of a number in the file */
-    size_t rows, columns;
+    size_t rank, rows, columns;
     bool is_whole; /* every number has been written */
 };
 

@@ -106,7 +106,11 @@ static bool minari_check_data_format(const json_t *metadata, const char *path,
            failure_set(
                failure, EXIT_CODE_DATA,
                "%s: found the data in the form \"%s\", expected \"hdf5\"; make the data set "
-               "with data_format=\"hdf5\", minari's create_dataset_from_buffers can",
+               "with data_format=\"hdf5\", minari's create_dataset_from_buffers can, or save "
+               "arrays in Python: e = list(minari.load_dataset(\"ID\").iterate_episodes()); "
+               "numpy.save(\"observation.npy\", numpy.concatenate([x.observations for x in e])); "
+               "numpy.save(\"length.npy\", [len(x.rewards) for x in e]); likewise action.npy and "
+               "reward.npy, and convert their folder (datasets/README.md, Arrays)",
                path, printable);
 }
 

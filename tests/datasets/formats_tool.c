@@ -1,7 +1,7 @@
-/* What Python tests of formats need: `read FORMAT PATH STEPS_MAX` prints what a format
- * makes of a path, as lines of JSON: first the spec, then each episode. An episode that is bad is a
- * line of its own; a source that cannot be opened is the one line and the exit code, as in the
- * program. */
+/* What Python tests of formats need: `read FORMAT PATH STEPS_MAX [KEYS]` prints what a
+ * format makes of a path, as lines of JSON: first the spec, then each episode. An episode that is
+ * bad is a line of its own; a source that cannot be opened is the one line and the exit code, as in
+ * the program. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +36,10 @@ static void print_spec(const struct store_spec *spec, size_t episodes)
            spec->control_timestep, spec->domain, spec->simulator, spec->source);
     for (size_t k = 0; k < spec->task_count; k++) {
         printf("%s[\"%s\", \"%s\"]", k > 0 ? ", " : "", spec->tasks[k], spec->reward_source[k]);
+    }
+    printf("], \"keys\": [");
+    for (size_t k = 0; k < spec->key_count; k++) {
+        printf("%s[\"%s\", %zu]", k > 0 ? ", " : "", spec->keys[k].name, spec->keys[k].dim);
     }
     printf("]}\n");
 }
@@ -83,18 +87,19 @@ static void read_all(const struct format_reader *format, const char *path,
 int main(int count, char **arguments)
 {
     struct failure failure = {0};
-    if (count == 6 && strcmp(arguments[1], "read") == 0) {
+    if ((count == 5 || count == 6) && strcmp(arguments[1], "read") == 0) {
         const struct format_reader *format =
             format_find_reader(arguments[3], arguments[2], &failure);
-        const struct format_options options = {.episode_steps_max =
-                                                   strtoull(arguments[4], NULL, 10),
-                                               .observation_keys = arguments[5],
-                                               .action_counts = ""};
+        const struct format_options options = {
+            .episode_steps_max = strtoull(arguments[4], NULL, 10),
+            .observation_keys = count == 6 ? arguments[5] : "",
+            .action_counts = "",
+        };
         if (format) {
             read_all(format, arguments[3], &options, &failure);
         }
     } else {
-        failure_set(&failure, EXIT_CODE_USAGE, "expected: read FORMAT PATH STEPS_MAX KEYS");
+        failure_set(&failure, EXIT_CODE_USAGE, "expected: read FORMAT PATH STEPS_MAX [KEYS]");
     }
     fatal_if_failed(&failure);
     return 0;

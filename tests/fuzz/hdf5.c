@@ -53,5 +53,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     need(file_write(path, bytes, size, &failure));
     read_as(&format_d4rl, path);
     read_as(&format_minari, path);
+    read_as(&format_robomimic, path);
     return 0;
 }
