@@ -13,7 +13,7 @@ enum { LINE_MAX_BYTES = 1 << 20 };
 
 bool csv_text_open(struct csv_text *text, const char *path, struct failure *failure)
 {
-    *text = (struct csv_text){.path = memory_copy_text(path), .next_line = 1};
+    *text = (struct csv_text){.path = memory_copy_text(path), .line = 1, .next_line = 1};
     text->bytes = memory_take(LINE_MAX_BYTES + 1, 1);
     text->is_open = file_reader_open(&text->reader, text->path, failure);
     return text->is_open;

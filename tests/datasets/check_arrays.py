@@ -170,6 +170,21 @@ def test_cells_may_stand_in_quotes(program):
     program.refuse(write_text(program, "behind.csv", plain + '1,"2"3,0,0\n'), ["line 5", "observation_0"])
 
 
+def test_a_table_may_be_larger_than_what_is_read_at_once(program):
+    """Lines, quoted ones too, lie across every border of 1 MiB, and two ranks jump between them."""
+    random = np.random.default_rng(5)
+    rewards = random.uniform(0, 1, 30000).astype(np.float32)
+    note = '"' + 30 * "long,\n" + '"'
+    lines = [f"{row // 100},{row % 7},0,{reward:.9g},{note if row % 3 else ''}" for row, reward in enumerate(rewards)]
+    path = write_text(program, "large.csv", "episode,observation_0,action_0,reward,note\n" + "\n".join(lines))
+    one, _ = program.convert(path, "one.h5")
+    two, _ = program.convert(path, "two.h5", ranks=2)
+    same_file(one, two)
+    with open_store(one) as store:
+        same(store["reward/recorded"][:], rewards)
+        assert list(store["episode/length"]) == 300 * [100]
+
+
 def test_integer_actions_are_categories(program):
     arrays = sample(STEPS)
     chosen = np.random.default_rng(2).integers(0, 3, (len(arrays["action"]), 2))
@@ -262,6 +277,10 @@ def test_broken_tables_are_refused_with_the_line(program):
         "gap.csv": ("episode,observation_0,observation_2,action_0,reward\n0,1,1,1,1\n", ["observation_2"]),
         "twice.csv": ("episode,observation_0,action_0,reward,reward\n0,1,1,1,1\n", ["reward", "twice"]),
         "header.csv": (head, ["no rows"]),
+        "empty.csv": ("", ["line 1", "episode", "no such column"]),
+        "mark.csv": ("\ufeff", ["line 1", "episode", "no such column"]),
+        "endless.csv": (head + "0,1,0," + (1 << 20) * "1", ["line 2", "1 MiB"]),
+        "short.csv": ("action_0,observation_0,reward,episode\n0,1\n", ["line 2", "episode", "no cell"]),
         "end.csv": ("episode,observation_0,action_0,reward,end\n0,1,1,1,7\n", ["line 2", "end", '"7"']),
     }
     for name, (text, words) in cases.items():
