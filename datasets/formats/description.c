@@ -33,6 +33,17 @@ static json_t *numbers_array(const double *numbers, size_t count)
     return array;
 }
 
+static json_t *keys_array(const struct store_spec *spec)
+{
+    json_t *array = json_array();
+    for (size_t k = 0; k < spec->key_count; k++) {
+        const struct store_key *key = &spec->keys[k];
+        json_array_append_new(
+            array, json_pack("[s, i, I]", key->name, (int)key->kind, (json_int_t)key->dim));
+    }
+    return array;
+}
+
 json_t *description_of(const struct store_spec *spec)
 {
     json_t *tasks = json_array(), *sources = json_array();
@@ -44,6 +55,9 @@ json_t *description_of(const struct store_spec *spec)
         "{s:s, s:s, s:s, s:o, s:o, s:f, s:I}", "domain", spec->domain, "simulator", spec->simulator,
         "source", spec->source, "tasks", tasks, "reward_source", sources, "control_timestep",
         spec->control_timestep, "hidden_dim", (json_int_t)spec->hidden_dim);
+    if (spec->key_count > 0) {
+        json_object_set_new(description, "observation_keys", keys_array(spec));
+    }
     if (spec->actions.kind == ACTION_CONTINUOUS) {
         size_t dim = spec->actions.dim;
         json_object_set_new(description, "action_low", numbers_array(spec->actions.low, dim));
@@ -106,6 +120,27 @@ static void read_bounds(struct store_spec *spec, const json_t *description)
     }
 }
 
+/* Where their numbers are not those of an observation they are of another input. */
+static void description_read_keys(struct store_spec *spec, const json_t *keys)
+{
+    size_t count = json_array_size(keys), sum = 0;
+    for (size_t k = 0; k < count && count <= STORE_KEYS_MAX; k++) {
+        const char *name;
+        int kind;
+        json_int_t dim;
+        bool ok = json_unpack(json_array_get(keys, k), "[s, i, I]", &name, &kind, &dim) == 0 &&
+                  kind >= 0 && kind < STORE_KEY_KINDS && dim >= 0 && dim <= INT32_MAX;
+        if (!ok) {
+            return;
+        }
+        spec->keys[k] = (struct store_key){.kind = (enum store_key_kind)kind, .dim = (size_t)dim};
+        description_copy_text(spec->keys[k].name, sizeof spec->keys[k].name, name);
+        sum += (size_t)dim;
+    }
+    bool is_possible = count <= STORE_KEYS_MAX && sum == spec->observation_dim;
+    spec->key_count = is_possible ? count : 0;
+}
+
 void description_read(struct store_spec *spec, const json_t *description)
 {
     if (!json_is_object(description)) {
@@ -120,6 +155,7 @@ void description_read(struct store_spec *spec, const json_t *description)
     json_int_t hidden = json_integer_value(json_object_get(description, "hidden_dim"));
     spec->hidden_dim = hidden > 0 && hidden < 1 << 16 ? (size_t)hidden : 0;
     read_bounds(spec, description);
+    description_read_keys(spec, json_object_get(description, "observation_keys"));
 }
 
 /* --- Files ------------------------------------------------------------------------------------ */

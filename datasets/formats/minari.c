@@ -1,39 +1,38 @@
 /* Minari 0.4 and 0.5: one HDF5 file with a group episode_N for each episode.
  *
- * T + 1 rows of observations and T of actions (an array, or groups of them: minari_leaves.h),
- * rewards, terminations and truncations; flags are true in the last row at most, and an episode
- * without any has an unknown end. infos/qpos and infos/qvel of T + 1 rows each are the physics.
+ * T + 1 rows of observations and T of actions, each an array or groups of them (minari_leaves.h)
+ * that mean what the data set's spaces say (space.h), and T rows of rewards, terminations and
+ * truncations; flags are true in the last row at most, and an episode without any has an unknown
+ * end. Where nobody has described the spaces, integer actions are discrete, and all observations
+ * plain numbers. infos/qpos and infos/qvel of T + 1 rows each are the physics.
  * What minari_write.c has written also has infos/physics, infos/reward/TASK for the tasks after the
  * first, and the attributes group and hidden of each episode.
  * Source: https://github.com/Farama-Foundation/Minari, docs/content/dataset_standards.md. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "datasets/episode_buffer.h"
-#include "datasets/formats/description.h"
 #include "datasets/formats/discrete.h"
 #include "datasets/formats/formats.h"
 #include "datasets/formats/hdf5_file.h"
 #include "datasets/formats/minari_folder.h"
 #include "datasets/formats/minari_leaves.h"
 #include "datasets/formats/sandbox.h"
+#include "datasets/formats/space.h"
 
 enum physics_kind { PHYSICS_NONE, PHYSICS_WHOLE, PHYSICS_QPOS_QVEL };
 
 struct minari {
     struct minari_folder folder;
+    json_t *metadata;
     int64_t file;
     uint64_t *episodes; /* the numbers N, ascending */
     size_t episode_count;
     struct store_spec spec;
-    struct minari_spaces spaces;
-    struct minari_source observations, actions;
-    struct minari_leaves leaves, action_leaves; /* of the first episode; all must have the same */
-    bool has_integer_actions;                   /* that nobody has described: categories */
-    double *categories;                         /* of an episode's */
-    size_t categories_bytes;
+    struct space observations, actions; /* of all episodes */
     enum physics_kind physics_kind;
     struct episode_buffer buffer;
     double *flags; /* (length) */
@@ -95,126 +94,102 @@ static bool minari_list_episodes(struct minari *data, struct failure *failure)
                         data->folder.data));
 }
 
-static bool minari_open_leaves(struct minari_leaves *leaves, const struct minari_source *source,
-                               uint64_t episode, const char *key, struct failure *failure)
+static struct minari_place minari_place_of(const struct minari *data, uint64_t episode,
+                                           const char *key)
 {
-    char name[64];
-    snprintf(name, sizeof name, "episode_%llu/%s", (unsigned long long)episode, key);
-    return minari_leaves_open(leaves, source, name, failure);
+    struct minari_place place = {.file = data->file, .path = data->folder.data};
+    snprintf(place.name, sizeof place.name, "episode_%llu/%s", (unsigned long long)episode, key);
+    return place;
 }
 
-/* --- What actions are ------------------------------------------------------------------------- */
-
-/* Integers without a description are categories, as many as the options or all episodes say. */
-static bool minari_count_categories(struct minari *data, const char *counts,
-                                    struct failure *failure)
+/* The largest number in all episodes' actions makes the last category. Those that cannot be read
+ * are refused when their turn comes. */
+static void minari_find_largest(struct minari *data, struct space_leaf *leaf)
 {
-    size_t components = data->action_leaves.dim;
-    double largest[ACTION_CATEGORICALS_MAX] = {0};
-    bool ok = true;
-    for (size_t e = 0; ok && counts[0] == '\0' && e < data->episode_count; e++) {
+    for (size_t i = 0; i < data->episode_count; i++) {
+        const struct minari_place place = minari_place_of(data, data->episodes[i], "actions");
         struct hdf5_array array;
-        ok = components <= ACTION_CATEGORICALS_MAX &&
-             minari_open_array(&array, data, data->episodes[e], "actions", failure);
-        if (!ok) {
-            break;
+        struct failure ignored = {0};
+        if (!minari_leaf_open(&array, leaf, &place, &ignored)) {
+            continue;
         }
-        data->categories = memory_reserve(data->categories, &data->categories_bytes,
-                                          array.rows * array.columns * sizeof(double));
-        ok = array.columns == components &&
-             hdf5_array_read_double(&array, 0, array.rows, data->categories, components, failure);
-        discrete_find_largest(largest, data->categories, ok ? array.rows : 0, components);
+        double *rows = memory_take(array.rows * leaf->columns, sizeof *rows);
+        if (hdf5_array_read_double(&array, 0, array.rows, rows, leaf->columns, &ignored)) {
+            discrete_find_largest(leaf->high, rows, array.rows, leaf->columns);
+        }
+        memory_free(rows);
         hdf5_array_close(&array);
     }
-    data->has_integer_actions = true;
-    return discrete_space(&data->spec.actions, components, largest, counts, data->folder.data,
-                          failure);
+    for (size_t k = 0; k < leaf->columns; k++) {
+        leaf->high[k] = fmin(leaf->high[k], ACTION_DIM_MAX); /* one too many is enough to refuse */
+    }
 }
 
-/* Bounds of boxes side by side, or categories side by side. */
-static bool minari_describe_actions(struct minari *data, struct failure *failure)
+/* `where` becomes what describes the space, for messages. */
+static bool minari_open_space(struct space *space, char where[2 * FILE_PATH_MAX],
+                              const struct minari *data, const char *key, const char *described,
+                              struct failure *failure)
 {
-    const struct minari_leaves *leaves = &data->action_leaves;
-    bool is_box = leaves->leaves[0].space.kind == STORE_KEY_BOX;
-    struct action_space space = {.kind = is_box ? ACTION_CONTINUOUS : ACTION_CATEGORICAL,
-                                 .dim = leaves->dim};
-    size_t column = 0;
-    for (size_t i = 0; i < leaves->count && leaves->dim <= ACTION_DIM_MAX; i++) {
-        const struct minari_leaf *leaf = &leaves->leaves[i];
-        if ((leaf->space.kind == STORE_KEY_BOX) != is_box ||
-            leaf->space.kind == STORE_KEY_MULTI_BINARY ||
-            space.categorical_count + leaf->space.columns > ACTION_CATEGORICALS_MAX) {
-            return failure_set(failure, EXIT_CODE_DATA,
-                               "%s: %s: found truth values, or both continuous and discrete "
-                               "actions, or too many, expected only Boxes, or only Discrete and "
-                               "MultiDiscrete actions of at most %d components",
-                               data->folder.data, leaf->array.name, ACTION_CATEGORICALS_MAX);
-        }
-        if (is_box) {
-            space_bounds(space.low + column, space.high + column,
-                         space_at(data->actions.space, leaf->path), leaf->space.columns);
-        }
-        for (size_t k = 0; !is_box && k < leaf->space.columns; k++) {
-            space.categories[space.categorical_count++] = leaf->space.counts[k];
-        }
-        column += leaf->space.dim;
+    const struct minari_place place = minari_place_of(data, data->episodes[0], key);
+    const char *text = json_string_value(json_object_get(data->metadata, described));
+    bool has_file = data->folder.metadata[0] != '\0';
+    snprintf(where, 2 * FILE_PATH_MAX, "%s: %s",
+             text && has_file ? data->folder.metadata : data->folder.data,
+             text ? described : place.name);
+    return text ? space_parse(space, text, where, failure)
+                : minari_leaves_find(space, &place, strcmp(key, "actions") == 0, failure);
+}
+
+static bool minari_open_observations(struct minari *data, const char *keys, struct failure *failure)
+{
+    char where[2 * FILE_PATH_MAX];
+    struct space *space = &data->observations;
+    if (!minari_open_space(space, where, data, "observations", "observation_space", failure) ||
+        !space_select(space, keys, failure) || !space_check_numbers(space, where, failure)) {
+        return false;
     }
-    if (data->spec.actions.dim == 0 && leaves->dim <= ACTION_DIM_MAX) {
-        data->spec.actions = space;
-    }
+    data->spec.observation_dim = space_dim(space);
     return true;
 }
 
-static bool minari_find_actions(struct minari *data, const char *counts, struct failure *failure)
+static bool minari_open_actions(struct minari *data, const char *counts, struct failure *failure)
 {
-    const struct minari_leaves *leaves = &data->action_leaves;
-    if (!minari_open_leaves(&data->action_leaves, &data->actions, data->episodes[0], "actions",
-                            failure)) {
+    char where[2 * FILE_PATH_MAX];
+    struct space *space = &data->actions;
+    bool is_described = json_is_string(json_object_get(data->metadata, "action_space"));
+    if (!minari_open_space(space, where, data, "actions", "action_space", failure)) {
         return false;
     }
-    bool is_single = leaves->count == 1 && leaves->leaves[0].path[0] == '\0';
-    bool is_unknown =
-        !data->actions.space && is_single && hdf5_array_is_integer(&leaves->leaves[0].array);
-    bool ok = is_unknown ? minari_count_categories(data, counts, failure)
-                         : minari_describe_actions(data, failure);
-    data->spec.action_dim = is_unknown ? data->spec.actions.dim : leaves->dim;
-    return ok;
-}
-
-/* --- What observations are -------------------------------------------------------------------- */
-
-/* Names, where there are several leaves or one that is no Box, and as many as a store can name. */
-static void minari_name_keys(struct minari *data)
-{
-    const struct minari_leaves *leaves = &data->leaves;
-    bool is_plain = leaves->count == 1 && leaves->leaves[0].space.kind == STORE_KEY_BOX &&
-                    leaves->leaves[0].path[0] == '\0';
-    data->spec.key_count = is_plain || leaves->count > STORE_KEYS_MAX ? 0 : leaves->count;
-    for (size_t i = 0; i < data->spec.key_count; i++) {
-        const struct minari_leaf *leaf = &leaves->leaves[i];
-        struct store_key *key = &data->spec.keys[i];
-        description_copy_text(key->name, sizeof key->name,
-                              leaf->path[0] ? leaf->path : "observation");
-        key->kind = leaf->space.kind;
-        key->dim = leaf->space.dim;
+    for (size_t i = 0; !is_described && counts[0] == '\0' && i < space->count; i++) {
+        if (space->leaves[i].kind != SPACE_BOX) {
+            minari_find_largest(data, &space->leaves[i]);
+        }
     }
-}
-
-static bool minari_find_observations(struct minari *data, struct failure *failure)
-{
-    if (!minari_open_leaves(&data->leaves, &data->observations, data->episodes[0], "observations",
-                            failure)) {
+    if (!space_describe_actions(&data->spec.actions, space, counts, where, failure)) {
         return false;
     }
-    data->spec.observation_dim = data->leaves.dim;
-    minari_name_keys(data);
+    data->spec.action_dim = space_dim(space);
     return true;
+}
+
+/* Rows of the first episode's observations; 0 where they cannot be read. */
+static size_t minari_first_rows(const struct minari *data)
+{
+    const struct minari_place place = minari_place_of(data, data->episodes[0], "observations");
+    struct hdf5_array array;
+    struct failure ignored = {0};
+    size_t rows = 0;
+    if (minari_leaf_open(&array, &data->observations.leaves[0], &place, &ignored)) {
+        rows = array.rows;
+        hdf5_array_close(&array);
+    }
+    return rows;
 }
 
 /* Columns of an optional array with a row for each observation; 0 where the first episode has none.
  */
 static bool minari_physics_columns(size_t *columns, const struct minari *data, const char *key,
-                                   struct failure *failure)
+                                   size_t rows, struct failure *failure)
 {
     struct hdf5_array array;
     *columns = 0;
@@ -224,7 +199,7 @@ static bool minari_physics_columns(size_t *columns, const struct minari *data, c
     if (!minari_open_array(&array, data, data->episodes[0], key, failure)) {
         return false;
     }
-    if (array.rows == data->leaves.leaves[0].array.rows && !hdf5_array_is_integer(&array)) {
+    if (array.rows == rows && !hdf5_array_is_integer(&array)) {
         *columns = array.columns;
     }
     hdf5_array_close(&array);
@@ -233,10 +208,10 @@ static bool minari_physics_columns(size_t *columns, const struct minari *data, c
 
 static bool minari_find_physics(struct minari *data, struct failure *failure)
 {
-    size_t whole, positions, velocities;
-    if (!minari_physics_columns(&whole, data, "infos/physics", failure) ||
-        !minari_physics_columns(&positions, data, "infos/qpos", failure) ||
-        !minari_physics_columns(&velocities, data, "infos/qvel", failure)) {
+    size_t rows = minari_first_rows(data), whole, positions, velocities;
+    if (!minari_physics_columns(&whole, data, "infos/physics", rows, failure) ||
+        !minari_physics_columns(&positions, data, "infos/qpos", rows, failure) ||
+        !minari_physics_columns(&velocities, data, "infos/qvel", rows, failure)) {
         return false;
     }
     if (whole > 0) {
@@ -252,10 +227,9 @@ static bool minari_find_physics(struct minari *data, struct failure *failure)
 static void minari_close(void *source)
 {
     struct minari *data = source;
-    minari_leaves_close(&data->leaves);
-    minari_leaves_close(&data->action_leaves);
-    minari_spaces_close(&data->spaces);
-    memory_free(data->categories);
+    json_decref(data->metadata);
+    space_free(&data->observations);
+    space_free(&data->actions);
     memory_free(data->episodes);
     episode_buffer_free(&data->buffer);
     memory_free(data->flags);
@@ -263,22 +237,18 @@ static void minari_close(void *source)
 }
 
 /* Version 0.4 has no metadata.json: the description is in attributes of the file. */
-static void minari_find_source(struct minari *data)
+static void minari_read_attributes(struct minari *data)
 {
-    enum { DATASET_MAX = 256, ENVIRONMENT_MAX = 1 << 16 };
-    if (data->folder.metadata[0] != '\0') {
-        return;
+    enum { TEXT_MAX = 1 << 22 };
+    static const char *const names[] = {"dataset_id", "env_spec", "observation_space",
+                                        "action_space"};
+    char *text = memory_take(TEXT_MAX, 1);
+    for (size_t i = 0; i < sizeof names / sizeof *names && data->folder.metadata[0] == '\0'; i++) {
+        if (hdf5_file_attribute_text(text, TEXT_MAX, data->file, "/", names[i])) {
+            json_object_set_new(data->metadata, names[i], json_string(text));
+        }
     }
-    char *dataset = memory_take(DATASET_MAX + ENVIRONMENT_MAX, 1);
-    char *environment = dataset + DATASET_MAX; /* and the spaces, one after the other */
-    hdf5_file_attribute_text(dataset, DATASET_MAX, data->file, "/", "dataset_id");
-    hdf5_file_attribute_text(environment, ENVIRONMENT_MAX, data->file, "/", "env_spec");
-    minari_folder_name_source(&data->spec, dataset, environment);
-    hdf5_file_attribute_text(environment, ENVIRONMENT_MAX, data->file, "/", "observation_space");
-    data->spaces.observation = space_parse(environment);
-    hdf5_file_attribute_text(environment, ENVIRONMENT_MAX, data->file, "/", "action_space");
-    data->spaces.action = space_parse(environment);
-    memory_free(dataset);
+    memory_free(text);
 }
 
 static void *minari_open(const char *path, const struct format_options *options,
@@ -286,25 +256,20 @@ static void *minari_open(const char *path, const struct format_options *options,
 {
     struct minari *data = memory_take(1, sizeof *data);
     minari_folder_find(&data->folder, path);
-    bool ok = minari_folder_describe(&data->folder, path, &data->spec, &data->spaces, failure);
-    data->file = ok ? hdf5_file_open(data->folder.data, failure) : -1;
-    if (data->file < 0 || !minari_list_episodes(data, failure)) {
-        minari_close(data);
-        return NULL;
+    data->metadata = minari_folder_read(&data->folder, path, failure);
+    data->file = data->metadata ? hdf5_file_open(data->folder.data, failure) : -1;
+    bool ok = data->file >= 0 && minari_list_episodes(data, failure);
+    if (ok) {
+        minari_read_attributes(data);
     }
-    minari_find_source(data);
-    data->observations = (struct minari_source){.file = data->file,
-                                                .path = data->folder.data,
-                                                .space = data->spaces.observation,
-                                                .keys = options->observation_keys};
-    data->actions = (struct minari_source){
-        .file = data->file, .path = data->folder.data, .space = data->spaces.action, .keys = ""};
-    if (!minari_find_observations(data, failure) ||
-        !minari_find_actions(data, options->action_counts, failure) ||
+    if (!ok || !minari_open_observations(data, options->observation_keys, failure) ||
+        !minari_open_actions(data, options->action_counts, failure) ||
         !minari_find_physics(data, failure)) {
         minari_close(data);
         return NULL;
     }
+    minari_folder_describe(&data->spec, data->metadata);
+    space_fill_keys(&data->spec, &data->observations);
     *spec = data->spec;
     return data;
 }
@@ -332,58 +297,20 @@ static bool minari_open_shaped(struct hdf5_array *array, const struct minari *da
     return ok;
 }
 
-/* Open the leaves of an episode, which must be those of the first; the caller closes them. */
-static bool minari_open_same(struct minari_leaves *leaves, const struct minari *data,
-                             uint64_t episode, const char *key, struct failure *failure)
-{
-    bool is_action = strcmp(key, "actions") == 0;
-    return minari_open_leaves(leaves, is_action ? &data->actions : &data->observations, episode,
-                              key, failure) &&
-           (minari_leaves_equal(leaves, is_action ? &data->action_leaves : &data->leaves) ||
-            failure_set(failure, EXIT_CODE_DATA,
-                        "%s: episode_%llu/%s: found other keys or sizes than in episode_%llu, "
-                        "expected the same",
-                        data->folder.data, (unsigned long long)episode, key,
-                        (unsigned long long)data->episodes[0]));
-}
-
 static bool minari_read_observations(struct minari *data, uint64_t episode, size_t length,
                                      struct failure *failure)
 {
-    struct minari_leaves leaves;
-    bool ok = minari_open_same(&leaves, data, episode, "observations", failure) &&
-              minari_leaves_read(&leaves, length + 1, "one more than steps",
-                                 data->buffer.observation, failure);
-    minari_leaves_close(&leaves);
-    return ok;
-}
-
-static bool read_integer_actions(struct minari *data, const struct hdf5_array *array, size_t length,
-                                 struct failure *failure)
-{
-    char where[sizeof array->where + sizeof array->name + 2];
-    snprintf(where, sizeof where, "%s: %s", array->where, array->name);
-    data->categories = memory_reserve(data->categories, &data->categories_bytes,
-                                      length * array->columns * sizeof(double));
-    return hdf5_array_check_rows(array, length, "as rewards have it", failure) &&
-           hdf5_array_read_double(array, 0, length, data->categories, array->columns, failure) &&
-           discrete_one_hot(data->buffer.action, data->categories, length, &data->spec.actions, 0,
-                            where, failure);
+    const struct minari_place place = minari_place_of(data, episode, "observations");
+    return minari_leaves_read(&data->observations, &place, length + 1, "one more than steps",
+                              data->buffer.observation, failure);
 }
 
 static bool minari_read_actions(struct minari *data, uint64_t episode, size_t length,
                                 struct failure *failure)
 {
-    struct minari_leaves leaves;
-    bool ok = minari_open_same(&leaves, data, episode, "actions", failure);
-    if (ok && data->has_integer_actions) {
-        ok = read_integer_actions(data, &leaves.leaves[0].array, length, failure);
-    } else if (ok) {
-        ok =
-            minari_leaves_read(&leaves, length, "as rewards have it", data->buffer.action, failure);
-    }
-    minari_leaves_close(&leaves);
-    return ok;
+    const struct minari_place place = minari_place_of(data, episode, "actions");
+    return minari_leaves_read(&data->actions, &place, length, "as rewards have it",
+                              data->buffer.action, failure);
 }
 
 /* Rewards of the tasks after the first. */
@@ -566,11 +493,8 @@ static bool minari_recognises(const char *path)
     minari_folder_find(&folder, path);
     size_t length = strlen(folder.data);
     if (length == 0) {
-        struct store_spec spec;
         struct failure failure = {0};
-        return folder.metadata[0] != '\0' &&
-               !minari_folder_describe(&folder, path, &spec, &(struct minari_spaces){0},
-                                       &failure) &&
+        return folder.metadata[0] != '\0' && !minari_folder_read(&folder, path, &failure) &&
                strstr(failure.text, "found the data in the form");
     }
     return length >= sizeof name - 1 &&

@@ -6,7 +6,6 @@
 
 #include "base/memory.h"
 #include "datasets/formats/description.h"
-#include "datasets/formats/space.h"
 
 enum { METADATA_BYTES_MAX = 16 << 20 };
 
@@ -64,17 +63,6 @@ static void copy_json_text(char *copy, size_t size, const json_t *object, const 
     }
 }
 
-void minari_folder_name_source(struct store_spec *spec, const char *dataset, const char *env_spec)
-{
-    char id[STORE_NAME_MAX] = "", environment[STORE_NAME_MAX] = "";
-    json_t *described = env_spec ? json_loads(env_spec, 0, NULL) : NULL;
-    description_copy_text(id, sizeof id, dataset ? dataset : "");
-    copy_json_text(environment, sizeof environment, described, "id");
-    json_decref(described);
-    snprintf(spec->source, sizeof spec->source, "Minari%s%s%s%s", id[0] ? " " : "", id,
-             environment[0] ? ", " : "", environment);
-}
-
 static json_t *minari_read_metadata(const char *path, struct failure *failure)
 {
     size_t size;
@@ -114,48 +102,38 @@ static bool minari_check_data_format(const json_t *metadata, const char *path,
                path, printable);
 }
 
-void minari_spaces_close(struct minari_spaces *spaces)
+json_t *minari_folder_read(const struct minari_folder *folder, const char *path,
+                           struct failure *failure)
 {
-    json_decref(spaces->observation);
-    json_decref(spaces->action);
-    *spaces = (struct minari_spaces){0};
-}
-
-/* A text of JSON within the JSON. */
-static json_t *space_of_metadata(const json_t *metadata, const char *key)
-{
-    const char *text = json_string_value(json_object_get(metadata, key));
-    return text ? space_parse(text) : NULL;
-}
-
-bool minari_folder_describe(const struct minari_folder *folder, const char *path,
-                            struct store_spec *spec, struct minari_spaces *spaces,
-                            struct failure *failure)
-{
-    *spec = (struct store_spec){.domain = "unknown",
-                                .simulator = "unknown",
-                                .source = "Minari",
-                                .tasks = {"recorded"},
-                                .reward_source = {"recorded"},
-                                .task_count = 1};
-    json_t *metadata = NULL;
-    if (folder->metadata[0] != '\0') {
-        metadata = minari_read_metadata(folder->metadata, failure);
-        if (!metadata) {
-            return false;
-        }
-        minari_folder_name_source(spec, json_string_value(json_object_get(metadata, "dataset_id")),
-                                  json_string_value(json_object_get(metadata, "env_spec")));
-        spec->task_count = 0; /* as many as the description has */
-        description_read(spec, json_object_get(metadata, "chainring"));
-        spec->task_count = spec->task_count > 0 ? spec->task_count : 1;
-        spaces->observation = space_of_metadata(metadata, "observation_space");
-        spaces->action = space_of_metadata(metadata, "action_space");
+    bool has_metadata = folder->metadata[0] != '\0';
+    json_t *metadata =
+        has_metadata ? minari_read_metadata(folder->metadata, failure) : json_object();
+    bool ok = metadata && minari_check_data_format(metadata, path, failure) &&
+              (folder->data[0] != '\0' ||
+               failure_set(failure, EXIT_CODE_DATA,
+                           "%s: found no main_data.hdf5 in it, expected a Minari data set", path));
+    if (!ok) {
+        json_decref(metadata);
     }
-    bool ok = minari_check_data_format(metadata, path, failure);
-    json_decref(metadata);
-    return ok &&
-           (folder->data[0] != '\0' ||
-            failure_set(failure, EXIT_CODE_DATA,
-                        "%s: found no main_data.hdf5 in it, expected a Minari data set", path));
+    return ok ? metadata : NULL;
+}
+
+void minari_folder_describe(struct store_spec *spec, const json_t *metadata)
+{
+    char id[STORE_NAME_MAX] = "", environment[STORE_NAME_MAX] = "";
+    const char *env_spec = json_string_value(json_object_get(metadata, "env_spec"));
+    json_t *described = env_spec ? json_loads(env_spec, 0, NULL) : NULL;
+    copy_json_text(id, sizeof id, metadata, "dataset_id");
+    copy_json_text(environment, sizeof environment, described, "id");
+    json_decref(described);
+    snprintf(spec->source, sizeof spec->source, "Minari%s%s%s%s", id[0] ? " " : "", id,
+             environment[0] ? ", " : "", environment);
+    snprintf(spec->domain, sizeof spec->domain, "unknown");
+    snprintf(spec->simulator, sizeof spec->simulator, "unknown");
+    description_read(spec, json_object_get(metadata, "chainring"));
+    if (spec->task_count == 0) {
+        spec->task_count = 1;
+        snprintf(spec->tasks[0], sizeof spec->tasks[0], "recorded");
+        snprintf(spec->reward_source[0], sizeof spec->reward_source[0], "recorded");
+    }
 }

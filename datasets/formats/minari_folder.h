@@ -21,21 +21,14 @@ struct minari_folder {
 /* `path` is the folder of the data set, its folder "data", or the HDF5 file itself. */
 void minari_folder_find(struct minari_folder *folder, const char *path);
 
-/* What the metadata say of spaces; NULL: nothing. */
-struct minari_spaces {
-    json_t *observation, *action;
-};
-void minari_spaces_close(struct minari_spaces *spaces);
+/* The object in metadata.json, an empty one where there is no such file; the caller releases it
+ * with json_decref. NULL and EXIT_CODE_DATA for what is no data set, or has not its data in HDF5;
+ * `path` is for messages. */
+json_t *minari_folder_read(const struct minari_folder *folder, const char *path,
+                           struct failure *failure);
 
-/* Fill the texts of the spec, tasks, control_timestep and hidden_dim, with defaults where there is
- * no metadata.json, and the spaces, which the caller closes; refuse (EXIT_CODE_DATA) data that are
- * not in HDF5. */
-bool minari_folder_describe(const struct minari_folder *folder, const char *path,
-                            struct store_spec *spec, struct minari_spaces *spaces,
-                            struct failure *failure);
-
-/* Fill spec->source from the name of the data set and the JSON description of its environment;
- * either may be NULL or empty. */
-void minari_folder_name_source(struct store_spec *spec, const char *dataset, const char *env_spec);
+/* Fill texts, tasks, control_timestep, hidden_dim and, where the sizes in the spec are those that
+ * the description has, keys. */
+void minari_folder_describe(struct store_spec *spec, const json_t *metadata);
 
 #endif

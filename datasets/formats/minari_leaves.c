@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
-
-enum { DEPTH_MAX = 16 };
+enum { DEPTH_MAX = 16, LEAF_PATH_MAX = SPACE_NAME_MAX + 64 };
 
 static const char index_prefix[] = "_index_";
+
+/* --- Finding ---------------------------------------------------------------------------------- */
 
 /* The digits after "_index_"; NULL for the key of a Dict. Of two indices the longer is the larger.
  */
@@ -32,153 +32,120 @@ static int compare_leaf_names(const void *left, const void *right)
     return strcmp(a, b);
 }
 
-/* Is the path one of the keys of a list, or below one? */
-static bool is_chosen(const char *path, const char *keys)
+/* The path of a leaf in the file. */
+static void leaf_path(char path[LEAF_PATH_MAX], const struct minari_place *place, const char *leaf)
 {
-    for (const char *at = keys; *at; at += *at == ',') {
-        size_t length = strcspn(at, ",");
-        if (strncmp(path, at, length) == 0 && (path[length] == '/' || path[length] == '\0')) {
-            return true;
-        }
-        at += length;
-    }
-    return keys[0] == '\0';
+    snprintf(path, LEAF_PATH_MAX, "%s%s%s", place->name, leaf[0] ? "/" : "", leaf);
 }
 
-static bool add_leaf(struct minari_leaves *leaves, const struct minari_source *source,
-                     const char *name, const char *path, struct failure *failure)
+static bool find_leaf(struct space *space, const struct minari_place *place, const char *path,
+                      const char *name, bool is_action, struct failure *failure)
 {
-    if (!is_chosen(path, source->keys)) {
-        return true;
-    }
-    if (leaves->count == leaves->capacity) {
-        size_t capacity = 2 * leaves->capacity + 1;
-        leaves->leaves =
-            memory_grow(leaves->leaves, leaves->capacity, capacity, sizeof *leaves->leaves);
-        leaves->capacity = capacity;
-    }
-    struct minari_leaf *leaf = &leaves->leaves[leaves->count];
-    if (!hdf5_array_open(&leaf->array, source->file, source->path, name, failure)) {
+    struct hdf5_array array;
+    if (!hdf5_array_open(&array, place->file, place->path, path, failure)) {
         return false;
     }
-    leaves->count++;
-    char where[sizeof leaf->array.where + sizeof leaf->array.name + 2];
-    snprintf(where, sizeof where, "%s: %s", leaf->array.where, leaf->array.name);
-    snprintf(leaf->path, sizeof leaf->path, "%s", path);
-    bool ok = space_leaf_open(&leaf->space, space_at(source->space, path), leaf->array.columns,
-                              where, failure);
-    leaves->dim += leaf->space.dim;
-    return ok;
+    bool is_integer = hdf5_array_is_integer(&array);
+    enum space_kind kind = !is_action || !is_integer ? SPACE_BOX
+                           : array.rank == 1         ? SPACE_DISCRETE
+                                                     : SPACE_MULTI_DISCRETE;
+    space_add(space, name, kind, array.columns)->is_float = is_action && !is_integer;
+    hdf5_array_close(&array);
+    return true;
 }
 
-/* `top` characters of the name are not part of paths. */
-static bool open_leaves_below(struct minari_leaves *leaves, const struct minari_source *source,
-                              const char *name, size_t top, size_t depth, struct failure *failure)
+static bool find_leaves_below(struct space *space, const struct minari_place *place,
+                              const char *name, bool is_action, size_t depth,
+                              struct failure *failure)
 {
-    const char *path = name + top + (name[top] == '/');
-    if (!hdf5_file_has_group(source->file, name)) {
-        return add_leaf(leaves, source, name, path, failure);
+    char path[LEAF_PATH_MAX];
+    leaf_path(path, place, name);
+    if (!hdf5_file_has_group(place->file, path)) {
+        return find_leaf(space, place, path, name, is_action, failure);
     }
     char **names;
     size_t count;
-    bool ok = hdf5_file_list(source->file, source->path, name, &names, &count, failure);
+    bool ok = hdf5_file_list(place->file, place->path, path, &names, &count, failure);
     if (count > 0) {
         qsort(names, count, sizeof *names, compare_leaf_names);
     }
     for (size_t i = 0; ok && i < count; i++) {
-        char below[sizeof((struct hdf5_array *)0)->name];
-        int length = snprintf(below, sizeof below, "%s/%s", name, names[i]);
+        char below[SPACE_NAME_MAX];
+        int length = snprintf(below, sizeof below, "%s%s%s", name, name[0] ? "/" : "", names[i]);
         ok = (depth < DEPTH_MAX && length < (int)sizeof below) ||
              failure_set(failure, EXIT_CODE_DATA,
-                         "%s: %.200s: found groups deep within groups, expected an observation",
-                         source->path, name);
-        ok = ok && open_leaves_below(leaves, source, below, top, depth + 1, failure);
+                         "%s: %s: found a group deep within groups, or a name of more than %d "
+                         "bytes, expected arrays of numbers",
+                         place->path, path, SPACE_NAME_MAX);
+        ok = ok && find_leaves_below(space, place, below, is_action, depth + 1, failure);
     }
     hdf5_file_free_names(names, count);
     return ok;
 }
 
-/* Every key must have chosen something. */
-static bool check_keys(const struct minari_leaves *leaves, const struct minari_source *source,
-                       struct failure *failure)
+bool minari_leaves_find(struct space *space, const struct minari_place *place, bool is_action,
+                        struct failure *failure)
 {
-    for (const char *at = source->keys; *at; at += *at == ',') {
-        char key[256];
-        size_t length = strcspn(at, ",");
-        bool is_used = false;
-        snprintf(key, sizeof key, "%.*s", (int)length, at);
-        for (size_t i = 0; i < leaves->count; i++) {
-            is_used = is_used || is_chosen(leaves->leaves[i].path, key);
-        }
-        if (!is_used || length == 0) {
-            return failure_set(failure, EXIT_CODE_CONFIG,
-                               "convert.observation_keys: found \"%.200s\", which no observation "
-                               "in %.400s is called, expected names like position or "
-                               "position/x, separated by commas",
-                               key, source->path);
-        }
-        at += length;
+    *space = (struct space){0};
+    return find_leaves_below(space, place, "", is_action, 0, failure);
+}
+
+/* --- Reading ---------------------------------------------------------------------------------- */
+
+/* Images may be compressed, each to bytes of its own number. */
+static bool check_columns(const struct hdf5_array *array, const struct space_leaf *leaf,
+                          struct failure *failure)
+{
+    bool may_be_jpeg = array->type == NUMBER_U8 && leaf->columns > array->columns;
+    return array->columns == leaf->columns ||
+           failure_set(failure, EXIT_CODE_DATA,
+                       "%s: %s: found %zu columns, expected %zu, as described or in the first "
+                       "episode%s",
+                       array->where, array->name, array->columns, leaf->columns,
+                       may_be_jpeg ? "; if these are images in JPEG, write the data set anew with "
+                                     "jpeg_encoding=False"
+                                   : "");
+}
+
+bool minari_leaf_open(struct hdf5_array *array, const struct space_leaf *leaf,
+                      const struct minari_place *place, struct failure *failure)
+{
+    char path[LEAF_PATH_MAX];
+    leaf_path(path, place, leaf->name);
+    if (hdf5_file_has_group(place->file, path)) {
+        return failure_set(failure, EXIT_CODE_DATA, "%s: %s: found a group, expected an array",
+                           place->path, path);
     }
-    return true;
-}
-
-bool minari_leaves_open(struct minari_leaves *leaves, const struct minari_source *source,
-                        const char *name, struct failure *failure)
-{
-    *leaves = (struct minari_leaves){0};
-    return open_leaves_below(leaves, source, name, strlen(name), 0, failure) &&
-           check_keys(leaves, source, failure) &&
-           (leaves->dim > 0 ||
-            failure_set(failure, EXIT_CODE_DATA, "%s: %s: found no numbers, expected some",
-                        source->path, name));
-}
-
-void minari_leaves_close(struct minari_leaves *leaves)
-{
-    for (size_t i = 0; i < leaves->count; i++) {
-        hdf5_array_close(&leaves->leaves[i].array);
-        space_leaf_close(&leaves->leaves[i].space);
+    if (!hdf5_array_open(array, place->file, place->path, path, failure)) {
+        return false;
     }
-    memory_free(leaves->leaves);
-    *leaves = (struct minari_leaves){0};
-}
-
-bool minari_leaves_equal(const struct minari_leaves *left, const struct minari_leaves *right)
-{
-    bool is_equal = left->count == right->count;
-    for (size_t i = 0; is_equal && i < left->count; i++) {
-        is_equal = strcmp(left->leaves[i].path, right->leaves[i].path) == 0 &&
-                   space_leaf_equal(&left->leaves[i].space, &right->leaves[i].space);
+    bool ok = check_columns(array, leaf, failure) &&
+              (!leaf->is_float || !hdf5_array_is_integer(array) ||
+               failure_set(failure, EXIT_CODE_DATA,
+                           "%s: %s: found integers (discrete actions), expected floating point, as "
+                           "in the first episode",
+                           array->where, array->name));
+    if (!ok) {
+        hdf5_array_close(array);
     }
-    return is_equal;
-}
-
-static bool read_categories(const struct minari_leaf *leaf, size_t rows, float *out, size_t stride,
-                            struct failure *failure)
-{
-    const struct hdf5_array *array = &leaf->array;
-    char where[sizeof array->where + sizeof array->name + 2];
-    double *numbers = memory_take(rows * array->columns, sizeof *numbers);
-    snprintf(where, sizeof where, "%s: %s", array->where, array->name);
-    bool ok = hdf5_array_read_double(array, 0, rows, numbers, array->columns, failure) &&
-              space_leaf_expand(out, stride, &leaf->space, numbers, rows, where, failure);
-    memory_free(numbers);
     return ok;
 }
 
-bool minari_leaves_read(const struct minari_leaves *leaves, size_t rows, const char *why,
-                        float *out, struct failure *failure)
+bool minari_leaves_read(const struct space *space, const struct minari_place *place, size_t rows,
+                        const char *why, float *out, struct failure *failure)
 {
-    float *at = out;
-    for (size_t i = 0; i < leaves->count; i++) {
-        const struct minari_leaf *leaf = &leaves->leaves[i];
-        if (!hdf5_array_check_rows(&leaf->array, rows, why, failure) ||
-            (leaf->space.counts
-                 ? !read_categories(leaf, rows, at, leaves->dim, failure)
-                 : !hdf5_array_read_single(&leaf->array, 0, rows, at, leaves->dim, failure))) {
-            return false;
+    size_t dim = space_dim(space);
+    bool ok = true;
+    for (size_t i = 0; ok && i < space->count; i++) {
+        const struct space_leaf *leaf = &space->leaves[i];
+        struct hdf5_array array;
+        ok = minari_leaf_open(&array, leaf, place, failure);
+        if (ok) {
+            ok = hdf5_array_check_rows(&array, rows, why, failure) &&
+                 space_read_rows(leaf, &array, 0, rows, out, dim, failure);
+            hdf5_array_close(&array);
         }
-        at += leaf->space.dim;
+        out += space_leaf_dim(leaf);
     }
-    return true;
+    return ok;
 }

@@ -2,262 +2,288 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "datasets/formats/description.h"
+#include "datasets/formats/discrete.h"
 
-/* --- Descriptions ----------------------------------------------------------------------------- */
+/* --- The list --------------------------------------------------------------------------------- */
 
-/* Python's JSON has Infinity, -Infinity and NaN, which are none of JSON: they become null. */
-static void replace_words(char *text)
+static void free_leaf(struct space_leaf *leaf)
 {
-    static const char *const words[] = {"-Infinity", "Infinity", "NaN"};
-    bool is_quoted = false;
-    for (char *at = text; *at; at++) {
-        is_quoted = *at == '"' ? !is_quoted : is_quoted;
-        at += is_quoted && *at == '\\' && at[1];
-        for (size_t i = 0; !is_quoted && i < sizeof words / sizeof *words; i++) {
-            size_t length = strlen(words[i]);
-            if (strncmp(at, words[i], length) == 0) {
-                memset(at, ' ', length);
-                memcpy(at, length > 4 ? "null" : "0  ", length > 4 ? 4 : 3);
-            }
+    memory_free(leaf->low);
+    memory_free(leaf->high);
+}
+
+void space_free(struct space *space)
+{
+    for (size_t i = 0; i < space->count; i++) {
+        free_leaf(&space->leaves[i]);
+    }
+    memory_free(space->leaves);
+    *space = (struct space){0};
+}
+
+struct space_leaf *space_add(struct space *space, const char *name, enum space_kind kind,
+                             size_t columns)
+{
+    invariant(strlen(name) < SPACE_NAME_MAX);
+    if (space->count == space->capacity) {
+        size_t capacity = 2 * space->capacity + 1;
+        space->leaves =
+            memory_grow(space->leaves, space->capacity, capacity, sizeof *space->leaves);
+        space->capacity = capacity;
+    }
+    struct space_leaf *leaf = &space->leaves[space->count++];
+    *leaf = (struct space_leaf){.kind = kind,
+                                .columns = columns,
+                                .low = memory_take(columns, sizeof *leaf->low),
+                                .high = memory_take(columns, sizeof *leaf->high)};
+    snprintf(leaf->name, sizeof leaf->name, "%s", name);
+    for (size_t i = 0; kind == SPACE_BOX && i < columns; i++) {
+        leaf->low[i] = -(double)INFINITY;
+        leaf->high[i] = (double)INFINITY;
+    }
+    return leaf;
+}
+
+static bool is_one_hot(const struct space_leaf *leaf)
+{
+    return leaf->kind == SPACE_DISCRETE || leaf->kind == SPACE_MULTI_DISCRETE;
+}
+
+static size_t category_count(const struct space_leaf *leaf, size_t column)
+{
+    return (size_t)(leaf->high[column] - leaf->low[column]) + 1;
+}
+
+size_t space_leaf_dim(const struct space_leaf *leaf)
+{
+    size_t dim = is_one_hot(leaf) ? 0 : leaf->columns;
+    for (size_t i = 0; is_one_hot(leaf) && i < leaf->columns; i++) {
+        dim += category_count(leaf, i);
+    }
+    return dim;
+}
+
+size_t space_dim(const struct space *space)
+{
+    size_t dim = 0;
+    for (size_t i = 0; i < space->count; i++) {
+        dim += space_leaf_dim(&space->leaves[i]);
+    }
+    return dim;
+}
+
+/* --- Observations ----------------------------------------------------------------------------- */
+
+/* Is the leaf called so, or in a group that is? */
+static bool is_named(const struct space_leaf *leaf, const char *name, size_t length)
+{
+    return strncmp(leaf->name, name, length) == 0 &&
+           (leaf->name[length] == '\0' || leaf->name[length] == '/');
+}
+
+static bool refuse_name(const struct space *space, const char *name, size_t length,
+                        struct failure *failure)
+{
+    char known[400] = "";
+    for (size_t i = 0, used = 0; i < space->count && used < sizeof known; i++) {
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i > 0 ? ", " : "",
+                                 space->leaves[i].name);
+    }
+    return failure_set(failure, EXIT_CODE_CONFIG,
+                       "convert.observation_keys: found \"%.*s\", expected %s%s", (int)length, name,
+                       known[0] ? "some of " : "nothing, as the input's observations have no names",
+                       known);
+}
+
+bool space_select(struct space *space, const char *names, struct failure *failure)
+{
+    bool *is_kept = memory_take(space->count, sizeof *is_kept);
+    bool ok = true;
+    for (const char *at = names; ok && *at != '\0';) {
+        size_t length = strcspn(at, ",");
+        ok = false;
+        for (size_t i = 0; length > 0 && i < space->count; i++) {
+            bool is_chosen = is_named(&space->leaves[i], at, length);
+            is_kept[i] = is_kept[i] || is_chosen;
+            ok = ok || is_chosen;
         }
+        ok = ok || refuse_name(space, at, length, failure);
+        at += length + (at[length] == ',');
     }
-}
-
-json_t *space_parse(const char *text)
-{
-    char *copy = memory_copy_text(text);
-    replace_words(copy);
-    json_t *space = json_loads(copy, 0, NULL);
-    memory_free(copy);
-    if (!json_is_object(space)) {
-        json_decref(space);
-        return NULL;
-    }
-    return space;
-}
-
-static bool is_type(const json_t *space, const char *type)
-{
-    const char *found = json_string_value(json_object_get(space, "type"));
-    return found && strcmp(found, type) == 0;
-}
-
-const json_t *space_at(const json_t *space, const char *path)
-{
-    char name[256];
-    for (const char *at = path; space && *at;) {
-        size_t length = strcspn(at, "/");
-        snprintf(name, sizeof name, "%.*s", (int)length, at);
-        const json_t *below = json_object_get(space, "subspaces");
-        unsigned long number;
-        char end;
-        if (json_is_array(below) && sscanf(name, "_index_%lu%c", &number, &end) == 1) {
-            space = json_array_get(below, number);
+    size_t kept = 0;
+    for (size_t i = 0; ok && names[0] != '\0' && i < space->count; i++) {
+        if (is_kept[i]) {
+            space->leaves[kept++] = space->leaves[i];
         } else {
-            space = json_object_get(below, name);
+            free_leaf(&space->leaves[i]);
         }
-        at += length + (at[length] == '/');
     }
-    return space;
-}
-
-/* The numbers of nested lists, one after the other; returns how many there are. */
-static size_t list_numbers(double *numbers, size_t most, const json_t *list, double unknown)
-{
-    if (!json_is_array(list)) {
-        if (most > 0) {
-            *numbers = json_is_number(list) ? json_number_value(list) : unknown;
-        }
-        return 1;
-    }
-    size_t count = 0;
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        size_t left = count < most ? most - count : 0;
-        count +=
-            list_numbers(numbers + (left > 0 ? count : 0), left, json_array_get(list, i), unknown);
-    }
-    return count;
-}
-
-void space_bounds(double *low, double *high, const json_t *space, size_t columns)
-{
-    const double infinity = (double)INFINITY;
-    const json_t *lows = json_object_get(space, "low"), *highs = json_object_get(space, "high");
-    for (size_t i = 0; i < columns; i++) {
-        low[i] = -infinity;
-        high[i] = infinity;
-    }
-    if (is_type(space, "Box") && list_numbers(low, columns, lows, -infinity) == columns) {
-        list_numbers(high, columns, highs, infinity);
-    }
-}
-
-/* --- Leaves ----------------------------------------------------------------------------------- */
-
-/* The categories of a Discrete or MultiDiscrete space; 0: they are not described. */
-static bool find_categories(struct space_leaf *leaf, const json_t *space)
-{
-    size_t columns = leaf->columns;
-    double *numbers = memory_take(columns, sizeof *numbers);
-    bool is_multi = leaf->kind == STORE_KEY_MULTI_DISCRETE;
-    const json_t *counts = json_object_get(space, is_multi ? "nvec" : "n");
-    leaf->start = memory_take(columns, sizeof *leaf->start);
-    leaf->counts = memory_take(columns, sizeof *leaf->counts);
-    bool ok = list_numbers(numbers, columns, counts, 0.0) == columns;
-    leaf->dim = 0;
-    for (size_t i = 0; ok && i < columns; i++) {
-        ok = numbers[i] >= 1.0 && numbers[i] <= 0x1p16 && trunc(numbers[i]) == numbers[i];
-        leaf->counts[i] = ok ? (size_t)numbers[i] : 0;
-        leaf->dim += leaf->counts[i];
-    }
-    if (list_numbers(numbers, columns, json_object_get(space, "start"), 0.0) == columns) {
-        memcpy(leaf->start, numbers, columns * sizeof *numbers);
-    }
-    memory_free(numbers);
+    space->count = kept > 0 ? kept : space->count;
+    memory_free(is_kept);
     return ok;
 }
 
-bool space_leaf_open(struct space_leaf *leaf, const json_t *space, size_t columns,
-                     const char *where, struct failure *failure)
+bool space_check_numbers(const struct space *space, const char *where, struct failure *failure)
 {
-    static const struct {
-        const char *type;
-        enum store_key_kind kind;
-    } types[] = {{"Box", STORE_KEY_BOX},
-                 {"Discrete", STORE_KEY_DISCRETE},
-                 {"MultiDiscrete", STORE_KEY_MULTI_DISCRETE},
-                 {"MultiBinary", STORE_KEY_MULTI_BINARY}};
-    *leaf = (struct space_leaf){.kind = STORE_KEY_BOX, .columns = columns, .dim = columns};
-    if (!space) {
-        return true;
-    }
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        if (is_type(space, types[i].type)) {
-            leaf->kind = types[i].kind;
-            bool has_categories =
-                leaf->kind == STORE_KEY_DISCRETE || leaf->kind == STORE_KEY_MULTI_DISCRETE;
-            return !has_categories || find_categories(leaf, space) ||
-                   failure_set(failure, EXIT_CODE_DATA,
-                               "%s: found a %s space of other than %zu counts of categories in the "
-                               "metadata, expected one for each column",
-                               where, types[i].type, columns);
+    for (size_t i = 0; i < space->count; i++) {
+        if (space->leaves[i].kind == SPACE_TEXT) {
+            return failure_set(failure, EXIT_CODE_DATA,
+                               "%s: found texts, \"%s\", expected numbers; choose other keys with "
+                               "--convert.observation_keys=a,b",
+                               where, space->leaves[i].name);
         }
     }
-    return failure_set(failure, EXIT_CODE_DATA,
-                       "%s: found a space of type %.32s, expected Box, Discrete, MultiDiscrete or "
-                       "MultiBinary; choose other observations with --convert.observation_keys",
-                       where,
-                       json_string_value(json_object_get(space, "type"))
-                           ? json_string_value(json_object_get(space, "type"))
-                           : "unknown");
+    return space_dim(space) > 0 ||
+           failure_set(failure, EXIT_CODE_DATA, "%s: found no numbers, expected some", where);
 }
 
-void space_leaf_close(struct space_leaf *leaf)
+void space_fill_keys(struct store_spec *spec, const struct space *space)
 {
-    memory_free(leaf->start);
-    memory_free(leaf->counts);
-    *leaf = (struct space_leaf){0};
+    bool is_plain = space->count == 1 && space->leaves[0].kind == SPACE_BOX;
+    if (is_plain || space->count > STORE_KEYS_MAX) {
+        return;
+    }
+    spec->key_count = space->count;
+    for (size_t k = 0; k < space->count; k++) {
+        const struct space_leaf *leaf = &space->leaves[k];
+        spec->keys[k] = (struct store_key){.kind = (enum store_key_kind)leaf->kind,
+                                           .dim = space_leaf_dim(leaf)};
+        description_copy_text(spec->keys[k].name, STORE_NAME_MAX,
+                              leaf->name[0] ? leaf->name : "observation");
+    }
 }
 
-bool space_leaf_equal(const struct space_leaf *left, const struct space_leaf *right)
+/* --- Actions ---------------------------------------------------------------------------------- */
+
+static void describe_continuous(struct action_space *actions, const struct space *space)
 {
-    return left->kind == right->kind && left->columns == right->columns && left->dim == right->dim;
+    size_t column = 0;
+    *actions = action_space_continuous(space_dim(space));
+    for (size_t i = 0; i < space->count; i++) {
+        for (size_t k = 0; k < space->leaves[i].columns; k++, column++) {
+            double low = space->leaves[i].low[k], high = space->leaves[i].high[k];
+            bool is_range = low < high; /* nothing can be scaled by one number */
+            actions->low[column] = is_range ? low : -(double)INFINITY;
+            actions->high[column] = is_range ? high : (double)INFINITY;
+        }
+    }
 }
 
-bool space_leaf_expand(float *out, size_t stride, const struct space_leaf *leaf, const double *rows,
-                       size_t count, const char *where, struct failure *failure)
+static bool describe_categorical(struct action_space *actions, struct space *space,
+                                 const char *counts, const char *where, struct failure *failure)
 {
-    for (size_t row = 0; row < count; row++) {
-        float *at = out + row * stride;
-        memset(at, 0, leaf->dim * sizeof *at);
-        for (size_t i = 0; i < leaf->columns; i++) {
-            double number = rows[row * leaf->columns + i] - leaf->start[i];
-            if (!(number >= 0.0 && number < (double)leaf->counts[i] && trunc(number) == number)) {
-                return failure_set(failure, EXIT_CODE_DATA,
-                                   "%s: found %g in row %zu, expected a category, %g to %g", where,
-                                   rows[row * leaf->columns + i], row, leaf->start[i],
-                                   leaf->start[i] + (double)leaf->counts[i] - 1.0);
+    double largest[ACTION_CATEGORICALS_MAX];
+    size_t components = 0;
+    for (size_t i = 0; i < space->count; i++) {
+        struct space_leaf *leaf = &space->leaves[i];
+        leaf->kind = leaf->kind == SPACE_MULTI_BINARY ? SPACE_MULTI_DISCRETE : leaf->kind;
+        for (size_t k = 0; k < leaf->columns; k++, components++) {
+            if (components < ACTION_CATEGORICALS_MAX) {
+                largest[components] = leaf->high[k] - leaf->low[k];
             }
-            at[(size_t)number] = 1.0F;
-            at += leaf->counts[i];
+        }
+    }
+    if (!discrete_space(actions, components, largest, counts, where, failure)) {
+        return false;
+    }
+    components = 0;
+    for (size_t i = 0; i < space->count; i++) {
+        struct space_leaf *leaf = &space->leaves[i];
+        for (size_t k = 0; k < leaf->columns; k++, components++) {
+            leaf->high[k] = leaf->low[k] + (double)actions->categories[components] - 1.0;
         }
     }
     return true;
 }
 
-/* --- What an export says ---------------------------------------------------------------------- */
-
-/* A text that grows. */
-struct space_text {
-    char *text;
-    size_t used, size;
-};
-
-static void append_number(struct space_text *text, const char *before, double number)
+/* Continuous numbers everywhere, or categories everywhere. */
+static bool check_mixture(const struct space *space, const char *where, struct failure *failure)
 {
-    char digits[40];
-    if (isinf(number)) {
-        snprintf(digits, sizeof digits, "%sInfinity", number < 0.0 ? "-" : "");
-    } else {
-        snprintf(digits, sizeof digits, "%.17g", number);
+    static const char *const kinds[] = {[SPACE_BOX] = "continuous numbers",
+                                        [SPACE_DISCRETE] = "categories",
+                                        [SPACE_MULTI_DISCRETE] = "categories",
+                                        [SPACE_MULTI_BINARY] = "truth values",
+                                        [SPACE_TEXT] = "texts"};
+    const struct space_leaf *first = space->leaves;
+    for (size_t i = 0; i < space->count; i++) {
+        const struct space_leaf *leaf = &space->leaves[i];
+        if (leaf->kind == SPACE_TEXT || (leaf->kind == SPACE_BOX) != (first->kind == SPACE_BOX)) {
+            return failure_set(failure, EXIT_CODE_DATA,
+                               "%s: found %s, \"%s\", beside %s, \"%s\", expected continuous "
+                               "numbers everywhere or categories everywhere",
+                               where, kinds[leaf->kind], leaf->name, kinds[first->kind],
+                               first->name);
+        }
     }
-    text->used +=
-        (size_t)snprintf(text->text + text->used, text->size - text->used, "%s%s", before, digits);
+    return space_dim(space) > 0 ||
+           failure_set(failure, EXIT_CODE_DATA, "%s: found no numbers, expected some", where);
 }
 
-static char *box_text(const double *low, const double *high, size_t dim)
+bool space_describe_actions(struct action_space *actions, struct space *space, const char *counts,
+                            const char *where, struct failure *failure)
 {
-    struct space_text text = {.size = 256 + dim * 80};
-    text.text = memory_take(text.size, 1);
-    text.used = (size_t)snprintf(
-        text.text, text.size,
-        "{\"type\": \"Box\", \"dtype\": \"float32\", \"shape\": [%zu], \"low\": [", dim);
-    for (size_t i = 0; i < dim; i++) {
-        append_number(&text, i > 0 ? ", " : "", low[i]);
+    if (!check_mixture(space, where, failure)) {
+        return false;
     }
-    for (size_t i = 0; i < dim; i++) {
-        append_number(&text, i > 0 ? ", " : "], \"high\": [", high[i]);
+    if (space->leaves[0].kind != SPACE_BOX) {
+        return describe_categorical(actions, space, counts, where, failure);
     }
-    snprintf(text.text + text.used, text.size - text.used, "]}");
-    return text.text;
+    if (counts[0] != '\0') {
+        return failure_set(failure, EXIT_CODE_CONFIG,
+                           "convert.action_counts: found \"%.200s\", expected nothing, as the "
+                           "input's actions are continuous",
+                           counts);
+    }
+    if (space_dim(space) <= ACTION_DIM_MAX) {
+        describe_continuous(actions, space);
+    }
+    return true;
 }
 
-char *space_of_observations(size_t dim)
+/* --- Rows ------------------------------------------------------------------------------------- */
+
+/* Returns the first of the rows (count x columns) with a number that is no category, and in which
+ * column; `count` where there is none. */
+static size_t write_one_hot(float *out, size_t stride, const struct space_leaf *leaf,
+                            const double *rows, size_t count, size_t *column)
 {
-    double *bounds = memory_take(2 * dim, sizeof *bounds);
-    for (size_t i = 0; i < dim; i++) {
-        bounds[i] = -(double)INFINITY;
-        bounds[dim + i] = (double)INFINITY;
+    size_t dim = space_leaf_dim(leaf);
+    for (size_t row = 0; row < count; row++, rows += leaf->columns) {
+        float *at = out + row * stride;
+        memset(at, 0, dim * sizeof *at);
+        for (size_t k = 0; k < leaf->columns; k++) {
+            double found = rows[k];
+            if (!(found >= leaf->low[k] && found <= leaf->high[k] && trunc(found) == found)) {
+                *column = k;
+                return row;
+            }
+            at[(size_t)(found - leaf->low[k])] = 1.0F;
+            at += category_count(leaf, k);
+        }
     }
-    char *text = box_text(bounds, bounds + dim, dim);
-    memory_free(bounds);
-    return text;
+    return count;
 }
 
-char *space_of_actions(const struct action_space *space)
+bool space_read_rows(const struct space_leaf *leaf, const struct hdf5_array *array, size_t first,
+                     size_t count, float *out, size_t stride, struct failure *failure)
 {
-    if (space->kind == ACTION_CONTINUOUS) {
-        return box_text(space->low, space->high, space->dim);
+    if (!is_one_hot(leaf)) {
+        return hdf5_array_read_single(array, first, count, out, stride, failure);
     }
-    struct space_text text = {.size = 256 + space->categorical_count * 32};
-    text.text = memory_take(text.size, 1);
-    if (space->categorical_count == 1) {
-        snprintf(text.text, text.size,
-                 "{\"type\": \"Discrete\", \"dtype\": \"int64\", \"start\": 0, \"n\": %zu}",
-                 space->categories[0]);
-        return text.text;
+    double *rows = memory_take(count * leaf->columns, sizeof *rows);
+    bool ok = hdf5_array_read_double(array, first, count, rows, leaf->columns, failure);
+    size_t column = 0;
+    size_t good = ok ? write_one_hot(out, stride, leaf, rows, count, &column) : count;
+    if (good < count) {
+        ok = failure_set(failure, EXIT_CODE_DATA,
+                         "%s: %s: found %g in row %zu, column %zu, expected a category, %g to %g",
+                         array->where, array->name, rows[good * leaf->columns + column],
+                         first + good, column, leaf->low[column], leaf->high[column]);
     }
-    text.used = (size_t)snprintf(
-        text.text, text.size,
-        "{\"type\": \"MultiDiscrete\", \"dtype\": \"int64\", \"shape\": [%zu], \"nvec\": [",
-        space->categorical_count);
-    for (size_t k = 0; k < space->categorical_count; k++) {
-        append_number(&text, k > 0 ? ", " : "", (double)space->categories[k]);
-    }
-    snprintf(text.text + text.used, text.size - text.used, "]}");
-    return text.text;
+    memory_free(rows);
+    return ok;
 }

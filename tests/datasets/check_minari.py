@@ -39,13 +39,21 @@ def check_fixtures(tool, folder):
     for path in ("", "data", "data/main_data.hdf5"):
         assert read(tool, "", os.path.join(nested, path)) == (spec, episodes), path
     # Version 0.4 had no metadata.json but attributes, h5py's texts of variable length.
+    with open(os.path.join(nested, "data/metadata.json"), encoding="utf-8") as file:
+        metadata = json.load(file)
+    spaces = {name: metadata[name] for name in ("observation_space", "action_space")}
     os.remove(os.path.join(nested, "data/metadata.json"))
+    unknown = {**spec, "low": [-np.inf] * 2, "high": [np.inf] * 2}
     for source, names in [("Minari", {}), ("Minari", {"dataset_id": 7, "env_spec": "{"}),
                           ("Minari old-v0, Old-v1", {"dataset_id": "old-v0", "env_spec": '{"id": "Old-v1"}'}),
                           ("Minari fixed-v0", {"dataset_id": np.bytes_(b"fixed-v0"), "env_spec": np.ones(3)})]:
         with h5py.File(os.path.join(nested, "data/main_data.hdf5"), "a") as file:
             file.attrs.clear()
             file.attrs.update(names)
+        old, again = read(tool, "", nested)
+        assert again == episodes and old == {**unknown, "source": source}, (old, names)
+        with h5py.File(os.path.join(nested, "data/main_data.hdf5"), "a") as file:
+            file.attrs.update(spaces)
         old, again = read(tool, "", nested)
         assert again == episodes and old == {**spec, "source": source}, (old, names)
 
@@ -119,10 +127,13 @@ BAD_EPISODES = {
     "T observations": (replace("episode_1/observations", sample.flat(1)[1:]),
                        "episode_1/observations: found 6 rows, expected 7"),
     "an action too many": (replace("episode_1/actions", np.zeros((7, 2))), "found 7 rows"),
-    "wider actions": (replace("episode_1/actions", np.zeros((6, 3))), "other keys or sizes"),
-    "another observation": (replace("episode_1/observations", np.zeros((7, 4))), "other keys"),
-    "another key": (move_into_group, "other keys or sizes"),
-    "a narrower observation": (replace("episode_1/observations", np.zeros(7, int)), "other keys"),
+    "wider actions": (replace("episode_1/actions", np.zeros((6, 3))), "found 3 columns"),
+    "integer actions": (replace("episode_1/actions", np.zeros((6, 2), int)), "discrete actions"),
+    "another observation": (replace("episode_1/observations", np.zeros((7, 4))), "found 4 columns"),
+    "another key": (move_into_group, "episode_1/observations: found a group, expected an array"),
+    "a narrower observation": (replace("episode_1/observations", np.zeros(7, int)),
+                               "found 1 columns, expected 3"),
+    "JPEG": (replace("episode_1/observations", np.zeros((7, 2), np.uint8)), "jpeg_encoding=False"),
     "no steps": (replace("episode_1/rewards", np.zeros(0)), "found 0 rows"),
     "two rewards": (replace("episode_1/rewards", np.zeros((6, 2))), "found 6 rows of 2"),
     "an early end": (replace("episode_1/terminations", np.arange(6) == 2), "in row 2 of 6"),
@@ -271,8 +282,15 @@ def check_spaces(tool, folder):
     _, episodes = read(tool, "minari", path, keys="x/colour,x/at")
     expect_rows(episodes[0]["observation"], np.hstack(
         [flattened(0, episodes[0]["length"] + 1)[key] for key in ("at", "colour")]))
-    expect_refusal(tool, "minari", path, "x/say: found values of another type")
-    expect_refusal(tool, "minari", path, 'found "x/hue"', code=78, keys="x/at,x/hue")
+    assert spec["kinds"] == [0, 3, 1, 2, 0] and spec["keys"] == [
+        ["x/at", 2], ["x/bits", 3], ["x/colour", 4], ["x/grid", 5], ["x/pixel", 1]], spec
+    expect_refusal(tool, "minari", path, 'observation_space: found texts, "x/say", ')
+    for keys in ("x", ""):  # a whole group; all
+        expect_refusal(tool, "minari", path, "--convert.observation_keys=", keys=keys)
+    for keys, word in {"x/at,x/hue": "x/hue", ",": "", "x/a": "x/a"}.items():
+        expect_refusal(tool, "minari", path, f'found "{word}", expected some of x/at, x/bits, '
+                       "x/colour, x/grid, x/pixel, x/say", code=78, keys=keys)
+    expect_refusal(tool, "minari", write(folder), "have no names", code=78, keys="x")
     # Several choices, in groups of a Dict, which has its keys in the order of their bytes.
     both = {"type": "Dict", "subspaces": {"turn": three, "go": SPACES["grid"]}}
     path = write_spaces(folder, both, lambda number, steps: {
@@ -290,14 +308,37 @@ def check_bad_spaces(tool, folder):
         path = write_spaces(folder, action_space, actions, **others)
         expect_refusal(tool, "minari", path, words, keys="x/at", code=code)
 
-    bad("both continuous and discrete", {"type": "Dict", "subspaces": {"a": BOX, "b": three}},
-        lambda number, steps: {"/a": np.zeros((steps, 2)), "/b": numbers(number, steps)[""]})
-    bad("space of type Text", {"type": "Text"})
-    bad("counts of categories", {"type": "Discrete"})
-    bad("counts of categories", {"type": "MultiDiscrete", "nvec": [2, 3]})
+    bad('action_space: found categories, "b", beside continuous numbers, "a"',
+        {"type": "Dict", "subspaces": {"a": BOX, "b": three}})
+    bad("action_space: found texts", {"type": "Text"})
+    bad("action_space: found no numbers", {"type": "Tuple", "subspaces": []})
+    bad("no category, or more than a million", {**three, "n": 1e300})
+    bad("no category, or more than a million", {**three, "n": 0})
+    bad("no category, or more than a million", {**three, "start": 0.5})
+    for space in ({"type": "Discrete"}, {**three, "start": [1, 2]},
+                  {"type": "MultiDiscrete", "nvec": [[2], ["3"]], "start": [[0], [0]]}):
+        bad("found categories without n, nvec or start that fit", space)
+    for space in ({**BOX, "shape": [3]}, {**BOX, "low": None}, {**BOX, "shape": [1e300]}):
+        bad("found a Box without shape, low and high that fit", space)
+    bad("found Graph at a/_index_1, expected a Box, Discrete", {"type": "Dict", "subspaces": {
+        "a": {"type": "Tuple", "subspaces": [three, {"type": "Graph"}]}}})
+    bad("found no type", {})
+    bad("a MultiBinary without n", {"type": "MultiBinary"})
+    deep = three
+    for _ in range(20):
+        deep = {"type": "Dict", "subspaces": {"a": deep}}
+    bad("groups deep within groups", deep)
+    # What fits in itself, but not to the file.
+    _, episodes = read(tool, "minari", write_spaces(
+        folder, {"type": "MultiDiscrete", "nvec": [2, 3]}, numbers), keys="x/at")
+    assert "episode_0/actions: found 1 columns, expected 2" in episodes[0]["bad"], episodes
+    _, episodes = read(tool, "minari", write_spaces(
+        folder, {"type": "Dict", "subspaces": {"a": three}}, numbers), keys="x/at")
+    assert "episode_0/actions/a: found no array" in episodes[0]["bad"], episodes
     path = write_spaces(folder, three, lambda number, steps: {"": np.full(steps, 5 - 4 * number)})
     _, episodes = read(tool, "minari", path, keys="x/at")
-    assert "actions: found 5 in row 0, expected a category, 2 to 4" in episodes[0]["bad"], episodes
+    words = "actions: found 5 in row 0, column 0, expected a category, 2 to 4"
+    assert words in episodes[0]["bad"], episodes
     assert "actions: found 1 in row 0" in episodes[1]["bad"], episodes
 
 
@@ -318,6 +359,51 @@ def check_undescribed_integers(tool, folder):
     expect_rows(episodes[0]["observation"], np.arange(2 * (steps + 1)))
 
 
+def check_kinds_of_actions(tool, folder):
+    """Bounds that bound nothing, truth values, counts of the user's, groups without description."""
+    wide = {"type": "Box", "dtype": "float32", "shape": [4], "low": [0.0, -3.4e38, 5.0, -np.inf],
+            "high": [1.0, 3.4e38, 5.0, 2 ** 64 - 1]}
+    path = write_spaces(folder, wide, lambda number, steps: {"": np.zeros((steps, 4))})
+    spec, _ = read(tool, "minari", path, keys="x/at")
+    assert spec["low"] == [0] + [-np.inf] * 3 and spec["high"] == [1] + [np.inf] * 3, spec
+    expect_refusal(tool, "minari", path, 'action_counts: found "4", expected nothing', code=78,
+                   keys="x/at", counts="4")
+
+    def bits(number, steps):
+        return np.random.default_rng(number).integers(0, 2, (steps, 2))
+    path = write_spaces(folder, {"type": "MultiBinary", "n": 2},
+                        lambda number, steps: {"": bits(number, steps).astype(np.int8)})
+    spec, episodes = read(tool, "minari", path, keys="x/at")
+    assert spec["counts"] == [2, 2], spec
+    expect_rows(episodes[1]["action"], one_hot(bits(1, episodes[1]["length"]), [2, 2]))
+    spec, episodes = read(tool, "minari", path, keys="x/at", counts="2,5")
+    assert spec["counts"] == [2, 5], spec
+    expect_rows(episodes[1]["action"], one_hot(bits(1, episodes[1]["length"]), [2, 5]))
+    expect_refusal(tool, "minari", path, "expected 2 numbers", code=78, keys="x/at", counts="2")
+
+    def group(file):
+        for number in (0, 1):
+            steps = len(file[f"episode_{number}/rewards"])
+            del file[f"episode_{number}/actions"]
+            file[f"episode_{number}/actions/b"] = bits(number, steps)
+            file[f"episode_{number}/actions/a"] = np.full(steps, 2 + number)
+    path = write(folder, group)
+    spec, episodes = read(tool, "minari", path)
+    assert spec["counts"] == [4, 2, 2], spec
+    for number, episode in enumerate(episodes):
+        steps = episode["length"]
+        expect_rows(episode["action"], np.hstack([one_hot(np.full(steps, 2 + number), [4]),
+                                                  one_hot(bits(number, steps), [2, 2])]))
+    _, episodes = read(tool, "minari", path, counts="3,2,2")
+    assert "actions/a: found 3 in row 0" in episodes[1]["bad"], episodes
+
+    def mix(file):
+        group(file)
+        del file["episode_0/actions/b"]
+        file["episode_0/actions/b"] = np.zeros((len(file["episode_0/rewards"]), 2))
+    expect_refusal(tool, "minari", write(folder, mix), 'found continuous numbers, "b", beside')
+
+
 def main():
     tool = sys.argv[1]
     with tempfile.TemporaryDirectory() as folder:
@@ -327,6 +413,7 @@ def main():
         check_refusals(tool, folder)
         check_spaces(tool, folder)
         check_bad_spaces(tool, folder)
+        check_kinds_of_actions(tool, folder)
         check_undescribed_integers(tool, folder)
     print(f"Minari data sets are read as they are meant, {len(BAD_EPISODES)} bad episodes refused")
 

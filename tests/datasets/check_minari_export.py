@@ -100,7 +100,7 @@ def check_actions(chainring, folder):
                  "high": [2.0, 1.0]}, random.uniform([-2, -1], [2, 1], (9, 2)).astype(np.float32)),
         "one": ({"type": "Discrete", "dtype": "int64", "start": 0, "n": 4},
                 random.integers(0, 4, 9)),
-        "two": ({"type": "MultiDiscrete", "dtype": "int64", "shape": [2], "nvec": [3, 2]},
+        "two": ({"type": "MultiDiscrete", "dtype": "int64", "nvec": [3, 2], "start": [0, 0]},
                 random.integers(0, [3, 2], (9, 2))),
     }
     for name, (space, actions) in spaces.items():

@@ -1,4 +1,4 @@
-/* What Python tests of formats need: `read FORMAT PATH STEPS_MAX [KEYS]` prints what a
+/* What Python tests of formats need: `read FORMAT PATH STEPS_MAX [KEYS [COUNTS]]` prints what a
  * format makes of a path, as lines of JSON: first the spec, then each episode. An episode that is
  * bad is a line of its own; a source that cannot be opened is the one line and the exit code, as in
  * the program. */
@@ -36,6 +36,19 @@ static void print_spec(const struct store_spec *spec, size_t episodes)
            spec->control_timestep, spec->domain, spec->simulator, spec->source);
     for (size_t k = 0; k < spec->task_count; k++) {
         printf("%s[\"%s\", \"%s\"]", k > 0 ? ", " : "", spec->tasks[k], spec->reward_source[k]);
+    }
+    printf("]");
+    if (spec->actions.kind == ACTION_CONTINUOUS) {
+        print_doubles("low", spec->actions.low, spec->actions.dim);
+        print_doubles("high", spec->actions.high, spec->actions.dim);
+    }
+    printf(", \"counts\": [");
+    for (size_t k = 0; k < spec->actions.categorical_count; k++) {
+        printf("%s%zu", k > 0 ? ", " : "", spec->actions.categories[k]);
+    }
+    printf("], \"kinds\": [");
+    for (size_t k = 0; k < spec->key_count; k++) {
+        printf("%s%d", k > 0 ? ", " : "", (int)spec->keys[k].kind);
     }
     printf("], \"keys\": [");
     for (size_t k = 0; k < spec->key_count; k++) {
@@ -87,19 +100,20 @@ static void read_all(const struct format_reader *format, const char *path,
 int main(int count, char **arguments)
 {
     struct failure failure = {0};
-    if ((count == 5 || count == 6) && strcmp(arguments[1], "read") == 0) {
+    if (count >= 5 && count <= 7 && strcmp(arguments[1], "read") == 0) {
         const struct format_reader *format =
             format_find_reader(arguments[3], arguments[2], &failure);
         const struct format_options options = {
             .episode_steps_max = strtoull(arguments[4], NULL, 10),
-            .observation_keys = count == 6 ? arguments[5] : "",
-            .action_counts = "",
+            .observation_keys = count >= 6 ? arguments[5] : "",
+            .action_counts = count == 7 ? arguments[6] : "",
         };
         if (format) {
             read_all(format, arguments[3], &options, &failure);
         }
     } else {
-        failure_set(&failure, EXIT_CODE_USAGE, "expected: read FORMAT PATH STEPS_MAX [KEYS]");
+        failure_set(&failure, EXIT_CODE_USAGE,
+                    "expected: read FORMAT PATH STEPS_MAX [KEYS [COUNTS]]");
     }
     fatal_if_failed(&failure);
     return 0;
