@@ -98,23 +98,23 @@ void action_space_print(const struct action_space *space, char *text)
     }
 }
 
-/* Numbers in [-1, 1] are not even rounded where that is the producer's range. */
-static bool is_identity(const struct action_space *space, size_t i)
+/* Around 0 small numbers keep all their digits, and powers of two even the last bit. */
+static bool is_symmetric(const struct action_space *space, size_t i)
 {
-    return space->low[i] == -1.0 && space->high[i] == 1.0;
+    return space->low[i] == -space->high[i];
 }
 
 double action_space_restore(const struct action_space *space, size_t i, double stored)
 {
-    return is_identity(space, i)
-               ? stored
+    return is_symmetric(space, i)
+               ? stored * space->high[i]
                : space->low[i] + (stored + 1.0) * (space->high[i] - space->low[i]) / 2.0;
 }
 
 double action_space_scale(const struct action_space *space, size_t i, double original)
 {
-    return is_identity(space, i)
-               ? original
+    return is_symmetric(space, i)
+               ? original / space->high[i]
                : 2.0 * (original - space->low[i]) / (space->high[i] - space->low[i]) - 1.0;
 }
 

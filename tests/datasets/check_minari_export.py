@@ -77,6 +77,11 @@ def check_store(chainring, store_tool, folder):
             assert np.array_equal(first.attrs[name], second.attrs[name]), name
 
 
+OBSERVATIONS = {"type": "Dict", "subspaces": {
+    "at": {"type": "Box", "dtype": "float64", "shape": [2], "low": [0, 0], "high": [99, 99]},
+    "door": {"type": "Discrete", "dtype": "int64", "start": 0, "n": 3}}}
+
+
 def write_actions(folder, name, space, actions):
     """A data set of one episode, as minari writes it."""
     data = os.path.join(folder, name, "data")
@@ -84,18 +89,24 @@ def write_actions(folder, name, space, actions):
     steps = len(actions)
     with h5py.File(os.path.join(data, "main_data.hdf5"), "w") as file:
         group = file.create_group("episode_0")
-        group["observations"] = np.arange(2.0 * (steps + 1)).reshape(-1, 2)
+        group["observations/at"] = np.arange(2.0 * (steps + 1)).reshape(-1, 2)
+        group["observations/door"] = np.arange(steps + 1) % 3
         group["actions"], group["rewards"] = actions, np.ones(steps)
         group["terminations"] = group["truncations"] = np.zeros(steps, bool)
     with open(os.path.join(data, "metadata.json"), "w", encoding="utf-8") as file:
-        json.dump({"data_format": "hdf5", "action_space": json.dumps(space)}, file)
+        json.dump({"data_format": "hdf5", "observation_space": json.dumps(OBSERVATIONS),
+                   "action_space": json.dumps(space)}, file)
     return os.path.join(folder, name)
 
 
 def check_actions(chainring, folder):
     """They leave as they came: within their bounds, or as the numbers of categories from 0 on."""
     random = np.random.default_rng(4)
+    tiny = random.uniform([-2, -0.25], [2, 0.25], (9, 2)).astype(np.float32)
+    tiny[0], tiny[1], tiny[2] = (-0.0, 1e-12), (3e-9, -2e-38), (-2, 0.25)
     spaces = {
+        "tiny": ({"type": "Box", "dtype": "float32", "shape": [2], "low": [-2.0, -0.25],
+                  "high": [2.0, 0.25]}, tiny),
         "box": ({"type": "Box", "dtype": "float32", "shape": [2], "low": [-2.0, -1.0],
                  "high": [2.0, 1.0]}, random.uniform([-2, -1], [2, 1], (9, 2)).astype(np.float32)),
         "one": ({"type": "Discrete", "dtype": "int64", "start": 0, "n": 4},
@@ -115,11 +126,31 @@ def check_actions(chainring, folder):
         convert(chainring, back, again)
         with h5py.File(store) as first, h5py.File(again) as second:
             expect(second["action"][:], first["action"][:], name)
+            assert list(second.attrs["observation_keys"]) == [b"at", b"door"], dict(second.attrs)
             for key in set(first.attrs) - {"source", "description_hash"}:
                 assert np.array_equal(first.attrs[key], second.attrs[key]), (name, key)
+    check_rounding(chainring, folder, random)
     line = convert(chainring, os.path.join(folder, "one.h5"), os.path.join(folder, "x"),
                    "--convert.to=exorl", code=64)
     assert "found discrete actions" in line and not os.path.exists(os.path.join(folder, "x")), line
+
+
+def check_rounding(chainring, folder, random):
+    """Bounds that no power of two divides: to a millionth."""
+    low, high = [-0.3, 5.0], [0.7, 12.0]
+    actions = random.uniform(low, high, (50, 2)).astype(np.float32)
+    space = {"type": "Box", "dtype": "float32", "shape": [2], "low": low, "high": high}
+    source = write_actions(folder, "odd", space, actions)
+    store, back, again = (os.path.join(folder, "odd" + end) for end in (".h5", "-back", "-2.h5"))
+    convert(chainring, source, store)
+    convert(chainring, store, back, "--convert.to=minari")
+    convert(chainring, back, again)
+    with h5py.File(os.path.join(back, "data/main_data.hdf5")) as file:
+        assert np.abs(file["episode_0/actions"][:] - actions).max() <= 12e-6
+    with h5py.File(store) as first, h5py.File(again) as second:
+        assert np.abs(first["action"][:] - second["action"][:]).max() <= 1e-6
+        wanted = 2 * (actions.astype(float) - low) / np.subtract(high, low) - 1
+        assert np.abs(first["action"][:] - wanted).max() <= 1e-6
 
 
 def check_refusals(chainring, store, back, folder):
