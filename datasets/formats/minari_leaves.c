@@ -74,7 +74,7 @@ static bool find_leaves_below(struct space *space, const struct minari_place *pl
         int length = snprintf(below, sizeof below, "%s%s%s", name, name[0] ? "/" : "", names[i]);
         ok = (depth < DEPTH_MAX && length < (int)sizeof below) ||
              failure_set(failure, EXIT_CODE_DATA,
-                         "%s: %s: found a group deep within groups, or a name of more than %d "
+                         "%s: %s: found groups deep within groups, or names of more than %d "
                          "bytes, expected arrays of numbers",
                          place->path, path, SPACE_NAME_MAX);
         ok = ok && find_leaves_below(space, place, below, is_action, depth + 1, failure);
@@ -96,7 +96,7 @@ bool minari_leaves_find(struct space *space, const struct minari_place *place, b
 static bool check_columns(const struct hdf5_array *array, const struct space_leaf *leaf,
                           struct failure *failure)
 {
-    bool may_be_jpeg = array->type == NUMBER_U8 && leaf->columns > array->columns;
+    bool may_be_jpeg = hdf5_array_is_integer(array) && leaf->columns > array->columns;
     return array->columns == leaf->columns ||
            failure_set(failure, EXIT_CODE_DATA,
                        "%s: %s: found %zu columns, expected %zu, as described or in the first "

@@ -139,7 +139,7 @@ static bool parse_member(const struct space_place *place, const char *key, const
     return parse_space(&below, json, failure);
 }
 
-static int compare_keys(const void *left, const void *right)
+static int compare_dict_keys(const void *left, const void *right)
 {
     return strcmp(*(const char *const *)left, *(const char *const *)right);
 }
@@ -152,7 +152,7 @@ static bool parse_dict(const struct space_place *place, json_t *members, struct 
         keys[count++] = json_object_iter_key(at);
     }
     if (count > 0) {
-        qsort(keys, count, sizeof *keys, compare_keys);
+        qsort(keys, count, sizeof *keys, compare_dict_keys);
     }
     bool ok = true;
     for (size_t i = 0; ok && i < count; i++) {
