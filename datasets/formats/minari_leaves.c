@@ -112,10 +112,6 @@ bool minari_leaf_open(struct hdf5_array *array, const struct space_leaf *leaf,
 {
     char path[LEAF_PATH_MAX];
     leaf_path(path, place, leaf->name);
-    if (hdf5_file_has_group(place->file, path)) {
-        return failure_set(failure, EXIT_CODE_DATA, "%s: %s: found a group, expected an array",
-                           place->path, path);
-    }
     if (!hdf5_array_open(array, place->file, place->path, path, failure)) {
         return false;
     }

@@ -138,7 +138,7 @@ BAD_EPISODES = {
     "two rewards": (replace("episode_1/rewards", np.zeros((6, 2))), "found 6 rows of 2"),
     "an early end": (replace("episode_1/terminations", np.arange(6) == 2), "in row 2 of 6"),
     "half an end": (replace("episode_1/truncations", np.full(6, 0.5)), "found 0.5 in row 0"),
-    "a group": (replace_by_group, "episode_1/actions: found other keys or sizes"),
+    "a group": (replace_by_group, "episode_1/actions: found a group, expected an array"),
     "a flat episode": (replace("episode_1", np.zeros(3)), "episode_1: found an array, expected a g"),
     "never written": (lambda file: (file.__delitem__("episode_1/actions"),
                                     file.create_dataset("episode_1/actions", (6, 2))),
@@ -334,7 +334,7 @@ def check_bad_spaces(tool, folder):
     assert "episode_0/actions: found 1 columns, expected 2" in episodes[0]["bad"], episodes
     _, episodes = read(tool, "minari", write_spaces(
         folder, {"type": "Dict", "subspaces": {"a": three}}, numbers), keys="x/at")
-    assert "episode_0/actions/a: found no array" in episodes[0]["bad"], episodes
+    assert "episode_0/actions: found an array, expected a group" in episodes[0]["bad"], episodes
     path = write_spaces(folder, three, lambda number, steps: {"": np.full(steps, 5 - 4 * number)})
     _, episodes = read(tool, "minari", path, keys="x/at")
     words = "actions: found 5 in row 0, column 0, expected a category, 2 to 4"
