@@ -279,25 +279,12 @@ static json_t *sources_json(const struct description *description)
     return sources;
 }
 
-static json_t *numbers_json(const double *numbers, size_t count)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < count; i++) {
-        json_array_append_new(array, json_real(numbers[i]));
-    }
-    return array;
-}
-
 static json_t *task_json(const struct description *description, size_t task)
 {
     const struct returns *returns = &description->returns[task];
     json_t *points = json_object();
     for (size_t p = 0; p < PERCENTILES; p++) {
         report_number(points, percentiles[p].name, returns->percentiles[p]);
-    }
-    json_t *histogram = json_array();
-    for (size_t i = 0; i < BINS; i++) {
-        json_array_append_new(histogram, json_integer((json_int_t)returns->bins[i]));
     }
     json_t *object = json_object();
     report_text(object, "name", description->spec->tasks[task]);
@@ -307,7 +294,7 @@ static json_t *task_json(const struct description *description, size_t task)
     report_number(object, "return_error", returns->all.error);
     report_number(object, "return_maximum", returns->all.maximum);
     json_object_set_new(object, "return_percentiles", points);
-    json_object_set_new(object, "return_histogram", histogram);
+    report_counts(object, "return_histogram", returns->bins, BINS);
     return object;
 }
 
@@ -337,10 +324,8 @@ static json_t *description_json(const struct description *description)
     report_count(object, "length_minimum", description->length_min);
     report_count(object, "length_maximum", store_length_max(store));
     json_object_set_new(object, "sources", sources_json(description));
-    json_object_set_new(object, "observation_mean",
-                        numbers_json(store_observation_mean(store), dim));
-    json_object_set_new(object, "observation_deviation",
-                        numbers_json(store_observation_deviation(store), dim));
+    report_numbers(object, "observation_mean", store_observation_mean(store), dim);
+    report_numbers(object, "observation_deviation", store_observation_deviation(store), dim);
     json_object_set_new(object, "tasks", tasks);
     return object;
 }

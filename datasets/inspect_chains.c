@@ -56,12 +56,10 @@ static json_t *sample_json(const struct store *store, const struct inspect_chain
                            const struct sample *sample)
 {
     const struct chain *chain = &sample->chain;
-    json_t *episodes = json_array();
     json_t *returns = json_array();
     json_t *shards = json_array();
     for (size_t i = 0; i < chain->count; i++) {
         double value = store_return(store, options->task, chain->episodes[i]);
-        json_array_append_new(episodes, json_integer((json_int_t)chain->episodes[i]));
         json_array_append_new(returns, json_real(value));
     }
     for (size_t rank = 0; rank < options->ring_size; rank++) {
@@ -72,7 +70,7 @@ static json_t *sample_json(const struct store *store, const struct inspect_chain
     report_count(object, "step", sample->step);
     report_count(object, "context", sample->number);
     json_object_set_new(object, "group", json_integer(store_group(store, chain->episodes[0])));
-    json_object_set_new(object, "episodes", episodes);
+    report_counts(object, "episodes", chain->episodes, chain->count);
     json_object_set_new(object, "returns", returns);
     report_number(object, "target", chain->target);
     report_count(object, "steps", chain->steps);

@@ -21,14 +21,37 @@ void report_count(json_t *object, const char *key, uint64_t count)
     json_object_set_new(object, key, json_integer((json_int_t)count));
 }
 
+static json_t *number_json(double number)
+{
+    return isfinite(number) ? json_real(number) : json_null();
+}
+
 void report_number(json_t *object, const char *key, double number)
 {
-    json_object_set_new(object, key, isfinite(number) ? json_real(number) : json_null());
+    json_object_set_new(object, key, number_json(number));
 }
 
 void report_text(json_t *object, const char *key, const char *text)
 {
     json_object_set_new(object, key, json_string(text));
+}
+
+void report_counts(json_t *object, const char *key, const size_t *counts, size_t length)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < length; i++) {
+        json_array_append_new(array, json_integer((json_int_t)counts[i]));
+    }
+    json_object_set_new(object, key, array);
+}
+
+void report_numbers(json_t *object, const char *key, const double *numbers, size_t length)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < length; i++) {
+        json_array_append_new(array, number_json(numbers[i]));
+    }
+    json_object_set_new(object, key, array);
 }
 
 void report_json(FILE *out, json_t *value, size_t digits)

@@ -19,11 +19,13 @@ enum { REPORT_ALL_DIGITS = 17 };
 size_t report_returns(double *returns, const struct store *store, size_t task, size_t first,
                       size_t end);
 
-/* Append a member to a JSON object: a count, a number (null where it is not finite) or a text (not
- * at all where it is not UTF-8, as a path may be). */
+/* Append a member to a JSON object: a count, a number (null where it is not finite), a text (not
+ * at all where it is not UTF-8, as a path may be), or an array of `length` counts or numbers. */
 void report_count(json_t *object, const char *key, uint64_t count);
 void report_number(json_t *object, const char *key, double number);
 void report_text(json_t *object, const char *key, const char *text);
+void report_counts(json_t *object, const char *key, const size_t *counts, size_t length);
+void report_numbers(json_t *object, const char *key, const double *numbers, size_t length);
 
 /* Print a value on lines of its own, with so many significant digits of each number
  * (REPORT_ALL_DIGITS: all), and release it. Fatal where there is no memory, also for a value of
