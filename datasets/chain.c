@@ -21,7 +21,7 @@ static int compare_members(const void *left, const void *right)
     if (a->group != b->group) {
         return a->group < b->group ? -1 : 1;
     }
-    return a->episode < b->episode ? -1 : a->episode > b->episode;
+    return (a->episode > b->episode) - (a->episode < b->episode);
 }
 
 void chain_catalog_open(struct chain_catalog *catalog, const struct store *store)
@@ -53,26 +53,6 @@ void chain_catalog_close(struct chain_catalog *catalog)
     memory_free(catalog->starts);
     memory_free(catalog->episodes);
     *catalog = (struct chain_catalog){0};
-}
-
-/* The index that `episode` has, or would have, in the chain. */
-static size_t chain_index_of(const struct chain *chain, const struct store *store, size_t task,
-                             size_t episode)
-{
-    double value = store_return(store, task, episode);
-    size_t low = 0;
-    size_t high = chain->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        size_t other = chain->episodes[middle];
-        double other_value = store_return(store, task, other);
-        if (other_value < value || (other_value == value && other < episode)) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
 }
 
 size_t chain_catalog_largest_group(const struct chain_catalog *catalog)
@@ -124,18 +104,40 @@ bool chain_sampler_check(const struct chain_sampler *sampler, struct failure *fa
 
 /* --- Which episodes of a group ---------------------------------------------------------------- */
 
-/* The episodes of the group, and the task whose returns order them. */
-struct candidates {
+/* A chain in the making: what it is drawn from, and the task whose returns order it. */
+struct draw {
+    struct chain *chain;
     const struct store *store;
     size_t task;
-    const size_t *members;
-    size_t count;
+    const size_t *members; /* (member_count) episodes of the group */
+    size_t member_count;
+    struct random random;
 };
 
-/* False where the chain has the episode already. */
-static bool chain_add(struct chain *chain, const struct candidates *candidates, size_t episode)
+/* The index that `episode` has, or would have, in the chain. */
+static size_t chain_index_of(const struct draw *draw, size_t episode)
 {
-    size_t index = chain_index_of(chain, candidates->store, candidates->task, episode);
+    double value = store_return(draw->store, draw->task, episode);
+    size_t low = 0;
+    size_t high = draw->chain->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        size_t other = draw->chain->episodes[middle];
+        double other_value = store_return(draw->store, draw->task, other);
+        if (other_value < value || (other_value == value && other < episode)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* False where the chain has the episode already. */
+static bool chain_add(struct draw *draw, size_t episode)
+{
+    struct chain *chain = draw->chain;
+    size_t index = chain_index_of(draw, episode);
     if (index < chain->count && chain->episodes[index] == episode) {
         return false;
     }
@@ -147,74 +149,51 @@ static bool chain_add(struct chain *chain, const struct candidates *candidates, 
 }
 
 /* Floyd's sampling without replacement: a number that is drawn twice is replaced by the newest. */
-static void draw_uniform(struct chain *chain, const struct candidates *candidates, size_t count,
-                         struct random *random)
+static void draw_uniform(struct draw *draw, size_t count)
 {
-    for (size_t newest = candidates->count - count; newest < candidates->count; newest++) {
-        if (!chain_add(chain, candidates, candidates->members[random_below(random, newest + 1)])) {
-            chain_add(chain, candidates, candidates->members[newest]);
+    for (size_t newest = draw->member_count - count; newest < draw->member_count; newest++) {
+        if (!chain_add(draw, draw->members[random_below(&draw->random, newest + 1)])) {
+            chain_add(draw, draw->members[newest]);
         }
     }
 }
 
 /* The better of two drawn uniformly; of equals the first. */
-static size_t better_of_two(const struct candidates *candidates, struct random *random)
+static size_t better_of_two(struct draw *draw)
 {
-    size_t first = candidates->members[random_below(random, candidates->count)];
-    size_t second = candidates->members[random_below(random, candidates->count)];
-    bool is_better = store_return(candidates->store, candidates->task, second) >
-                     store_return(candidates->store, candidates->task, first);
+    size_t first = draw->members[random_below(&draw->random, draw->member_count)];
+    size_t second = draw->members[random_below(&draw->random, draw->member_count)];
+    bool is_better = store_return(draw->store, draw->task, second) >
+                     store_return(draw->store, draw->task, first);
     return is_better ? second : first;
 }
 
 /* Where the chain takes all, drawing would wait long for the worst. */
-static void draw_by_return(struct chain *chain, const struct candidates *candidates, size_t count,
-                           struct random *random)
+static void draw_by_return(struct draw *draw, size_t count)
 {
-    if (count == candidates->count) {
-        draw_uniform(chain, candidates, count, random);
+    if (count == draw->member_count) {
+        draw_uniform(draw, count);
     }
-    while (chain->count < count) {
-        chain_add(chain, candidates, better_of_two(candidates, random));
+    while (draw->chain->count < count) {
+        chain_add(draw, better_of_two(draw));
     }
 }
 
-static void draw_window(struct chain *chain, const struct candidates *candidates, size_t count,
-                        struct random *random)
+static void draw_window(struct draw *draw, size_t count)
 {
-    size_t first = random_below(random, candidates->count - count + 1);
+    size_t first = random_below(&draw->random, draw->member_count - count + 1);
     for (size_t i = first; i < first + count; i++) {
-        chain_add(chain, candidates, candidates->members[i]);
+        chain_add(draw, draw->members[i]);
     }
 }
 
-static void draw_best(struct chain *chain, const struct candidates *candidates, size_t count,
-                      size_t draws, struct random *random)
+static void draw_best(struct draw *draw, size_t count, size_t draws)
 {
-    draw_uniform(chain, candidates, size_max(draws, count), random);
+    draw_uniform(draw, size_max(count, size_min(draws, draw->member_count)));
+    struct chain *chain = draw->chain;
     size_t dropped = chain->count - count;
     memmove(chain->episodes, chain->episodes + dropped, count * sizeof chain->episodes[0]);
     chain->count = count;
-}
-
-static void draw_episodes(struct chain *chain, const struct candidates *candidates,
-                          const struct chain_sampler *sampler, size_t count, struct random *random)
-{
-    chain->count = 0;
-    switch (sampler->sampling) {
-    case CHAIN_UNIFORM:
-        draw_uniform(chain, candidates, count, random);
-        break;
-    case CHAIN_RETURN:
-        draw_by_return(chain, candidates, count, random);
-        break;
-    case CHAIN_HISTORY:
-        draw_window(chain, candidates, count, random);
-        break;
-    case CHAIN_BEST:
-        draw_best(chain, candidates, count, size_min(sampler->draws, candidates->count), random);
-        break;
-    }
 }
 
 void chain_draw(struct chain *chain, const struct chain_catalog *catalog, size_t task,
@@ -222,20 +201,34 @@ void chain_draw(struct chain *chain, const struct chain_catalog *catalog, size_t
 {
     struct failure failure = {0};
     invariant(chain_sampler_check(sampler, &failure));
-    const struct store *store = catalog->store;
-    struct random random = random_stream(seed, RANDOM_CHAIN, step, sample);
-    size_t group = random_below(&random, catalog->group_count);
-    struct candidates candidates = {.store = store,
-                                    .task = task,
-                                    .members = catalog->episodes + catalog->starts[group],
-                                    .count = catalog->starts[group + 1] - catalog->starts[group]};
-    size_t least = size_min(sampler->trials_min, candidates.count);
-    size_t most = size_min(sampler->trials, candidates.count);
-    size_t count = least + random_below(&random, most - least + 1);
-    draw_episodes(chain, &candidates, sampler, count, &random);
-    chain->target = store_return(store, task, chain->episodes[chain->count - 1]);
+    struct draw draw = {.chain = chain,
+                        .store = catalog->store,
+                        .task = task,
+                        .random = random_stream(seed, RANDOM_CHAIN, step, sample)};
+    size_t group = random_below(&draw.random, catalog->group_count);
+    draw.members = catalog->episodes + catalog->starts[group];
+    draw.member_count = catalog->starts[group + 1] - catalog->starts[group];
+    size_t least = size_min(sampler->trials_min, draw.member_count);
+    size_t most = size_min(sampler->trials, draw.member_count);
+    size_t count = least + random_below(&draw.random, most - least + 1);
+    chain->count = 0;
+    switch (sampler->sampling) {
+    case CHAIN_UNIFORM:
+        draw_uniform(&draw, count);
+        break;
+    case CHAIN_RETURN:
+        draw_by_return(&draw, count);
+        break;
+    case CHAIN_HISTORY:
+        draw_window(&draw, count);
+        break;
+    case CHAIN_BEST:
+        draw_best(&draw, count, sampler->draws);
+        break;
+    }
+    chain->target = store_return(draw.store, task, chain->episodes[chain->count - 1]);
     chain->steps = 0;
     for (size_t trial = 0; trial < chain->count; trial++) {
-        chain->steps += store_length(store, chain->episodes[trial]);
+        chain->steps += store_length(draw.store, chain->episodes[trial]);
     }
 }

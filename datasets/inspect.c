@@ -1,10 +1,7 @@
 #include "datasets/inspect.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -16,8 +13,10 @@
 #include "datasets/store_verify.h"
 
 enum { PERCENTILES = 5, BINS = 10, BAR_WIDTH = 40, ENDS = 3 };
-static const double percents[PERCENTILES] = {5, 25, 50, 75, 95};
-static const char *const percent_names[PERCENTILES] = {"5", "25", "50", "75", "95"};
+static const struct {
+    const char *name;
+    double percent;
+} percentiles[PERCENTILES] = {{"5", 5}, {"25", 25}, {"50", 50}, {"75", 75}, {"95", 95}};
 static const char *const end_names[ENDS] = {
     [STORE_END_UNKNOWN] = "unknown",
     [STORE_END_TERMINATED] = "terminated",
@@ -30,12 +29,6 @@ struct returns {
     size_t bins[BINS]; /* histogram over equal parts of [minimum, maximum] */
 };
 
-/* Returns of one source's episodes in the first task. */
-struct source_returns {
-    size_t episodes;
-    double sum, minimum, maximum;
-};
-
 struct description {
     const struct store *store;
     const struct store_spec *spec;
@@ -45,49 +38,33 @@ struct description {
     size_t length_min;
     size_t ends[ENDS];
     struct returns returns[STORE_TASKS_MAX];
-    struct source_returns sources[STORE_SOURCES_MAX];
+    struct statistics sources[STORE_SOURCES_MAX]; /* returns of each one's, in the first task */
 };
 
 /* --- Gathering -------------------------------------------------------------------------------- */
 
-static int compare_groups(const void *left, const void *right)
-{
-    int64_t a = *(const int64_t *)left;
-    int64_t b = *(const int64_t *)right;
-    return (a > b) - (a < b);
-}
-
 /* The number of groups and their sizes. */
 static void describe_groups(struct description *description)
 {
-    size_t episodes = description->episodes;
-    int64_t *groups = memory_take(episodes, sizeof *groups);
-    for (size_t e = 0; e < episodes; e++) {
-        groups[e] = store_group(description->store, e);
-    }
-    qsort(groups, episodes, sizeof *groups, compare_groups);
-    description->group_min = episodes;
-    for (size_t first = 0, end = 0; first < episodes; first = end) {
-        while (end < episodes && groups[end] == groups[first]) {
-            end++;
-        }
-        size_t size = end - first;
-        description->groups++;
+    struct chain_catalog catalog;
+    chain_catalog_open(&catalog, description->store);
+    description->groups = catalog.group_count;
+    description->group_max = chain_catalog_largest_group(&catalog);
+    description->group_min = description->group_max;
+    for (size_t g = 0; g < catalog.group_count; g++) {
+        size_t size = catalog.starts[g + 1] - catalog.starts[g];
         description->group_min = size_min(size, description->group_min);
-        description->group_max = size_max(size, description->group_max);
     }
-    memory_free(groups);
+    chain_catalog_close(&catalog);
 }
 
-static void describe_sources(struct description *description)
+static void describe_episodes(struct description *description)
 {
+    description->length_min = store_length_max(description->store);
     for (size_t e = 0; e < description->episodes; e++) {
-        struct source_returns *source = &description->sources[store_source(description->store, e)];
-        double value = store_return(description->store, 0, e);
-        source->minimum = source->episodes == 0 ? value : fmin(source->minimum, value);
-        source->maximum = source->episodes == 0 ? value : fmax(source->maximum, value);
-        source->sum += value;
-        source->episodes++;
+        size_t length = store_length(description->store, e);
+        description->length_min = size_min(length, description->length_min);
+        description->ends[store_ending(description->store, e)]++;
     }
 }
 
@@ -102,54 +79,46 @@ static size_t bin_of(double value, const struct statistics *returns)
     return size_min(bin, BINS - 1);
 }
 
-static void describe_task_returns(struct returns *returns, const struct store *store, size_t task)
+static void describe_returns(struct returns *returns, double *values, size_t count)
 {
-    size_t episodes = store_episode_count(store);
-    double *sorted = memory_take(episodes, sizeof *sorted);
-    for (size_t e = 0; e < episodes; e++) {
-        sorted[e] = store_return(store, task, e);
-    }
-    statistics_sort(sorted, episodes);
-    returns->all = statistics_of_sorted(sorted, episodes);
-    for (size_t e = 0; e < episodes; e++) {
-        returns->bins[bin_of(sorted[e], &returns->all)]++;
+    statistics_sort(values, count);
+    returns->all = statistics_of(values, count);
+    for (size_t i = 0; i < count; i++) {
+        returns->bins[bin_of(values[i], &returns->all)]++;
     }
     for (size_t p = 0; p < PERCENTILES; p++) {
-        returns->percentiles[p] = statistics_percentile(sorted, episodes, percents[p]);
+        returns->percentiles[p] = statistics_percentile(values, count, percentiles[p].percent);
     }
-    memory_free(sorted);
 }
 
-static bool describe_store_contents(struct description *description, const struct store *store,
-                                    struct failure *failure)
+static bool describe_contents(struct description *description, const struct store *store,
+                              struct failure *failure)
 {
     struct stat status;
     if (stat(store_path(store), &status) != 0) {
-        failure_set(failure, EXIT_CODE_IO,
-                    "%s: no longer there (%s), expected the file just opened; leave it alone "
-                    "and start again",
-                    store_path(store), strerror(errno));
-        return false;
+        return failure_set(failure, EXIT_CODE_IO,
+                           "%s: no longer there (%s), expected the file just opened; leave it "
+                           "alone and start again",
+                           store_path(store), strerror(errno));
     }
     *description = (struct description){
         .store = store,
         .spec = store_spec(store),
         .bytes = (uint64_t)status.st_size,
         .episodes = store_episode_count(store),
-        .length_min = store_length_max(store),
     };
     describe_groups(description);
-    describe_sources(description);
-    for (size_t e = 0; e < description->episodes; e++) {
-        size_t length = store_length(store, e);
-        description->ends[store_ending(store, e)]++;
-        if (length < description->length_min) {
-            description->length_min = length;
-        }
-    }
+    describe_episodes(description);
+    double *values = memory_take(description->episodes, sizeof *values);
     for (size_t k = 0; k < description->spec->task_count; k++) {
-        describe_task_returns(&description->returns[k], store, k);
+        size_t count = report_returns(values, store, k, 0, SIZE_MAX);
+        describe_returns(&description->returns[k], values, count);
     }
+    for (size_t i = 0; i < description->spec->source_count; i++) {
+        size_t count = report_returns(values, store, 0, i, i + 1);
+        description->sources[i] = statistics_of(values, count);
+    }
+    memory_free(values);
     return true;
 }
 
@@ -256,7 +225,7 @@ static void print_task_returns(FILE *out, const struct description *description,
     }
     fprintf(out, "  maximum %.6g\n    percentiles", returns->all.maximum);
     for (size_t p = 0; p < PERCENTILES; p++) {
-        fprintf(out, "  %s: %.6g", percent_names[p], returns->percentiles[p]);
+        fprintf(out, "  %s: %.6g", percentiles[p].name, returns->percentiles[p]);
     }
     fprintf(out, "\n");
     print_histogram(out, returns);
@@ -272,11 +241,10 @@ static void print_sources(FILE *out, const struct description *description)
     fprintf(out, "\n  %-40s %9s %12s %12s %12s\n", "who acted", "episodes", "least", "mean",
             "most");
     for (size_t i = 0; i < spec->source_count; i++) {
-        const struct source_returns *source = &description->sources[i];
-        fprintf(out, "  %-40s %9zu", spec->sources[i], source->episodes);
-        if (source->episodes > 0) {
-            fprintf(out, " %12.6g %12.6g %12.6g", source->minimum,
-                    source->sum / (double)source->episodes, source->maximum);
+        const struct statistics *source = &description->sources[i];
+        fprintf(out, "  %-40s %9zu", spec->sources[i], source->count);
+        if (source->count > 0) {
+            fprintf(out, " %12.6g %12.6g %12.6g", source->minimum, source->mean, source->maximum);
         }
         fprintf(out, "\n");
     }
@@ -284,22 +252,17 @@ static void print_sources(FILE *out, const struct description *description)
 
 /* --- JSON ------------------------------------------------------------------------------------- */
 
-static json_t *size_json(uint64_t count)
-{
-    return json_integer((json_int_t)count);
-}
-
 static json_t *store_spec_json(const struct store_spec *spec)
 {
     json_t *object = json_object();
-    json_object_set_new(object, "domain", json_string(spec->domain));
-    json_object_set_new(object, "simulator", json_string(spec->simulator));
-    json_object_set_new(object, "source", json_string(spec->source));
-    json_object_set_new(object, "control_timestep", json_real(spec->control_timestep));
-    json_object_set_new(object, "observation_dim", size_json(spec->observation_dim));
-    json_object_set_new(object, "action_dim", size_json(spec->action_dim));
-    json_object_set_new(object, "physics_dim", size_json(spec->physics_dim));
-    json_object_set_new(object, "hidden_dim", size_json(spec->hidden_dim));
+    report_text(object, "domain", spec->domain);
+    report_text(object, "simulator", spec->simulator);
+    report_text(object, "source", spec->source);
+    report_number(object, "control_timestep", spec->control_timestep);
+    report_count(object, "observation_dim", spec->observation_dim);
+    report_count(object, "action_dim", spec->action_dim);
+    report_count(object, "physics_dim", spec->physics_dim);
+    report_count(object, "hidden_dim", spec->hidden_dim);
     return object;
 }
 
@@ -307,82 +270,63 @@ static json_t *sources_json(const struct description *description)
 {
     json_t *sources = json_array();
     for (size_t i = 0; i < description->spec->source_count; i++) {
-        const struct source_returns *source = &description->sources[i];
+        const struct statistics *source = &description->sources[i];
         json_t *object = json_object();
-        json_object_set_new(object, "name", json_string(description->spec->sources[i]));
-        json_object_set_new(object, "episodes", size_json(source->episodes));
-        json_object_set_new(object, "return_mean",
-                            source->episodes > 0 ? json_real(source->sum / (double)source->episodes)
-                                                 : json_null());
+        report_text(object, "name", description->spec->sources[i]);
+        report_count(object, "episodes", source->count);
+        report_number(object, "return_mean", source->count > 0 ? source->mean : (double)NAN);
         json_array_append_new(sources, object);
     }
     return sources;
 }
 
-static json_t *numbers_json(const double *numbers, size_t count)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < count; i++) {
-        json_array_append_new(array, json_real(numbers[i]));
-    }
-    return array;
-}
-
 static json_t *task_json(const struct description *description, size_t task)
 {
     const struct returns *returns = &description->returns[task];
-    json_t *percentiles = json_object();
+    json_t *points = json_object();
     for (size_t p = 0; p < PERCENTILES; p++) {
-        json_object_set_new(percentiles, percent_names[p], json_real(returns->percentiles[p]));
-    }
-    json_t *histogram = json_array();
-    for (size_t i = 0; i < BINS; i++) {
-        json_array_append_new(histogram, size_json(returns->bins[i]));
+        report_number(points, percentiles[p].name, returns->percentiles[p]);
     }
     json_t *object = json_object();
-    json_object_set_new(object, "name", json_string(description->spec->tasks[task]));
-    json_object_set_new(object, "reward_source",
-                        json_string(description->spec->reward_source[task]));
-    json_object_set_new(object, "return_minimum", json_real(returns->all.minimum));
-    json_object_set_new(object, "return_mean", json_real(returns->all.mean));
-    json_object_set_new(object, "return_error",
-                        isnan(returns->all.error) ? json_null() : json_real(returns->all.error));
-    json_object_set_new(object, "return_maximum", json_real(returns->all.maximum));
-    json_object_set_new(object, "return_percentiles", percentiles);
-    json_object_set_new(object, "return_histogram", histogram);
+    report_text(object, "name", description->spec->tasks[task]);
+    report_text(object, "reward_source", description->spec->reward_source[task]);
+    report_number(object, "return_minimum", returns->all.minimum);
+    report_number(object, "return_mean", returns->all.mean);
+    report_number(object, "return_error", returns->all.error);
+    report_number(object, "return_maximum", returns->all.maximum);
+    json_object_set_new(object, "return_percentiles", points);
+    report_counts(object, "return_histogram", returns->bins, BINS);
     return object;
 }
 
 static json_t *description_json(const struct description *description)
 {
     const struct store *store = description->store;
+    size_t dim = description->spec->observation_dim;
     json_t *ends = json_object();
     for (size_t i = 0; i < ENDS; i++) {
-        json_object_set_new(ends, end_names[i], size_json(description->ends[i]));
+        report_count(ends, end_names[i], description->ends[i]);
     }
     json_t *tasks = json_array();
     for (size_t k = 0; k < description->spec->task_count; k++) {
         json_array_append_new(tasks, task_json(description, k));
     }
     json_t *object = json_object();
-    json_object_set_new(object, "file", json_string(store_path(store)));
-    json_object_set_new(object, "version", json_integer(store_version(store)));
-    json_object_set_new(object, "bytes", size_json(description->bytes));
+    report_text(object, "file", store_path(store));
+    report_count(object, "version", (uint64_t)store_version(store));
+    report_count(object, "bytes", description->bytes);
     json_object_set_new(object, "spec", store_spec_json(description->spec));
-    json_object_set_new(object, "episodes", size_json(description->episodes));
-    json_object_set_new(object, "groups", size_json(description->groups));
-    json_object_set_new(object, "group_minimum", size_json(description->group_min));
-    json_object_set_new(object, "group_maximum", size_json(description->group_max));
+    report_count(object, "episodes", description->episodes);
+    report_count(object, "groups", description->groups);
+    report_count(object, "group_minimum", description->group_min);
+    report_count(object, "group_maximum", description->group_max);
     json_object_set_new(object, "ends", ends);
-    json_object_set_new(object, "steps", size_json(store_step_count(store)));
-    json_object_set_new(object, "length_minimum", size_json(description->length_min));
-    json_object_set_new(object, "length_maximum", size_json(store_length_max(store)));
+    report_count(object, "steps", store_step_count(store));
+    report_count(object, "length_minimum", description->length_min);
+    report_count(object, "length_maximum", store_length_max(store));
     json_object_set_new(object, "sources", sources_json(description));
-    size_t dim = description->spec->observation_dim;
-    json_object_set_new(object, "observation_mean",
-                        numbers_json(store_observation_mean(store), dim));
-    json_object_set_new(object, "observation_deviation",
-                        numbers_json(store_observation_deviation(store), dim));
+    report_numbers(object, "observation_mean", store_observation_mean(store), dim);
+    report_numbers(object, "observation_deviation", store_observation_deviation(store), dim);
     json_object_set_new(object, "tasks", tasks);
     return object;
 }
@@ -393,7 +337,7 @@ bool inspect_describe(FILE *out, const struct store *store, enum inspect_form fo
                       struct failure *failure)
 {
     struct description description = {0};
-    if (!describe_store_contents(&description, store, failure)) {
+    if (!describe_contents(&description, store, failure)) {
         return false;
     }
     if (form == INSPECT_JSON) {
@@ -410,15 +354,6 @@ bool inspect_describe(FILE *out, const struct store *store, enum inspect_form fo
     return report_finish(out, failure);
 }
 
-static json_t *verification_json(const struct store *store, json_t *damaged)
-{
-    json_t *object = json_object();
-    json_object_set_new(object, "file", json_string(store_path(store)));
-    json_object_set_new(object, "episodes", size_json(store_episode_count(store)));
-    json_object_set_new(object, "damaged", damaged);
-    return object;
-}
-
 bool inspect_verify(FILE *out, const struct store *store, enum inspect_form form,
                     struct failure *failure)
 {
@@ -430,7 +365,7 @@ bool inspect_verify(FILE *out, const struct store *store, enum inspect_form form
         struct failure found = {0};
         if (!store_verify(store, e, &found)) {
             failure_set(&first, found.code, "%s", found.text);
-            json_array_append_new(damaged, size_json(e));
+            json_array_append_new(damaged, json_integer((json_int_t)e));
             if (form == INSPECT_TEXT) {
                 fprintf(out, "%s\n", found.text);
             }
@@ -438,12 +373,16 @@ bool inspect_verify(FILE *out, const struct store *store, enum inspect_form form
         progress_show(&progress, e + 1, "");
     }
     size_t bad = json_array_size(damaged);
+    json_t *object = json_object();
+    report_text(object, "file", store_path(store));
+    report_count(object, "episodes", episodes);
+    json_object_set_new(object, "damaged", damaged);
     if (form == INSPECT_JSON) {
-        report_json(out, verification_json(store, damaged), REPORT_ALL_DIGITS);
+        report_json(out, object, REPORT_ALL_DIGITS);
     } else {
         fprintf(out, "%s: %zu of %zu episodes match their hashes\n", store_path(store),
                 episodes - bad, episodes);
-        json_decref(damaged);
+        json_decref(object);
     }
     if (bad > 0) {
         failure_set(failure, first.code,

@@ -1,5 +1,3 @@
-#include <jansson.h>
-
 #include "datasets/inspect.h"
 #include "datasets/report.h"
 
@@ -12,16 +10,6 @@ struct sample {
     struct chain chain;
     struct partition partition;
 };
-
-static void draw_sample_chain(struct sample *sample, const struct chain_catalog *catalog,
-                              const struct inspect_chains_options *options, size_t index)
-{
-    sample->step = 1 + index / options->contexts;
-    sample->number = index % options->contexts;
-    chain_draw(&sample->chain, catalog, options->task, &options->sampler, options->seed,
-               sample->step, sample->number);
-    partition_cut(&sample->partition, &sample->chain.steps, 1);
-}
 
 /* --- Text ------------------------------------------------------------------------------------- */
 
@@ -68,53 +56,39 @@ static json_t *sample_json(const struct store *store, const struct inspect_chain
                            const struct sample *sample)
 {
     const struct chain *chain = &sample->chain;
-    json_t *episodes = json_array();
     json_t *returns = json_array();
     json_t *shards = json_array();
     for (size_t i = 0; i < chain->count; i++) {
         double value = store_return(store, options->task, chain->episodes[i]);
-        json_array_append_new(episodes, json_integer((json_int_t)chain->episodes[i]));
         json_array_append_new(returns, json_real(value));
     }
     for (size_t rank = 0; rank < options->ring_size; rank++) {
         size_t tokens = sample->partition.shards[rank].row_count * options->tokens;
         json_array_append_new(shards, json_integer((json_int_t)tokens));
     }
-    return json_pack("{s:I, s:I, s:I, s:o, s:o, s:f, s:I, s:I, s:o}", "step",
-                     (json_int_t)sample->step, "context", (json_int_t)sample->number, "group",
-                     (json_int_t)store_group(store, chain->episodes[0]), "episodes", episodes,
-                     "returns", returns, "target", chain->target, "steps", (json_int_t)chain->steps,
-                     "tokens", (json_int_t)chain->steps * (json_int_t)options->tokens,
-                     "shard_tokens", shards);
+    json_t *object = json_object();
+    report_count(object, "step", sample->step);
+    report_count(object, "context", sample->number);
+    json_object_set_new(object, "group", json_integer(store_group(store, chain->episodes[0])));
+    report_counts(object, "episodes", chain->episodes, chain->count);
+    json_object_set_new(object, "returns", returns);
+    report_number(object, "target", chain->target);
+    report_count(object, "steps", chain->steps);
+    report_count(object, "tokens", chain->steps * options->tokens);
+    json_object_set_new(object, "shard_tokens", shards);
+    return object;
 }
 
-/* --- Both ------------------------------------------------------------------------------------- */
+/* --- Public ----------------------------------------------------------------------------------- */
 
-static void print_chains(FILE *out, const struct store *store, const struct chain_catalog *catalog,
-                         const struct inspect_chains_options *options, enum inspect_form form)
+static void draw_sample(struct sample *sample, const struct chain_catalog *catalog,
+                        const struct inspect_chains_options *options, size_t index)
 {
-    struct sample sample;
-    json_t *list = json_array();
-    partition_open(&sample.partition, options->split, options->ring_size, 1);
-    if (form == INSPECT_TEXT) {
-        print_chains_head(out, store, options);
-    }
-    for (size_t i = 0; i < options->samples; i++) {
-        draw_sample_chain(&sample, catalog, options, i);
-        if (form == INSPECT_TEXT) {
-            print_sample(out, store, options, &sample);
-        } else {
-            json_array_append_new(list, sample_json(store, options, &sample));
-        }
-    }
-    partition_close(&sample.partition);
-    json_t *root = json_pack("{s:s, s:s, s:o}", "file", store_path(store), "task",
-                             store_spec(store)->tasks[options->task], "chains", list);
-    if (form == INSPECT_JSON) {
-        report_json(out, root, REPORT_ALL_DIGITS);
-    } else {
-        json_decref(root);
-    }
+    sample->step = 1 + index / options->contexts;
+    sample->number = index % options->contexts;
+    chain_draw(&sample->chain, catalog, options->task, &options->sampler, options->seed,
+               sample->step, sample->number);
+    partition_cut(&sample->partition, &sample->chain.steps, 1);
 }
 
 bool inspect_chains(FILE *out, const struct store *store,
@@ -125,8 +99,31 @@ bool inspect_chains(FILE *out, const struct store *store,
         return false;
     }
     struct chain_catalog catalog;
+    struct sample sample;
+    json_t *chains = json_array();
     chain_catalog_open(&catalog, store);
-    print_chains(out, store, &catalog, options, form);
+    partition_open(&sample.partition, options->split, options->ring_size, 1);
+    if (form == INSPECT_TEXT) {
+        print_chains_head(out, store, options);
+    }
+    for (size_t i = 0; i < options->samples; i++) {
+        draw_sample(&sample, &catalog, options, i);
+        if (form == INSPECT_TEXT) {
+            print_sample(out, store, options, &sample);
+        } else {
+            json_array_append_new(chains, sample_json(store, options, &sample));
+        }
+    }
+    partition_close(&sample.partition);
     chain_catalog_close(&catalog);
+    json_t *object = json_object();
+    report_text(object, "file", store_path(store));
+    report_text(object, "task", store_spec(store)->tasks[options->task]);
+    json_object_set_new(object, "chains", chains);
+    if (form == INSPECT_JSON) {
+        report_json(out, object, REPORT_ALL_DIGITS);
+    } else {
+        json_decref(object);
+    }
     return report_finish(out, failure);
 }

@@ -17,6 +17,7 @@ struct replayer {
     struct env_task *task;
     struct env *env;
     double *physics;                      /* (physics_dim), simulated */
+    double gap;                           /* of this physics to the recorded one */
     double *residuals[REPLAY_QUANTITIES]; /* (steps) */
 };
 
@@ -51,16 +52,16 @@ static bool open_both_rules(struct replay_run_state *run, const char *name, stru
  * same, but rewards otherwise. */
 static bool replay_open_tasks(struct replay_run_state *run, struct failure *failure)
 {
-    const struct store_spec *store = store_spec(run->store);
+    const struct store_spec *spec = store_spec(run->store);
     struct failure first = {0};
-    for (run->task = 0; run->task < store->task_count; run->task++) {
-        if (open_both_rules(run, store->tasks[run->task], &first)) {
+    for (run->task = 0; run->task < spec->task_count; run->task++) {
+        if (open_both_rules(run, spec->tasks[run->task], &first)) {
             run->replay->has_rewards = true;
             return true;
         }
     }
     run->task = 0;
-    const char *other = env_task_of_domain(store->domain);
+    const char *other = env_task_of_domain(spec->domain);
     return other ? open_both_rules(run, other, failure)
                  : failure_set(failure, first.code, "%s: %s", store_path(run->store), first.text);
 }
@@ -90,20 +91,6 @@ static bool replay_check_store(const struct replay_run_state *run, struct failur
                         store_path(run->store), timestep, spec->control_timestep, spec->task));
 }
 
-static bool replay_open(struct replay_run_state *run, struct replay *replay,
-                        const struct store *store, struct failure *failure)
-{
-    *run = (struct replay_run_state){.replay = replay, .store = store};
-    if (store_spec(store)->physics_dim == 0) {
-        failure_set(failure, EXIT_CODE_DATA,
-                    "%s: found no physics, expected positions and velocities of every step to "
-                    "replay; record them with the episodes",
-                    store_path(store));
-        return false;
-    }
-    return replay_open_tasks(run, failure) && replay_check_store(run, failure);
-}
-
 static void replay_take_buffers(struct replay_run_state *run)
 {
     const struct env_spec *spec = run->spec;
@@ -120,7 +107,7 @@ static void replay_take_buffers(struct replay_run_state *run)
     }
 }
 
-/* Release what replay_open and replay_take_buffers took, also after a failure. */
+/* Release what replay_open_tasks and replay_take_buffers took, also after a failure. */
 static void replay_close(struct replay_run_state *run)
 {
     for (size_t rule = 0; rule < INERTIA_RULES; rule++) {
@@ -139,21 +126,20 @@ static void replay_close(struct replay_run_state *run)
 
 /* --- One step --------------------------------------------------------------------------------- */
 
-/* The largest |a - b|; infinite where one is NaN. */
+/* |a - b|; infinite where one is NaN. */
+static double difference(double a, double b)
+{
+    double gap = fabs(a - b);
+    return isnan(gap) ? (double)INFINITY : gap;
+}
+
 static double largest_difference(const double *a, const double *b, size_t count)
 {
     double largest = 0.0;
     for (size_t i = 0; i < count; i++) {
-        double gap = fabs(a[i] - b[i]);
-        largest = isnan(gap) ? (double)INFINITY : fmax(largest, gap);
+        largest = fmax(largest, difference(a[i], b[i]));
     }
     return largest;
-}
-
-static double reward_residual(const struct replay_run_state *run, float reward)
-{
-    double simulated = (double)reward, recorded = (double)run->reward;
-    return largest_difference(&simulated, &recorded, 1);
 }
 
 static bool read_step(struct replay_run_state *run, size_t episode, size_t step,
@@ -166,50 +152,46 @@ static bool read_step(struct replay_run_state *run, size_t episode, size_t step,
 }
 
 /* Simulate the step that has been read under one rule, into row `at` of the rule's residuals. */
-static void replay_step(const struct replay_run_state *run, size_t rule, size_t at)
+static void replay_step(struct replay_run_state *run, size_t rule, size_t at)
 {
     const struct env_spec *spec = run->spec;
-    const struct replayer *replayer = &run->replayers[rule];
+    struct replayer *replayer = &run->replayers[rule];
     double *const *residuals = replayer->residuals;
-    size_t velocity = spec->position_dim, activation = velocity + spec->velocity_dim;
+    /* of positions, velocities and activations within the physics */
+    const size_t bounds[] = {0, spec->position_dim, spec->position_dim + spec->velocity_dim,
+                             spec->physics_dim};
     const double *after = run->recorded + spec->physics_dim;
     env_set_hidden(replayer->env, run->hidden);
     env_set_physics(replayer->env, run->recorded);
     struct env_outcome outcome = env_step(replayer->env, run->action);
     if (outcome.end == ENV_FAILED) {
         run->replay->fits[rule].failed++;
+        replayer->gap = (double)INFINITY;
         for (size_t i = 0; i < REPLAY_QUANTITIES; i++) {
             residuals[i][at] = (double)INFINITY;
         }
         return;
     }
     env_get_physics(replayer->env, replayer->physics);
-    residuals[REPLAY_POSITION][at] = largest_difference(replayer->physics, after, velocity);
-    residuals[REPLAY_VELOCITY][at] =
-        largest_difference(replayer->physics + velocity, after + velocity, spec->velocity_dim);
-    residuals[REPLAY_ACTIVATION][at] = largest_difference(
-        replayer->physics + activation, after + activation, spec->physics_dim - activation);
-    residuals[REPLAY_REWARD][at] = reward_residual(run, outcome.reward);
-    residuals[REPLAY_RELABELLED][at] =
-        reward_residual(run, env_relabel(replayer->env, after, NULL));
-}
-
-static double physics_residual(const struct replayer *replayer, size_t at)
-{
-    return fmax(
-        fmax(replayer->residuals[REPLAY_POSITION][at], replayer->residuals[REPLAY_VELOCITY][at]),
-        replayer->residuals[REPLAY_ACTIVATION][at]);
+    replayer->gap = 0.0;
+    for (size_t i = REPLAY_POSITION; i <= REPLAY_ACTIVATION; i++) {
+        size_t first = bounds[i];
+        residuals[i][at] =
+            largest_difference(replayer->physics + first, after + first, bounds[i + 1] - first);
+        replayer->gap = fmax(replayer->gap, residuals[i][at]);
+    }
+    float relabelled = env_relabel(replayer->env, after, NULL);
+    residuals[REPLAY_REWARD][at] = difference((double)outcome.reward, (double)run->reward);
+    residuals[REPLAY_RELABELLED][at] = difference((double)relabelled, (double)run->reward);
 }
 
 /* Which rule is nearer, where they differ. */
-static void compare_rules(const struct replay_run_state *run, size_t at)
+static void compare_rules(const struct replay_run_state *run)
 {
     struct replay *replay = run->replay;
     const struct replayer *exact = &run->replayers[INERTIA_EXACT];
     const struct replayer *legacy = &run->replayers[INERTIA_LEGACY];
-    double residual_exact = physics_residual(exact, at),
-           residual_legacy = physics_residual(legacy, at);
-    if (!isfinite(residual_exact) || !isfinite(residual_legacy)) {
+    if (!isfinite(exact->gap) || !isfinite(legacy->gap)) {
         return;
     }
     double rule_difference =
@@ -217,8 +199,8 @@ static void compare_rules(const struct replay_run_state *run, size_t at)
     replay->rule_difference = fmax(replay->rule_difference, rule_difference);
     if (rule_difference > replay_tolerance) {
         replay->distinguishing++;
-        replay->fits[INERTIA_EXACT].nearer += residual_exact < residual_legacy;
-        replay->fits[INERTIA_LEGACY].nearer += residual_legacy < residual_exact;
+        replay->fits[INERTIA_EXACT].nearer += exact->gap < legacy->gap;
+        replay->fits[INERTIA_LEGACY].nearer += legacy->gap < exact->gap;
     }
 }
 
@@ -240,7 +222,7 @@ static bool replay_all(struct replay_run_state *run, struct failure *failure)
         for (size_t rule = 0; rule < INERTIA_RULES; rule++) {
             replay_step(run, rule, at);
         }
-        compare_rules(run, at);
+        compare_rules(run);
         progress_show(&progress, at + 1, "");
     }
     return true;
@@ -270,17 +252,17 @@ static enum replay_verdict replay_verdict_of(const struct replay *replay)
     return is_legacy ? REPLAY_MATCHES_LEGACY : REPLAY_MATCHES_EXACT;
 }
 
-static void replay_finish(const struct replay_run_state *run)
+static void replay_finish(struct replay *replay, const struct replayer *replayers)
 {
-    struct replay *replay = run->replay;
     for (size_t rule = 0; rule < INERTIA_RULES; rule++) {
         for (size_t i = 0; i < REPLAY_QUANTITIES; i++) {
-            double *residuals = run->replayers[rule].residuals[i];
+            double *residuals = replayers[rule].residuals[i];
             statistics_sort(residuals, replay->steps);
             replay->fits[rule].residuals[i] = (struct replay_residual){
-                .median =
-                    residuals[replay->steps / 2], /* the upper one: residuals may be infinite */
-                .maximum = residuals[replay->steps - 1]};
+                /* the upper one of two: residuals may be infinite */
+                .median = residuals[replay->steps / 2],
+                .maximum = residuals[replay->steps - 1],
+            };
         }
     }
     replay->verdict = replay_verdict_of(replay);
@@ -289,18 +271,24 @@ static void replay_finish(const struct replay_run_state *run)
 bool replay_run(struct replay *replay, const struct store *store, size_t steps_max,
                 struct failure *failure)
 {
+    if (store_spec(store)->physics_dim == 0) {
+        return failure_set(failure, EXIT_CODE_DATA,
+                           "%s: found no physics, expected positions and velocities of every step "
+                           "to replay; record them with the episodes",
+                           store_path(store));
+    }
     size_t steps = store_step_count(store);
     *replay = (struct replay){.store = store,
                               .steps = steps_max > 0 ? size_min(steps, steps_max) : steps};
-    struct replay_run_state run;
-    bool is_done = replay_open(&run, replay, store, failure);
+    struct replay_run_state run = {.replay = replay, .store = store};
+    bool is_done = replay_open_tasks(&run, failure) && replay_check_store(&run, failure);
     if (is_done) {
         replay->task = run.spec->task;
         replay_take_buffers(&run);
         is_done = replay_all(&run, failure);
     }
     if (is_done) {
-        replay_finish(&run);
+        replay_finish(replay, run.replayers);
     }
     replay_close(&run);
     return is_done;

@@ -18,23 +18,24 @@ void statistics_sort(double *values, size_t count)
     qsort(values, count, sizeof *values, compare_values);
 }
 
-struct statistics statistics_of_sorted(const double *sorted, size_t count)
+struct statistics statistics_of(const double *values, size_t count)
 {
     struct statistics result = {.count = count};
     if (count == 0) {
         return result;
     }
     double sum = 0.0, squares = 0.0;
+    result.minimum = result.maximum = values[0];
     for (size_t i = 0; i < count; i++) {
-        sum += sorted[i];
+        result.minimum = fmin(result.minimum, values[i]);
+        result.maximum = fmax(result.maximum, values[i]);
+        sum += values[i];
     }
     result.mean = sum / (double)count;
     for (size_t i = 0; i < count; i++) {
-        squares += (sorted[i] - result.mean) * (sorted[i] - result.mean);
+        squares += (values[i] - result.mean) * (values[i] - result.mean);
     }
     result.error = count > 1 ? sqrt(squares / (double)(count - 1) / (double)count) : (double)NAN;
-    result.minimum = sorted[0];
-    result.maximum = sorted[count - 1];
     return result;
 }
 

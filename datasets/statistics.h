@@ -14,7 +14,7 @@ struct statistics {
 void statistics_sort(double *values, size_t count);
 
 /* All zeros where there are no values. */
-struct statistics statistics_of_sorted(const double *sorted, size_t count);
+struct statistics statistics_of(const double *values, size_t count);
 
 /* The percentile (0 .. 100) of sorted values, count > 0: linear between the two nearest ranks
  * (Hyndman and Fan 1996, definition 7), as numpy's default. */

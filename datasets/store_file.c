@@ -189,7 +189,7 @@ static void summarise_returns(struct store_summary *summary, const struct store_
     for (size_t k = 0; k < index->task_count; k++) {
         memcpy(sorted, index->returns[k], index->count * sizeof *sorted);
         statistics_sort(sorted, index->count);
-        const struct statistics returns = statistics_of_sorted(sorted, index->count);
+        const struct statistics returns = statistics_of(sorted, index->count);
         summary->return_minimum[k] = returns.minimum;
         summary->return_maximum[k] = returns.maximum;
         summary->return_mean[k] = returns.mean;

@@ -3,21 +3,9 @@
 #include "base/arithmetic.h"
 #include "base/memory.h"
 #include "datasets/jobs/collector.h"
+#include "datasets/report.h"
 
 static const double percents[COLLECTOR_PERCENTILES] = {10, 25, 50, 75, 90};
-
-/* The sorted returns of the episodes of sources [first, end); returns how many there are. */
-static size_t sort_returns(double *returns, const struct store *store, size_t first, size_t end)
-{
-    size_t count = 0;
-    for (size_t e = 0; e < store_episode_count(store); e++) {
-        if (store_source(store, e) >= first && store_source(store, e) < end) {
-            returns[count++] = store_return(store, 0, e);
-        }
-    }
-    statistics_sort(returns, count);
-    return count;
-}
 
 void collector_summarise(struct collector_summary *summary, const struct store *store)
 {
@@ -28,12 +16,15 @@ void collector_summarise(struct collector_summary *summary, const struct store *
     *summary = (struct collector_summary){.steps = store_step_count(store), .level_count = levels};
     for (size_t i = 0; i < levels; i++) {
         size_t first = divide_up(i * sources, levels);
-        size_t count = sort_returns(returns, store, first, divide_up((i + 1) * sources, levels));
-        summary->levels[i].returns = statistics_of_sorted(returns, count);
+        size_t end = divide_up((i + 1) * sources, levels);
+        size_t count = report_returns(returns, store, 0, first, end);
+        statistics_sort(returns, count);
+        summary->levels[i].returns = statistics_of(returns, count);
         snprintf(summary->levels[i].name, STORE_NAME_MAX, "%s", spec->sources[first]);
     }
-    size_t count = sort_returns(returns, store, 0, SIZE_MAX);
-    summary->all = statistics_of_sorted(returns, count);
+    size_t count = report_returns(returns, store, 0, 0, SIZE_MAX);
+    statistics_sort(returns, count);
+    summary->all = statistics_of(returns, count);
     for (size_t i = 0; i < COLLECTOR_PERCENTILES; i++) {
         summary->percentiles[i] = statistics_percentile(returns, count, percents[i]);
     }
