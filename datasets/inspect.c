@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "datasets/report.h"
 #include "datasets/statistics.h"
+#include "datasets/store_format.h"
 #include "datasets/store_verify.h"
 
 enum { PERCENTILES = 5, BINS = 10, BAR_WIDTH = 40, ENDS = 3 };
@@ -136,6 +137,44 @@ static void print_size(FILE *out, uint64_t bytes)
     fprintf(out, unit == 0 ? "%.0f %s" : "%.1f %s", amount, units[unit]);
 }
 
+static bool has_same_bounds(const struct action_space *actions)
+{
+    for (size_t i = 1; i < actions->dim; i++) {
+        if (actions->low[i] != actions->low[0] || actions->high[i] != actions->high[0]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What the numbers of an action mean; bounds that all share are said once. */
+static void print_actions(FILE *out, const struct store_spec *spec)
+{
+    char text[ACTION_SPACE_TEXT_SIZE];
+    const struct action_space *actions = &spec->actions;
+    action_space_print(actions, text);
+    fprintf(out, "  actions      %s", text);
+    size_t said = has_same_bounds(actions) ? 1 : actions->dim;
+    for (size_t i = 0; actions->kind == ACTION_CONTINUOUS && i < said; i++) {
+        fprintf(out, "%s %g to %g", i == 0 ? ", from" : ",", actions->low[i], actions->high[i]);
+    }
+    fprintf(out, "%s\n", spec->has_label ? ", with labels" : "");
+}
+
+static void print_keys(FILE *out, const struct store_spec *spec)
+{
+    if (spec->key_count == 0) {
+        return;
+    }
+    fprintf(out, "  keys         ");
+    for (size_t k = 0; k < spec->key_count; k++) {
+        const struct store_key *key = &spec->keys[k];
+        fprintf(out, "%s%s (%s, %zu)", k == 0 ? "" : ", ", key->name, store_key_kinds[key->kind],
+                key->dim);
+    }
+    fprintf(out, "\n");
+}
+
 static void print_store_spec(FILE *out, const struct description *description)
 {
     const struct store_spec *spec = description->spec;
@@ -148,6 +187,8 @@ static void print_store_spec(FILE *out, const struct description *description)
     fprintf(out, "  timestep     %g s\n", spec->control_timestep);
     fprintf(out, "  dimensions   observation %zu, action %zu, physics %zu, hidden %zu\n",
             spec->observation_dim, spec->action_dim, spec->physics_dim, spec->hidden_dim);
+    print_actions(out, spec);
+    print_keys(out, spec);
 }
 
 static void print_episodes(FILE *out, const struct description *description)
@@ -252,6 +293,32 @@ static void print_sources(FILE *out, const struct description *description)
 
 /* --- JSON ------------------------------------------------------------------------------------- */
 
+static void report_actions(json_t *object, const struct store_spec *spec)
+{
+    const struct action_space *actions = &spec->actions;
+    report_text(object, "action_kind", store_action_kinds[actions->kind]);
+    if (actions->kind == ACTION_CONTINUOUS) {
+        report_numbers(object, "action_low", actions->low, actions->dim);
+        report_numbers(object, "action_high", actions->high, actions->dim);
+    } else {
+        report_counts(object, "action_counts", actions->categories, actions->categorical_count);
+    }
+    json_object_set_new(object, "action_label", json_boolean(spec->has_label));
+}
+
+static json_t *keys_json(const struct store_spec *spec)
+{
+    json_t *keys = json_array();
+    for (size_t k = 0; k < spec->key_count; k++) {
+        json_t *key = json_object();
+        report_text(key, "name", spec->keys[k].name);
+        report_text(key, "kind", store_key_kinds[spec->keys[k].kind]);
+        report_count(key, "dim", spec->keys[k].dim);
+        json_array_append_new(keys, key);
+    }
+    return keys;
+}
+
 static json_t *store_spec_json(const struct store_spec *spec)
 {
     json_t *object = json_object();
@@ -263,6 +330,8 @@ static json_t *store_spec_json(const struct store_spec *spec)
     report_count(object, "action_dim", spec->action_dim);
     report_count(object, "physics_dim", spec->physics_dim);
     report_count(object, "hidden_dim", spec->hidden_dim);
+    report_actions(object, spec);
+    json_object_set_new(object, "observation_keys", keys_json(spec));
     return object;
 }
 

@@ -103,6 +103,50 @@ static void test_inspect_describes_spec_episodes_and_returns(void **state)
     assert_printed(scene, "|█");
 }
 
+/* Write the sample anew with what this spec says. */
+static void rewrite(struct scene *scene, const struct store_spec *spec)
+{
+    struct failure failure = {0};
+    store_close(scene->store);
+    unlink(scene->path);
+    sample_write(scene->path, spec, &failure);
+    assert_string_equal(failure.text, "");
+    scene->store = store_open(scene->path, &failure);
+    assert_non_null(scene->store);
+}
+
+static void test_inspect_says_what_actions_and_observations_mean(void **state)
+{
+    struct scene *scene = *state;
+    struct failure failure = {0};
+    struct store_spec spec = sample_spec();
+    assert_true(print(scene, inspect_describe, INSPECT_TEXT, &failure));
+    assert_printed(scene, "actions      continuous, from -1 to 1\n");
+    spec.has_label = true;
+    spec.actions = action_space_continuous(SAMPLE_ACTION);
+    spec.actions.low[1] = -2.5;
+    spec.key_count = 2;
+    spec.keys[0] = (struct store_key){.name = "goal", .kind = STORE_KEY_BOX, .dim = 1};
+    spec.keys[1] = (struct store_key){.name = "room", .kind = STORE_KEY_DISCRETE, .dim = 2};
+    rewrite(scene, &spec);
+    assert_true(print(scene, inspect_describe, INSPECT_TEXT, &failure));
+    assert_printed(scene, "actions      continuous, from -1 to 1, -2.5 to 1, with labels\n");
+    assert_printed(scene, "keys         goal (box, 1), room (discrete, 2)\n");
+    assert_true(print(scene, inspect_describe, INSPECT_JSON, &failure));
+    json_t *root = json_loads(scene->text, JSON_REJECT_DUPLICATES, NULL);
+    json_t *said = json_object_get(root, "spec");
+    assert_string_equal(json_string_value(json_object_get(said, "action_kind")), "continuous");
+    assert_true(json_is_true(json_object_get(said, "action_label")));
+    json_t *low = json_object_get(said, "action_low");
+    assert_int_equal(json_array_size(low), SAMPLE_ACTION);
+    assert_true(json_real_value(json_array_get(low, 1)) == -2.5);
+    json_t *key = json_array_get(json_object_get(said, "observation_keys"), 1);
+    assert_string_equal(json_string_value(json_object_get(key, "name")), "room");
+    assert_string_equal(json_string_value(json_object_get(key, "kind")), "discrete");
+    assert_int_equal(json_integer_value(json_object_get(key, "dim")), 2);
+    json_decref(root);
+}
+
 static void test_inspect_says_who_acted_and_how_well(void **state)
 {
     struct scene *scene = *state;
@@ -113,10 +157,7 @@ static void test_inspect_says_who_acted_and_how_well(void **state)
     snprintf(spec.sources[0], sizeof spec.sources[0], "chance");
     snprintf(spec.sources[1], sizeof spec.sources[1], "script, skill 1");
     snprintf(spec.sources[2], sizeof spec.sources[2], "nobody");
-    store_close(scene->store);
-    unlink(scene->path);
-    assert_true(sample_write(scene->path, &spec, &failure));
-    scene->store = store_open(scene->path, &failure);
+    rewrite(scene, &spec);
     assert_true(print(scene, inspect_describe, INSPECT_TEXT, &failure));
     assert_printed(scene, "who acted");
     assert_printed(scene, "  chance                                           3 ");
@@ -235,6 +276,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_inspect_describes_spec_episodes_and_returns, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_inspect_says_what_actions_and_observations_mean,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_inspect_says_who_acted_and_how_well, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_inspect_histogram_counts_every_episode_once, set_up,

@@ -1,5 +1,7 @@
 #include "tests/datasets/sample.h"
 
+#include <math.h>
+
 #include "base/memory.h"
 
 /* Whole numbers in [0, limit). */
@@ -52,6 +54,18 @@ static double *take_doubles(size_t rows, size_t columns, size_t e)
     return values;
 }
 
+/* Labels are unknown in every third step. */
+static float *take_labels(size_t rows, size_t columns, size_t e)
+{
+    float *labels = take_floats(rows, columns, e + 1, 257, 128.0);
+    for (size_t t = e % 3; t < rows; t += 3) {
+        for (size_t i = 0; i < columns; i++) {
+            labels[t * columns + i] = NAN;
+        }
+    }
+    return labels;
+}
+
 struct store_episode sample_episode(const struct store_spec *spec, size_t e)
 {
     size_t length = length_of(e);
@@ -63,6 +77,7 @@ struct store_episode sample_episode(const struct store_spec *spec, size_t e)
         .length = length,
         .observation = observation,
         .action = take_floats(length, spec->action_dim, e, 257, 128.0),
+        .label = spec->has_label ? take_labels(length, spec->action_dim, e) : NULL,
         .physics = spec->physics_dim > 0 ? take_doubles(length + 1, spec->physics_dim, e) : NULL,
         .hidden = spec->hidden_dim > 0 ? take_doubles(1, spec->hidden_dim, e) : NULL,
         .group = (int64_t)(e / 3) - 1,
@@ -85,6 +100,7 @@ void sample_episode_free(struct store_episode *episode)
 {
     give_back(episode->observation);
     give_back(episode->action);
+    give_back(episode->label);
     give_back(episode->physics);
     give_back(episode->hidden);
     for (size_t k = 0; k < STORE_TASKS_MAX; k++) {

@@ -83,6 +83,11 @@ static void assert_episode(const struct store *store, const struct store_spec *s
                         (length + 1) * spec->observation_dim * sizeof(float));
     assert_true(store_read_action(store, e, 0, length, action, &failure));
     assert_memory_equal(action, wanted.action, length * spec->action_dim * sizeof(float));
+    if (spec->has_label) {
+        float label[16 * SAMPLE_ACTION];
+        assert_true(store_read_label(store, e, 0, length, label, &failure));
+        assert_memory_equal(label, wanted.label, length * spec->action_dim * sizeof(float));
+    }
     for (size_t k = 0; k < spec->task_count; k++) {
         assert_true(store_read_reward(store, k, e, 0, length, reward, &failure));
         assert_memory_equal(reward, wanted.reward[k], length * sizeof(float));
@@ -102,7 +107,9 @@ static void check_round_trip(const struct store_spec *spec)
     struct place place = fresh_place();
     struct store *store = write_and_open(&place, spec);
     struct store_spec complete = *spec;
-    complete.actions = action_space_continuous(spec->action_dim);
+    if (spec->actions.dim == 0) {
+        complete.actions = action_space_continuous(spec->action_dim);
+    }
     assert_memory_equal(store_spec(store), &complete, sizeof complete);
     assert_string_equal(store_path(store), place.path);
     assert_int_equal(store_episode_count(store), SAMPLE_EPISODES);
@@ -138,6 +145,52 @@ static void test_store_without_physics_and_hidden_keeps_every_bit(void **state)
     spec.source[0] = '\0';
     memset(spec.source, 0, sizeof spec.source);
     check_round_trip(&spec);
+}
+
+static void test_store_with_labels_bounds_and_keys_keeps_every_bit(void **state)
+{
+    (void)state;
+    struct store_spec spec = sample_spec();
+    spec.has_label = true;
+    spec.actions = action_space_continuous(SAMPLE_ACTION);
+    spec.actions.low[1] = -0.1;
+    spec.actions.high[1] = 1e30;
+    spec.key_count = 2;
+    spec.keys[0] = (struct store_key){.name = "goal/x", .kind = STORE_KEY_BOX, .dim = 1};
+    spec.keys[1] = (struct store_key){.name = "room", .kind = STORE_KEY_DISCRETE, .dim = 2};
+    check_round_trip(&spec);
+}
+
+/* Refused with these words when the second step's label of the second episode is so. */
+static void expect_refused_label(const struct store_spec *spec, const float *label,
+                                 const char *words)
+{
+    struct place place = fresh_place();
+    struct failure failure = {0};
+    struct store_writer *writer = store_writer_open(place.path, spec, &failure);
+    assert_non_null(writer);
+    assert_true(sample_add(writer, spec, 1, &failure));
+    struct store_episode episode = sample_episode(spec, 1);
+    float labels[16 * SAMPLE_ACTION];
+    memcpy(labels, episode.label, episode.length * SAMPLE_ACTION * sizeof(float));
+    memcpy(labels + SAMPLE_ACTION, label, SAMPLE_ACTION * sizeof(float));
+    const float *own = episode.label;
+    episode.label = labels;
+    assert_false(store_writer_add(writer, &episode, &failure));
+    assert_failure(&failure, EXIT_CODE_DATA, words);
+    episode.label = own;
+    sample_episode_free(&episode);
+    store_writer_discard(writer);
+    leave(&place);
+}
+
+static void test_writer_refuses_labels_that_are_neither_actions_nor_unknown(void **state)
+{
+    (void)state;
+    struct store_spec spec = sample_spec();
+    spec.has_label = true;
+    expect_refused_label(&spec, (float[]){NAN, 0.5F}, "label");
+    expect_refused_label(&spec, (float[]){0.5F, INFINITY}, "label");
 }
 
 static void test_store_with_sources_keeps_every_bit(void **state)
@@ -506,6 +559,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_store_round_trip_keeps_every_bit),
         cmocka_unit_test(test_store_without_physics_and_hidden_keeps_every_bit),
+        cmocka_unit_test(test_store_with_labels_bounds_and_keys_keeps_every_bit),
+        cmocka_unit_test(test_writer_refuses_labels_that_are_neither_actions_nor_unknown),
         cmocka_unit_test(test_store_with_sources_keeps_every_bit),
         cmocka_unit_test(test_store_read_gives_any_range_of_steps),
         cmocka_unit_test(test_store_equal_data_give_equal_files),
