@@ -44,17 +44,28 @@ static json_t *keys_array(const struct store_spec *spec)
     return array;
 }
 
+static json_t *texts_array(const char (*texts)[STORE_NAME_MAX], size_t count)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(array, json_string(texts[i]));
+    }
+    return array;
+}
+
 json_t *description_of(const struct store_spec *spec)
 {
-    json_t *tasks = json_array(), *sources = json_array();
-    for (size_t k = 0; k < spec->task_count; k++) {
-        json_array_append_new(tasks, json_string(spec->tasks[k]));
-        json_array_append_new(sources, json_string(spec->reward_source[k]));
-    }
     json_t *description = json_pack(
         "{s:s, s:s, s:s, s:o, s:o, s:f, s:I}", "domain", spec->domain, "simulator", spec->simulator,
-        "source", spec->source, "tasks", tasks, "reward_source", sources, "control_timestep",
+        "source", spec->source, "tasks", texts_array(spec->tasks, spec->task_count),
+        "reward_source", texts_array(spec->reward_source, spec->task_count), "control_timestep",
         spec->control_timestep, "hidden_dim", (json_int_t)spec->hidden_dim);
+    if (spec->source_count > 0) {
+        json_object_set_new(description, "sources", texts_array(spec->sources, spec->source_count));
+    }
+    if (spec->has_label) {
+        json_object_set_new(description, "action_label", json_true());
+    }
     if (spec->key_count > 0) {
         json_object_set_new(description, "observation_keys", keys_array(spec));
     }
@@ -93,6 +104,16 @@ static void read_tasks(struct store_spec *spec, const json_t *description)
         description_copy_text(spec->tasks[k], sizeof spec->tasks[k], task ? task : "");
         description_copy_text(spec->reward_source[k], sizeof spec->reward_source[k],
                               source ? source : "recorded");
+    }
+}
+
+static void read_sources(struct store_spec *spec, const json_t *sources)
+{
+    size_t count = json_array_size(sources);
+    spec->source_count = count <= STORE_SOURCES_MAX ? count : 0;
+    for (size_t k = 0; k < spec->source_count; k++) {
+        const char *name = json_string_value(json_array_get(sources, k));
+        description_copy_text(spec->sources[k], sizeof spec->sources[k], name ? name : "");
     }
 }
 
@@ -154,6 +175,8 @@ void description_read(struct store_spec *spec, const json_t *description)
     spec->control_timestep = isfinite(timestep) && timestep > 0.0 ? timestep : 0.0;
     json_int_t hidden = json_integer_value(json_object_get(description, "hidden_dim"));
     spec->hidden_dim = hidden > 0 && hidden < 1 << 16 ? (size_t)hidden : 0;
+    spec->has_label = json_is_true(json_object_get(description, "action_label"));
+    read_sources(spec, json_object_get(description, "sources"));
     read_bounds(spec, description);
     description_read_keys(spec, json_object_get(description, "observation_keys"));
 }

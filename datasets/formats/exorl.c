@@ -327,6 +327,8 @@ static void exorl_describe(struct store_spec *spec, const struct exorl_files *fi
         description_read_file(spec, path);
     }
     spec->hidden_dim = 0; /* the hidden numbers of an export are for others to read */
+    spec->has_label = false;
+    spec->source_count = 0;
 }
 
 static void *exorl_open(const char *path, const struct format_options *options,

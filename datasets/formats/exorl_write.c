@@ -119,6 +119,11 @@ static bool exorl_write(const char *path, const struct store *store, struct fail
                            "has no others; write --convert.to=minari",
                            store_path(store));
     }
+    if (store_spec(store)->has_label || store_spec(store)->source_count > 0) {
+        log_warning("%s: an ExoRL folder has no place for labels of actions and for who acted, "
+                    "which are left out; --convert.to=minari keeps them",
+                    path);
+    }
     return format_folder_begin(&staging, folder, path, failure) &&
            format_folder_end(&staging, exorl_fill_folder(folder, store, failure), failure);
 }

@@ -6,7 +6,7 @@
  * end. Where nobody has described the spaces, integer actions are discrete, and all observations
  * plain numbers. infos/qpos and infos/qvel of T + 1 rows each are the physics.
  * What minari_write.c has written also has infos/physics, infos/reward/TASK for the tasks after the
- * first, and the attributes group and hidden of each episode.
+ * first, infos/action_label, and the attributes group, source and hidden of each episode.
  * Source: https://github.com/Farama-Foundation/Minari, docs/content/dataset_standards.md. */
 #include <math.h>
 #include <stdio.h>
@@ -405,14 +405,31 @@ static bool minari_read_physics(struct minari *data, uint64_t episode, size_t le
                               data->spec.physics_dim));
 }
 
-/* What only data sets of minari_write.c have. */
-static bool minari_read_extension(int64_t *group, struct minari *data, uint64_t episode,
-                                  struct failure *failure)
+/* As the store has them: one-hot, or within [-1, 1]. */
+static bool minari_read_labels(struct minari *data, uint64_t episode, size_t length,
+                               struct failure *failure)
+{
+    struct hdf5_array array;
+    size_t columns = data->spec.action_dim;
+    if (!data->spec.has_label) {
+        return true;
+    }
+    bool ok =
+        minari_open_shaped(&array, data, episode, "infos/action_label", length, columns, failure) &&
+        hdf5_array_read_single(&array, 0, length, data->buffer.label, columns, failure);
+    hdf5_array_close(&array);
+    return ok;
+}
+
+/* The attributes that only data sets of minari_write.c have. */
+static bool minari_read_episode_attributes(int64_t *group, int64_t *acted, struct minari *data,
+                                           uint64_t episode, struct failure *failure)
 {
     char name[64];
     snprintf(name, sizeof name, "episode_%llu", (unsigned long long)episode);
-    *group = 0;
+    *group = *acted = 0;
     hdf5_file_attribute_integer(group, data->file, name, "group");
+    hdf5_file_attribute_integer(acted, data->file, name, "source");
     return data->spec.hidden_dim == 0 ||
            hdf5_file_attribute_doubles(data->buffer.hidden, data->spec.hidden_dim, data->file, name,
                                        "hidden") ||
@@ -451,20 +468,22 @@ static bool minari_read(void *source, size_t index, struct format_episode *episo
     uint64_t number = data->episodes[index];
     size_t length;
     enum store_end end;
-    int64_t group;
+    int64_t group, acted;
     if (!minari_read_rewards(&length, data, number, failure) ||
         !minari_read_other_rewards(data, number, length, failure) ||
         !minari_read_observations(data, number, length, failure) ||
         !minari_read_actions(data, number, length, failure) ||
         !minari_read_end(&end, data, number, length, failure) ||
         !minari_read_physics(data, number, length, failure) ||
-        !minari_read_extension(&group, data, number, failure)) {
+        !minari_read_labels(data, number, length, failure) ||
+        !minari_read_episode_attributes(&group, &acted, data, number, failure)) {
         return false;
     }
     *episode =
         (struct format_episode){.data = episode_buffer_view(&data->buffer, &data->spec, length)};
     episode->data.group = group;
     episode->data.end = end;
+    episode->data.source = data->spec.source_count > 0 ? (size_t)acted : 0;
     snprintf(episode->name, sizeof episode->name, "episode_%llu", (unsigned long long)number);
     return true;
 }

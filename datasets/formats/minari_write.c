@@ -75,17 +75,25 @@ static bool minari_write_extension(struct hdf5_output *output, const struct mina
     const struct store_spec *spec = store_spec(export->store);
     size_t rows = store_length(export->store, episode) + 1;
     if (!store_read_physics(export->store, episode, 0, rows, export->buffer.physics, failure) ||
-        !store_read_hidden(export->store, episode, export->buffer.hidden, failure)) {
+        !store_read_hidden(export->store, episode, export->buffer.hidden, failure) ||
+        !store_read_label(export->store, episode, 0, rows - 1, export->buffer.label, failure)) {
         return false;
     }
     if (spec->physics_dim > 0) {
         hdf5_output_array(output, key_of_episode(name, episode, "infos/physics"), HDF5_F64, rows,
                           spec->physics_dim, export->buffer.physics);
     }
+    if (spec->has_label) {
+        hdf5_output_array(output, key_of_episode(name, episode, "infos/action_label"), HDF5_F32,
+                          rows - 1, spec->action_dim, export->buffer.label);
+    }
     key_of_episode(name, episode, "");
     hdf5_output_integer(output, name, "id", (int64_t)episode);
     hdf5_output_integer(output, name, "total_steps", (int64_t)rows - 1);
     hdf5_output_integer(output, name, "group", store_group(export->store, episode));
+    if (spec->source_count > 0) {
+        hdf5_output_integer(output, name, "source", (int64_t)store_source(export->store, episode));
+    }
     if (spec->hidden_dim > 0) {
         hdf5_output_doubles(output, name, "hidden", spec->hidden_dim, export->buffer.hidden);
     }

@@ -417,6 +417,7 @@ bool sandbox_read(void *opened, size_t index, struct format_episode *episode,
     episode->data = episode_layout_view(&layout, &sandbox->spec, data->length, sandbox->shared);
     episode->data.group = data->group;
     episode->data.end = data->end;
+    episode->data.source = data->source;
     episode->name[FORMAT_NAME_MAX - 1] = '\0';
     return true;
 }

@@ -61,10 +61,10 @@ def check_minari(chainring, folder):
     check_refusals(chainring, store, back, folder)
 
 
-def check_store(chainring, store_tool, folder):
-    """Two tasks, physics, hidden numbers, groups and all ends: every array and attribute."""
-    store, between, back = (os.path.join(folder, name) for name in ("b.h5", "b", "c.h5"))
-    subprocess.run([store_tool, "write", store], check=True)
+def check_store(chainring, store_tool, sample, folder):
+    """Tasks, physics, hidden numbers, groups, ends, labels, sources: every array and attribute."""
+    store, between, back = (os.path.join(folder, sample + name) for name in (".h5", "", "-2.h5"))
+    subprocess.run([store_tool, sample, store], check=True)
     convert(chainring, store, between, "--convert.to=minari")
     convert(chainring, between, back)
     with h5py.File(store) as first, h5py.File(back) as second:
@@ -169,7 +169,8 @@ def main():
     chainring, store_tool = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
         check_minari(chainring, folder)
-        check_store(chainring, store_tool, folder)
+        check_store(chainring, store_tool, "write", folder)
+        check_store(chainring, store_tool, "write_labels", folder)
         check_actions(chainring, folder)
     print("Minari and stores come back to the bit")
 
