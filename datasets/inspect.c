@@ -148,7 +148,7 @@ static bool has_same_bounds(const struct action_space *actions)
 }
 
 /* What the numbers of an action mean; bounds that all share are said once. */
-static void print_actions(FILE *out, const struct store_spec *spec)
+static void print_action_space(FILE *out, const struct store_spec *spec)
 {
     char text[ACTION_SPACE_TEXT_SIZE];
     const struct action_space *actions = &spec->actions;
@@ -187,7 +187,7 @@ static void print_store_spec(FILE *out, const struct description *description)
     fprintf(out, "  timestep     %g s\n", spec->control_timestep);
     fprintf(out, "  dimensions   observation %zu, action %zu, physics %zu, hidden %zu\n",
             spec->observation_dim, spec->action_dim, spec->physics_dim, spec->hidden_dim);
-    print_actions(out, spec);
+    print_action_space(out, spec);
     print_keys(out, spec);
 }
 
