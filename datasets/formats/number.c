@@ -44,98 +44,48 @@ static double half_value(uint16_t half)
     return half >> 15 ? -magnitude : magnitude;
 }
 
-/* A number of any type, exactly: floats as a double, integers as sign and magnitude. */
-struct exact {
-    bool is_integer, is_negative;
-    uint64_t magnitude;
-    double value;
-};
+_Static_assert(LDBL_MANT_DIG >= 64, "long double holds every number of 64 bits exactly");
 
-static struct exact exact_unsigned(uint64_t value)
+static long double number_value(const unsigned char *at, enum number_type type)
 {
-    return (struct exact){.is_integer = true, .magnitude = value};
-}
-
-static struct exact exact_signed(int64_t value)
-{
-    uint64_t bits = (uint64_t)value;
-    return (struct exact){
-        .is_integer = true, .is_negative = value < 0, .magnitude = value < 0 ? 0 - bits : bits};
-}
-
-#define TAKE(c_type)                                                                               \
-    c_type number;                                                                                 \
-    memcpy(&number, at, sizeof number)
-
-static struct exact exact_at(const unsigned char *at, enum number_type type)
-{
+    union {
+        uint16_t f16;
+        float f32;
+        double f64;
+        int8_t i8;
+        int16_t i16;
+        int32_t i32;
+        int64_t i64;
+        uint8_t u8;
+        uint16_t u16;
+        uint32_t u32;
+        uint64_t u64;
+    } number = {0};
+    memcpy(&number, at, number_bytes(type));
     switch (type) {
-    case NUMBER_F16: {
-        TAKE(uint16_t);
-        return (struct exact){.value = half_value(number)};
+    case NUMBER_F16:
+        return (long double)half_value(number.f16);
+    case NUMBER_F32:
+        return (long double)number.f32;
+    case NUMBER_F64:
+        return (long double)number.f64;
+    case NUMBER_I8:
+        return number.i8;
+    case NUMBER_I16:
+        return number.i16;
+    case NUMBER_I32:
+        return number.i32;
+    case NUMBER_I64:
+        return (long double)number.i64;
+    case NUMBER_U8:
+        return number.u8;
+    case NUMBER_U16:
+        return number.u16;
+    case NUMBER_U32:
+        return number.u32;
+    default:
+        return (long double)number.u64;
     }
-    case NUMBER_F32: {
-        TAKE(float);
-        return (struct exact){.value = (double)number};
-    }
-    case NUMBER_F64: {
-        TAKE(double);
-        return (struct exact){.value = number};
-    }
-    case NUMBER_I8: {
-        TAKE(int8_t);
-        return exact_signed(number);
-    }
-    case NUMBER_I16: {
-        TAKE(int16_t);
-        return exact_signed(number);
-    }
-    case NUMBER_I32: {
-        TAKE(int32_t);
-        return exact_signed(number);
-    }
-    case NUMBER_I64: {
-        TAKE(int64_t);
-        return exact_signed(number);
-    }
-    case NUMBER_U8: {
-        TAKE(uint8_t);
-        return exact_unsigned(number);
-    }
-    case NUMBER_U16: {
-        TAKE(uint16_t);
-        return exact_unsigned(number);
-    }
-    case NUMBER_U32: {
-        TAKE(uint32_t);
-        return exact_unsigned(number);
-    }
-    case NUMBER_U64: {
-        TAKE(uint64_t);
-        return exact_unsigned(number);
-    }
-    case NUMBER_TYPES:
-        break;
-    }
-    invariant(type < NUMBER_TYPES);
-    return (struct exact){0};
-}
-
-#undef TAKE
-
-/* False for integers that `digits` binary digits cannot hold exactly. */
-static bool as_double(double *out, struct exact number, int digits)
-{
-    if (!number.is_integer) {
-        *out = number.value;
-        return true;
-    }
-    uint64_t odd = number.magnitude;
-    while (odd != 0 && odd % 2 == 0) {
-        odd /= 2;
-    }
-    *out = number.is_negative ? -(double)number.magnitude : (double)number.magnitude;
-    return odd >> digits == 0;
 }
 
 size_t number_to_double(double *out, const void *numbers, enum number_type type, size_t count)
@@ -146,7 +96,9 @@ size_t number_to_double(double *out, const void *numbers, enum number_type type,
     }
     const unsigned char *at = numbers;
     for (size_t i = 0; i < count; i++, at += number_bytes(type)) {
-        if (!as_double(&out[i], exact_at(at, type), DBL_MANT_DIG)) {
+        long double value = number_value(at, type);
+        out[i] = (double)value;
+        if ((long double)out[i] != value && !isnan(value)) {
             return i;
         }
     }
@@ -177,32 +129,24 @@ size_t number_to_single(float *out, const void *numbers, enum number_type type, 
     }
     const unsigned char *at = numbers;
     for (size_t i = 0; i < count; i++, at += number_bytes(type)) {
-        double value;
-        if (!as_double(&value, exact_at(at, type), FLT_MANT_DIG)) {
+        long double value = number_value(at, type);
+        out[i] = (float)value;
+        if ((long double)out[i] != value && !isnan(value)) {
             return i;
         }
-        out[i] = (float)value;
     }
     return count;
 }
 
 size_t number_to_integer(int64_t *out, const void *numbers, enum number_type type, size_t count)
 {
-    static const double limit = 0x1p63;
     const unsigned char *at = numbers;
     for (size_t i = 0; i < count; i++, at += number_bytes(type)) {
-        struct exact number = exact_at(at, type);
-        if (number.is_integer) {
-            uint64_t largest = (uint64_t)INT64_MAX + (number.is_negative ? 1 : 0);
-            if (number.magnitude > largest) {
-                return i;
-            }
-            out[i] = (int64_t)(number.is_negative ? 0 - number.magnitude : number.magnitude);
-        } else if (trunc(number.value) == number.value && fabs(number.value) < limit) {
-            out[i] = (int64_t)number.value;
-        } else {
+        long double value = number_value(at, type);
+        if (truncl(value) != value || value < -0x1p63L || value >= 0x1p63L) {
             return i;
         }
+        out[i] = (int64_t)value;
     }
     return count;
 }
