@@ -1,7 +1,8 @@
 #include "datasets/formats/npy.h"
 
-#include <inttypes.h>
+#include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arithmetic.h"
@@ -13,12 +14,8 @@ enum {
     MAGIC_BYTES = 6,
     VERSION_BYTES = 2,
     HEADER_TEXT_MAX = NPY_HEADER_MAX - 12,
-    WORD_MAX = 16,  /* of a key or a type */
-    SHOWN_MAX = 40, /* of a header in a message */
+    WORD_MAX = 16, /* of a key or a type */
 };
-
-/* Bounds the product of a shape far below what size_t holds. */
-static const uint64_t count_max = (uint64_t)1 << 48;
 
 static bool npy_refuse(const char *where, const char *found, const char *expected,
                        struct failure *failure)
@@ -30,145 +27,88 @@ static bool npy_refuse(const char *where, const char *found, const char *expecte
 
 /* --- The text of the header ------------------------------------------------------------------- */
 
-struct cursor {
-    const char *at, *end;
-};
-
-static void skip_space(struct cursor *cursor)
+/* Step over this text, and space before it, if it is next. */
+static bool accept_text(const char **at, const char *text)
 {
-    while (cursor->at < cursor->end && (*cursor->at == ' ' || *cursor->at == '\n')) {
-        cursor->at++;
-    }
-}
-
-/* Take this character, and space before it, if it is next. */
-static bool parse_character(struct cursor *cursor, char expected)
-{
-    skip_space(cursor);
-    if (cursor->at == cursor->end || *cursor->at != expected) {
-        return false;
-    }
-    cursor->at++;
-    return true;
-}
-
-static bool parse_literal(struct cursor *cursor, const char *expected)
-{
-    size_t length = strlen(expected);
-    skip_space(cursor);
-    if ((size_t)(cursor->end - cursor->at) < length || memcmp(cursor->at, expected, length) != 0) {
-        return false;
-    }
-    cursor->at += length;
-    return true;
+    *at += strspn(*at, " ");
+    size_t length = strlen(text);
+    bool is_next = strncmp(*at, text, length) == 0;
+    *at += is_next ? length : 0;
+    return is_next;
 }
 
 /* A short string in quotes, without escapes. */
-static bool parse_quoted(struct cursor *cursor, char word[WORD_MAX])
+static bool parse_quoted(const char **at, char word[WORD_MAX])
 {
-    char quote = '\'';
-    if (!parse_character(cursor, quote)) {
-        quote = '"';
-        if (!parse_character(cursor, quote)) {
-            return false;
-        }
+    const char *quote = accept_text(at, "'") ? "'" : "\"";
+    if (quote[0] == '"' && !accept_text(at, quote)) {
+        return false;
     }
-    for (size_t length = 0; length < WORD_MAX && cursor->at < cursor->end; length++) {
-        char letter = *cursor->at++;
-        if (letter == quote) {
-            word[length] = '\0';
-            return true;
-        }
-        if (letter < ' ' || letter > '~' || letter == '\\') {
-            return false;
-        }
-        word[length] = letter;
+    size_t length = strcspn(*at, quote);
+    if (length >= WORD_MAX) {
+        return false;
     }
-    return false;
-}
-
-static bool parse_size(struct cursor *cursor, size_t *size)
-{
-    skip_space(cursor);
-    uint64_t value = 0;
-    const char *begin = cursor->at;
-    while (cursor->at < cursor->end && *cursor->at >= '0' && *cursor->at <= '9') {
-        value = 10 * value + (uint64_t)(*cursor->at++ - '0');
-        if (value > count_max) {
-            return false;
-        }
-    }
-    *size = value;
-    return cursor->at > begin;
+    memcpy(word, *at, length);
+    word[length] = '\0';
+    *at += length;
+    return accept_text(at, quote);
 }
 
 /* "(3, 4)", "(3,)" or "()". */
-static bool parse_shape(struct cursor *cursor, struct npy *npy)
+static bool parse_shape(const char **at, struct npy *npy)
 {
-    npy->rank = 0;
-    if (!parse_character(cursor, '(')) {
+    static const size_t dim_max = (size_t)1 << 48;
+    if (!accept_text(at, "(")) {
         return false;
     }
-    while (!parse_character(cursor, ')')) {
-        if (npy->rank == NPY_RANK_MAX || !parse_size(cursor, &npy->shape[npy->rank++])) {
+    bool has_comma = true;
+    for (npy->rank = 0; !accept_text(at, ")"); npy->rank++) {
+        if (npy->rank == NPY_RANK_MAX || !has_comma || !isdigit((unsigned char)**at)) {
             return false;
         }
-        if (!parse_character(cursor, ',')) {
-            return npy->rank > 1 &&
-                   parse_character(cursor, ')'); /* one number in parentheses is not a tuple */
+        char *end;
+        npy->shape[npy->rank] = strtoull(*at, &end, 10);
+        if (npy->shape[npy->rank] > dim_max) {
+            return false;
         }
+        *at = end;
+        has_comma = accept_text(at, ",");
     }
-    return true;
+    return npy->rank != 1 || has_comma; /* one number in parentheses is not a tuple */
 }
 
-enum { KEY_TYPE = 1, KEY_ORDER = 2, KEY_SHAPE = 4, KEYS_ALL = 7 };
+enum { KEY_TYPE = 1, KEY_ORDER = 2, KEY_SHAPE = 4, KEYS_ALL = 7, KEY_COUNT = 3 };
 
-/* One "key: value"; false where numpy would not write it, or for a second time. */
-static bool parse_entry(struct cursor *cursor, struct npy *npy, char type[WORD_MAX], unsigned *keys)
+/* One "key: value". */
+static bool parse_entry(const char **at, struct npy *npy, char type[WORD_MAX], unsigned *keys)
 {
     char key[WORD_MAX];
-    if (!parse_quoted(cursor, key) || !parse_character(cursor, ':')) {
+    if (!parse_quoted(at, key) || !accept_text(at, ":")) {
         return false;
     }
-    unsigned bit;
-    bool is_read;
     if (strcmp(key, "descr") == 0) {
-        bit = KEY_TYPE;
-        is_read = parse_quoted(cursor, type);
-    } else if (strcmp(key, "fortran_order") == 0) {
-        bit = KEY_ORDER;
-        npy->is_fortran = parse_literal(cursor, "True");
-        is_read = npy->is_fortran || parse_literal(cursor, "False");
-    } else if (strcmp(key, "shape") == 0) {
-        bit = KEY_SHAPE;
-        is_read = parse_shape(cursor, npy);
-    } else {
-        return false;
+        *keys |= KEY_TYPE;
+        return parse_quoted(at, type);
     }
-    bool is_first = !(*keys & bit);
-    *keys |= bit;
-    return is_read && is_first;
+    if (strcmp(key, "fortran_order") == 0) {
+        *keys |= KEY_ORDER;
+        npy->is_fortran = accept_text(at, "True");
+        return npy->is_fortran || accept_text(at, "False");
+    }
+    *keys |= KEY_SHAPE;
+    return strcmp(key, "shape") == 0 && parse_shape(at, npy);
 }
 
-static bool parse_dictionary(struct cursor *cursor, struct npy *npy, char type[WORD_MAX])
+/* As many entries as there are keys, and each key is among them: none comes twice. */
+static bool parse_dictionary(const char *at, struct npy *npy, char type[WORD_MAX])
 {
     unsigned keys = 0;
-    if (!parse_character(cursor, '{')) {
-        return false;
+    bool is_read = accept_text(&at, "{");
+    for (size_t i = 0; i < KEY_COUNT && is_read; i++) {
+        is_read = (i == 0 || accept_text(&at, ",")) && parse_entry(&at, npy, type, &keys);
     }
-    while (!parse_character(cursor, '}')) {
-        if (!parse_entry(cursor, npy, type, &keys)) {
-            return false;
-        }
-        if (!parse_character(cursor, ',')) {
-            if (!parse_character(cursor, '}')) {
-                return false;
-            }
-            break;
-        }
-    }
-    skip_space(cursor);
-    return keys == KEYS_ALL && cursor->at == cursor->end;
+    accept_text(&at, ",");
+    return is_read && accept_text(&at, "}") && at[strspn(at, " ")] == '\0' && keys == KEYS_ALL;
 }
 
 /* --- What it says ----------------------------------------------------------------------------- */
@@ -185,8 +125,7 @@ static bool parse_type(struct npy *npy, const char *text, const char *where,
         {"i2", NUMBER_I16}, {"i4", NUMBER_I32}, {"i8", NUMBER_I64}, {"u1", NUMBER_U8},
         {"u2", NUMBER_U16}, {"u4", NUMBER_U32}, {"u8", NUMBER_U64}, {"b1", NUMBER_U8},
     };
-    bool has_order = text[0] != '\0' && strchr("<>|=", text[0]) != NULL;
-    const char *code = has_order ? text + 1 : text;
+    const char *code = text + strspn(text, "<>|=");
     npy->is_big_endian = text[0] == '>';
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         if (strcmp(types[i].code, code) == 0) {
@@ -204,39 +143,34 @@ static bool parse_type(struct npy *npy, const char *text, const char *where,
 
 static bool count_numbers(struct npy *npy, size_t bytes, const char *where, struct failure *failure)
 {
-    npy->count = 1;
-    bool has_none = false;
-    for (size_t i = 0; i < npy->rank; i++) {
-        has_none = has_none || npy->shape[i] == 0;
-    }
+    size_t expected = number_bytes(npy->type);
     bool fits = true;
-    for (size_t i = 0; i < npy->rank && !has_none; i++) {
-        fits = fits && npy->count <= count_max / npy->shape[i];
-        npy->count *= fits ? npy->shape[i] : 1;
+    for (size_t i = 0; i < npy->rank; i++) {
+        fits = fits && !__builtin_mul_overflow(expected, npy->shape[i], &expected);
     }
-    npy->count = has_none ? 0 : npy->count;
-    if (!fits || npy->count * number_bytes(npy->type) != bytes) {
-        char shape[NPY_SHAPE_TEXT];
-        char found[NPY_SHAPE_TEXT + 80];
-        npy_shape_text(shape, npy);
-        snprintf(found, sizeof found, "%zu bytes of numbers for %s", bytes, shape);
-        return npy_refuse(where, found, "as many as the shape says", failure);
+    npy->count = bytes / number_bytes(npy->type);
+    if (fits && expected == bytes) {
+        return true;
     }
-    return true;
+    char shape[NPY_SHAPE_TEXT], found[NPY_SHAPE_TEXT + 80];
+    npy_shape_text(shape, npy);
+    snprintf(found, sizeof found, "%zu bytes of numbers for %s", bytes, shape);
+    return npy_refuse(where, found, "as many as the shape says", failure);
 }
 
-/* Find the text of the header. */
-static bool find_header_text(struct cursor *text, const unsigned char *bytes, size_t size,
-                             const char *where, struct failure *failure)
+/* Copy the header's text, what is not printable as '?', and find where the numbers begin. */
+static bool copy_header_text(char text[HEADER_TEXT_MAX + 1], size_t *data_offset,
+                             const unsigned char *bytes, size_t size, const char *where,
+                             struct failure *failure)
 {
     enum { SHORT_LENGTH = 2, LONG_LENGTH = 4 };
+    char found[80];
     size_t begin = MAGIC_BYTES + VERSION_BYTES;
     if (size < begin + LONG_LENGTH || memcmp(bytes, magic, MAGIC_BYTES) != 0) {
         return npy_refuse(where, "no npy header", "an array of numpy", failure);
     }
     unsigned version = bytes[MAGIC_BYTES];
     if (version < 1 || version > 3 || bytes[MAGIC_BYTES + 1] != 0) {
-        char found[40];
         snprintf(found, sizeof found, "npy version %u.%u", version, bytes[MAGIC_BYTES + 1]);
         return npy_refuse(where, found, "1.0 to 3.0", failure);
     }
@@ -247,42 +181,31 @@ static bool find_header_text(struct cursor *text, const unsigned char *bytes, si
     }
     begin += field;
     if (length > HEADER_TEXT_MAX || length > size - begin) {
-        char found[80];
         snprintf(found, sizeof found, "a header of %zu bytes in an array of %zu", length, size);
         return npy_refuse(where, found, "a short header inside the array", failure);
     }
-    const char *at = (const char *)bytes + begin;
-    *text = (struct cursor){.at = at, .end = at + length};
-    return true;
-}
-
-/* Refuse a malformed header, showing its beginning in printable characters. */
-static bool npy_refuse_header(struct cursor text, const char *where, struct failure *failure)
-{
-    char found[SHOWN_MAX + 16];
-    size_t length = 0;
-    snprintf(found, sizeof found, "header ");
-    for (length = strlen(found); text.at < text.end && length < SHOWN_MAX; text.at++) {
-        found[length++] = *text.at < ' ' || *text.at > '~' ? '?' : *text.at;
+    for (size_t i = 0; i < length; i++) {
+        unsigned char letter = bytes[begin + i];
+        text[i] = (char)(letter == '\n' ? ' ' : letter < ' ' || letter > '~' ? '?' : letter);
     }
-    found[length] = '\0';
-    return npy_refuse(where, found, "{'descr': ..., 'fortran_order': ..., 'shape': (...), }",
-                      failure);
+    text[length] = '\0';
+    *data_offset = begin + length;
+    return true;
 }
 
 bool npy_read_header(struct npy *npy, const void *bytes, size_t size, uint64_t file_size,
                      const char *where, struct failure *failure)
 {
+    char text[HEADER_TEXT_MAX + 1], type[WORD_MAX];
     *npy = (struct npy){0};
-    char type[WORD_MAX];
-    struct cursor text = {0};
-    if (!find_header_text(&text, bytes, size, where, failure)) {
+    if (!copy_header_text(text, &npy->data_offset, bytes, size, where, failure)) {
         return false;
     }
-    npy->data_offset = (size_t)(text.end - (const char *)bytes);
-    struct cursor cursor = text;
-    if (!parse_dictionary(&cursor, npy, type)) {
-        return npy_refuse_header(text, where, failure);
+    if (!parse_dictionary(text, npy, type)) {
+        char found[64];
+        snprintf(found, sizeof found, "header %.40s", text);
+        return npy_refuse(where, found, "{'descr': ..., 'fortran_order': ..., 'shape': (...), }",
+                          failure);
     }
     return parse_type(npy, type, where, failure) &&
            count_numbers(npy, file_size - npy->data_offset, where, failure);
@@ -347,22 +270,19 @@ static unsigned char *copy_in_c_order(const struct npy *npy)
     return copy;
 }
 
-static bool npy_refuse_number(const struct npy *npy, size_t index, const char *expected,
-                              const char *where, struct failure *failure)
-{
-    size_t row = npy->rank == 0 ? 0 : index / (npy->count / npy->shape[0]);
-    return failure_set(failure, EXIT_CODE_DATA,
-                       "%s: found a number in row %zu that does not fit, expected %s; scale the "
-                       "data",
-                       where, row, expected);
-}
-
 /* Free the copy, and refuse the first number that was not converted. */
 static bool npy_finish(unsigned char *copy, size_t done, const struct npy *npy,
                        const char *expected, const char *where, struct failure *failure)
 {
     memory_free(copy);
-    return done == npy->count || npy_refuse_number(npy, done, expected, where, failure);
+    if (done == npy->count) {
+        return true;
+    }
+    size_t row = npy->rank == 0 ? 0 : done / (npy->count / npy->shape[0]);
+    return failure_set(failure, EXIT_CODE_DATA,
+                       "%s: found a number in row %zu that does not fit, expected %s; scale the "
+                       "data",
+                       where, row, expected);
 }
 
 bool npy_to_single(float *out, const struct npy *npy, const char *where, struct failure *failure)
