@@ -3,7 +3,6 @@
 #include <libdeflate.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 #include <zip.h>
 
 #include "base/file.h"
@@ -46,7 +45,7 @@ static bool npz_refuse_error(const struct npz *npz, const char *member, zip_erro
 
 /* --- Opening ---------------------------------------------------------------------------------- */
 
-/* Does a name stay within the folder that it would be extracted to? */
+/* Does a name stay within the folder that it would be extracted to, and can it be printed? */
 static bool stays_inside(const char *name)
 {
     if (name[0] == '/' || name[0] == '\0' || strlen(name) > MEMBER_NAME_MAX) {
@@ -64,6 +63,9 @@ static bool stays_inside(const char *name)
 
 static bool npz_check_names(const struct npz *npz, struct failure *failure)
 {
+    if (npz->count > MEMBERS_MAX) {
+        return npz_refuse(npz, NULL, "too many members", failure);
+    }
     for (size_t i = 0; i < npz->count; i++) {
         const char *name = npz_name(npz, i);
         if (!name || !stays_inside(name)) {
@@ -83,17 +85,14 @@ static struct npz *npz_new(zip_t *archive, zip_error_t *error, uint64_t bytes, c
     *npz = (struct npz){.name = memory_copy_text(name),
                         .archive = archive,
                         .bytes = bytes,
+                        .count = archive ? (size_t)zip_get_num_entries(archive, 0) : 0,
                         .decompressor = libdeflate_alloc_decompressor()};
     if (!npz->decompressor) {
         fatal(EXIT_CODE_SYSTEM, "out of memory: the system refused what inflates a zip file");
     }
-    bool is_open = archive || npz_refuse_error(npz, NULL, error, failure);
-    if (is_open) {
-        zip_int64_t count = zip_get_num_entries(archive, 0);
-        npz->count = count > 0 ? (size_t)count : 0;
-        is_open = npz->count <= MEMBERS_MAX ? npz_check_names(npz, failure)
-                                            : npz_refuse(npz, NULL, "too many members", failure);
-    }
+    bool is_open =
+        archive ? npz_check_names(npz, failure) : npz_refuse_error(npz, NULL, error, failure);
+    zip_error_fini(error);
     if (!is_open) {
         npz_close(npz);
         return NULL;
@@ -114,9 +113,7 @@ struct npz *npz_open(const char *path, struct failure *failure)
     }
     zip_error_t error;
     zip_error_init_with_code(&error, code);
-    struct npz *npz = npz_new(archive, &error, reader.size, path, failure);
-    zip_error_fini(&error);
-    return npz;
+    return npz_new(archive, &error, reader.size, path, failure);
 }
 
 struct npz *npz_open_bytes(const void *bytes, size_t size, const char *name,
@@ -130,9 +127,7 @@ struct npz *npz_open_bytes(const void *bytes, size_t size, const char *name,
     if (source && !archive) {
         zip_source_free(source);
     }
-    struct npz *npz = npz_new(archive, &error, size, name, failure);
-    zip_error_fini(&error);
-    return npz;
+    return npz_new(archive, &error, size, name, failure);
 }
 
 void npz_close(struct npz *npz)
@@ -160,44 +155,34 @@ const char *npz_name(const struct npz *npz, size_t member)
 
 bool npz_find(size_t *member, const struct npz *npz, const char *name)
 {
-    size_t i = 0;
-    while (i < npz->count && strcmp(npz_name(npz, i), name) != 0) {
-        i++;
-    }
-    *member = i;
-    return i < npz->count;
+    zip_int64_t found = zip_name_locate(npz->archive, name, 0);
+    *member = (size_t)found;
+    return found >= 0;
 }
 
 /* The directory's entry of a member, if that can be read. */
 static bool npz_stat(zip_stat_t *stat, const struct npz *npz, size_t member,
                      struct failure *failure)
 {
-    const char *name = npz_name(npz, member);
+    char found[128] = "";
     const zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD |
                                 ZIP_STAT_ENCRYPTION_METHOD | ZIP_STAT_CRC;
     if (zip_stat_index(npz->archive, member, 0, stat) != 0 || (stat->valid & needed) != needed) {
-        return npz_refuse(npz, name, "no size of it", failure);
-    }
-    char found[128];
-    if (stat->encryption_method != ZIP_EM_NONE) {
-        return npz_refuse(npz, name, "it encrypted", failure);
-    }
-    if (stat->comp_method != ZIP_CM_STORE && stat->comp_method != ZIP_CM_DEFLATE) {
+        snprintf(found, sizeof found, "no size of it");
+    } else if (stat->encryption_method != ZIP_EM_NONE) {
+        snprintf(found, sizeof found, "it encrypted");
+    } else if (stat->comp_method != ZIP_CM_STORE && stat->comp_method != ZIP_CM_DEFLATE) {
         snprintf(found, sizeof found, "compression method %u (only stored and deflate are read)",
                  stat->comp_method);
-        return npz_refuse(npz, name, found, failure);
-    }
-    if (stat->comp_size > npz->bytes ||
-        (stat->comp_method == ZIP_CM_STORE && stat->comp_size != stat->size)) {
-        return npz_refuse(npz, name, "another size than its directory says", failure);
-    }
-    if (stat->size > size_unchecked &&
-        (stat->size - size_unchecked) / ratio_max > stat->comp_size) {
+    } else if (stat->comp_size > npz->bytes ||
+               (stat->comp_method == ZIP_CM_STORE && stat->comp_size != stat->size)) {
+        snprintf(found, sizeof found, "another size than its directory says");
+    } else if (stat->size > size_unchecked &&
+               (stat->size - size_unchecked) / ratio_max > stat->comp_size) {
         snprintf(found, sizeof found, "%llu bytes that would grow to %llu (a zip bomb)",
                  (unsigned long long)stat->comp_size, (unsigned long long)stat->size);
-        return npz_refuse(npz, name, found, failure);
     }
-    return true;
+    return found[0] == '\0' || npz_refuse(npz, npz_name(npz, member), found, failure);
 }
 
 bool npz_size(size_t *size, const struct npz *npz, size_t member, struct failure *failure)
@@ -236,6 +221,7 @@ bool npz_read_compressed(void *bytes, size_t size, struct npz *npz, size_t membe
     return is_whole;
 }
 
+/* By libdeflate: with libzip's own inflating, a whole conversion took 1.4 times as long. */
 static bool npz_inflate(void *bytes, const zip_stat_t *stat, struct npz *npz, size_t member,
                         struct failure *failure)
 {
@@ -243,17 +229,13 @@ static bool npz_inflate(void *bytes, const zip_stat_t *stat, struct npz *npz, si
     if (!npz_read_compressed(npz->compressed, stat->comp_size, npz, member, failure)) {
         return false;
     }
-    switch (libdeflate_deflate_decompress(npz->decompressor, npz->compressed, stat->comp_size,
-                                          bytes, stat->size, NULL)) {
-    case LIBDEFLATE_SUCCESS:
-        return true;
-    case LIBDEFLATE_SHORT_OUTPUT:
-    case LIBDEFLATE_INSUFFICIENT_SPACE:
-        return npz_refuse(npz, npz_name(npz, member), "another size than its directory says",
-                          failure);
-    default:
-        return npz_refuse(npz, npz_name(npz, member), "bytes that do not inflate", failure);
-    }
+    enum libdeflate_result result = libdeflate_deflate_decompress(
+        npz->decompressor, npz->compressed, stat->comp_size, bytes, stat->size, NULL);
+    return result == LIBDEFLATE_SUCCESS ||
+           npz_refuse(npz, npz_name(npz, member),
+                      result == LIBDEFLATE_BAD_DATA ? "bytes that do not inflate"
+                                                    : "another size than its directory says",
+                      failure);
 }
 
 bool npz_read(void *bytes, size_t size, struct npz *npz, size_t member, struct failure *failure)

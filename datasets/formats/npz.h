@@ -40,8 +40,7 @@ bool npz_size(size_t *size, const struct npz *npz, size_t member, struct failure
 /* Inflate a member into `bytes` (size, of npz_size) and compare its checksum. */
 bool npz_read(void *bytes, size_t size, struct npz *npz, size_t member, struct failure *failure);
 
-/* A member as it is in the file, perhaps deflated, in `bytes` (size, of npz_compressed_size).
- */
+/* A member as it is in the file, perhaps deflated, in `bytes` (size, of npz_compressed_size). */
 bool npz_compressed_size(size_t *size, const struct npz *npz, size_t member,
                          struct failure *failure);
 bool npz_read_compressed(void *bytes, size_t size, struct npz *npz, size_t member,
@@ -50,14 +49,16 @@ bool npz_read_compressed(void *bytes, size_t size, struct npz *npz, size_t membe
 /* --- Writing ---------------------------------------------------------------------------------- */
 
 struct npz_array {
-    const char *name; /* without ".npy" */
-    const void *numbers;
+    const char *name;      /* without ".npy" */
+    void *numbers;         /* are not changed */
     enum number_type type; /* NUMBER_F32 or NUMBER_F64 */
     size_t rows, columns;
 };
 
-/* Write a file of deflated members, not yet synced. Equal arrays give equal bytes. False and
- * EXIT_CODE_IO. */
+enum { NPZ_ARRAYS_MAX = 8 };
+
+/* Write a file of at most NPZ_ARRAYS_MAX deflated members, not yet synced. Equal arrays give equal
+ * bytes. False and EXIT_CODE_IO. */
 bool npz_write(const char *path, const struct npz_array *arrays, size_t count,
                struct failure *failure);
 

@@ -1,5 +1,4 @@
 #include <stdio.h>
-#include <string.h>
 #include <zip.h>
 
 #include "base/file.h"
@@ -16,29 +15,18 @@ static bool npz_write_refuse(const char *path, zip_error_t *error, struct failur
                        path, zip_error_strerror(error));
 }
 
-/* The bytes of an npy file; the caller frees them. */
-static unsigned char *npy_bytes(size_t *size, const struct npz_array *array)
+/* Add a member of a header, which must outlive the archive, and the array's numbers. */
+static bool add_member(zip_t *archive, unsigned char header[NPY_HEADER_WRITTEN],
+                       const struct npz_array *array)
 {
-    unsigned char header[NPY_HEADER_WRITTEN];
-    size_t begin = npy_write_header(header, array->type, array->rows, array->columns);
-    size_t rest = array->rows * array->columns * number_bytes(array->type);
-    unsigned char *bytes = memory_take(begin + rest, 1);
-    memcpy(bytes, header, begin);
-    memcpy(bytes + begin, array->numbers, rest);
-    *size = begin + rest;
-    return bytes;
-}
-
-/* Add a member whose bytes must outlive the archive. */
-static bool add_member(zip_t *archive, const char *name, const void *bytes, size_t size)
-{
-    char full[MEMBER_NAME_MAX];
-    snprintf(full, sizeof full, "%s.npy", name);
-    zip_source_t *source = zip_source_buffer(archive, bytes, size, 0);
-    if (!source) {
-        return false;
-    }
-    zip_int64_t index = zip_file_add(archive, full, source, ZIP_FL_ENC_UTF_8);
+    char name[MEMBER_NAME_MAX];
+    snprintf(name, sizeof name, "%s.npy", array->name);
+    zip_buffer_fragment_t parts[] = {
+        {header, npy_write_header(header, array->type, array->rows, array->columns)},
+        {array->numbers, array->rows * array->columns * number_bytes(array->type)},
+    };
+    zip_source_t *source = zip_source_buffer_fragment(archive, parts, 2, 0);
+    zip_int64_t index = source ? zip_file_add(archive, name, source, ZIP_FL_ENC_UTF_8) : -1;
     if (index < 0) {
         zip_source_free(source);
         return false;
@@ -47,76 +35,48 @@ static bool add_member(zip_t *archive, const char *name, const void *bytes, size
            zip_file_set_dostime(archive, (zip_uint64_t)index, TIME, DATE, 0) == 0;
 }
 
-/* Have libzip write the archive into `target`, a buffer. */
-static bool write_archive(zip_source_t *target, const struct npz_array *arrays, size_t count,
-                          const char *path, struct failure *failure)
-{
-    zip_error_t error;
-    zip_error_init(&error);
-    zip_t *archive = zip_open_from_source(target, ZIP_TRUNCATE, &error);
-    if (!archive) {
-        npz_write_refuse(path, &error, failure);
-        zip_error_fini(&error);
-        return false;
-    }
-    zip_source_keep(target); /* closing the archive releases one reference */
-    unsigned char **bytes = memory_take(count, sizeof *bytes);
-    bool is_added = true;
-    for (size_t i = 0; i < count && is_added; i++) {
-        size_t size;
-        bytes[i] = npy_bytes(&size, &arrays[i]);
-        is_added = add_member(archive, arrays[i].name, bytes[i], size);
-    }
-    bool is_written = is_added && zip_close(archive) == 0;
-    if (!is_written) {
-        npz_write_refuse(path, zip_get_error(archive), failure);
-        zip_discard(archive);
-    }
-    for (size_t i = 0; i < count; i++) {
-        memory_free(bytes[i]);
-    }
-    memory_free(bytes);
-    return is_written;
-}
-
-/* The bytes of the buffer that libzip has written; the caller frees them. */
-static void *take_bytes(size_t *size, zip_source_t *target)
+/* Write the file's bytes, which libzip has left in a buffer. */
+static bool write_file(const char *path, zip_source_t *buffer, struct failure *failure)
 {
     zip_stat_t stat;
-    if (zip_source_stat(target, &stat) != 0 || !(stat.valid & ZIP_STAT_SIZE) ||
-        zip_source_open(target) != 0) {
-        return NULL;
+    if (zip_source_stat(buffer, &stat) != 0 || zip_source_open(buffer) != 0) {
+        return npz_write_refuse(path, zip_source_error(buffer), failure);
     }
-    *size = stat.size;
-    unsigned char *bytes = memory_take(*size, 1);
-    bool is_whole = zip_source_read(target, bytes, *size) == (zip_int64_t)*size;
-    zip_source_close(target);
-    if (!is_whole) {
-        memory_free(bytes);
-        return NULL;
-    }
-    return bytes;
+    unsigned char *bytes = memory_take(stat.size, 1);
+    bool is_written = zip_source_read(buffer, bytes, stat.size) == (zip_int64_t)stat.size
+                          ? file_write_new(path, bytes, stat.size, failure)
+                          : npz_write_refuse(path, zip_source_error(buffer), failure);
+    memory_free(bytes);
+    zip_source_close(buffer);
+    return is_written;
 }
 
 bool npz_write(const char *path, const struct npz_array *arrays, size_t count,
                struct failure *failure)
 {
+    invariant(count <= NPZ_ARRAYS_MAX);
+    unsigned char headers[NPZ_ARRAYS_MAX][NPY_HEADER_WRITTEN];
     zip_error_t error;
     zip_error_init(&error);
-    zip_source_t *target = zip_source_buffer_create(NULL, 0, 0, &error);
-    if (!target) {
+    zip_source_t *buffer = zip_source_buffer_create(NULL, 0, 0, &error);
+    zip_t *archive = buffer ? zip_open_from_source(buffer, ZIP_TRUNCATE, &error) : NULL;
+    if (!archive) {
         npz_write_refuse(path, &error, failure);
         zip_error_fini(&error);
+        zip_source_free(buffer);
         return false;
     }
-    bool is_written = write_archive(target, arrays, count, path, failure);
-    if (is_written) {
-        size_t size;
-        void *bytes = take_bytes(&size, target);
-        is_written = bytes ? file_write_new(path, bytes, size, failure)
-                           : npz_write_refuse(path, zip_source_error(target), failure);
-        memory_free(bytes);
+    zip_source_keep(buffer); /* closing the archive releases one reference */
+    bool is_added = true;
+    for (size_t i = 0; i < count && is_added; i++) {
+        is_added = add_member(archive, headers[i], &arrays[i]);
     }
-    zip_source_free(target);
+    bool is_closed = is_added && zip_close(archive) == 0;
+    if (!is_closed) {
+        npz_write_refuse(path, zip_get_error(archive), failure);
+        zip_discard(archive);
+    }
+    bool is_written = is_closed && write_file(path, buffer, failure);
+    zip_source_free(buffer);
     return is_written;
 }
