@@ -14,29 +14,29 @@
  * that was never given, whatever stands there: like the producers' own replay buffers we drop both.
  * Row i has action i, its reward and discount, and the observation and physics after it. (ExoRL,
  * arXiv 2201.13425; URLB, arXiv 2110.15191: ExtendedTimeStep, replay_buffer.py) */
-struct exorl {
-    struct exorl_files files;
-    struct store_spec spec;
-    struct episode_buffer buffer; /* with the row of the reset */
-    float *scratch;               /* rewards (rows, tasks) or discounts (rows), as in the file */
-    size_t scratch_bytes;
-    unsigned char *bytes; /* of one member */
-    size_t bytes_capacity;
-};
+enum array_key { OBSERVATION, ACTION, REWARD, PHYSICS, DISCOUNT, KEYS };
 
-/* An npz file that is being read. */
-struct episode_reader {
-    struct exorl *exorl;
-    struct npz *npz;
-    const char *where; /* of the file, for messages */
-    size_t rows;       /* of each of its arrays */
-};
+static const char *const array_names[KEYS] = {"observation", "action", "reward", "physics",
+                                              "discount"};
 
 enum { WHERE_MAX = 512 };
 
-struct npz_member {
-    struct npy npy;
+/* An array of the file that is being read. */
+struct exorl_array {
     char where[WHERE_MAX + 64]; /* "FILE: KEY", for messages */
+    struct npy npy;
+    size_t columns; /* 0: there is none */
+    unsigned char *bytes;
+    size_t capacity;
+};
+
+struct exorl {
+    struct exorl_files files;
+    struct store_spec spec;
+    struct exorl_array arrays[KEYS];
+    struct episode_buffer buffer; /* with the row of the reset */
+    float *scratch;               /* rewards (rows, tasks) or discounts (rows), as in the file */
+    size_t scratch_bytes;
 };
 
 /* The domains of the released data, recognised by the sizes of their arrays. */
@@ -50,178 +50,146 @@ static const struct domain {
     {"point_mass_maze", 4, 2, 4, 0.02},
 };
 
-/* --- One array -------------------------------------------------------------------------------- */
+/* --- The arrays of a file --------------------------------------------------------------------- */
 
-static bool exorl_refuse(const struct episode_reader *reader, const char *key, const char *found,
-                         const char *expected, struct failure *failure)
+static bool exorl_refuse(const struct exorl_array *array, const char *found, const char *expected,
+                         struct failure *failure)
 {
     return failure_set(failure, EXIT_CODE_DATA,
-                       "%s: %s: found %s, expected %s; get the file again or skip it with "
+                       "%s: found %s, expected %s; get the file again or skip it with "
                        "--convert.skip_bad",
-                       reader->where, key, found, expected);
+                       array->where, found, expected);
 }
 
-/* Load the array `key`, whose numbers stay in exorl->bytes until the next is loaded; without
- * numbers where an optional one is missing. */
-static bool exorl_load_array(struct npz_member *array, struct episode_reader *reader,
-                             const char *key, bool is_needed, struct failure *failure)
+static bool exorl_refuse_shape(const struct exorl_array *array, const char *expected,
+                               struct failure *failure)
+{
+    char found[NPY_SHAPE_TEXT];
+    npy_shape_text(found, &array->npy);
+    return exorl_refuse(array, found, expected, failure);
+}
+
+static bool exorl_load_array(struct exorl_array *array, struct npz *npz, const char *name,
+                             bool is_needed, struct failure *failure)
 {
     char member_name[64];
-    snprintf(member_name, sizeof member_name, "%s.npy", key);
-    snprintf(array->where, sizeof array->where, "%s: %s", reader->where, key);
-    struct exorl *exorl = reader->exorl;
+    snprintf(member_name, sizeof member_name, "%s.npy", name);
     size_t member, size;
-    array->npy = (struct npy){0};
-    if (!npz_find(&member, reader->npz, member_name)) {
-        return !is_needed || exorl_refuse(reader, key, "no such array", "one", failure);
+    array->columns = 0;
+    if (!npz_find(&member, npz, member_name)) {
+        return !is_needed || exorl_refuse(array, "no such array", "one", failure);
     }
-    if (!npz_size(&size, reader->npz, member, failure)) {
+    if (!npz_size(&size, npz, member, failure)) {
         return false;
     }
-    exorl->bytes = memory_reserve(exorl->bytes, &exorl->bytes_capacity, size);
-    return npz_read(exorl->bytes, size, reader->npz, member, failure) &&
-           npy_read(&array->npy, exorl->bytes, size, array->where, failure);
-}
-
-/* Is it (L, columns), or (L,) where columns is 1? */
-static bool exorl_check_shape(const struct npy *npy, size_t columns,
-                              const struct episode_reader *reader, const char *key,
-                              struct failure *failure)
-{
-    bool is_matrix = npy->rank == 2 && npy->shape[1] == columns;
-    bool is_column = npy->rank == 1 && columns == 1;
-    if ((is_matrix || is_column) && npy->shape[0] == reader->rows) {
-        return true;
-    }
-    char found[NPY_SHAPE_TEXT];
-    char expected[80];
-    npy_shape_text(found, npy);
-    snprintf(expected, sizeof expected, "(%zu, %zu) as in the other arrays and episodes",
-             reader->rows, columns);
-    return exorl_refuse(reader, key, found, expected, failure);
-}
-
-static bool exorl_load_single(float *out, struct episode_reader *reader, const char *key,
-                              size_t columns, struct failure *failure)
-{
-    struct npz_member array = {.where = ""};
-    return exorl_load_array(&array, reader, key, true, failure) &&
-           exorl_check_shape(&array.npy, columns, reader, key, failure) &&
-           npy_to_single(out, &array.npy, array.where, failure);
-}
-
-static bool exorl_load_physics(struct episode_reader *reader, struct failure *failure)
-{
-    struct exorl *exorl = reader->exorl;
-    size_t columns = exorl->spec.physics_dim;
-    struct npz_member array = {.where = ""};
-    return columns == 0 || (exorl_load_array(&array, reader, "physics", true, failure) &&
-                            exorl_check_shape(&array.npy, columns, reader, "physics", failure) &&
-                            npy_to_double(exorl->buffer.physics, &array.npy, array.where, failure));
-}
-
-/* --- Sizes ------------------------------------------------------------------------------------ */
-
-/* The columns of an array; 0 where an optional one is missing. */
-static bool exorl_find_columns(size_t *columns, struct episode_reader *reader, const char *key,
-                               bool is_needed, struct failure *failure)
-{
-    struct npz_member array = {.where = ""};
-    const struct npy *npy = &array.npy;
-    *columns = 0;
-    if (!exorl_load_array(&array, reader, key, is_needed, failure)) {
+    struct npy *npy = &array->npy;
+    array->bytes = memory_reserve(array->bytes, &array->capacity, size);
+    if (!npz_read(array->bytes, size, npz, member, failure) ||
+        !npy_read(npy, array->bytes, size, array->where, failure)) {
         return false;
     }
-    if (npy->rank == 0 && npy->numbers == NULL) {
-        return true;
+    if (npy->rank < 1 || npy->rank > 2 || npy->count == 0) {
+        return exorl_refuse_shape(array, "rows of numbers (images are not read)", failure);
     }
-    if (npy->rank > 2 || npy->rank == 0 || npy->count == 0) {
-        char found[NPY_SHAPE_TEXT];
-        npy_shape_text(found, npy);
-        return exorl_refuse(reader, key, found, "rows of numbers (images are not read)", failure);
-    }
-    *columns = npy->rank == 2 ? npy->shape[1] : 1;
+    array->columns = npy->rank == 2 ? npy->shape[1] : 1;
     return true;
 }
 
-static bool exorl_find_sizes(struct store_spec *spec, struct episode_reader *reader,
-                             struct failure *failure)
+/* Load the arrays of an episode; discounts may be missing, and physics where the first has none. */
+static bool exorl_load(struct exorl *exorl, size_t index, struct failure *failure)
 {
-    return exorl_find_columns(&spec->observation_dim, reader, "observation", true, failure) &&
-           exorl_find_columns(&spec->action_dim, reader, "action", true, failure) &&
-           exorl_find_columns(&spec->task_count, reader, "reward", true, failure) &&
-           exorl_find_columns(&spec->physics_dim, reader, "physics", false, failure) &&
-           (spec->task_count <= STORE_TASKS_MAX ||
-            exorl_refuse(reader, "reward", "too many columns", "at most 16", failure));
+    char where[WHERE_MAX];
+    exorl_files_name(where, sizeof where, &exorl->files, index);
+    struct npz *npz = exorl_files_open_npz(&exorl->files, index, where, failure);
+    bool is_loaded = npz;
+    for (size_t key = 0; key < KEYS && is_loaded; key++) {
+        struct exorl_array *array = &exorl->arrays[key];
+        bool is_needed = key <= REWARD || (key == PHYSICS && exorl->spec.physics_dim > 0);
+        snprintf(array->where, sizeof array->where, "%s: %s", where, array_names[key]);
+        is_loaded = exorl_load_array(array, npz, array_names[key], is_needed, failure);
+    }
+    if (npz) {
+        npz_close(npz);
+    }
+    return is_loaded;
+}
+
+/* Have the arrays as many rows as the file's name says, and the columns of other episodes? */
+static bool exorl_check_shapes(const struct exorl *exorl, uint64_t length, struct failure *failure)
+{
+    const struct store_spec *spec = &exorl->spec;
+    const size_t columns[KEYS] = {spec->observation_dim, spec->action_dim, spec->task_count,
+                                  spec->physics_dim, 1};
+    const struct exorl_array *observation = &exorl->arrays[OBSERVATION];
+    size_t rows = observation->npy.shape[0];
+    char text[96];
+    if (rows < 2 || rows != length + 1) {
+        char found[64];
+        snprintf(found, sizeof found, "%zu rows", rows);
+        snprintf(text, sizeof text, "the reset and %llu steps, as the file's name says",
+                 (unsigned long long)length);
+        return exorl_refuse(observation, found, text, failure);
+    }
+    for (size_t key = 0; key < KEYS; key++) {
+        const struct exorl_array *array = &exorl->arrays[key];
+        bool is_used = array->columns > 0 && columns[key] > 0;
+        if (is_used && (array->columns != columns[key] || array->npy.shape[0] != rows)) {
+            snprintf(text, sizeof text, "(%zu, %zu) as in the other arrays and episodes", rows,
+                     columns[key]);
+            return exorl_refuse_shape(array, text, failure);
+        }
+    }
+    return true;
 }
 
 /* --- One episode ------------------------------------------------------------------------------ */
 
-/* Find the rows of the file's arrays, which must agree with its name. */
-static bool exorl_read_observations(struct episode_reader *reader, const struct exorl_file *file,
-                                    struct failure *failure)
+static bool exorl_to_single(float *out, const struct exorl *exorl, enum array_key key,
+                            struct failure *failure)
 {
-    struct npz_member array = {.where = ""};
-    if (!exorl_load_array(&array, reader, "observation", true, failure)) {
-        return false;
-    }
-    reader->rows = array.npy.rank > 0 ? array.npy.shape[0] : 0;
-    if (reader->rows < 2 || reader->rows != file->length + 1) {
-        char found[64];
-        char expected[96];
-        snprintf(found, sizeof found, "%zu rows", reader->rows);
-        snprintf(expected, sizeof expected, "the reset and %llu steps, as the file's name says",
-                 (unsigned long long)file->length);
-        return exorl_refuse(reader, "observation", found, expected, failure);
-    }
-    struct exorl *exorl = reader->exorl;
-    episode_buffer_reserve(&exorl->buffer, &exorl->spec, reader->rows);
-    exorl->scratch = memory_reserve(exorl->scratch, &exorl->scratch_bytes,
-                                    reader->rows * exorl->spec.task_count * sizeof(float));
-    return exorl_check_shape(&array.npy, exorl->spec.observation_dim, reader, "observation",
-                             failure) &&
-           npy_to_single(exorl->buffer.observation, &array.npy, array.where, failure);
+    const struct exorl_array *array = &exorl->arrays[key];
+    return npy_to_single(out, &array->npy, array->where, failure);
 }
 
 /* The last discount is 0 where the episode terminated. */
-static bool exorl_find_end(enum store_end *end, struct episode_reader *reader,
+static bool exorl_find_end(enum store_end *end, struct exorl *exorl, size_t rows,
                            struct failure *failure)
 {
-    struct npz_member array = {.where = ""};
-    if (!exorl_load_array(&array, reader, "discount", false, failure)) {
-        return false;
-    }
     *end = STORE_END_UNKNOWN;
-    if (array.npy.numbers == NULL) {
+    if (exorl->arrays[DISCOUNT].columns == 0) {
         return true;
     }
-    float *discount = reader->exorl->scratch;
-    if (!exorl_check_shape(&array.npy, 1, reader, "discount", failure) ||
-        !npy_to_single(discount, &array.npy, array.where, failure)) {
+    if (!exorl_to_single(exorl->scratch, exorl, DISCOUNT, failure)) {
         return false;
     }
-    *end = discount[reader->rows - 1] == 0.0F ? STORE_END_TERMINATED : STORE_END_TRUNCATED;
+    *end = exorl->scratch[rows - 1] == 0.0F ? STORE_END_TERMINATED : STORE_END_TRUNCATED;
     return true;
 }
 
-/* Actions and rewards without the row of the reset. */
-static bool exorl_read_arrays(struct episode_reader *reader, const struct exorl_file *file,
-                              struct store_episode *episode, struct failure *failure)
+/* The loaded arrays as an episode: actions and rewards without the row of the reset. */
+static bool exorl_convert(struct exorl *exorl, struct store_episode *episode,
+                          struct failure *failure)
 {
-    struct exorl *exorl = reader->exorl;
     const struct store_spec *spec = &exorl->spec;
     struct episode_buffer *buffer = &exorl->buffer;
+    const struct exorl_array *physics = &exorl->arrays[PHYSICS];
+    size_t rows = exorl->arrays[OBSERVATION].npy.shape[0];
     enum store_end end;
-    if (!exorl_read_observations(reader, file, failure) ||
-        !exorl_load_single(buffer->action, reader, "action", spec->action_dim, failure) ||
-        !exorl_load_single(exorl->scratch, reader, "reward", spec->task_count, failure)) {
+    episode_buffer_reserve(buffer, spec, rows);
+    exorl->scratch = memory_reserve(exorl->scratch, &exorl->scratch_bytes,
+                                    rows * spec->task_count * sizeof(float));
+    if (!exorl_to_single(buffer->observation, exorl, OBSERVATION, failure) ||
+        !exorl_to_single(buffer->action, exorl, ACTION, failure) ||
+        !exorl_to_single(exorl->scratch, exorl, REWARD, failure)) {
         return false;
     }
-    episode_buffer_set_rewards(buffer, spec, reader->rows, exorl->scratch);
-    if (!exorl_find_end(&end, reader, failure) || !exorl_load_physics(reader, failure)) {
+    episode_buffer_set_rewards(buffer, spec, rows, exorl->scratch);
+    if (!exorl_find_end(&end, exorl, rows, failure) ||
+        (spec->physics_dim > 0 &&
+         !npy_to_double(buffer->physics, &physics->npy, physics->where, failure))) {
         return false;
     }
-    *episode = episode_buffer_view(buffer, spec, reader->rows - 1);
+    *episode = episode_buffer_view(buffer, spec, rows - 1);
     episode->action += spec->action_dim;
     episode->end = end;
     for (size_t k = 0; k < spec->task_count; k++) {
@@ -230,33 +198,15 @@ static bool exorl_read_arrays(struct episode_reader *reader, const struct exorl_
     return true;
 }
 
-/* Open the npz of an episode; the caller closes reader->npz. */
-static bool episode_reader_open(struct episode_reader *reader, size_t index,
-                                struct failure *failure)
-{
-    size_t size;
-    const void *bytes = exorl_files_read(&reader->exorl->files, index, &size, failure);
-    reader->npz = bytes ? npz_open_bytes(bytes, size, reader->where, failure) : NULL;
-    return reader->npz;
-}
-
 static bool exorl_read(void *source, size_t index, struct format_episode *episode,
                        struct failure *failure)
 {
-    char where[WHERE_MAX];
     struct exorl *exorl = source;
-    exorl_files_name(where, sizeof where, &exorl->files, index);
-    struct episode_reader reader = {.exorl = exorl, .where = where};
-    snprintf(episode->name, sizeof episode->name, "%.*s", FORMAT_NAME_MAX - 1,
-             exorl->files.files[index].name);
-    episode->is_partial = false;
-    episode->step_row = 1;
-    if (!episode_reader_open(&reader, index, failure)) {
-        return false;
-    }
-    bool is_read = exorl_read_arrays(&reader, &exorl->files.files[index], &episode->data, failure);
-    npz_close(reader.npz);
-    return is_read;
+    const struct exorl_file *file = &exorl->files.files[index];
+    *episode = (struct format_episode){.step_row = 1};
+    snprintf(episode->name, sizeof episode->name, "%.*s", FORMAT_NAME_MAX - 1, file->name);
+    return exorl_load(exorl, index, failure) && exorl_check_shapes(exorl, file->length, failure) &&
+           exorl_convert(exorl, &episode->data, failure);
 }
 
 /* --- The data set ----------------------------------------------------------------------------- */
@@ -266,8 +216,10 @@ static void exorl_close(void *source)
     struct exorl *exorl = source;
     exorl_files_close(&exorl->files);
     episode_buffer_free(&exorl->buffer);
+    for (size_t key = 0; key < KEYS; key++) {
+        memory_free(exorl->arrays[key].bytes);
+    }
     memory_free(exorl->scratch);
-    memory_free(exorl->bytes);
     memory_free(exorl);
 }
 
@@ -275,18 +227,19 @@ static void exorl_close(void *source)
 static bool exorl_measure(struct exorl *exorl, struct failure *failure)
 {
     enum { TRIES = 16 };
+    const struct exorl_array *arrays = exorl->arrays;
     bool is_measured = false;
     for (size_t i = 0; i < exorl->files.count && i < TRIES && !is_measured; i++) {
-        char where[WHERE_MAX];
-        exorl_files_name(where, sizeof where, &exorl->files, i);
-        struct episode_reader reader = {.exorl = exorl, .where = where};
-        if (episode_reader_open(&reader, i, failure)) {
-            is_measured = exorl_find_sizes(&exorl->spec, &reader, failure);
-            npz_close(reader.npz);
-        }
+        is_measured = exorl_load(exorl, i, failure) &&
+                      (arrays[REWARD].columns <= STORE_TASKS_MAX ||
+                       exorl_refuse(&arrays[REWARD], "too many columns", "at most 16", failure));
     }
     if (is_measured) {
         *failure = (struct failure){0};
+        exorl->spec.observation_dim = arrays[OBSERVATION].columns;
+        exorl->spec.action_dim = arrays[ACTION].columns;
+        exorl->spec.task_count = arrays[REWARD].columns;
+        exorl->spec.physics_dim = arrays[PHYSICS].columns;
     }
     return is_measured;
 }

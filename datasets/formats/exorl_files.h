@@ -13,18 +13,19 @@
 #include "datasets/formats/npz.h"
 
 struct exorl_file {
-    char *name;              /* of the file, or of the zip's member */
-    size_t member;           /* of the zip */
+    char *name;              /* of the file, or of the zip's member with its folders */
+    size_t folder, prefix;   /* characters of the name up to the last "/", and to the number */
     uint64_t number, length; /* by its name: of the episode, in steps */
+    size_t member;           /* of the zip */
 };
 
 struct exorl_files {
     char *root;      /* the folder that the files lie in, or the zip file */
     struct npz *zip; /* NULL: a folder */
-    size_t count;
+    size_t count, capacity;
     struct exorl_file *files; /* sorted by the text before the number, then the number */
-    unsigned char *bytes;     /* of the file read last */
-    size_t capacity;
+    char *bytes;              /* of the file read last */
+    size_t bytes_capacity;
 };
 
 /* Does `path` look like such a data set? */
@@ -35,9 +36,10 @@ bool exorl_files_recognise(const char *path);
 bool exorl_files_open(struct exorl_files *files, const char *path, struct failure *failure);
 void exorl_files_close(struct exorl_files *files);
 
-/* The bytes of one npz file, valid until the next read or the close. NULL and a failure. */
-const void *exorl_files_read(struct exorl_files *files, size_t index, size_t *size,
-                             struct failure *failure);
+/* Open one npz file, called `where` in messages; the caller closes it before the next. NULL and a
+ * failure. */
+struct npz *exorl_files_open_npz(struct exorl_files *files, size_t index, const char *where,
+                                 struct failure *failure);
 
 /* "ROOT/NAME" or "ROOT: NAME", for messages. */
 void exorl_files_name(char *name, size_t size, const struct exorl_files *files, size_t index);
