@@ -72,7 +72,13 @@ def kill_after(program, arguments, output, ranks, seconds):
             os.kill(process, signal.SIGKILL)
         except ProcessLookupError:
             pass
-    job.communicate()
+    try:
+        job.communicate(timeout=10)
+    except subprocess.TimeoutExpired:  # mpirun 4.1 may wait for itself once its ranks were killed
+        with open(f"/proc/{job.pid}/task/{job.pid}/children", encoding="ascii") as children:
+            for process in children.read().split():
+                os.kill(int(process), signal.SIGKILL)
+        job.communicate()
     return job.returncode != 0
 
 
@@ -92,7 +98,7 @@ def expect_recovery(program, name, arguments, ranks):
             if not is_killed:
                 break
         job = start(program, arguments, output, 1 + number % 2)
-        _, said = job.communicate()
+        _, said = job.communicate(timeout=60)
         assert job.returncode == (0 if is_killed else 64) or (
             job.returncode == 64 and "found something of that name" in said), (name, ranks, said)
         same_file(output, wanted)
