@@ -32,9 +32,10 @@ struct episode_log {
     size_t episodes;                         /* 0: unknown */
     struct record_location *locations;       /* (location_count) */
     size_t location_count;
-    size_t count;    /* locations that are known */
-    size_t appended; /* records by this rank */
-    int descriptor;  /* of this rank's own file; -1: none yet */
+    size_t count;         /* locations that are known */
+    size_t appended;      /* records by this rank */
+    uint64_t file_number; /* the first that no file had when the log was read */
+    int descriptor;       /* of this rank's own file; -1: none yet */
     uint64_t file_bytes;
     struct episode_record record;
     struct store_file *output; /* while the log is merged */
@@ -107,6 +108,7 @@ static bool log_scan(struct episode_log *log, bool is_trusted, struct failure *f
     bool ok = true;
     for (size_t i = 0; ok && i < count; i++) {
         ok = scan_part(log, numbers[i], is_trusted, failure);
+        log->file_number = numbers[i] + 1;
     }
     memory_free(numbers);
     return ok;
@@ -142,11 +144,11 @@ struct episode_log *episode_log_open(const struct episode_log_options *options,
 {
     struct episode_log *log = log_new(options);
     log->is_owner = staging_open(&log->staging, options->path, options->recipe, failure);
-    if (log->is_owner && log_scan(log, false, failure) &&
-        (log->staging.is_published || log_check_writable(log, failure))) {
+    bool is_known = log->is_owner && log_scan(log, false, failure);
+    if (is_known && (log->staging.is_published || log_check_writable(log, failure))) {
         return log;
     }
-    if (log->is_owner && log->count == 0) {
+    if (is_known && log->count == 0) { /* nothing is lost */
         staging_discard(&log->staging);
     }
     episode_log_close(log);
@@ -208,13 +210,14 @@ size_t episode_log_count(const struct episode_log *log)
 
 /* --- Appending -------------------------------------------------------------------------------- */
 
-/* Create this rank's own file, with the first number that is free. */
+/* Create this rank's own file. Its number is above those of earlier runs, because of two records of
+ * an episode the one in the later file counts. */
 static bool create_part(struct episode_log *log, struct failure *failure)
 {
     enum { PARTS_MAX = 1 << 20 };
     char path[FILE_PATH_MAX];
-    for (uint64_t file_number = 0; file_number < PARTS_MAX && log->descriptor < 0; file_number++) {
-        if (!part_path(path, log, file_number, failure)) {
+    for (size_t i = 0; i < PARTS_MAX && log->descriptor < 0; i++) {
+        if (!part_path(path, log, log->file_number + i, failure)) {
             return false;
         }
         log->descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);

@@ -4,20 +4,24 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/arithmetic.h"
+#include "base/log.h"
 #include "base/memory.h"
 
-/* The files of a folder: its mark, and what says which output it has become. All else that is ours
- * begins with one of `contents`. */
+/* What is ours in a folder: its mark, the output or the beginning of it, and numbered parts. */
 static const char mark_name[] = "recipe";
-static const char published_name[] = "published";
-static const char *const contents[] = {"part-", "output", published_name};
+static const char content_name[] = "output";
+static const char content_prefix[] = "part-";
 
+/* A mark is this line, the recipe, an empty line and, once the output is about to get its name,
+ * what identifies it: one file, so that removing it is one step. */
 static const char mark_line[] =
     "chainring: an unfinished output; repeat the command to go on, or remove this folder\n";
 
@@ -67,25 +71,46 @@ static bool refuse_busy(const struct staging *staging, struct failure *failure)
                        staging->path);
 }
 
-static bool is_empty_folder(const char *path)
+/* How many entries a folder has; 0 also where there is none. */
+static size_t count_entries(const char *path)
 {
     DIR *folder = opendir(path);
     size_t entries = 0;
-    while (folder && entries <= 2 && readdir(folder)) {
+    while (folder && readdir(folder)) {
         entries++;
     }
     if (folder) {
         closedir(folder);
     }
-    return folder && entries <= 2; /* "." and ".." */
+    return entries - size_min(entries, 2); /* "." and ".." */
 }
 
-/* Is the open mark still the one of that name? Another run may just have removed it. */
+/* Is the open mark a file, and still the one of that name? Another run may just have removed it. */
 static bool mark_has_name(int mark, const char *path)
 {
     struct stat open_file, named;
     return fstat(mark, &open_file) == 0 && lstat(path, &named) == 0 &&
            open_file.st_ino == named.st_ino && open_file.st_dev == named.st_dev;
+}
+
+static bool is_of_type(const char *path, mode_t type)
+{
+    struct stat status;
+    return lstat(path, &status) == 0 && (status.st_mode & S_IFMT) == type;
+}
+
+/* Why is there no mark to open? */
+static bool refuse_unmarked(const struct staging *staging, int reason, struct failure *failure)
+{
+    bool has_gone = reason == ENOENT && count_entries(staging->folder) == 0;
+    if (has_gone) { /* with the run that has just ended */
+        return refuse_busy(staging, failure);
+    }
+    if (reason == ENOENT || reason == ELOOP || reason == EISDIR || reason == ENXIO) {
+        return refuse_foreign(staging, failure);
+    }
+    errno = reason;
+    return staging_failed(staging->path, "written", failure);
 }
 
 /* Open the folder's mark and lock it; only in a folder that is new or empty is one created. */
@@ -95,21 +120,28 @@ static bool lock_mark(struct staging *staging, bool *is_new, struct failure *fai
     if (!staging_join(path, staging, mark_name, failure)) {
         return false;
     }
-    *is_new = mkdir(staging->folder, 0777) == 0;
-    if (!*is_new && errno != EEXIST) {
+    bool is_made = mkdir(staging->folder, 0777) == 0;
+    if (!is_made && errno != EEXIST) {
         return staging_failed(staging->path, "written", failure);
     }
-    int create = *is_new || is_empty_folder(staging->folder) ? O_CREAT : 0;
-    int mark = open(path, O_RDWR | create | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (!is_made && !is_of_type(staging->folder, S_IFDIR)) { /* nor a link to a folder */
+        return refuse_foreign(staging, failure);
+    }
+    *is_new = is_made || count_entries(staging->folder) == 0;
+    int create = *is_new ? O_CREAT : 0;
+    int mark = open(path, O_RDWR | create | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
     if (mark < 0) {
-        return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EISDIR
-                   ? refuse_foreign(staging, failure)
-                   : staging_failed(staging->path, "written", failure);
+        int reason = errno;
+        if (is_made) {
+            rmdir(staging->folder);
+        }
+        return refuse_unmarked(staging, reason, failure);
     }
     bool is_locked = flock(mark, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
-    if (!is_locked || !mark_has_name(mark, path)) {
+    if (!is_locked || !mark_has_name(mark, path) || !is_of_type(path, S_IFREG)) {
         close(mark);
-        return refuse_busy(staging, failure);
+        return is_of_type(path, S_IFREG) ? refuse_busy(staging, failure)
+                                         : refuse_foreign(staging, failure);
     }
     staging->lock = mark;
     return true;
@@ -127,11 +159,14 @@ static void first_difference(char found[128], char expected[128], const char *le
     snprintf(expected, 128, "%.*s", (int)strcspn(right + line, "\n"), right + line);
 }
 
-/* Not synced: a kill does not lose it, and after a power cut nobody goes on from there. */
-static bool write_mark(struct staging *staging, const char *mark, struct failure *failure)
+/* Write what the mark says from `offset` on. Not synced: a kill does not lose it, and after a power
+ * cut nobody goes on from there. */
+static bool write_mark(const struct staging *staging, const char *text, size_t offset,
+                       struct failure *failure)
 {
-    ssize_t length = (ssize_t)strlen(mark);
-    return pwrite(staging->lock, mark, (size_t)length, 0) == length ||
+    ssize_t length = (ssize_t)strlen(text);
+    return (ftruncate(staging->lock, (off_t)offset) == 0 &&
+            pwrite(staging->lock, text, (size_t)length, (off_t)offset) == length) ||
            staging_failed(staging->path, "written", failure);
 }
 
@@ -141,13 +176,20 @@ static bool accept_mark(struct staging *staging, const char *recipe, struct fail
     enum { MARK_MAX = 1 << 14 };
     char found[MARK_MAX] = "";
     char wanted[MARK_MAX];
-    snprintf(wanted, sizeof wanted, "%s%s", mark_line, recipe);
+    snprintf(wanted, sizeof wanted, "%s%s\n", mark_line, recipe);
+    staging->mark_bytes = strlen(wanted);
     ssize_t length = pread(staging->lock, found, sizeof found - 1, 0);
     if (length < 0) {
         return staging_failed(staging->path, "written", failure);
     }
-    if (strncmp(found, wanted, (size_t)length) == 0) { /* a kill can cut off our own */
-        return strlen(wanted) == (size_t)length || write_mark(staging, wanted, failure);
+    if (strncmp(found, wanted, staging->mark_bytes) == 0) {
+        snprintf(staging->published, sizeof staging->published, "%s", found + staging->mark_bytes);
+        return true;
+    }
+    /* A kill can cut off our own, but nothing else is there before it is whole. */
+    if (strncmp(found, wanted, (size_t)length) == 0 && count_entries(staging->folder) == 1) {
+        return write_mark(staging, wanted, 0, failure) &&
+               file_sync_folder(staging->folder, failure);
     }
     if (strncmp(found, mark_line, sizeof mark_line - 1) != 0) {
         return refuse_foreign(staging, failure);
@@ -160,12 +202,24 @@ static bool accept_mark(struct staging *staging, const char *recipe, struct fail
                        staging->folder, theirs, ours);
 }
 
-static void remove_contents(const struct staging *staging)
+/* Remove all that is ours but the mark. */
+static bool remove_contents(const struct staging *staging, struct failure *failure)
 {
-    struct failure ignored = {0};
-    for (size_t i = 0; i < sizeof contents / sizeof *contents; i++) {
-        file_remove_beginning(staging->folder, contents[i], &ignored);
+    char path[FILE_PATH_MAX];
+    uint64_t *numbers;
+    size_t count;
+    bool ok = staging_join(path, staging, content_name, failure) &&
+              file_remove_tree(path, failure) &&
+              file_list_numbered(&numbers, &count, staging->folder, content_prefix, failure);
+    for (size_t i = 0; ok && i < count; i++) {
+        char name[48];
+        snprintf(name, sizeof name, "%s%" PRIu64, content_prefix, numbers[i]);
+        ok = staging_join(path, staging, name, failure) && file_remove_tree(path, failure);
     }
+    if (ok) {
+        memory_free(numbers);
+    }
+    return ok;
 }
 
 /* --- The output's name ------------------------------------------------------------------------ */
@@ -191,27 +245,11 @@ static bool refuse_existing(const struct staging *staging, struct failure *failu
                        staging->path);
 }
 
-/* Is nothing at the output's path, or the output itself? */
-static bool check_output(struct staging *staging, struct failure *failure)
-{
-    char there[128];
-    if (!identify(there, staging->path)) {
-        return true; /* other problems of the path show when it is written */
-    }
-    char path[FILE_PATH_MAX];
-    struct failure none = {0};
-    char *published = staging_join(path, staging, published_name, failure)
-                          ? file_read(path, sizeof there, NULL, &none)
-                          : NULL;
-    staging->is_published = published && strcmp(published, there) == 0;
-    memory_free(published);
-    return staging->is_published || refuse_existing(staging, failure);
-}
-
 bool staging_open(struct staging *staging, const char *path, const char *recipe,
                   struct failure *failure)
 {
     struct stat status;
+    char there[sizeof staging->published];
     if (!staging_find(staging, path, failure)) {
         return false;
     }
@@ -221,17 +259,17 @@ bool staging_open(struct staging *staging, const char *path, const char *recipe,
     bool is_new = false;
     bool is_ours = lock_mark(staging, &is_new, failure) &&
                    accept_mark(staging, recipe ? recipe : "made in one go\n", failure);
-    if (is_ours && !recipe) {
-        remove_contents(staging);
-    }
-    if (is_ours && check_output(staging, failure)) {
-        return true;
-    }
-    if (is_new || (is_ours && !recipe)) {
+    bool exists = identify(there, path); /* other problems of the path show when it is written */
+    staging->is_published = exists && recipe && strcmp(staging->published, there) == 0;
+    bool ok = is_ours && (recipe || remove_contents(staging, failure)) &&
+              (!exists || staging->is_published || refuse_existing(staging, failure));
+    if (!ok && (is_new || (is_ours && !recipe))) {
         staging_discard(staging);
     }
-    staging_close(staging);
-    return false;
+    if (!ok) {
+        staging_close(staging);
+    }
+    return ok;
 }
 
 /* Never over something else, also where the file system cannot promise that in one step. */
@@ -251,19 +289,15 @@ static bool rename_to_nothing(const char *from, const char *to)
 
 bool staging_publish(struct staging *staging, const char *name, struct failure *failure)
 {
-    char output[FILE_PATH_MAX], published[FILE_PATH_MAX], identity[128];
-    if (!staging_join(output, staging, name, failure) ||
-        !staging_join(published, staging, published_name, failure)) {
+    char output[FILE_PATH_MAX], identity[sizeof staging->published];
+    if (!staging_join(output, staging, name, failure)) {
         return false;
     }
     if (!identify(identity, output)) {
         return staging_failed(output, "read", failure);
     }
-    int note = open(published, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
-    ssize_t length = (ssize_t)strlen(identity);
-    bool is_noted = note >= 0 && write(note, identity, (size_t)length) == length;
-    if ((note >= 0 && close(note) != 0) || !is_noted) {
-        return staging_failed(staging->path, "written", failure);
+    if (!write_mark(staging, identity, staging->mark_bytes, failure)) {
+        return false;
     }
     if (!rename_to_nothing(output, staging->path)) {
         return errno == EEXIST ? refuse_existing(staging, failure)
@@ -292,10 +326,12 @@ void staging_discard(struct staging *staging)
     if (staging->lock < 0) {
         return; /* it is not ours */
     }
-    remove_contents(staging);
-    if (staging_join(path, staging, mark_name, &(struct failure){0})) {
-        unlink(path); /* last: until then a repetition knows the folder */
+    struct failure failure = {0};
+    if (remove_contents(staging, &failure) && staging_join(path, staging, mark_name, &failure)) {
+        unlink(path);           /* last: until then a repetition knows the folder */
+        rmdir(staging->folder); /* unless something else is in it */
+    } else {
+        log_warning("%s", failure.text);
     }
-    rmdir(staging->folder); /* unless something else is in it */
     staging_close(staging);
 }

@@ -8,6 +8,7 @@
 #define CHAINRING_DATASETS_STAGING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/fatal.h"
 #include "base/file.h"
@@ -16,6 +17,8 @@ struct staging {
     char path[FILE_PATH_MAX];   /* of the output */
     char folder[FILE_PATH_MAX]; /* PATH.unfinished */
     int lock;                   /* descriptor of the folder's mark; below 0: not open */
+    size_t mark_bytes;          /* of the mark, up to the end of the recipe */
+    char published[128];        /* what the mark says of the output that got its name; or empty */
     bool is_published;          /* an earlier run was killed after it gave the output its name */
 };
 
@@ -44,7 +47,7 @@ bool staging_publish(struct staging *staging, const char *name, struct failure *
 void staging_close(struct staging *staging);
 
 /* Remove the folder with what is ours in it and unlock it. What others have put there stays, and
- * so does the folder then. */
+ * so does the folder then. A warning where something of ours cannot be removed. */
 void staging_discard(struct staging *staging);
 
 #endif

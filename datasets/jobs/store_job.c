@@ -62,6 +62,9 @@ struct store_job *store_job_open(const struct store_job_options *options, struct
     }
     job->is_published = comm_rank() == 0 && episode_log_is_published(job->log);
     comm_broadcast(&job->is_published, sizeof job->is_published);
+    if (!job->is_published) { /* else ranks would deal differently and wait for each other */
+        comm_same(episode_log_count(job->log), "finished episodes of an unfinished output");
+    }
     job->units = job->is_published ? 0 : count_units(job);
     job->next_episode = job->is_published ? job->episodes : 0;
     job->rounds_left = job->round > 0 ? divide_up(job->units, job->round * comm_size()) : 0;

@@ -26,8 +26,9 @@ struct store_job_options {
 
 struct store_job;
 
-/* Open the log on all ranks. NULL and a failure, the same on every rank, as of episode_log_open.
- * Closed by store_job_finish. Collective over the job. */
+/* Open the log on all ranks. NULL and a failure, the same on every rank, as of episode_log_open;
+ * ranks that see different logs end the job. Closed by store_job_finish. Collective over the job.
+ */
 struct store_job *store_job_open(const struct store_job_options *options, struct failure *failure);
 
 /* Episodes that were finished when the job was opened; and units that are left to each rank, at
