@@ -71,6 +71,15 @@ static bool refuse_busy(const struct staging *staging, struct failure *failure)
                        staging->path);
 }
 
+static bool refuse_unlockable(const struct staging *staging, int reason, struct failure *failure)
+{
+    return failure_set(failure, EXIT_CODE_IO,
+                       "%s: cannot be locked (%s), expected a file system with locks, without "
+                       "which two runs could write one output; mount it with them or choose "
+                       "another",
+                       staging->folder, strerror(reason));
+}
+
 /* How many entries a folder has; 0 also where there is none. */
 static size_t count_entries(const char *path)
 {
@@ -93,17 +102,21 @@ static bool mark_has_name(int mark, const char *path)
            open_file.st_ino == named.st_ino && open_file.st_dev == named.st_dev;
 }
 
-static bool is_of_type(const char *path, mode_t type)
+/* Is something there that is not of this type? What has vanished was of a run that has just ended.
+ */
+static bool is_of_other_type(const char *path, mode_t type)
 {
     struct stat status;
-    return lstat(path, &status) == 0 && (status.st_mode & S_IFMT) == type;
+    return lstat(path, &status) == 0 && (status.st_mode & S_IFMT) != type;
 }
 
-/* Why is there no mark to open? */
-static bool refuse_unmarked(const struct staging *staging, int reason, struct failure *failure)
+/* Why was there no mark to open? Where one is there now, or nothing at all, another run has just
+ * ended. */
+static bool refuse_unmarked(const struct staging *staging, const char *path, int reason,
+                            struct failure *failure)
 {
-    bool has_gone = reason == ENOENT && count_entries(staging->folder) == 0;
-    if (has_gone) { /* with the run that has just ended */
+    struct stat status;
+    if (reason == ENOENT && (lstat(path, &status) == 0 || count_entries(staging->folder) == 0)) {
         return refuse_busy(staging, failure);
     }
     if (reason == ENOENT || reason == ELOOP || reason == EISDIR || reason == ENXIO) {
@@ -124,7 +137,7 @@ static bool lock_mark(struct staging *staging, bool *is_new, struct failure *fai
     if (!is_made && errno != EEXIST) {
         return staging_failed(staging->path, "written", failure);
     }
-    if (!is_made && !is_of_type(staging->folder, S_IFDIR)) { /* nor a link to a folder */
+    if (!is_made && is_of_other_type(staging->folder, S_IFDIR)) { /* such as a link to a folder */
         return refuse_foreign(staging, failure);
     }
     *is_new = is_made || count_entries(staging->folder) == 0;
@@ -135,13 +148,17 @@ static bool lock_mark(struct staging *staging, bool *is_new, struct failure *fai
         if (is_made) {
             rmdir(staging->folder);
         }
-        return refuse_unmarked(staging, reason, failure);
+        return refuse_unmarked(staging, path, reason, failure);
     }
-    bool is_locked = flock(mark, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
-    if (!is_locked || !mark_has_name(mark, path) || !is_of_type(path, S_IFREG)) {
+    if (is_of_other_type(path, S_IFREG)) {
         close(mark);
-        return is_of_type(path, S_IFREG) ? refuse_busy(staging, failure)
-                                         : refuse_foreign(staging, failure);
+        return refuse_foreign(staging, failure);
+    }
+    int reason = flock(mark, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+    if (reason != 0 || !mark_has_name(mark, path)) {
+        close(mark);
+        return reason == 0 || reason == EWOULDBLOCK ? refuse_busy(staging, failure)
+                                                    : refuse_unlockable(staging, reason, failure);
     }
     staging->lock = mark;
     return true;
