@@ -306,12 +306,6 @@ static size_t arrays_episode_count(const void *source)
     return arrays->episodes;
 }
 
-static size_t arrays_step_count(const void *source)
-{
-    const struct arrays *arrays = source;
-    return arrays->steps;
-}
-
 /* --- One episode ------------------------------------------------------------------------------ */
 
 /* The state before each step and after the last; the last one again where the files lack that. */
@@ -375,6 +369,5 @@ const struct format_reader format_arrays = {
     .open = arrays_open,
     .close = arrays_close,
     .episode_count = arrays_episode_count,
-    .step_count = arrays_step_count,
     .read = arrays_read,
 };

@@ -50,7 +50,6 @@ struct csv {
     size_t kinds[CSV_KINDS]; /* columns of each kind */
     struct csv_episode *episodes;
     size_t count, capacity;
-    size_t rows; /* of all episodes */
     struct store_spec spec;
     struct episode_buffer buffer;
     double once[CSV_KINDS]; /* what the row read last says of its episode; 0: nothing */
@@ -221,7 +220,6 @@ static void csv_add_row(struct csv *csv, int64_t number, struct csv_span line)
             .number = number, .offset = csv_text_offset(&csv->text, line), .line = csv->text.line};
     }
     csv->episodes[csv->count - 1].rows++;
-    csv->rows++;
 }
 
 static bool csv_find_episodes(struct csv *csv, struct failure *failure)
@@ -326,13 +324,6 @@ static size_t csv_episode_count(const void *source)
 {
     const struct csv *csv = source;
     return csv->count;
-}
-
-/* At most: an episode may have one more row than steps. */
-static size_t csv_step_count(const void *source)
-{
-    const struct csv *csv = source;
-    return csv->rows;
 }
 
 /* --- One episode ------------------------------------------------------------------------------ */
@@ -455,6 +446,5 @@ const struct format_reader format_csv = {
     .open = csv_open,
     .close = csv_close,
     .episode_count = csv_episode_count,
-    .step_count = csv_step_count,
     .read = csv_read,
 };

@@ -267,11 +267,6 @@ static size_t d4rl_episode_count(const void *source)
     return ((const struct d4rl *)source)->episode_count;
 }
 
-static size_t d4rl_step_count(const void *source)
-{
-    return ((const struct d4rl *)source)->rows;
-}
-
 /* The state after the last step is the last one again, unless there are next_observations. */
 static bool d4rl_read_states(struct d4rl *data, const struct episode_rows *rows,
                              struct failure *failure)
@@ -325,7 +320,6 @@ static const struct format_reader d4rl_in_sandbox = {
     .open = d4rl_open,
     .close = d4rl_close,
     .episode_count = d4rl_episode_count,
-    .step_count = d4rl_step_count,
     .read = d4rl_read,
 };
 
@@ -342,6 +336,5 @@ const struct format_reader format_d4rl = {
     .open = d4rl_open_sandboxed,
     .close = sandbox_close,
     .episode_count = sandbox_episode_count,
-    .step_count = sandbox_step_count,
     .read = sandbox_read,
 };

@@ -304,19 +304,6 @@ static size_t exorl_episode_count(const void *source)
     return exorl->files.count;
 }
 
-/* By the files' names, which are checked when the files are read. */
-static size_t exorl_step_count(const void *source)
-{
-    static const uint64_t plausible = (uint64_t)1 << 32;
-    const struct exorl *exorl = source;
-    uint64_t steps = 0;
-    for (size_t i = 0; i < exorl->files.count; i++) {
-        uint64_t length = exorl->files.files[i].length;
-        steps += length < plausible && steps < plausible ? length : 0;
-    }
-    return steps;
-}
-
 const struct format_reader format_exorl = {
     .name = "exorl",
     .help = "ExoRL: a folder or a zip file of episode_NUMBER_STEPS.npz",
@@ -324,6 +311,5 @@ const struct format_reader format_exorl = {
     .open = exorl_open,
     .close = exorl_close,
     .episode_count = exorl_episode_count,
-    .step_count = exorl_step_count,
     .read = exorl_read,
 };

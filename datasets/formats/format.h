@@ -51,10 +51,6 @@ struct format_reader {
 
     size_t (*episode_count)(const void *source); /* partial ones included */
 
-    /* Steps of all episodes, as far as that is known without reading them: a first capacity for
-     * the store. NULL: unknown. */
-    size_t (*step_count)(const void *source);
-
     /* Episode `index` below the count. Continuous actions are the producer's and numbers may be NaN
      * or infinite: the converter scales and checks them. False with EXIT_CODE_DATA ("FILE: EPISODE:
      * KEY: found

@@ -263,12 +263,6 @@ static size_t ogbench_episode_count(const void *source)
     return ((const struct ogbench *)source)->trajectory_count;
 }
 
-static size_t ogbench_step_count(const void *source)
-{
-    const struct ogbench *data = source;
-    return data->rows - data->trajectory_count;
-}
-
 /* --- One trajectory --------------------------------------------------------------------------- */
 
 /* Rows [first, first + count) as an array. */
@@ -340,6 +334,5 @@ const struct format_reader format_ogbench = {
     .open = ogbench_open,
     .close = ogbench_close,
     .episode_count = ogbench_episode_count,
-    .step_count = ogbench_step_count,
     .read = ogbench_read,
 };

@@ -26,7 +26,7 @@ const struct sandbox_limits sandbox_limits_default = {.memory_bytes = (size_t)2 
 struct reply {
     struct failure failure;
     struct store_spec spec; /* of the opened input, as the next two */
-    size_t episode_count, step_count;
+    size_t episode_count;
     struct format_episode episode; /* its arrays are in the shared memory */
     bool is_last;                  /* the process ends after it */
 };
@@ -42,7 +42,7 @@ struct sandbox {
     struct format_options options;
     char *path;
     struct store_spec spec;
-    size_t episode_count, step_count;
+    size_t episode_count;
     char *shared; /* limits.episode_bytes, of both processes */
     struct process process;
 };
@@ -174,7 +174,6 @@ static void sandbox_serve(struct sandbox *sandbox)
     if (opened) {
         reply.spec = sandbox->spec;
         reply.episode_count = sandbox->reader->episode_count(opened);
-        reply.step_count = sandbox->reader->step_count ? sandbox->reader->step_count(opened) : 0;
     }
     send_reply(&reply);
     size_t index;
@@ -350,7 +349,6 @@ void *sandbox_open(const struct format_reader *reader, const struct sandbox_limi
     }
     sandbox->spec = reply.spec;
     sandbox->episode_count = reply.episode_count;
-    sandbox->step_count = reply.step_count;
     *spec = sandbox->spec;
     return sandbox;
 }
@@ -367,11 +365,6 @@ void sandbox_close(void *opened)
 size_t sandbox_episode_count(const void *opened)
 {
     return ((const struct sandbox *)opened)->episode_count;
-}
-
-size_t sandbox_step_count(const void *opened)
-{
-    return ((const struct sandbox *)opened)->step_count;
 }
 
 /* Replace a sandbox that an earlier episode has ended; the input must still be the same. */

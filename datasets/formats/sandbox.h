@@ -26,7 +26,6 @@ void *sandbox_open(const struct format_reader *reader, const struct sandbox_limi
                    struct failure *failure);
 void sandbox_close(void *opened);
 size_t sandbox_episode_count(const void *opened);
-size_t sandbox_step_count(const void *opened); /* 0 where the reader does not know */
 bool sandbox_read(void *opened, size_t index, struct format_episode *episode,
                   struct failure *failure);
 

@@ -70,11 +70,6 @@ static size_t store_input_episode_count(const void *source)
     return store_episode_count(((const struct store_input *)source)->store);
 }
 
-static size_t store_input_step_count(const void *source)
-{
-    return store_step_count(((const struct store_input *)source)->store);
-}
-
 static bool store_input_read(void *source, size_t index, struct format_episode *episode,
                              struct failure *failure)
 {
@@ -112,6 +107,5 @@ const struct format_reader format_store = {
     .open = store_input_open,
     .close = store_input_close,
     .episode_count = store_input_episode_count,
-    .step_count = store_input_step_count,
     .read = store_input_read,
 };
