@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "datasets/statistics.h"
+#include "datasets/store_verify.h"
 #include "envs/env.h"
 
 /* In metres, radians, seconds and their quotients. In one step of a moving body the rules differ by
@@ -209,6 +210,7 @@ static void compare_rules(const struct replay_run_state *run)
 static bool replay_all(struct replay_run_state *run, struct failure *failure)
 {
     size_t episode = 0, begin = 0; /* the episode's first step */
+    size_t verified = SIZE_MAX;
     double stride = (double)store_step_count(run->store) / (double)run->replay->steps;
     struct progress progress = progress_begin("replay", 0, run->replay->steps);
     for (size_t at = 0; at < run->replay->steps; at++) {
@@ -216,6 +218,10 @@ static bool replay_all(struct replay_run_state *run, struct failure *failure)
         while (step - begin >= store_length(run->store, episode)) {
             begin += store_length(run->store, episode++);
         }
+        if (episode != verified && !store_verify(run->store, episode, failure)) {
+            return false;
+        }
+        verified = episode;
         if (!read_step(run, episode, step - begin, failure)) {
             return false;
         }

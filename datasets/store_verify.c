@@ -160,6 +160,28 @@ bool store_verify(const struct store *store, size_t episode, struct failure *fai
     return ok;
 }
 
+bool store_read_episode(struct store_episode *episode, struct episode_buffer *buffer,
+                        const struct store *store, size_t number, struct failure *failure)
+{
+    const struct store_spec *spec = store_spec(store);
+    size_t length = store_length(store, number);
+    episode_buffer_reserve(buffer, spec, length);
+    bool ok = store_verify(store, number, failure) &&
+              store_read_observation(store, number, 0, length + 1, buffer->observation, failure) &&
+              store_read_action(store, number, 0, length, buffer->action, failure) &&
+              store_read_label(store, number, 0, length, buffer->label, failure) &&
+              store_read_physics(store, number, 0, length + 1, buffer->physics, failure) &&
+              store_read_hidden(store, number, buffer->hidden, failure);
+    for (size_t k = 0; ok && k < spec->task_count; k++) {
+        ok = store_read_reward(store, k, number, 0, length, buffer->reward[k], failure);
+    }
+    *episode = episode_buffer_view(buffer, spec, length);
+    episode->group = store_group(store, number);
+    episode->end = store_ending(store, number);
+    episode->source = store_source(store, number);
+    return ok;
+}
+
 /* --- While it is used ------------------------------------------------------------------------- */
 
 static struct timespec last_written(const struct store *store)

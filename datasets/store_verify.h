@@ -10,11 +10,17 @@
 #include <stddef.h>
 
 #include "base/fatal.h"
+#include "datasets/episode_buffer.h"
 #include "datasets/store.h"
 
 /* Compare one episode's bytes with its hashes. False and EXIT_CODE_DATA where they differ,
  * EXIT_CODE_IO where the file has changed or cannot be read. Thread-safe. */
 bool store_verify(const struct store *store, size_t episode, struct failure *failure);
+
+/* The whole episode, compared with its hashes, into the buffer, which `episode` then views. Failures
+ * as above. */
+bool store_read_episode(struct store_episode *episode, struct episode_buffer *buffer,
+                        const struct store *store, size_t number, struct failure *failure);
 
 /* Compare the attributes that training reads with what the arrays say: returns, and mean and
  * deviation of the observations. Reads all observations and rewards; failures as above. */

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "behaviours/random_actions.h"
 #include "behaviours/script.h"
+#include "datasets/store_verify.h"
 
 /* --- Rows ------------------------------------------------------------------------------------- */
 
@@ -133,7 +134,8 @@ static bool recording_read_rows(struct recording *recording, const struct store 
 {
     recording->rows = recording->capacity;
     recording->episode_return = store_return(store, task, episode);
-    return store_read_physics(store, episode, 0, recording->rows, recording->physics, failure) &&
+    return store_verify(store, episode, failure) &&
+           store_read_physics(store, episode, 0, recording->rows, recording->physics, failure) &&
            store_read_observation(store, episode, 0, 1, recording->observation, failure) &&
            store_read_hidden(store, episode, recording->hidden, failure);
 }

@@ -14,8 +14,8 @@
 json_t *description_of(const struct store_spec *spec);
 
 /* Fill in what the object says, as far as it can be true: texts, tasks as many as there are already
- * or any number where there are none, timestep, hidden_dim, labels, sources, keys, bounds as many as
- * actions have numbers. */
+ * or any number where there are none, timestep, hidden_dim, labels, sources, keys, bounds as many
+ * as actions have numbers. */
 void description_read(struct store_spec *spec, const json_t *description);
 
 /* The same to and from a file. False and a failure where it cannot be written. A file that is not

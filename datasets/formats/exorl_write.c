@@ -1,6 +1,7 @@
 #include "datasets/formats/formats.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -8,95 +9,84 @@
 #include "datasets/episode_buffer.h"
 #include "datasets/formats/description.h"
 #include "datasets/formats/npz.h"
+#include "datasets/store_verify.h"
 
-/* An episode's arrays with the row of the reset. */
+/* What an episode's arrays lack of a file's: the row of the reset, with an action and rewards of 0
+ * (memory begins as zeros and nothing writes there). */
 struct episode_rows {
-    struct episode_buffer buffer;
-    float *reward_rows; /* (rows, tasks) */
-    float *discount;    /* (rows) */
+    float *action;   /* (rows, action_dim) */
+    float *reward;   /* (rows, tasks) */
+    float *discount; /* (rows) */
 };
 
-/* Row 0 is the reset, with an action and rewards of 0 (memory begins as zeros and nothing writes
- * there). */
-static bool exorl_read_rows(struct episode_rows *rows, const struct store *store, size_t episode,
-                            struct failure *failure)
+static void exorl_make_rows(const struct episode_rows *rows, const struct store_episode *episode,
+                            const struct store_spec *spec)
 {
-    const struct store_spec *spec = store_spec(store);
-    size_t length = store_length(store, episode);
-    if (!store_read_observation(store, episode, 0, length + 1, rows->buffer.observation, failure) ||
-        !store_read_action(store, episode, 0, length, rows->buffer.action + spec->action_dim,
-                           failure) ||
-        !store_read_physics(store, episode, 0, length + 1, rows->buffer.physics, failure) ||
-        !store_read_hidden(store, episode, rows->buffer.hidden, failure)) {
-        return false;
-    }
-    action_space_restore_rows(&spec->actions, rows->buffer.action + spec->action_dim, length);
-    for (size_t k = 0; k < spec->task_count; k++) {
-        if (!store_read_reward(store, k, episode, 0, length, rows->buffer.reward[k], failure)) {
-            return false;
+    float *action = rows->action + spec->action_dim;
+    memcpy(action, episode->action, episode->length * spec->action_dim * sizeof *action);
+    action_space_restore_rows(&spec->actions, action, episode->length);
+    for (size_t t = 0; t < episode->length; t++) {
+        for (size_t k = 0; k < spec->task_count; k++) {
+            rows->reward[(t + 1) * spec->task_count + k] = episode->reward[k][t];
         }
-        for (size_t t = 0; t < length; t++) {
-            rows->reward_rows[(t + 1) * spec->task_count + k] = rows->buffer.reward[k][t];
-        }
+        rows->discount[t] = 1.0F;
     }
-    for (size_t row = 0; row <= length; row++) {
-        rows->discount[row] = 1.0F;
-    }
-    if (store_ending(store, episode) == STORE_END_TERMINATED) {
-        rows->discount[length] = 0.0F;
-    }
-    return true;
+    rows->discount[episode->length] = episode->end == STORE_END_TERMINATED ? 0.0F : 1.0F;
 }
 
 static bool exorl_write_episode(const char *folder, const struct episode_rows *rows,
-                                const struct store *store, size_t episode, struct failure *failure)
+                                const struct store_episode *episode, const struct store_spec *spec,
+                                size_t number, struct failure *failure)
 {
-    const struct store_spec *spec = store_spec(store);
-    size_t length = store_length(store, episode);
-    size_t count = length + 1;
-    struct npz_array arrays[] = {
-        {"observation", rows->buffer.observation, NUMBER_F32, count, spec->observation_dim},
-        {"action", rows->buffer.action, NUMBER_F32, count, spec->action_dim},
-        {"reward", rows->reward_rows, NUMBER_F32, count, spec->task_count},
+    size_t count = episode->length + 1;
+    const struct npz_array arrays[] = {
+        {"observation", episode->observation, NUMBER_F32, count, spec->observation_dim},
+        {"action", rows->action, NUMBER_F32, count, spec->action_dim},
+        {"reward", rows->reward, NUMBER_F32, count, spec->task_count},
         {"discount", rows->discount, NUMBER_F32, count, 1},
-        {"physics", rows->buffer.physics, NUMBER_F64, count, spec->physics_dim},
-        {"hidden", rows->buffer.hidden, NUMBER_F64, 1, spec->hidden_dim},
+        {"physics", episode->physics, NUMBER_F64, count, spec->physics_dim},
+        {"hidden", episode->hidden, NUMBER_F64, 1, spec->hidden_dim},
     };
-    size_t used = 0;
+    struct npz_array used[sizeof arrays / sizeof *arrays];
+    size_t used_count = 0;
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
         if (arrays[i].columns > 0) {
-            arrays[used++] = arrays[i];
+            used[used_count++] = arrays[i];
         }
     }
     char name[64];
     char path[FILE_PATH_MAX];
-    snprintf(name, sizeof name, "episode_%06zu_%zu.npz", episode, length);
-    return file_join(path, folder, name, failure) && npz_write(path, arrays, used, failure);
+    snprintf(name, sizeof name, "episode_%06zu_%zu.npz", number, episode->length);
+    return file_join(path, folder, name, failure) && npz_write(path, used, used_count, failure);
 }
 
 static bool exorl_write_all(const char *folder, const struct store *store, struct failure *failure)
 {
     const struct store_spec *spec = store_spec(store);
     size_t rows_max = store_length_max(store) + 1;
-    struct episode_rows rows = {
-        .reward_rows = memory_take(rows_max * spec->task_count, sizeof(float)),
+    struct episode_buffer buffer = {0};
+    const struct episode_rows rows = {
+        .action = memory_take(rows_max * spec->action_dim, sizeof(float)),
+        .reward = memory_take(rows_max * spec->task_count, sizeof(float)),
         .discount = memory_take(rows_max, sizeof(float)),
     };
-    episode_buffer_reserve(&rows.buffer, spec, rows_max);
     size_t count = store_episode_count(store);
     struct progress progress = progress_begin("convert", 0, count);
-    bool is_written = true;
-    for (size_t episode = 0; episode < count && is_written; episode++) {
-        is_written = exorl_read_rows(&rows, store, episode, failure) &&
-                     exorl_write_episode(folder, &rows, store, episode, failure);
-        if (is_written) {
-            progress_show(&progress, episode + 1, "");
+    bool ok = true;
+    for (size_t number = 0; number < count && ok; number++) {
+        struct store_episode episode;
+        ok = store_read_episode(&episode, &buffer, store, number, failure);
+        if (ok) {
+            exorl_make_rows(&rows, &episode, spec);
+            ok = exorl_write_episode(folder, &rows, &episode, spec, number, failure);
+            progress_show(&progress, number + 1, "");
         }
     }
-    episode_buffer_free(&rows.buffer);
-    memory_free(rows.reward_rows);
+    episode_buffer_free(&buffer);
+    memory_free(rows.action);
+    memory_free(rows.reward);
     memory_free(rows.discount);
-    return is_written;
+    return ok;
 }
 
 /* The episodes, and beside them what only a store knows. */
@@ -109,6 +99,21 @@ static bool exorl_fill_folder(const char *folder, const struct store *store,
            description_write_file(path, store_spec(store), failure);
 }
 
+/* What the folder has no place for. */
+static void warn_of_losses(const struct store *store, const char *path)
+{
+    const struct store_spec *spec = store_spec(store);
+    bool has_groups = false;
+    for (size_t i = 1; i < store_episode_count(store); i++) {
+        has_groups = has_groups || store_group(store, i) != store_group(store, 0);
+    }
+    if (has_groups || spec->has_label || spec->source_count > 1) {
+        log_warning("%s: groups, labels of actions and who acted are left out as far as there are "
+                    "any, an ExoRL folder has no place for them; --convert.to=minari keeps them",
+                    path);
+    }
+}
+
 static bool exorl_write(const char *path, const struct store *store, struct failure *failure)
 {
     struct staging staging;
@@ -119,11 +124,7 @@ static bool exorl_write(const char *path, const struct store *store, struct fail
                            "has no others; write --convert.to=minari",
                            store_path(store));
     }
-    if (store_spec(store)->has_label || store_spec(store)->source_count > 0) {
-        log_warning("%s: an ExoRL folder has no place for labels of actions and for who acted, "
-                    "which are left out; --convert.to=minari keeps them",
-                    path);
-    }
+    warn_of_losses(store, path);
     return format_folder_begin(&staging, folder, path, failure) &&
            format_folder_end(&staging, exorl_fill_folder(folder, store, failure), failure);
 }

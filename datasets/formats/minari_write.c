@@ -17,12 +17,14 @@
 #include "datasets/formats/hdf5_output.h"
 #include "datasets/formats/sandbox.h"
 #include "datasets/formats/space.h"
+#include "datasets/store_verify.h"
 
 /* What is written in a process of its own. */
 struct minari_export {
     const struct store *store;
     const char *path; /* of main_data.hdf5 */
     struct episode_buffer buffer;
+    struct store_episode episode; /* the one that is written */
     unsigned char *flags;
 };
 
@@ -39,65 +41,53 @@ static void minari_write_flags(struct hdf5_output *output, const struct minari_e
                                size_t episode, const char *key, enum store_end end)
 {
     char name[2 * STORE_NAME_MAX];
-    size_t length = store_length(export->store, episode);
-    export->flags[length - 1] = store_ending(export->store, episode) == end;
+    size_t length = export->episode.length;
+    export->flags[length - 1] = export->episode.end == end;
     hdf5_output_array(output, key_of_episode(name, episode, key), HDF5_BOOL, length, 0,
                       export->flags);
     export->flags[length - 1] = 0;
 }
 
 /* The first task's rewards go where Minari has them, the others' into the infos. */
-static bool minari_write_rewards(struct hdf5_output *output, const struct minari_export *export,
-                                 size_t episode, struct failure *failure)
+static void minari_write_rewards(struct hdf5_output *output, const struct minari_export *export,
+                                 size_t episode)
 {
     const struct store_spec *spec = store_spec(export->store);
-    size_t length = store_length(export->store, episode);
     for (size_t k = 0; k < spec->task_count; k++) {
         char name[2 * STORE_NAME_MAX], key[2 * STORE_NAME_MAX] = "rewards";
-        if (!store_read_reward(export->store, k, episode, 0, length, export->buffer.reward[0],
-                               failure)) {
-            return false;
-        }
         if (k > 0) {
             snprintf(key, sizeof key, "infos/reward/%s", spec->tasks[k]);
         }
-        hdf5_output_array(output, key_of_episode(name, episode, key), HDF5_F32, length, 0,
-                          export->buffer.reward[0]);
+        hdf5_output_array(output, key_of_episode(name, episode, key), HDF5_F32,
+                          export->episode.length, 0, export->episode.reward[k]);
     }
-    return true;
 }
 
 /* What Minari has no place for. */
-static bool minari_write_extension(struct hdf5_output *output, const struct minari_export *export,
-                                   size_t episode, struct failure *failure)
+static void minari_write_extension(struct hdf5_output *output, const struct minari_export *export,
+                                   size_t episode)
 {
     char name[2 * STORE_NAME_MAX];
     const struct store_spec *spec = store_spec(export->store);
-    size_t rows = store_length(export->store, episode) + 1;
-    if (!store_read_physics(export->store, episode, 0, rows, export->buffer.physics, failure) ||
-        !store_read_hidden(export->store, episode, export->buffer.hidden, failure) ||
-        !store_read_label(export->store, episode, 0, rows - 1, export->buffer.label, failure)) {
-        return false;
-    }
+    const struct store_episode *data = &export->episode;
     if (spec->physics_dim > 0) {
-        hdf5_output_array(output, key_of_episode(name, episode, "infos/physics"), HDF5_F64, rows,
-                          spec->physics_dim, export->buffer.physics);
+        hdf5_output_array(output, key_of_episode(name, episode, "infos/physics"), HDF5_F64,
+                          data->length + 1, spec->physics_dim, data->physics);
     }
     if (spec->has_label) {
         hdf5_output_array(output, key_of_episode(name, episode, "infos/action_label"), HDF5_F32,
-                          rows - 1, spec->action_dim, export->buffer.label);
+                          data->length, spec->action_dim, data->label);
     }
     key_of_episode(name, episode, "");
     hdf5_output_integer(output, name, "id", (int64_t)episode);
-    hdf5_output_integer(output, name, "total_steps", (int64_t)rows - 1);
-    hdf5_output_integer(output, name, "group", store_group(export->store, episode));
+    hdf5_output_integer(output, name, "total_steps", (int64_t)data->length);
+    hdf5_output_integer(output, name, "group", data->group);
     if (spec->source_count > 0) {
-        hdf5_output_integer(output, name, "source", (int64_t)store_source(export->store, episode));
+        hdf5_output_integer(output, name, "source", (int64_t)data->source);
     }
     if (spec->hidden_dim > 0) {
-        hdf5_output_doubles(output, name, "hidden", spec->hidden_dim, export->buffer.hidden);
+        hdf5_output_doubles(output, name, "hidden", spec->hidden_dim, data->hidden);
     }
-    return true;
 }
 
 /* As the producer had them: within its bounds, or the numbers of categories. */
@@ -106,7 +96,7 @@ static void minari_write_actions(struct hdf5_output *output, const struct minari
 {
     char name[2 * STORE_NAME_MAX];
     const struct action_space *space = &store_spec(export->store)->actions;
-    size_t length = store_length(export->store, episode);
+    size_t length = export->episode.length;
     key_of_episode(name, episode, "actions");
     if (space->kind == ACTION_CONTINUOUS) {
         action_space_restore_rows(space, export->buffer.action, length);
@@ -120,24 +110,22 @@ static void minari_write_actions(struct hdf5_output *output, const struct minari
     memory_free(categories);
 }
 
-static bool minari_write_episode(struct hdf5_output *output, const struct minari_export *export,
+static bool minari_write_episode(struct hdf5_output *output, struct minari_export *export,
                                  size_t episode, struct failure *failure)
 {
     char name[2 * STORE_NAME_MAX];
-    const struct store_spec *spec = store_spec(export->store);
-    size_t length = store_length(export->store, episode);
-    if (!store_read_observation(export->store, episode, 0, length + 1, export->buffer.observation,
-                                failure) ||
-        !store_read_action(export->store, episode, 0, length, export->buffer.action, failure)) {
+    if (!store_read_episode(&export->episode, &export->buffer, export->store, episode, failure)) {
         return false;
     }
-    hdf5_output_array(output, key_of_episode(name, episode, "observations"), HDF5_F32, length + 1,
-                      spec->observation_dim, export->buffer.observation);
+    hdf5_output_array(output, key_of_episode(name, episode, "observations"), HDF5_F32,
+                      export->episode.length + 1, store_spec(export->store)->observation_dim,
+                      export->episode.observation);
     minari_write_actions(output, export, episode);
     minari_write_flags(output, export, episode, "terminations", STORE_END_TERMINATED);
     minari_write_flags(output, export, episode, "truncations", STORE_END_TRUNCATED);
-    return minari_write_rewards(output, export, episode, failure) &&
-           minari_write_extension(output, export, episode, failure);
+    minari_write_rewards(output, export, episode);
+    minari_write_extension(output, export, episode);
+    return true;
 }
 
 /* Runs in a process of its own. */
@@ -148,9 +136,7 @@ static bool minari_write_arrays(void *self, struct failure *failure)
     size_t count = store_episode_count(export->store);
     struct progress progress = progress_begin("convert", 0, count);
     bool ok = true;
-    size_t length_max = store_length_max(export->store);
-    episode_buffer_reserve(&export->buffer, store_spec(export->store), length_max);
-    export->flags = memory_take(length_max, 1);
+    export->flags = memory_take(store_length_max(export->store), 1);
     hdf5_output_open(&output, export->path);
     for (size_t episode = 0; ok && !output.has_failed && episode < count; episode++) {
         ok = minari_write_episode(&output, export, episode, failure);

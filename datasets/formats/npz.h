@@ -49,8 +49,8 @@ bool npz_read_compressed(void *bytes, size_t size, struct npz *npz, size_t membe
 /* --- Writing ---------------------------------------------------------------------------------- */
 
 struct npz_array {
-    const char *name;      /* without ".npy" */
-    void *numbers;         /* are not changed */
+    const char *name; /* without ".npy" */
+    const void *numbers;
     enum number_type type; /* NUMBER_F32 or NUMBER_F64 */
     size_t rows, columns;
 };

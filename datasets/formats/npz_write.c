@@ -1,3 +1,4 @@
+#include <stdint.h>
 #include <stdio.h>
 #include <zip.h>
 
@@ -23,7 +24,8 @@ static bool add_member(zip_t *archive, unsigned char header[NPY_HEADER_WRITTEN],
     snprintf(name, sizeof name, "%s.npy", array->name);
     zip_buffer_fragment_t parts[] = {
         {header, npy_write_header(header, array->type, array->rows, array->columns)},
-        {array->numbers, array->rows * array->columns * number_bytes(array->type)},
+        {(void *)(uintptr_t)array->numbers, /* which libzip only reads */
+         array->rows * array->columns * number_bytes(array->type)},
     };
     zip_source_t *source = zip_source_buffer_fragment(archive, parts, 2, 0);
     zip_int64_t index = source ? zip_file_add(archive, name, source, ZIP_FL_ENC_UTF_8) : -1;

@@ -53,7 +53,6 @@ static void *store_input_open(const char *path, const struct format_options *opt
     struct store_input *input = memory_take(1, sizeof *input);
     input->store = store;
     *spec = *store_spec(store);
-    episode_buffer_reserve(&input->buffer, spec, store_length_max(store));
     return input;
 }
 
@@ -74,29 +73,9 @@ static bool store_input_read(void *source, size_t index, struct format_episode *
                              struct failure *failure)
 {
     struct store_input *input = source;
-    const struct store *store = input->store;
-    const struct store_spec *spec = store_spec(store);
-    struct episode_buffer *buffer = &input->buffer;
-    size_t length = store_length(store, index);
-    episode_buffer_reserve(buffer, spec, length);
-    bool ok = store_verify(store, index, failure) &&
-              store_read_observation(store, index, 0, length + 1, buffer->observation, failure) &&
-              store_read_action(store, index, 0, length, buffer->action, failure) &&
-              store_read_label(store, index, 0, length, buffer->label, failure) &&
-              store_read_physics(store, index, 0, length + 1, buffer->physics, failure) &&
-              store_read_hidden(store, index, buffer->hidden, failure);
-    for (size_t k = 0; ok && k < spec->task_count; k++) {
-        ok = store_read_reward(store, k, index, 0, length, buffer->reward[k], failure);
-    }
-    if (!ok) {
-        return false;
-    }
-    *episode = (struct format_episode){.data = episode_buffer_view(buffer, spec, length)};
-    episode->data.group = store_group(store, index);
-    episode->data.end = store_ending(store, index);
-    episode->data.source = store_source(store, index);
+    *episode = (struct format_episode){.is_partial = false};
     snprintf(episode->name, sizeof episode->name, "episode %zu", index);
-    return true;
+    return store_read_episode(&episode->data, &input->buffer, input->store, index, failure);
 }
 
 const struct format_reader format_store = {
