@@ -326,6 +326,34 @@ static struct store_capacity log_capacity(const struct episode_log *log)
     return capacity;
 }
 
+/* All were dropped; the first that was bad says why. */
+static bool refuse_all_dropped(struct episode_log *log, struct failure *failure)
+{
+    char why[sizeof failure->text / 2] =
+        "the input cuts them off; keep them with --convert.partial=keep";
+    struct open_part part = {.reader.descriptor = -1};
+    for (size_t number = 0; number < log->count; number++) {
+        const struct record_location *location = &log->locations[number];
+        log->record.header = location->header;
+        if (location->header.bad > 0 && open_part_of(&part, log, number, failure) &&
+            record_read(&log->record, &part.reader, location->offset, &log->spec, log->arrays,
+                        failure) == RECORD_WHOLE) {
+            snprintf(why, sizeof why, "%.*s", (int)location->header.payload_bytes,
+                     log->record.payload);
+            break;
+        }
+    }
+    file_reader_close(&part.reader);
+    *failure = (struct failure){0};
+    return log->count == 0
+               ? store_refuse(log->staging.path, "at least one", failure, "no episodes to store")
+               : failure_set(
+                     failure, EXIT_CODE_DATA,
+                     "%s: found that all %zu episodes were dropped, expected some to store: "
+                     "%s",
+                     log->staging.path, log->count, why);
+}
+
 bool episode_log_merge_begin(struct episode_log *log, struct failure *failure)
 {
     invariant(log->is_owner);
@@ -344,7 +372,7 @@ bool episode_log_merge_begin(struct episode_log *log, struct failure *failure)
     }
     struct store_capacity capacity = log_capacity(log);
     if (capacity.episodes == 0) {
-        return store_refuse(log->staging.path, "at least one", failure, "no episodes to store");
+        return refuse_all_dropped(log, failure);
     }
     log->output = store_file_create(&log->staging, &log->spec, capacity, failure);
     return log->output;

@@ -75,6 +75,15 @@ static bool store_file_open(struct store_file *file, struct failure *failure)
     file->descriptor = open(file->path, O_RDWR | create | O_NOFOLLOW | O_CLOEXEC, 0666);
     off_t bytes = (off_t)store_file_bytes_max(file);
     bool ok = file->descriptor >= 0 && (!file->is_owner || ftruncate(file->descriptor, bytes) == 0);
+    struct stat status;
+    if (ok && !file->is_owner &&
+        (fstat(file->descriptor, &status) != 0 || status.st_size != bytes)) {
+        return failure_set(
+            failure, EXIT_CODE_IO,
+            "%s: found a rank that sees other episodes than the first, expected all to "
+            "see one file system; repeat the command on one",
+            file->staging->path);
+    }
     return (ok || store_write_failed(file->staging->path, errno, failure)) &&
            store_file_find_offsets(file, failure);
 }

@@ -238,6 +238,10 @@ static bool spec_check_keys(const struct store_spec *spec, const char *path,
             return store_refuse(path, "one line of UTF-8", failure,
                                 "other bytes in the name of observation key %zu", k);
         }
+        if ((int)spec->keys[k].kind >= (int)STORE_KEY_KINDS) {
+            return store_refuse(path, "a kind of space", failure, "kind %d of observation key %zu",
+                                (int)spec->keys[k].kind, k);
+        }
         sum += spec->keys[k].dim;
     }
     return spec->key_count == 0 || sum == spec->observation_dim ||

@@ -28,9 +28,11 @@ static bool open_regular_file(struct store *store, struct failure *failure)
     }
     if (!S_ISREG(status.st_mode)) {
         return failure_set(failure, EXIT_CODE_NO_INPUT,
-                           "%s: found %s, expected a trajectory store; name the HDF5 file itself",
+                           "%s: found %s, expected a trajectory store; name its file, or make one: "
+                           "chainring convert %s --output=NEW.h5",
                            store->path,
-                           S_ISDIR(status.st_mode) ? "a folder" : "something that is not a file");
+                           S_ISDIR(status.st_mode) ? "a folder" : "something that is not a file",
+                           store->path);
     }
     store->file_bytes = (uint64_t)status.st_size;
     return true;
@@ -54,8 +56,12 @@ static bool check_superblock(const struct store *store, struct failure *failure)
         return store_refuse(store->path, "a trajectory store", failure, "a file that is not HDF5");
     }
     if (block[VERSION_AT] < 2 || block[VERSION_AT] > 3 || block[OFFSET_BYTES_AT] != 8) {
-        return store_refuse(store->path, "2 or 3 (h5py: libver=\"v110\")", failure,
-                            "HDF5 superblock version %d", block[VERSION_AT]);
+        return failure_set(
+            failure, EXIT_CODE_DATA,
+            "%s: found HDF5 with superblock version %d, expected 2 or 3, as a "
+            "trajectory store has it (h5py: libver=\"v110\"); if it is a data set of "
+            "others, make a store: chainring convert %s --output=NEW.h5",
+            store->path, block[VERSION_AT], store->path);
     }
     uint64_t end;
     memcpy(&end, block + END_AT, sizeof end);

@@ -1,5 +1,6 @@
 #include "eval/trained_policy.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "base/memory.h"
 #include "checkpoint/checkpoint.h"
 #include "comm/comm.h"
+#include "datasets/store_format.h"
 #include "eval/policy_behaviour.h"
 #include "parameters/parameter_store.h"
 
@@ -177,17 +179,22 @@ static void acting_policy_close(const struct behaviour *behaviour)
     memory_free(acting);
 }
 
-/* "policy runs/x/ckpt/step-9, target 17.6, noise 0.5, 0.2" */
+/* "policy runs/x/ckpt/step-9 (weights 0123456789abcdef), target 17.6, noise 0.5, 0, 0.2" */
 static void describe_source(char *text, size_t capacity, const struct trained_policy *trained,
+                            const struct parameter_store *parameters,
                             const struct trained_policy_options *options)
 {
-    int used = snprintf(text, capacity, "policy %.120s, target %g%s, noise", trained->path,
-                        options->target, options->samples ? ", sampled" : "");
+    size_t bytes = parameters->layout.count * sizeof(real);
+    size_t noisy = 1; /* trials up to the last one with noise */
     for (size_t trial = 0; trial < options->trials; trial++) {
-        if (used > 0 && (size_t)used < capacity && (trial == 0 || options->explore[trial] > 0.0)) {
-            used += snprintf(text + used, capacity - (size_t)used, "%s %g", trial > 0 ? "," : "",
-                             options->explore[trial]);
-        }
+        noisy = options->explore[trial] > 0.0 ? trial + 1 : noisy;
+    }
+    int used = snprintf(text, capacity, "policy %s (weights %016" PRIx64 "), target %.17g%s, noise",
+                        trained->path, store_hash_of(parameters->master.flat, bytes),
+                        options->target, options->samples ? ", sampled" : "");
+    for (size_t trial = 0; trial < noisy && used > 0 && (size_t)used < capacity; trial++) {
+        used += snprintf(text + used, capacity - (size_t)used, "%s %g", trial > 0 ? "," : "",
+                         options->explore[trial]);
     }
 }
 
@@ -201,5 +208,6 @@ void trained_policy_open(struct behaviour *behaviour, const struct trained_polic
     trained_policy_load(&acting->parameters, trained);
     *behaviour = policy_behaviour_of(&acting->policy);
     behaviour->close = acting_policy_close;
-    describe_source(behaviour->source, sizeof behaviour->source, trained, options);
+    describe_source(behaviour->source, sizeof behaviour->source, trained, &acting->parameters,
+                    options);
 }

@@ -143,7 +143,7 @@ double csv_number(struct csv_span cell)
     }
     char *end;
     double number = strtod(cell.at, &end);
-    bool is_decimal = end == cell.end && !isspace((unsigned char)*cell.at) &&
+    bool is_decimal = end == cell.end && !isnan(number) && !isspace((unsigned char)*cell.at) &&
                       !memchr(cell.at, 'x', length) && !memchr(cell.at, 'X', length);
     return is_decimal ? number : (double)INFINITY;
 }

@@ -65,8 +65,9 @@ bool discrete_one_hot(float *out, const double *rows, size_t count,
             double found = rows[row * components + k];
             if (!(found >= 0.0 && found < (double)space->categories[k] && trunc(found) == found)) {
                 return failure_set(failure, EXIT_CODE_DATA,
-                                   "%s: found %g in row %zu, expected a category, 0 to %zu; give "
-                                   "their number with --convert.action_counts",
+                                   "%s: found %g in row %zu, expected a category, 0 to %zu; "
+                                   "--convert.action_counts says how many there are, and numbers "
+                                   "that are none belong into an array of floats",
                                    where, found, first_row + row, space->categories[k] - 1);
             }
             out[(size_t)found] = 1.0F;

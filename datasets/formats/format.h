@@ -34,6 +34,7 @@ struct format_reader {
     const char *help; /* "ExoRL: a folder or zip of episode_*.npz" */
 
     bool is_stored; /* actions are as a store has them: scaled already */
+    bool has_keys;  /* observations have names that may be chosen from */
 
     /* By names and first bytes alone; false also for what cannot be read. */
     bool (*recognises)(const char *path);

@@ -524,6 +524,7 @@ static bool minari_recognises(const char *path)
 const struct format_reader format_minari = {
     .name = "minari",
     .help = "Minari: the folder of a data set or its main_data.hdf5",
+    .has_keys = true,
     .recognises = minari_recognises,
     .open = minari_open_sandboxed,
     .close = sandbox_close,

@@ -521,6 +521,7 @@ static bool robomimic_recognises(const char *path)
 const struct format_reader format_robomimic = {
     .name = "robomimic",
     .help = "robomimic: an HDF5 file of data/demo_0, data/demo_1, ...",
+    .has_keys = true,
     .recognises = robomimic_recognises,
     .open = robomimic_open_sandboxed,
     .close = sandbox_close,

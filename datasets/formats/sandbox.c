@@ -277,6 +277,11 @@ static bool sandbox_receive(struct sandbox *sandbox, struct reply *reply, struct
         snprintf(found, sizeof found, "no answer in %u s", sandbox->limits.timeout_seconds);
     } else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
         snprintf(found, sizeof found, "more than %u s of work", sandbox->limits.cpu_seconds);
+    } else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+        return failure_set(failure, EXIT_CODE_IO,
+                           "%s: found that the system has killed its reader, expected memory for "
+                           "it; make room and repeat the command",
+                           sandbox->path);
     } else if (WIFSIGNALED(status)) {
         snprintf(found, sizeof found, "that it crashes the library (signal %d)", WTERMSIG(status));
     } else {
@@ -306,16 +311,35 @@ static bool sandbox_start(struct sandbox *sandbox, struct reply *reply, struct f
     return ok;
 }
 
+/* Every text ends, whatever a reply has in it. */
+static void end_texts(struct store_spec *spec)
+{
+    spec->domain[STORE_NAME_MAX - 1] = '\0';
+    spec->simulator[STORE_NAME_MAX - 1] = '\0';
+    spec->source[STORE_TEXT_MAX - 1] = '\0';
+    for (size_t k = 0; k < STORE_TASKS_MAX; k++) {
+        spec->tasks[k][STORE_NAME_MAX - 1] = spec->reward_source[k][STORE_NAME_MAX - 1] = '\0';
+    }
+    for (size_t k = 0; k < STORE_SOURCES_MAX; k++) {
+        spec->sources[k][STORE_NAME_MAX - 1] = '\0';
+    }
+    for (size_t k = 0; k < STORE_KEYS_MAX; k++) {
+        spec->keys[k].name[STORE_NAME_MAX - 1] = '\0';
+    }
+}
+
 /* The file may have taken over the sandbox, so its replies are not trusted. */
-static bool check_reply_spec(const struct sandbox *sandbox, const struct reply *reply,
+static bool check_reply_spec(const struct sandbox *sandbox, struct reply *reply,
                              struct failure *failure)
 {
     const struct store_spec *spec = &reply->spec;
+    end_texts(&reply->spec);
     size_t dim_max = sandbox->limits.episode_bytes / sizeof(float);
     const struct action_space *actions = &spec->actions;
     return (spec->task_count <= STORE_TASKS_MAX && spec->observation_dim <= dim_max &&
             spec->action_dim <= dim_max && spec->physics_dim <= dim_max &&
             spec->hidden_dim <= dim_max && spec->key_count <= STORE_KEYS_MAX &&
+            spec->source_count <= STORE_SOURCES_MAX &&
             (actions->dim == 0 ||
              (actions->dim == spec->action_dim && actions->dim <= ACTION_DIM_MAX)) &&
             actions->kind <= ACTION_CATEGORICAL &&

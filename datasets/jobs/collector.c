@@ -1,5 +1,6 @@
 #include "datasets/jobs/collector.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,9 +11,10 @@
 #include "base/random.h"
 #include "comm/comm.h"
 #include "datasets/episode_buffer.h"
+#include "datasets/formats/description.h"
 #include "datasets/jobs/store_job.h"
 
-enum { ATTEMPTS_MAX = 8, RECIPE_MAX = 2048 };
+enum { ATTEMPTS_MAX = 8, RECIPE_MAX = 4096 };
 
 struct collector {
     const struct collector_options *options;
@@ -96,8 +98,9 @@ static void describe_store(struct store_spec *store, const struct collector_opti
              spec->inertia == INERTIA_LEGACY ? ", legacy inertia of capsules" : "");
     snprintf(store->tasks[0], sizeof store->tasks[0], "%s", spec->task);
     snprintf(store->reward_source[0], sizeof store->reward_source[0], "simulated");
-    snprintf(store->source, sizeof store->source, "%s, seed %llu", options->behaviour->source,
-             (unsigned long long)options->seed);
+    char source[sizeof options->behaviour->source + 64];
+    snprintf(source, sizeof source, "%s, seed %" PRIu64, options->behaviour->source, options->seed);
+    description_copy_text(store->source, sizeof store->source, source);
     name_sources(store, options);
 }
 
@@ -278,8 +281,10 @@ static bool collector_make_store(struct collector *collector, struct episode_log
     const struct store_spec *spec = &collector->store_spec;
     char recipe[RECIPE_MAX];
     snprintf(recipe, sizeof recipe,
-             "task = %s\nsimulator = %s\npolicy = %s\ngroups = %zu\nepisodes = %zu\n",
-             spec->tasks[0], spec->simulator, spec->source, options->groups, options->episodes);
+             "task = %s\nsimulator = %s\npolicy = %s\nseed = %" PRIu64
+             "\ngroups = %zu\nepisodes = %zu\n",
+             spec->tasks[0], spec->simulator, options->behaviour->source, options->seed,
+             options->groups, options->episodes);
     const struct store_job_options job_options = {
         .log = {.path = options->path,
                 .spec = spec,

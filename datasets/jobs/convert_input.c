@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/floating_point.h"
 #include "base/memory.h"
+#include "datasets/formats/description.h"
 #include "datasets/jobs/convert_actions.h"
 
 /* --- What the store will say ------------------------------------------------------------------ */
@@ -46,8 +47,9 @@ static void name_source(struct store_spec *spec, const char *input)
         begin--;
     }
     snprintf(name, sizeof name, "%.*s", (int)(length - begin), input + begin);
-    size_t used = strlen(spec->source);
-    snprintf(spec->source + used, sizeof spec->source - used, ": %.150s", name);
+    char whole[sizeof spec->source + 160];
+    snprintf(whole, sizeof whole, "%s: %.150s", spec->source, name);
+    description_copy_text(spec->source, sizeof spec->source, whole);
 }
 
 static bool complete_spec(struct store_spec *spec, const struct convert_options *options,
@@ -69,17 +71,52 @@ static bool complete_spec(struct store_spec *spec, const struct convert_options 
     return options->tasks[0] == '\0' || name_rewards(spec, options->tasks, failure);
 }
 
+static bool refuse_useless(const char *option, const char *found, const char *expected,
+                           struct failure *failure)
+{
+    return failure_set(failure, EXIT_CODE_CONFIG, "convert.%s: found it %s, expected %s", option,
+                       found, expected);
+}
+
+/* Is every option of use for this input? What would be ignored is refused. */
+static bool check_all_of_use(const struct convert_options *options,
+                             const struct format_reader *format, struct failure *failure)
+{
+    static const char scaled[] = "for a store, whose actions are scaled or one-hot already";
+    static const char original[] = "none; convert the original data with it";
+    const struct format_options *reading = &options->reading;
+    if (format->is_stored) {
+        if (options->action_low[0] != '\0' || options->action_high[0] != '\0') {
+            return refuse_useless(options->action_low[0] ? "action_low" : "action_high", scaled,
+                                  original, failure);
+        }
+        if (reading->action_counts[0] != '\0' || options->actions == CONVERT_REFUSE_ACTIONS) {
+            return refuse_useless(reading->action_counts[0] ? "action_counts" : "actions", scaled,
+                                  original, failure);
+        }
+    }
+    if (reading->observation_keys[0] != '\0' && !format->has_keys) {
+        return refuse_useless("observation_keys", "for an input whose observations have no names",
+                              "a Minari or robomimic data set; choose columns before converting",
+                              failure);
+    }
+    return options->relabel[0] == '\0' || options->tasks[0] == '\0' ||
+           refuse_useless("task", "beside convert.relabel",
+                          "only one of them: relabelled rewards have their tasks' names", failure);
+}
+
 bool convert_input_open(struct convert_input *input, const struct convert_options *options,
                         struct store_spec *spec, struct failure *failure)
 {
     *input = (struct convert_input){.options = options, .spec = spec, .variants = 1};
     input->format = format_find_reader(options->input, options->format, failure);
-    if (!input->format) {
+    if (!input->format || !check_all_of_use(options, input->format, failure)) {
         return false;
     }
     input->source = input->format->open(options->input, &options->reading, spec, failure);
+    input->action_columns = input->source ? spec->action_dim : 0;
     if (!input->source || !complete_spec(spec, options, input->format->is_stored, failure) ||
-        !convert_actions_describe(&spec->actions, spec->action_dim, options, failure)) {
+        !convert_actions_describe(spec, options, input->format->is_stored, failure)) {
         return false;
     }
     if (options->relabel[0] == '\0') {
@@ -100,6 +137,7 @@ void convert_input_close(struct convert_input *input)
         input->format->close(input->source);
     }
     memory_free(input->action);
+    memory_free(input->choices);
     memory_free(input->reward);
     memory_free(input->hidden);
 }
@@ -150,7 +188,7 @@ static bool check_episode_numbers(const struct convert_input *input,
     size_t steps = data->length;
     const struct checked_array observation = {"observation", steps + 1, spec->observation_dim,
                                               episode->state_row};
-    const struct checked_array action = {"action", steps, spec->action_dim, episode->step_row};
+    const struct checked_array action = {"action", steps, input->action_columns, episode->step_row};
     const struct checked_array physics = {"physics", steps + 1, spec->physics_dim,
                                           episode->state_row};
     const struct checked_array reward = {"reward", steps, 1, episode->step_row};

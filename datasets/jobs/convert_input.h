@@ -15,14 +15,16 @@ struct convert_input {
     const struct store_spec *spec; /* of the store */
     const struct format_reader *format;
     void *source;            /* the format's */
+    size_t action_columns;   /* of an action as it is read */
     struct relabel *relabel; /* NULL: rewards as recorded */
     size_t variants;         /* of each episode: one, or one for each hidden goal */
 
     /* Of the last episode, where they are not as recorded. */
-    float *action;                                            /* (length, action_dim) */
-    float *reward;                                            /* (variants, tasks, length) */
-    double *hidden;                                           /* (variants, hidden_dim) */
-    size_t action_capacity, reward_capacity, hidden_capacity; /* in bytes */
+    float *action;   /* (length, action_dim) */
+    double *choices; /* (length, action_columns) */
+    float *reward;   /* (variants, tasks, length) */
+    double *hidden;  /* (variants, hidden_dim) */
+    size_t action_capacity, choices_capacity, reward_capacity, hidden_capacity; /* in bytes */
 };
 
 /* What became of one episode. */

@@ -48,9 +48,9 @@ struct behaviour_row {
 
 /* NULL stands for a function that would do nothing, but for act. */
 struct behaviour {
-    void *self;       /* what the functions below need; close gives it back */
-    char name[32];    /* "script" */
-    char source[200]; /* with all that makes it what it is: "script, noise 0.3" */
+    void *self;        /* what the functions below need; close gives it back */
+    char name[32];     /* "script" */
+    char source[1024]; /* with all that makes it what it is: "script, noise 0.3" */
     enum behaviour_curriculum curriculum;
     double target; /* that a policy is asked for; 0: this is none */
     /* `count` empty contexts begin in rows 0 .. count-1; all others are forgotten. */

@@ -94,9 +94,47 @@ static void convert_to_store(const struct config *config, const char *input, con
     }
 }
 
+/* The first option that an export would ignore; NULL where there is none. */
+static const char *option_for_stores(const struct config_convert *convert)
+{
+    const struct {
+        const char *name;
+        bool is_set;
+    } options[] = {
+        {"relabel", convert->relabel[0] != '\0'},
+        {"task", convert->task[0] != '\0'},
+        {"domain", convert->domain[0] != '\0'},
+        {"source", convert->source[0] != '\0'},
+        {"timestep", convert->timestep != 0.0},
+        {"episode_steps", convert->episode_steps != 0},
+        {"partial", convert->partial != CONVERT_DROP_PARTIAL},
+        {"actions", convert->actions != CONVERT_SCALE_ACTIONS},
+        {"action_low", convert->action_low[0] != '\0'},
+        {"action_high", convert->action_high[0] != '\0'},
+        {"action_counts", convert->action_counts[0] != '\0'},
+        {"observation_keys", convert->observation_keys[0] != '\0'},
+        {"skip_bad", convert->skip_bad == CONFIG_YES},
+    };
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        if (options[i].is_set) {
+            return options[i].name;
+        }
+    }
+    return NULL;
+}
+
 static void convert_from_store(const struct config *config, const char *input, const char *output,
                                struct failure *failure)
 {
+    const char *ignored = option_for_stores(&config->convert);
+    if (ignored) {
+        failure_set(
+            failure, EXIT_CODE_CONFIG,
+            "convert.%s: found it with convert.to=%s, expected none, as a store is exported "
+            "as it is; make another store with it first, and export that",
+            ignored, config->convert.to);
+        return;
+    }
     const struct format_writer *writer = format_find_writer(config->convert.to, failure);
     struct store *store = writer ? store_open(input, failure) : NULL;
     if (!store) {

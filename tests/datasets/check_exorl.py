@@ -192,11 +192,11 @@ def wild_folder(program):
 
 def test_actions_outside_are_refused_with_the_ways_out(program, _):
     folder = wild_folder(program)
-    ways = ["found 2 of 18 numbers outside the bounds, as -7 in row 3", "--convert.action_low",
+    ways = ["found 2 of the episode's 18 numbers outside the bounds, as -7 in column 1 of row 3", "--convert.action_low",
             "--convert.actions=clip", "--convert.skip_bad"]
     program.refuse(folder, ways)
     program.refuse(folder, ways[:1], "--actions=refuse")
-    program.refuse(folder, ["outside the bounds, as -7 in row 3, expected -2 to 2"],
+    program.refuse(folder, ["outside the bounds, as -7 in column 1 of row 3, expected -2 to 2"],
                    "--action_low=-2", "--action_high=2")
     program.refuse(folder, ["action_high", "together"], "--action_low=-2", code=78)
     program.refuse(folder, ["\"-2,x\"", "2 of them"], "--action_low=-2,x", "--action_high=2",

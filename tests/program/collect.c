@@ -59,7 +59,7 @@ static void test_collecting_that_was_killed_goes_on(void **state)
     const struct program *program = *state;
     kill_early(program, "--output=killed.h5");
     struct support_outcome outcome = collect(program, 0, "--output=killed.h5 --seed=5");
-    support_expect_line(&outcome, EXIT_CODE_USAGE, "chainring: ", "seed 5");
+    support_expect_line(&outcome, EXIT_CODE_USAGE, "chainring: ", "seed = 5");
     outcome = collect(program, 2, "--output=killed.h5");
     support_expect_code(&outcome, EXIT_CODE_DONE);
     if (!strstr(outcome.text, "of 32 episodes are finished already; going on")) {
