@@ -17,8 +17,8 @@
  * EXIT_CODE_IO where the file has changed or cannot be read. Thread-safe. */
 bool store_verify(const struct store *store, size_t episode, struct failure *failure);
 
-/* The whole episode, compared with its hashes, into the buffer, which `episode` then views. Failures
- * as above. */
+/* The whole episode, compared with its hashes, into the buffer, which `episode` then views.
+ * Failures as above. */
 bool store_read_episode(struct store_episode *episode, struct episode_buffer *buffer,
                         const struct store *store, size_t number, struct failure *failure);
 

@@ -11,8 +11,8 @@
 #include "base/memory.h"
 #include "bench/random_store.h"
 #include "comm/comm.h"
-#include "datasets/jobs/convert.h"
 #include "datasets/formats/npz.h"
+#include "datasets/jobs/convert.h"
 
 enum { EPISODES = 256, STEPS = 1000 };
 

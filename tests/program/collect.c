@@ -47,10 +47,11 @@ static void test_collected_plans_are_the_same_for_any_number_of_ranks_and_thread
 /* Kill a run as soon as it has kept an episode. */
 static void kill_early(const struct program *program, const char *arguments)
 {
-    struct support_outcome outcome = support_run(
-        "cd %s && { %s %s %s & }; run=$!; until [ -s killed.h5.unfinished/part-0 ]; do sleep 0.01; done;"
-        " kill -9 $run; wait $run; [ ! -e killed.h5 ]",
-        program->folder, program->chainring, job, arguments);
+    struct support_outcome outcome =
+        support_run("cd %s && { %s %s %s & }; run=$!; until [ -s killed.h5.unfinished/part-0 ]; do "
+                    "sleep 0.01; done;"
+                    " kill -9 $run; wait $run; [ ! -e killed.h5 ]",
+                    program->folder, program->chainring, job, arguments);
     support_expect_code(&outcome, 0);
 }
 
