@@ -299,13 +299,6 @@ bool npy_to_double(double *out, const struct npy *npy, const char *where, struct
     return npy_finish(copy, done, npy, "the range of double precision", where, failure);
 }
 
-bool npy_to_integer(int64_t *out, const struct npy *npy, const char *where, struct failure *failure)
-{
-    unsigned char *copy = copy_in_c_order(npy);
-    size_t done = number_to_integer(out, copy ? copy : npy->numbers, npy->type, npy->count);
-    return npy_finish(copy, done, npy, "a whole number", where, failure);
-}
-
 /* --- Writing ---------------------------------------------------------------------------------- */
 
 size_t npy_write_header(unsigned char header[NPY_HEADER_WRITTEN], enum number_type type,

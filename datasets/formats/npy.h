@@ -44,8 +44,6 @@ bool npy_read_header(struct npy *npy, const void *bytes, size_t size, uint64_t f
 /* Convert all numbers, in C order. Refuse (EXIT_CODE_DATA) what does not fit (number.h). */
 bool npy_to_single(float *out, const struct npy *npy, const char *where, struct failure *failure);
 bool npy_to_double(double *out, const struct npy *npy, const char *where, struct failure *failure);
-bool npy_to_integer(int64_t *out, const struct npy *npy, const char *where,
-                    struct failure *failure);
 
 /* "shape (1001, 24)" */
 void npy_shape_text(char text[NPY_SHAPE_TEXT], const struct npy *npy);

@@ -143,7 +143,8 @@ size_t number_to_integer(int64_t *out, const void *numbers, enum number_type typ
     const unsigned char *at = numbers;
     for (size_t i = 0; i < count; i++, at += number_bytes(type)) {
         long double value = number_value(at, type);
-        if (truncl(value) != value || value < -0x1p63L || value >= 0x1p63L) {
+        bool fits = value >= (long double)INT64_MIN && value <= (long double)INT64_MAX;
+        if (!fits || truncl(value) != value) {
             return i;
         }
         out[i] = (int64_t)value;
