@@ -54,6 +54,11 @@ uint64_t store_fingerprint(const struct store *store)
     return store->summary.index_hash;
 }
 
+uint64_t store_description(const struct store *store)
+{
+    return store_description_hash(&store->spec, &store->summary);
+}
+
 size_t store_length_max(const struct store *store)
 {
     return store->length_max;

@@ -118,6 +118,8 @@ size_t store_length_max(const struct store *store); /* steps of the longest epis
 /* A hash over the index: starts, lengths, returns and the hashes of all episodes. Stores with the
  * same one hold the same episodes. */
 uint64_t store_fingerprint(const struct store *store);
+/* A hash over all attributes, of which store_fingerprint is one. */
+uint64_t store_description(const struct store *store);
 
 /* Over all observations, as written: (observation_dim). A deviation is 0 where the number never
  * changes. */

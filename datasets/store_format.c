@@ -372,6 +372,47 @@ static bool check_labels(const struct store_episode *episode, const struct store
     return true;
 }
 
+/* Is a row one one-hot vector for each choice? */
+static bool is_one_hot_each(const float *row, const struct action_space *space)
+{
+    for (size_t k = 0; k < space->categorical_count; k++) {
+        size_t ones = 0, zeros = 0;
+        for (size_t i = 0; i < space->categories[k]; i++) {
+            ones += row[i] == 1.0F;
+            zeros += row[i] == 0.0F;
+        }
+        if (ones != 1 || ones + zeros != space->categories[k]) {
+            return false;
+        }
+        row += space->categories[k];
+    }
+    return true;
+}
+
+static bool is_in_box(const float *row, size_t dim)
+{
+    bool ok = true;
+    for (size_t i = 0; i < dim; i++) {
+        ok = ok && row[i] >= -1.0F && row[i] <= 1.0F;
+    }
+    return ok;
+}
+
+static bool check_actions(const struct store_episode *episode, const struct store_spec *spec,
+                          const char *path, size_t number, struct failure *failure)
+{
+    size_t dim = spec->action_dim;
+    bool is_categorical = spec->actions.kind == ACTION_CATEGORICAL;
+    for (size_t t = 0; t < episode->length; t++) {
+        const float *row = episode->action + t * dim;
+        if (is_categorical ? !is_one_hot_each(row, &spec->actions) : !is_in_box(row, dim)) {
+            return store_refuse(path, is_categorical ? "one-hot vectors" : "numbers in [-1, 1]",
+                                failure, "another action in row %zu of episode %zu", t, number);
+        }
+    }
+    return true;
+}
+
 static bool check_numbers(const struct store_episode *episode, const struct store_spec *spec,
                           const struct store_array arrays[STORE_ARRAYS], const char *path,
                           size_t number, struct failure *failure)
@@ -388,7 +429,8 @@ static bool check_numbers(const struct store_episode *episode, const struct stor
                                 "NaN or infinity in %s of episode %zu", arrays[i].name, number);
         }
     }
-    return check_labels(episode, spec, path, number, failure);
+    return check_actions(episode, spec, path, number, failure) &&
+           check_labels(episode, spec, path, number, failure);
 }
 
 bool store_episode_check(const struct store_episode *episode, const struct store_spec *spec,

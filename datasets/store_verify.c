@@ -179,7 +179,8 @@ bool store_read_episode(struct store_episode *episode, struct episode_buffer *bu
     episode->group = store_group(store, number);
     episode->end = store_ending(store, number);
     episode->source = store_source(store, number);
-    return ok;
+    return ok &&
+           store_episode_check(episode, spec, store->arrays, store_path(store), number, failure);
 }
 
 /* --- While it is used ------------------------------------------------------------------------- */
@@ -187,7 +188,7 @@ bool store_read_episode(struct store_episode *episode, struct episode_buffer *bu
 static struct timespec last_written(const struct store *store)
 {
     struct stat status;
-    return fstat(store->file, &status) == 0 ? status.st_mtim : (struct timespec){0};
+    return fstat(store->file, &status) == 0 ? status.st_ctim : (struct timespec){0};
 }
 
 struct store_verifier *store_verifier_open(const struct store *store)

@@ -11,13 +11,12 @@ enum { METADATA_BYTES_MAX = 16 << 20 };
 
 /* --- Where the files are ---------------------------------------------------------------------- */
 
-/* path becomes folder/name where that is a file, else empty. */
+/* path becomes folder/name where anything is there, which may be no file to read, else empty. */
 static bool minari_find_file(char *path, const char *folder, const char *name)
 {
     struct failure too_long = {0};
     struct stat status;
-    if (file_join(path, folder, name, &too_long) && stat(path, &status) == 0 &&
-        S_ISREG(status.st_mode)) {
+    if (file_join(path, folder, name, &too_long) && lstat(path, &status) == 0) {
         return true;
     }
     path[0] = '\0';

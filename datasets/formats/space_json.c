@@ -29,10 +29,19 @@ static bool refuse_space(const struct space_place *place, const char *found,
 
 /* --- Numbers ---------------------------------------------------------------------------------- */
 
+/* What stands for NaN, as long as that with its quotes. */
+static const char NAN_TEXT[] = "n";
+
+static bool is_listed(const json_t *value)
+{
+    const char *text = json_string_value(value);
+    return json_is_number(value) || (text && strcmp(text, NAN_TEXT) == 0);
+}
+
 /* Of nested lists, or of one number. */
 static size_t count_listed(const json_t *value)
 {
-    size_t count = json_is_number(value);
+    size_t count = is_listed(value);
     for (size_t i = 0; i < json_array_size(value); i++) {
         count += count_listed(json_array_get(value, i));
     }
@@ -41,8 +50,8 @@ static size_t count_listed(const json_t *value)
 
 static double *copy_listed(double *out, const json_t *value)
 {
-    if (json_is_number(value)) {
-        *out++ = json_number_value(value);
+    if (is_listed(value)) {
+        *out++ = json_is_number(value) ? json_number_value(value) : (double)NAN;
     }
     for (size_t i = 0; i < json_array_size(value); i++) {
         out = copy_listed(out, json_array_get(value, i));
@@ -79,6 +88,9 @@ static bool parse_box(const struct space_place *place, const json_t *json, struc
     for (size_t i = 0; i < columns; i++) {
         leaf->low[i] = leaf->low[i] < -bound_max ? -(double)INFINITY : leaf->low[i];
         leaf->high[i] = leaf->high[i] > bound_max ? (double)INFINITY : leaf->high[i];
+        if (leaf->low[i] > leaf->high[i]) {
+            return refuse_space(place, "a Box whose low is above its high", failure);
+        }
     }
     return true;
 }
@@ -207,8 +219,8 @@ static bool parse_space(const struct space_place *place, const json_t *json,
 
 /* --- The text --------------------------------------------------------------------------------- */
 
-/* Python writes Infinity and NaN as bare words, which JSON has not: numbers as long stand for them,
- * one beyond all bounds and 0. */
+/* Python writes Infinity and NaN as bare words, which JSON has not: a number beyond all bounds and
+ * a text stand for them, which are as long. */
 static void replace_words(char *text)
 {
     bool is_quoted = false;
@@ -220,7 +232,8 @@ static void replace_words(char *text)
         } else if (!is_quoted && strncmp(at, "Infinity", 8) == 0) {
             memcpy(at, "1.00e308", 8);
         } else if (!is_quoted && strncmp(at, "NaN", 3) == 0) {
-            memcpy(at, "0.0", 3);
+            memcpy(at, "\"n\"", 3);
+            at += 2;
         }
     }
 }

@@ -123,10 +123,8 @@ static bool convert_all(struct convert_summary *summary, struct convert_input *i
     char recipe[RECIPE_MAX];
     size_t count = input->format->episode_count(input->source);
     comm_same(count, "episodes of the input");
-    recipe[0] = '\0';
-    if (comm_rank() == 0) {
-        write_recipe(recipe, input->options, input->format->name, count);
-    }
+    write_recipe(recipe, input->options, input->format->name, count);
+    comm_same(store_hash_of(recipe, strlen(recipe)), "the hash of the input's files and options");
     const struct store_job_options options = {
         .log = {.path = input->options->output,
                 .spec = &summary->spec,

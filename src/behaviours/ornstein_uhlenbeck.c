@@ -44,7 +44,7 @@ bool ornstein_uhlenbeck_open(struct behaviour *behaviour, const struct env_spec 
         .close = ornstein_uhlenbeck_close,
     };
     snprintf(behaviour->source, sizeof behaviour->source,
-             "ornstein_uhlenbeck, noise %g, coefficient %g", options->deviation,
+             "ornstein_uhlenbeck, noise %.9g, coefficient %.9g", options->deviation,
              options->coefficient);
     return true;
 }

@@ -288,7 +288,7 @@ bool planner_open(struct behaviour *behaviour, const struct env_task *task,
         .close = planner_close,
     };
     snprintf(behaviour->source, sizeof behaviour->source,
-             "planner, %zu samples of %g s, %s spline of %zu points, noise %g, every %zu steps",
+             "planner, %zu samples of %.9g s, %s spline of %zu points, noise %.9g, every %zu steps",
              options->samples, options->horizon, orders[options->order], options->points,
              options->deviation, options->every);
     planner->workers = workers_open(planner->copy_count, failure);

@@ -46,7 +46,7 @@ bool script_open(struct behaviour *behaviour, const struct env_spec *spec,
         .act = script_act,
         .close = script_close,
     };
-    snprintf(behaviour->source, sizeof behaviour->source, "script, noise %g, coefficient %g",
+    snprintf(behaviour->source, sizeof behaviour->source, "script, noise %.9g, coefficient %.9g",
              options->deviation, options->coefficient);
     return true;
 }

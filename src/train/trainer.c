@@ -61,9 +61,9 @@ static void trainer_open_store(struct trainer *trainer)
     }
     comm_agree(&failure);
     char what[600];
-    snprintf(what, sizeof what, "%.500s: the hash of its index", options->store);
+    snprintf(what, sizeof what, "%.500s: the hash of its attributes", options->store);
     trainer->policy.data_hash = store_fingerprint(trainer->store);
-    comm_same(trainer->policy.data_hash, what);
+    comm_same(store_description(trainer->store), what);
 }
 
 /* range = the least and the largest return of the data. */

@@ -176,6 +176,10 @@ def check_refusals(tool, folder):
     bad("found no object of JSON", metadata="[" * 100000)
     bad('in the form "arrow", expected "hdf5"', metadata='{"data_format": "arrow"}')
     bad('in the form "a??b"', metadata='{"data_format": "a\\n\\u0001b"}')
+    # What is there but leads nowhere is no absence.
+    path = write(folder)
+    os.symlink("gone.json", os.path.join(path, "data/metadata.json"))
+    expect_refusal(tool, "minari", path, "metadata.json", code=66)
     # Without any HDF5 the form is still known by its metadata.
     path = write(folder, metadata='{"data_format": "arrow"}')
     os.remove(os.path.join(path, "data/main_data.hdf5"))
@@ -320,6 +324,7 @@ def check_bad_spaces(tool, folder):
         bad("found categories without n, nvec or start that fit", space)
     for space in ({**BOX, "shape": [3]}, {**BOX, "low": None}, {**BOX, "shape": [1e300]}):
         bad("found a Box without shape, low and high that fit", space)
+    bad("found a Box whose low is above its high", {**BOX, "low": [2.5, 0.0]})
     bad("found Graph at a/_index_1, expected a Box, Discrete", {"type": "Dict", "subspaces": {
         "a": {"type": "Tuple", "subspaces": [three, {"type": "Graph"}]}}})
     bad("found no type", {})
@@ -366,6 +371,9 @@ def check_kinds_of_actions(tool, folder):
     path = write_spaces(folder, wide, lambda number, steps: {"": np.zeros((steps, 4))})
     spec, _ = read(tool, "minari", path, keys="x/at")
     assert spec["low"] == [0] + [-np.inf] * 3 and spec["high"] == [1] + [np.inf] * 3, spec
+    unknown = {**wide, "low": [np.nan] + wide["low"][1:]}
+    path = write_spaces(folder, unknown, lambda number, steps: {"": np.zeros((steps, 4))})
+    assert read(tool, "minari", path, keys="x/at")[0]["low"] == [-np.inf] * 4
     expect_refusal(tool, "minari", path, 'action_counts: found "4", expected nothing', code=78,
                    keys="x/at", counts="4")
 

@@ -193,6 +193,44 @@ static void test_writer_refuses_labels_that_are_neither_actions_nor_unknown(void
     expect_refused_label(&spec, (float[]){0.5F, INFINITY}, "label");
 }
 
+/* An action of another kind or outside the bounds never reaches a store. */
+static void expect_refused_action(const struct store_spec *spec, const float *action,
+                                  const char *words)
+{
+    struct place place = fresh_place();
+    struct failure failure = {0};
+    struct store_writer *writer = store_writer_open(place.path, spec, &failure);
+    assert_non_null(writer);
+    struct store_episode episode = sample_episode(spec, 1);
+    float actions[16 * SAMPLE_ACTION];
+    for (size_t t = 0; t < episode.length; t++) {
+        memcpy(actions + t * SAMPLE_ACTION, action, SAMPLE_ACTION * sizeof(float));
+    }
+    const float *own = episode.action;
+    episode.action = actions;
+    assert_false(store_writer_add(writer, &episode, &failure));
+    assert_failure(&failure, EXIT_CODE_DATA, words);
+    episode.action = own;
+    sample_episode_free(&episode);
+    store_writer_discard(writer);
+    leave(&place);
+}
+
+static void test_writer_refuses_actions_that_the_spec_does_not_know(void **state)
+{
+    (void)state;
+    struct store_spec spec = sample_spec();
+    expect_refused_action(&spec, (float[]){0.5F, 1.0001F}, "[-1, 1]");
+    expect_refused_action(&spec, (float[]){-1.5F, 0.0F}, "[-1, 1]");
+    spec.actions = (struct action_space){.kind = ACTION_CATEGORICAL,
+                                         .dim = SAMPLE_ACTION,
+                                         .categorical_count = 1,
+                                         .categories = {SAMPLE_ACTION}};
+    expect_refused_action(&spec, (float[]){0.5F, 0.5F}, "one-hot");
+    expect_refused_action(&spec, (float[]){1.0F, 1.0F}, "one-hot");
+    expect_refused_action(&spec, (float[]){0.0F, 0.0F}, "one-hot");
+}
+
 static void test_store_with_sources_keeps_every_bit(void **state)
 {
     (void)state;
@@ -560,6 +598,7 @@ int main(void)
         cmocka_unit_test(test_store_round_trip_keeps_every_bit),
         cmocka_unit_test(test_store_without_physics_and_hidden_keeps_every_bit),
         cmocka_unit_test(test_store_with_labels_bounds_and_keys_keeps_every_bit),
+        cmocka_unit_test(test_writer_refuses_actions_that_the_spec_does_not_know),
         cmocka_unit_test(test_writer_refuses_labels_that_are_neither_actions_nor_unknown),
         cmocka_unit_test(test_store_with_sources_keeps_every_bit),
         cmocka_unit_test(test_store_read_gives_any_range_of_steps),

@@ -133,7 +133,7 @@ static void test_rank_that_sees_another_store_is_named(void **state)
     struct support_outcome outcome = train_in_places(program, "differs", "--run.name=differs");
     support_expect_line(&outcome, EXIT_CODE_CONFIG,
                         "chainring: rank 0: store.h5: the hash of its "
-                        "index: found ",
+                        "attributes: found ",
                         " on rank 1, expected ");
 }
 
