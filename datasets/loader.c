@@ -208,6 +208,15 @@ static bool sum_rewards(struct loader *loader, size_t episode, size_t end, doubl
     return true;
 }
 
+/* Of the last step of a trajectory of the chain whose return reaches the chain's target. */
+static bool is_done(const struct loader *loader, const struct chain *chain, size_t trial,
+                    size_t step)
+{
+    size_t episode = chain->episodes[trial];
+    return step + 1 == store_length(loader->store, episode) &&
+           store_return(loader->store, loader->task, episode) >= chain->target;
+}
+
 /* Convert a chunk that has been read into rows, except its actions. *return_so_far is the sum of
  * the rewards before the chunk, and becomes that up to its end. */
 static void write_rows(const struct loader *loader, const struct steps *steps,
@@ -227,10 +236,8 @@ static void write_rows(const struct loader *loader, const struct steps *steps,
         steps->trial[row + i] = (uint32_t)chunk->trial;
         steps->weight[row + i] = (real)(is_in_loss ? 1.0 : 0.0);
     }
-    size_t episode = chain->episodes[chunk->trial];
-    bool is_last = chunk->first + chunk->count == store_length(loader->store, episode);
-    bool is_reached = store_return(loader->store, loader->task, episode) >= chain->target;
-    steps->done[row + chunk->count - 1] = (real)(is_last && is_reached ? 1.0 : 0.0);
+    size_t last = chunk->count - 1;
+    steps->done[row + last] = (real)is_done(loader, chain, chunk->trial, chunk->first + last);
 }
 
 static bool fill_range(struct loader *loader, const struct steps *steps, const struct range *range,
@@ -265,6 +272,61 @@ static bool fill_range(struct loader *loader, const struct steps *steps, const s
     return true;
 }
 
+/* --- The steps before ------------------------------------------------------------------------- */
+
+/* The range of one step that stands right before a segment, in its context. */
+static struct range step_before(const struct loader *loader, const struct segment *segment)
+{
+    struct range range = {.chain = &loader->chains[segment->context], .count = 1};
+    for (size_t end = 0;; range.trial++) {
+        size_t length = store_length(loader->store, range.chain->episodes[range.trial]);
+        end += length;
+        if (segment->first <= end) {
+            range.first = length - 1 - (end - segment->first);
+            return range;
+        }
+    }
+}
+
+/* What a segment's first step comes from lies on another rank, if anywhere. */
+static bool fill_first_previous(struct loader *loader, const struct steps *steps,
+                                const struct segment *segment, struct failure *failure)
+{
+    if (segment->first == 0) {
+        steps_clear_previous(steps, segment->row);
+        return true;
+    }
+    struct range before = step_before(loader, segment);
+    size_t episode = before.chain->episodes[before.trial];
+    if ((loader->verifier && !store_verifier_check(loader->verifier, loader->task, episode,
+                                                   before.first, 1, failure)) ||
+        !store_read_action(loader->store, episode, before.first, 1,
+                           steps->previous_action + segment->row * steps->action_dim, failure) ||
+        !store_read_reward(loader->store, loader->task, episode, before.first, 1, loader->reward,
+                           failure)) {
+        return false;
+    }
+    scaling_rewards(steps->previous_reward + segment->row, loader->reward, 1, loader->scaling);
+    steps->previous_done[segment->row] =
+        (real)is_done(loader, before.chain, before.trial, before.first);
+    return true;
+}
+
+static bool fill_previous(struct loader *loader, struct batch *batch, struct failure *failure)
+{
+    const struct shard *shard = batch_shard(batch);
+    for (size_t i = 0; i < shard->segment_count; i++) {
+        const struct segment *segment = &shard->segments[i];
+        if (!fill_first_previous(loader, &batch->steps, segment, failure)) {
+            return false;
+        }
+        for (size_t row = segment->row + 1; row < segment->row + segment->count; row++) {
+            steps_set_previous(&batch->steps, row, &batch->steps, row - 1);
+        }
+    }
+    return true;
+}
+
 bool loader_fill(struct loader *loader, struct batch *batch, uint64_t step, size_t micro_batch,
                  struct failure *failure)
 {
@@ -278,6 +340,9 @@ bool loader_fill(struct loader *loader, struct batch *batch, uint64_t step, size
         if (!fill_range(loader, &batch->steps, &range, failure)) {
             return false;
         }
+    }
+    if (!fill_previous(loader, batch, failure)) {
+        return false;
     }
     batch->predicted = 0.0;
     for (size_t row = 0; row < batch_shard(batch)->row_count; row++) {

@@ -2,9 +2,9 @@
  *
  * For each context of the batch it draws a chain, cuts all contexts over the ring, and reads from
  * the store only the rows of this rank's shard (and the rewards before them in their trajectory,
- * for the return-to-go). What a context holds depends on the seed, the optimizer step and the
- * context's number in it, never on the number of ranks. This module does not know MPI. Everything
- * here is local. */
+ * for the return-to-go, and the step before each of its segments). What a context holds depends on
+ * the seed, the optimizer step and the context's number in it, never on the number of ranks. This
+ * module does not know MPI. Everything here is local. */
 #ifndef CHAINRING_DATASETS_LOADER_H
 #define CHAINRING_DATASETS_LOADER_H
 

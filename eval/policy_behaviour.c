@@ -54,6 +54,11 @@ static void fill_current_step(struct policy_behaviour *policy, size_t i,
     now->return_to_go[i] = scaling_return(behaviour_return_to_go(row), policy->options.scaling);
     now->time[i] = (uint32_t)row->time;
     now->trial[i] = (uint32_t)row->trial;
+    if (row->time == 0 && row->trial == 0) {
+        steps_clear_previous(now, i);
+    } else {
+        steps_set_previous(now, i, &policy->last, i);
+    }
 }
 
 /* A NaN stays one: the environment must see that the policy is broken. */

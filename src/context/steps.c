@@ -1,5 +1,7 @@
 #include "context/steps.h"
 
+#include <string.h>
+
 void steps_bind(struct steps *steps, struct arena *arena, size_t row_max, size_t observation_dim,
                 size_t action_dim)
 {
@@ -12,10 +14,30 @@ void steps_bind(struct steps *steps, struct arena *arena, size_t row_max, size_t
         .action = arena_take(arena, row_max * action_dim, sizeof(real)),
         .reward = arena_take(arena, row_max, sizeof(real)),
         .done = arena_take(arena, row_max, sizeof(real)),
+        .previous_action = arena_take(arena, row_max * action_dim, sizeof(real)),
+        .previous_reward = arena_take(arena, row_max, sizeof(real)),
+        .previous_done = arena_take(arena, row_max, sizeof(real)),
         .time = arena_take(arena, row_max, sizeof(uint32_t)),
         .trial = arena_take(arena, row_max, sizeof(uint32_t)),
         .weight = arena_take(arena, row_max, sizeof(real)),
     };
+}
+
+void steps_set_previous(const struct steps *steps, size_t row, const struct steps *before,
+                        size_t before_row)
+{
+    size_t dim = steps->action_dim;
+    memcpy(steps->previous_action + row * dim, before->action + before_row * dim,
+           dim * sizeof *steps->previous_action);
+    steps->previous_reward[row] = before->reward[before_row];
+    steps->previous_done[row] = before->done[before_row];
+}
+
+void steps_clear_previous(const struct steps *steps, size_t row)
+{
+    size_t dim = steps->action_dim;
+    memset(steps->previous_action + row * dim, 0, dim * sizeof *steps->previous_action);
+    steps->previous_reward[row] = steps->previous_done[row] = (real)0.0;
 }
 
 struct steps steps_from(const struct steps *steps, size_t first)
@@ -29,6 +51,9 @@ struct steps steps_from(const struct steps *steps, size_t first)
         .action = steps->action + first * steps->action_dim,
         .reward = steps->reward + first,
         .done = steps->done + first,
+        .previous_action = steps->previous_action + first * steps->action_dim,
+        .previous_reward = steps->previous_reward + first,
+        .previous_done = steps->previous_done + first,
         .time = steps->time + first,
         .trial = steps->trial + first,
         .weight = steps->weight + first,

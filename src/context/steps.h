@@ -19,14 +19,23 @@ struct steps {
     real *action;       /* (rows x action_dim), as context/action_space.h says */
     real *reward;       /* (rows), scaled */
     real *done;         /* (rows), 0 or 1 */
-    uint32_t *time;     /* (rows): the step's index in its trial */
-    uint32_t *trial;    /* (rows): the trial's index in its context */
-    real *weight;       /* (rows): of the step's predicted action in the loss */
+    /* The same of the step before in the context; 0 at its first step. */
+    real *previous_action, *previous_reward, *previous_done;
+    uint32_t *time;  /* (rows): the step's index in its trial */
+    uint32_t *trial; /* (rows): the trial's index in its context */
+    real *weight;    /* (rows): of the step's predicted action in the loss */
 };
 
 /* Room for row_max rows out of the arena, which owns it (and may only be measuring). Local. */
 void steps_bind(struct steps *steps, struct arena *arena, size_t row_max, size_t observation_dim,
                 size_t action_dim);
+
+/* What came of the step in a row of `before` becomes the step before of this row. Local. */
+void steps_set_previous(const struct steps *steps, size_t row, const struct steps *before,
+                        size_t before_row);
+
+/* The row is a context's first step. Local. */
+void steps_clear_previous(const struct steps *steps, size_t row);
 
 /* The rows from `first` on, which stay where they are. Local. */
 struct steps steps_from(const struct steps *steps, size_t first);

@@ -12,13 +12,23 @@ static struct gemm_factor factor_of(struct linear_rows rows)
     return (struct gemm_factor){rows.data, rows.stride};
 }
 
-void linear_forward(real *y, size_t y_stride, struct linear_rows x, const struct linear_weights *w)
+static void linear_bias(real *y, size_t y_stride, enum gemm_store store, size_t rows,
+                        const struct tensor *bias)
+{
+    const real *values = tensor_reals(bias);
+    for (size_t row = 0; row < rows; row++, y += y_stride) {
+        for (size_t i = 0; i < bias->columns; i++) {
+            y[i] = store == GEMM_SET ? values[i] : y[i] + values[i];
+        }
+    }
+}
+
+void linear_forward(real *y, size_t y_stride, enum gemm_store store, struct linear_rows x,
+                    const struct linear_weights *w)
 {
     size_t in = w->weight.rows;
     size_t out = w->weight.columns;
-    for (size_t row = 0; row < x.count; row++) {
-        memcpy(y + row * y_stride, tensor_reals(&w->bias), out * sizeof *y);
-    }
+    linear_bias(y, y_stride, store, x.count, &w->bias);
     gemm_nn(y, y_stride, GEMM_ADD, factor_of(x),
             (struct gemm_factor){tensor_reals(&w->weight), out},
             (struct gemm_sizes){x.count, out, in});

@@ -21,9 +21,10 @@ struct linear_rows {
     size_t stride, count;
 };
 
-/* y (rows x out, y_stride reals apart) = x (rows x in) weight + bias. y must not overlap x. Local,
- * like all of this file. */
-void linear_forward(real *y, size_t y_stride, struct linear_rows x, const struct linear_weights *w);
+/* y (rows x out, y_stride reals apart) = or += x (rows x in) weight + bias. y must not overlap x.
+ * Local, like all of this file. */
+void linear_forward(real *y, size_t y_stride, enum gemm_store store, struct linear_rows x,
+                    const struct linear_weights *w);
 
 /* transposed (out x in) = weight. Products with a factor that is transposed on the way are the slow
  * ones of OpenBLAS; once serves any number of rows. */

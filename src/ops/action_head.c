@@ -42,7 +42,8 @@ static void action_head_forward_block(void *self, const struct row_block *block)
         real *action = call->action + s.step * dim;
         norm_forward(block->workspace->normed, call->x + s.first, s.stride, s.count,
                      &call->w->norm);
-        linear_forward(action, dim, (struct linear_rows){block->workspace->normed, width, s.count},
+        linear_forward(action, dim, GEMM_SET,
+                       (struct linear_rows){block->workspace->normed, width, s.count},
                        &call->w->action);
         if (space->kind == ACTION_CONTINUOUS) {
             loss_tanh(action, s.count * dim);

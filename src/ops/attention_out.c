@@ -19,7 +19,7 @@ static void attention_out_forward_block(void *self, const struct row_block *bloc
     struct row_chunk c = {0};
     while (row_chunk_next(block, &c)) {
         struct linear_rows attention = {call->attention + c.first * width, width, c.count};
-        linear_forward(branch, width, attention, &call->w->projection);
+        linear_forward(branch, width, GEMM_SET, attention, &call->w->projection);
         executor_drop(block, branch, c, call->layer, DROPOUT_ATTENTION);
         accumulate_sum(call->y + c.first * width, branch, call->x + c.first * width,
                        c.count * width);

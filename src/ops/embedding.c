@@ -8,25 +8,27 @@
 #include "math/norm.h"
 #include "math/table.h"
 
-/* What a kind of token is made of. */
-static struct linear_rows embedding_field(enum token_kind kind, const struct steps *steps,
-                                          size_t rows)
+static struct linear_rows embedding_rows(const struct token_field *field, const struct steps *steps,
+                                         size_t rows)
 {
-    switch (kind) {
-    case TOKEN_RETURN:
+    switch (field->field) {
+    case FIELD_RETURN:
         return (struct linear_rows){steps->return_to_go, 1, rows};
-    case TOKEN_STATE:
+    case FIELD_STATE:
         return (struct linear_rows){steps->observation, steps->observation_dim, rows};
-    case TOKEN_ACTION:
-        return (struct linear_rows){steps->action, steps->action_dim, rows};
-    case TOKEN_REWARD:
-        return (struct linear_rows){steps->reward, 1, rows};
-    case TOKEN_DONE:
-        return (struct linear_rows){steps->done, 1, rows};
-    case TOKEN_KINDS:
+    case FIELD_ACTION:
+        return (struct linear_rows){field->is_previous ? steps->previous_action : steps->action,
+                                    steps->action_dim, rows};
+    case FIELD_REWARD:
+        return (struct linear_rows){field->is_previous ? steps->previous_reward : steps->reward, 1,
+                                    rows};
+    case FIELD_DONE:
+        return (struct linear_rows){field->is_previous ? steps->previous_done : steps->done, 1,
+                                    rows};
+    case FIELDS:
         break;
     }
-    invariant(kind < TOKEN_KINDS);
+    invariant(field->field < FIELDS);
     return (struct linear_rows){0};
 }
 
@@ -35,9 +37,18 @@ static void embed_part(real *x, size_t stride, const struct embedding_part *part
                        const struct token_layout *layout, const struct embedding_weights *w)
 {
     size_t width = w->norm.gain.columns;
-    for (size_t k = part->begin; k < part->end; k++, x += width) {
-        enum token_kind kind = layout->kinds[k];
-        linear_forward(x, stride, embedding_field(kind, part->steps, rows), &w->kind[kind]);
+    size_t filled = part->begin; /* tokens that have their first field */
+    for (size_t i = 0; i < layout->field_count; i++) {
+        const struct token_field *field = &layout->fields[i];
+        if (field->token < part->begin || field->token >= part->end) {
+            continue;
+        }
+        linear_forward(x + (field->token - part->begin) * width, stride,
+                       field->token < filled ? GEMM_ADD : GEMM_SET,
+                       embedding_rows(field, part->steps, rows), &w->field[field->field]);
+        filled = field->token + 1;
+    }
+    for (size_t token = part->begin; token < part->end; token++, x += width) {
         table_add(x, stride, tensor_reals(&w->time), part->steps->time, rows, width);
         table_add(x, stride, tensor_reals(&w->trial), part->steps->trial, rows, width);
     }
@@ -100,11 +111,14 @@ static void embedding_backward_block(void *self, const struct row_block *block)
     memset(d_embedded, 0, block->tokens * width * sizeof *d_embedded);
     executor_drop(block, d_x, all, 0, DROPOUT_EMBEDDING);
     norm_backward(d_embedded, &g->norm, d_x, embedded, width, block->tokens, &call->w->norm);
-    for (size_t k = 0; k < layout->count; k++, d_embedded += width) {
-        enum token_kind kind = layout->kinds[k];
-        linear_backward_weights(&g->kind[kind],
-                                (struct linear_rows){d_embedded, stride, block->steps},
-                                embedding_field(kind, &steps, block->steps));
+    for (size_t i = 0; i < layout->field_count; i++) {
+        const struct token_field *field = &layout->fields[i];
+        linear_backward_weights(
+            &g->field[field->field],
+            (struct linear_rows){d_embedded + field->token * width, stride, block->steps},
+            embedding_rows(field, &steps, block->steps));
+    }
+    for (size_t token = 0; token < layout->count; token++, d_embedded += width) {
         table_add_backward(tensor_reals(&g->time), d_embedded, stride, steps.time, block->steps,
                            width);
         table_add_backward(tensor_reals(&g->trial), d_embedded, stride, steps.trial, block->steps,

@@ -1,6 +1,7 @@
-/* Control steps become tokens: each kind of token through its own linear map, plus learned tables
- * of the step's time in its trial and of the trial in its context, then layer normalisation and
- * dropout (arXiv 2106.01345, section 3, with the trial's table as in arXiv 2305.16554). */
+/* Control steps become tokens: each field of a token through its own linear map, added up, plus
+ * learned tables of the step's time in its trial (whose first row marks that a trial begins) and of
+ * the trial in its context, then layer normalisation and dropout (arXiv 2106.01345, section 3, with
+ * the trial's table as in arXiv 2305.16554). */
 #ifndef CHAINRING_OPS_EMBEDDING_H
 #define CHAINRING_OPS_EMBEDDING_H
 
@@ -14,16 +15,16 @@
 /* Some neighbouring tokens of the layout, and the steps that they belong to. */
 struct embedding_part {
     const struct steps *steps; /* a row for each of the executor's steps */
-    size_t begin, end;         /* in layout.kinds */
+    size_t begin, end;         /* of the layout */
 };
 
 /* x (tokens x width): each step's tokens are those of the parts, one part after the other. Training
- * has one part, all kinds of the shard's steps; decoding has the end of the step before and the
+ * has one part, all tokens of the shard's steps; decoding has the end of the step before and the
  * beginning of this one. Local, as is backward. */
 void embedding_forward(struct executor *executor, real *x, const struct embedding_part *parts,
                        size_t part_count, const struct embedding_weights *w);
 
-/* gradients += , given d_x, for one part of all kinds; what was embedded is computed again. d_x is
+/* gradients += , given d_x, for one part of all tokens; what was embedded is computed again. d_x is
  * used up; embedded and d_embedded (tokens x width) are room. */
 void embedding_backward(struct executor *executor, const struct embedding_weights *gradients,
                         real *d_x, real *embedded, real *d_embedded, const struct steps *steps,

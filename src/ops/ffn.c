@@ -20,8 +20,8 @@ static void ffn_hidden(const struct row_block *block, const real *x, size_t rows
     size_t width = block->executor->shape->width;
     size_t hidden = block->executor->shape->hidden;
     norm_forward(workspace->normed, x, width, rows, &call->w->norm);
-    linear_forward(workspace->up, hidden, (struct linear_rows){workspace->normed, width, rows},
-                   &call->w->up);
+    linear_forward(workspace->up, hidden, GEMM_SET,
+                   (struct linear_rows){workspace->normed, width, rows}, &call->w->up);
     activation_forward(workspace->activated, workspace->up, block->executor->shape->activation,
                        rows * hidden);
 }
@@ -36,7 +36,7 @@ static void ffn_forward_block(void *self, const struct row_block *block)
         real *x = call->y + c.first * width;
         ffn_hidden(block, x, c.count, call);
         linear_forward(
-            workspace->branch, width,
+            workspace->branch, width, GEMM_SET,
             (struct linear_rows){workspace->activated, call->w->up.weight.columns, c.count},
             &call->w->down);
         executor_drop(block, workspace->branch, c, call->layer, DROPOUT_FFN);

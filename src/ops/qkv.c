@@ -16,8 +16,8 @@ static void qkv_forward_block(void *self, const struct row_block *block)
         struct linear_rows normed = {block->workspace->normed, width, c.count};
         norm_forward(block->workspace->normed, call->x + c.first * width, width, c.count,
                      &call->w->norm);
-        linear_forward(call->qkv.query + c.first * width, width, normed, &call->w->query);
-        linear_forward(call->qkv.key_value + c.first * 2 * width, 2 * width, normed,
+        linear_forward(call->qkv.query + c.first * width, width, GEMM_SET, normed, &call->w->query);
+        linear_forward(call->qkv.key_value + c.first * 2 * width, 2 * width, GEMM_SET, normed,
                        &call->w->key_value);
     }
 }

@@ -14,7 +14,7 @@
 
 struct embedding_weights {
     struct tensor all;
-    struct linear_weights kind[TOKEN_KINDS];
+    struct linear_weights field[FIELDS];
     struct tensor time, trial; /* tables: a row for each step of a trial, and for each trial */
     struct norm_weights norm;
 };

@@ -14,8 +14,7 @@
  * (math/gemm.c). Threads have no say in it, so they do not change how products round. */
 enum { NARROW_WIDTH = 128, NARROW_BATCH = 2, WIDE_BATCH = 16 };
 
-_Static_assert((int)TOKEN_KINDS <= (int)ATTENTION_CACHE_QUERIES,
-               "a step's tokens look back together");
+_Static_assert((int)FIELDS <= (int)ATTENTION_CACHE_QUERIES, "a step's tokens look back together");
 
 /* What a thread needs for one batch. */
 struct decode_workspace {

@@ -38,9 +38,9 @@ void decoder_begin(struct decoder *decoder, size_t contexts);
 /* action (contexts x dim) = the prediction for the steps that begin now: actions, or logits where
  * they are categorical (ops/action_head.h).
  * `last`: return_to_go, action, reward, done, time and trial of the steps before, a row per
- * context; not read on the first call. `now`: return_to_go, observation, time and trial of the
- * steps that begin. Both in the model's numbers (context/scaling.h). At most steps_max calls after
- * decoder_begin. */
+ * context; not read on the first call. `now`: return_to_go, observation, previous fields, time and
+ * trial of the steps that begin. Both in the model's numbers (context/scaling.h). At most steps_max
+ * calls after decoder_begin. */
 void decoder_predict(real *action, struct decoder *decoder, const struct steps *last,
                      const struct steps *now);
 

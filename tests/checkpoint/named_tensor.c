@@ -30,7 +30,8 @@ static void test_named_tensors_point_into_the_flat_array(void **state)
         named_tensors_append(tensors, "first.", parameters.master.flat, &parameters.layout);
     assert_ptr_equal(end, tensors + count);
     assert_string_equal(tensors[0].name, "first.embed.return.weight");
-    assert_ptr_equal(tensors[0].view.data, weights->outer.embedding.kind[TOKEN_RETURN].weight.data);
+    assert_ptr_equal(tensors[0].view.data,
+                     weights->outer.embedding.field[FIELD_RETURN].weight.data);
     assert_string_equal(tensors[count - 1].name, "first.layers.2.ffn.down.bias");
     assert_ptr_equal(tensors[count - 1].view.data, weights->layers[2].ffn.down.bias.data);
     assert_int_equal(tensors[count - 1].view.columns, 48);

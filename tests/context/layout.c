@@ -4,30 +4,60 @@
 #include <string.h>
 
 #include "context/layout.h"
+#include "tests/support/layouts.h"
 
 static struct token_layout parse(const char *text)
 {
     struct token_layout layout;
     struct failure failure = {0};
-    assert_true(token_layout_parse(&layout, text, &failure));
+    if (!token_layout_parse(&layout, text, &failure)) {
+        fail_msg("%s", failure.text);
+    }
     assert_int_equal(failure.code, EXIT_CODE_DONE);
     return layout;
+}
+
+static void expect_field(const struct token_layout *layout, size_t i, enum field field,
+                         bool is_previous, size_t token)
+{
+    assert_int_equal(layout->fields[i].field, field);
+    assert_int_equal(layout->fields[i].is_previous, is_previous);
+    assert_int_equal(layout->fields[i].token, token);
 }
 
 static void test_layout_keeps_the_order_of_its_letters(void **state)
 {
     (void)state;
     struct token_layout layout = parse("R,s,a,r,d");
-    const enum token_kind wanted[] = {TOKEN_RETURN, TOKEN_STATE, TOKEN_ACTION, TOKEN_REWARD,
-                                      TOKEN_DONE};
     assert_int_equal(layout.count, 5);
-    assert_memory_equal(layout.kinds, wanted, sizeof wanted);
+    assert_int_equal(layout.field_count, 5);
+    for (size_t i = 0; i < FIELDS; i++) {
+        expect_field(&layout, i, (enum field)i, false, i);
+    }
     assert_int_equal(layout.state_index, 1);
 
     layout = parse("R,s,d,a");
     assert_int_equal(layout.count, 4);
-    assert_int_equal(layout.kinds[2], TOKEN_DONE);
-    assert_int_equal(layout.kinds[3], TOKEN_ACTION);
+    expect_field(&layout, 2, FIELD_DONE, false, 2);
+    expect_field(&layout, 3, FIELD_ACTION, false, 3);
+}
+
+static void test_a_token_carries_several_fields(void **state)
+{
+    (void)state;
+    struct token_layout layout = parse("R+s+-a+-r+-d");
+    assert_int_equal(layout.count, 1);
+    assert_int_equal(layout.state_index, 0);
+    for (size_t i = 0; i < FIELDS; i++) {
+        expect_field(&layout, i, (enum field)i, i >= FIELD_ACTION, 0);
+    }
+    layout = parse("-r+R,s,d+a"); /* in whatever order */
+    assert_int_equal(layout.count, 3);
+    assert_int_equal(layout.state_index, 1);
+    expect_field(&layout, 0, FIELD_RETURN, false, 0);
+    expect_field(&layout, 1, FIELD_REWARD, true, 0);
+    expect_field(&layout, 3, FIELD_ACTION, false, 2);
+    expect_field(&layout, 4, FIELD_DONE, false, 2);
 }
 
 static void test_layout_finds_the_place_of_the_state(void **state)
@@ -40,15 +70,29 @@ static void test_layout_finds_the_place_of_the_state(void **state)
     assert_int_equal(parse("s").state_index, 0);
 }
 
-static void test_layout_has_only_the_kinds_that_it_names(void **state)
+static void test_layout_has_only_the_fields_that_it_names(void **state)
 {
     (void)state;
-    struct token_layout layout = parse("s,a,r");
-    assert_false(token_layout_has(&layout, TOKEN_RETURN));
-    assert_true(token_layout_has(&layout, TOKEN_STATE));
-    assert_true(token_layout_has(&layout, TOKEN_ACTION));
-    assert_true(token_layout_has(&layout, TOKEN_REWARD));
-    assert_false(token_layout_has(&layout, TOKEN_DONE));
+    struct token_layout layout = parse("s+-a,r");
+    assert_false(token_layout_has(&layout, FIELD_RETURN));
+    assert_true(token_layout_has(&layout, FIELD_STATE));
+    assert_true(token_layout_has(&layout, FIELD_ACTION));
+    assert_true(token_layout_has(&layout, FIELD_REWARD));
+    assert_false(token_layout_has(&layout, FIELD_DONE));
+}
+
+static void test_every_layout_is_printed_as_it_was_read(void **state)
+{
+    (void)state;
+    static char texts[LAYOUTS_MAX][TOKEN_LAYOUT_TEXT_SIZE];
+    size_t count = layouts_all(texts);
+    assert_int_equal(count, LAYOUTS_COUNT);
+    for (size_t i = 0; i < count; i++) {
+        char text[TOKEN_LAYOUT_TEXT_SIZE];
+        struct token_layout layout = parse(texts[i]);
+        token_layout_print(&layout, text);
+        assert_string_equal(text, texts[i]);
+    }
 }
 
 static void refuse(const char *text)
@@ -65,63 +109,65 @@ static void refuse(const char *text)
     assert_null(strchr(failure.text, '\n'));
 }
 
-static void test_layout_refuses_what_is_no_list_of_kinds(void **state)
+static void test_layout_refuses_what_is_no_list_of_tokens(void **state)
 {
     (void)state;
-    refuse("R,s,x");
-    refuse("Rs,a");
-    refuse("R;s");
-    refuse("R, s");
-    refuse(",s");
-    refuse("R,,s");
-    refuse("s,a,");
-    refuse("S");
+    static const char *const texts[] = {"",     "R,s,x", "Rs,a", "R;s", "R, s", ",s",
+                                        "R,,s", "s,a,",  "S",    "s+",  "+s",   "s++R",
+                                        "s-a",  "--as",  "s,-",  "-",   "s,-,a"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        refuse(texts[i]);
+    }
 }
 
-static void test_layout_refuses_a_kind_named_twice(void **state)
+static void test_layout_refuses_a_field_named_twice(void **state)
 {
     (void)state;
     refuse("R,s,a,R");
     refuse("s,s");
+    refuse("s+-a,a");
+    refuse("R,s,a,r,d,a");
 }
 
 static void test_layout_refuses_to_go_without_a_state(void **state)
 {
     (void)state;
-    refuse("");
+    refuse("R,a,r");
     refuse("R");
-    refuse("R,a,r,d");
 }
 
-static void test_layout_refuses_an_outcome_before_its_state(void **state)
+static void test_layout_refuses_an_outcome_before_its_action(void **state)
 {
     (void)state;
-    refuse("R,a,s");
-    refuse("r,s,a");
-    refuse("R,d,s,a");
+    refuse("a,s");
+    refuse("R,r,s,a");
+    refuse("d,s");
+    refuse("s+a");
+    refuse("R+s+r,a");
 }
 
-static void test_layout_names_each_kind(void **state)
+static void test_layout_refuses_the_step_before_where_it_comes_late(void **state)
 {
     (void)state;
-    assert_string_equal(token_kind_name(TOKEN_RETURN), "return");
-    assert_string_equal(token_kind_name(TOKEN_STATE), "state");
-    assert_string_equal(token_kind_name(TOKEN_ACTION), "action");
-    assert_string_equal(token_kind_name(TOKEN_REWARD), "reward");
-    assert_string_equal(token_kind_name(TOKEN_DONE), "done");
+    refuse("s,-a");
+    refuse("R,s,-r+a");
+    refuse("-s,a");
+    refuse("s+-R");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layout_keeps_the_order_of_its_letters),
+        cmocka_unit_test(test_a_token_carries_several_fields),
         cmocka_unit_test(test_layout_finds_the_place_of_the_state),
-        cmocka_unit_test(test_layout_has_only_the_kinds_that_it_names),
-        cmocka_unit_test(test_layout_refuses_what_is_no_list_of_kinds),
-        cmocka_unit_test(test_layout_refuses_a_kind_named_twice),
+        cmocka_unit_test(test_layout_has_only_the_fields_that_it_names),
+        cmocka_unit_test(test_every_layout_is_printed_as_it_was_read),
+        cmocka_unit_test(test_layout_refuses_what_is_no_list_of_tokens),
+        cmocka_unit_test(test_layout_refuses_a_field_named_twice),
         cmocka_unit_test(test_layout_refuses_to_go_without_a_state),
-        cmocka_unit_test(test_layout_refuses_an_outcome_before_its_state),
-        cmocka_unit_test(test_layout_names_each_kind),
+        cmocka_unit_test(test_layout_refuses_an_outcome_before_its_action),
+        cmocka_unit_test(test_layout_refuses_the_step_before_where_it_comes_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

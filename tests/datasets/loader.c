@@ -18,6 +18,10 @@ static void expect_same_row(const struct steps *left, size_t a, const struct ste
                         ACTION_DIM * sizeof(real));
     assert_memory_equal(&left->reward[a], &right->reward[b], sizeof(real));
     assert_memory_equal(&left->done[a], &right->done[b], sizeof(real));
+    assert_memory_equal(&left->previous_action[a * ACTION_DIM],
+                        &right->previous_action[b * ACTION_DIM], ACTION_DIM * sizeof(real));
+    assert_memory_equal(&left->previous_reward[a], &right->previous_reward[b], sizeof(real));
+    assert_memory_equal(&left->previous_done[a], &right->previous_done[b], sizeof(real));
     assert_int_equal(left->time[a], right->time[b]);
     assert_int_equal(left->trial[a], right->trial[b]);
     assert_memory_equal(&left->weight[a], &right->weight[b], sizeof(real));
@@ -152,7 +156,7 @@ static void test_loader_shards_together_are_the_whole_batch_bit_for_bit(void **s
         struct loader *loader =
             loader_open(fixture->store, 0, &fixture->identity, &options, &failure);
         assert_non_null(loader);
-        for (size_t ring_size = 1; ring_size <= 4; ring_size++) {
+        for (size_t ring_size = 1; ring_size <= 16; ring_size += ring_size < 4 ? 1 : 4) {
             check_shards(loader, PARTITION_ZIGZAG, ring_size);
             check_shards(loader, PARTITION_CONTIGUOUS, ring_size);
         }

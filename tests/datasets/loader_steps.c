@@ -63,6 +63,25 @@ static void check_hindsight(const struct steps *steps, size_t row)
     assert_memory_equal(&steps->trial[row], trial, sizeof trial);
 }
 
+/* The step before is that of the context, over the borders of trajectories. */
+static void check_previous(const struct steps *steps, size_t row)
+{
+    expect_reals(&steps->previous_reward[row], (const real[5]){0, 1, 2, 2, 4});
+    expect_reals(&steps->previous_done[row], (const real[5]){0, 0, 0, 1, 0});
+    const real nothing[ACTION_DIM] = {0};
+    assert_memory_equal(&steps->previous_action[row * ACTION_DIM], nothing, sizeof nothing);
+    assert_memory_equal(&steps->previous_action[(row + 1) * ACTION_DIM],
+                        &steps->action[row * ACTION_DIM], 4 * ACTION_DIM * sizeof(real));
+}
+
+static void test_loader_carries_the_step_before_over_the_borders_of_trajectories(void **state)
+{
+    (void)state;
+    struct scaling identity = scaling_identity(OBSERVATION_DIM);
+    check_pair((const float[3]){1, 2, 2}, (const float[2]){4, 1}, LOADER_LOSS_BEST, &identity,
+               check_previous);
+}
+
 static void test_loader_return_to_go_starts_each_trajectory_at_the_best_return(void **state)
 {
     (void)state;
@@ -163,6 +182,7 @@ static void test_loader_scales_all_but_actions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_loader_carries_the_step_before_over_the_borders_of_trajectories),
         cmocka_unit_test(test_loader_return_to_go_starts_each_trajectory_at_the_best_return),
         cmocka_unit_test(test_loader_puts_the_best_trajectory_last),
         cmocka_unit_test(test_loader_done_ends_every_trajectory_that_reaches_the_target),

@@ -168,6 +168,12 @@ static void fill_batch(struct fixture *fixture)
             double value = fixture->returns[c * TRIALS + context->steps[i].trial];
             return_so_far = context->steps[i].time == 0 ? 0.0 : return_so_far;
             describe(&batch->steps, shard->segments[c].row + i, context, i, return_so_far, value);
+            size_t row = shard->segments[c].row + i;
+            if (i > 0) {
+                steps_set_previous(&batch->steps, row, &batch->steps, row - 1);
+            } else {
+                steps_clear_previous(&batch->steps, row);
+            }
             return_so_far += i + 1 < context->count ? (double)listener_reward(context, i) : 0.0;
         }
     }
@@ -261,7 +267,7 @@ static void test_decoder_is_fed_what_training_shows_the_model_in_every_layout(vo
     (void)state;
     static char layouts[LAYOUTS_MAX][TOKEN_LAYOUT_TEXT_SIZE];
     size_t count = layouts_all(layouts);
-    assert_int_equal(count, 81);
+    assert_int_equal(count, LAYOUTS_COUNT);
     for (size_t i = 0; i < count; i++) {
         expect_policy_acts_as_trained((struct acting){.tokens = layouts[i], .explore = no_noise});
     }

@@ -1,5 +1,7 @@
 #include "tests/support/support.h"
 
+#include <string.h>
+
 #include "math/linear.h"
 #include "tests/math/reals.h"
 #include "tests/support/gradient.h"
@@ -65,7 +67,7 @@ static void release(struct map *map)
 static double loss(void *argument)
 {
     struct map *map = argument;
-    linear_forward(map->y, map->dims.y_stride, map->x_rows, &map->w);
+    linear_forward(map->y, map->dims.y_stride, GEMM_SET, map->x_rows, &map->w);
     double sum = 0.0;
     for (size_t row = 0; row < map->dims.rows; row++) {
         size_t start = row * map->dims.y_stride;
@@ -105,6 +107,27 @@ static void test_forward_equals_loops_and_keeps_what_lies_between_rows(void **st
         }
         release(&map);
     }
+}
+
+static void test_forward_adds_or_sets(void **state)
+{
+    (void)state;
+    struct map map = map_of(&several_dims[1]);
+    size_t count = map.dims.rows * map.dims.y_stride;
+    loss(&map);
+    real *once = memory_take(count, sizeof *once);
+    memcpy(once, map.y, count * sizeof *once);
+    linear_forward(map.y, map.dims.y_stride, GEMM_ADD, map.x_rows, &map.w);
+    for (size_t i = 0; i < count; i++) {
+        double wanted = 2.0 * (double)once[i];
+        if (i % map.dims.y_stride < map.dims.out) {
+            reals_expect("y added", &map.y[i], &wanted, 1, rounding);
+        } else {
+            assert_true(isnan(map.y[i]));
+        }
+    }
+    memory_free(once);
+    release(&map);
 }
 
 /* What is computed is dense; spread over rows of x_stride, what lies between stays 0. */
@@ -202,6 +225,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forward_equals_loops_and_keeps_what_lies_between_rows),
+        cmocka_unit_test(test_forward_adds_or_sets),
         cmocka_unit_test(test_backward_equals_differences),
         cmocka_unit_test(test_backward_adds_or_sets),
         cmocka_unit_test(test_backward_without_a_transposed_copy_is_a_bug),

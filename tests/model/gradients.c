@@ -72,7 +72,8 @@ static void test_gradients_with_dropout(void **state)
 static void test_gradients_of_every_layout(void **state)
 {
     (void)state;
-    static const char *const layouts[] = {"R,s,a,r", "R,s,a", "s,a", "s"};
+    static const char *const layouts[] = {"R,s,a,r", "R,s,a",        "s,a",
+                                          "s",       "R+s+-a+-r+-d", "-r,R+s+-d,a"};
     for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
         struct problem_options options = agentic;
         options.tokens = layouts[i];

@@ -39,8 +39,9 @@ static void draw_action(real *action, const struct problem_options *options, str
     }
 }
 
-void problem_describe(struct steps *steps, size_t row, const struct problem_options *options,
-                      size_t context, size_t step)
+/* All but the step before. */
+static void describe_alone(struct steps *steps, size_t row, const struct problem_options *options,
+                           size_t context, size_t step)
 {
     const size_t *lengths = options->trials[context];
     size_t trial = 0;
@@ -60,6 +61,18 @@ void problem_describe(struct steps *steps, size_t row, const struct problem_opti
     steps->trial[row] = (uint32_t)trial;
     steps->weight[row] =
         trial + 1 == PROBLEM_TRIALS_MAX || lengths[trial + 1] == 0 ? 1 : (real)0.25;
+}
+
+void problem_describe(struct steps *steps, size_t row, const struct problem_options *options,
+                      size_t context, size_t step)
+{
+    if (step > 0) {
+        describe_alone(steps, row, options, context, step - 1);
+        steps_set_previous(steps, row, steps, row);
+    } else {
+        steps_clear_previous(steps, row);
+    }
+    describe_alone(steps, row, options, context, step);
 }
 
 static void fill_batch(struct problem *problem)

@@ -129,7 +129,7 @@ static void test_transposed_copies_are_there_while_a_layer_is_acquired_for_backw
     const struct outer_weights *outer =
         parameter_store_acquire_outer(&parameters, PARAMETER_BACKWARD);
     assert_non_null(outer->head.action.weight.transposed);
-    assert_null(outer->embedding.kind[TOKEN_STATE].weight.transposed);
+    assert_null(outer->embedding.field[FIELD_STATE].weight.transposed);
     parameter_store_release_outer(&parameters);
     arena_close(&arena);
     workers_close(workers);

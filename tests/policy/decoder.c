@@ -172,7 +172,7 @@ static void test_decoder_equals_training_for_every_layout(void **state)
     (void)state;
     static char layouts[LAYOUTS_MAX][TOKEN_LAYOUT_TEXT_SIZE];
     size_t count = layouts_all(layouts);
-    assert_int_equal(count, 81);
+    assert_int_equal(count, LAYOUTS_COUNT);
     for (size_t i = 0; i < count; i++) {
         struct problem_options options = standard;
         options.tokens = layouts[i];

@@ -60,7 +60,8 @@ static void test_inspect_lists_every_task(void **state)
 
 static void test_every_layout_trains_and_is_evaluated(void **state)
 {
-    static const char *const layouts[] = {"R,s,a,r,d", "R,s,a,r", "R,s,a", "s,a"};
+    static const char *const layouts[] = {"R,s,a,r,d", "R,s,a,r",      "R,s,a",
+                                          "s,a",       "R+s+-a+-r+-d", "s+-a+-r+-d"};
     const struct program *program = *state;
     for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
         char arguments[256];

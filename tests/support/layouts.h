@@ -6,9 +6,10 @@
 
 #include "context/layout.h"
 
-enum { LAYOUTS_MAX = 128 };
+enum { LAYOUTS_COUNT = 932, LAYOUTS_MAX = LAYOUTS_COUNT + 1 };
 
-/* Write them as texts, of all ordered choices of kinds; returns how many there are. */
+/* Write them as texts, each once, however the fields of a token could be ordered; returns how many
+ * there are. */
 size_t layouts_all(char texts[LAYOUTS_MAX][TOKEN_LAYOUT_TEXT_SIZE]);
 
 #endif
