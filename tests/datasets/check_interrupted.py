@@ -55,10 +55,16 @@ def processes_of(program, output):
     return found
 
 
+# Open MPI takes away what a killed one has left in its folder while the next one comes.
+SESSIONS = tempfile.TemporaryDirectory()
+
+
 def start(program, arguments, output, ranks):
     command = [program.path, *arguments, "--output=" + output]
     command = command if ranks == 1 else [program.launcher, str(ranks), *command]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    session = tempfile.mkdtemp(dir=SESSIONS.name)
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                            env={**os.environ, "OMPI_MCA_orte_tmpdir_base": session})
 
 
 def kill_after(program, arguments, output, ranks, seconds):

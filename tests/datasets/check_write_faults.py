@@ -60,8 +60,12 @@ class Bench:
         self.inputs = contents(self.input), contents(self.store)
 
     def run(self, arguments, output, **environment):
+        # Open MPI takes away what a killed one has left there while the next one comes.
+        session = tempfile.mkdtemp()
+        environment_all = {**os.environ, **environment, "OMPI_MCA_orte_tmpdir_base": session}
         run = subprocess.run([self.program, *arguments, "--output=" + output], capture_output=True,
-                             text=True, timeout=100, env={**os.environ, **environment})
+                             text=True, timeout=100, env=environment_all)
+        shutil.rmtree(session, ignore_errors=True)
         assert environment or run.returncode == 0, (arguments, run.returncode, run.stderr)
         return run
 
