@@ -196,6 +196,29 @@ static void draw_best(struct draw *draw, size_t count, size_t draws)
     chain->count = count;
 }
 
+/* --- In what order ---------------------------------------------------------------------------- */
+
+static int compare_numbers(const void *left, const void *right)
+{
+    const size_t *a = left, *b = right;
+    return (*a > *b) - (*a < *b);
+}
+
+/* What has been drawn ascends by return. */
+static void put_in_order(struct draw *draw, enum chain_order order)
+{
+    struct chain *chain = draw->chain;
+    if (order == CHAIN_ORDER_HISTORY) {
+        qsort(chain->episodes, chain->count, sizeof chain->episodes[0], compare_numbers);
+    }
+    for (size_t left = chain->count; order == CHAIN_ORDER_RANDOM && left > 1; left--) {
+        size_t other = random_below(&draw->random, left);
+        size_t episode = chain->episodes[other];
+        chain->episodes[other] = chain->episodes[left - 1];
+        chain->episodes[left - 1] = episode;
+    }
+}
+
 void chain_draw(struct chain *chain, const struct chain_catalog *catalog, size_t task,
                 const struct chain_sampler *sampler, uint64_t seed, uint64_t step, uint64_t sample)
 {
@@ -226,9 +249,12 @@ void chain_draw(struct chain *chain, const struct chain_catalog *catalog, size_t
         draw_best(&draw, count, sampler->draws);
         break;
     }
-    chain->target = store_return(draw.store, task, chain->episodes[chain->count - 1]);
+    size_t best = chain->episodes[chain->count - 1];
+    chain->target = store_return(draw.store, task, best);
+    put_in_order(&draw, sampler->order);
     chain->steps = 0;
     for (size_t trial = 0; trial < chain->count; trial++) {
         chain->steps += store_length(draw.store, chain->episodes[trial]);
+        chain->best = chain->episodes[trial] == best ? trial : chain->best;
     }
 }

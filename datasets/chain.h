@@ -1,6 +1,6 @@
 /* Chains of hindsight: which trajectories form a context, and in what order.
  *
- * A chain (Agentic Transformer, arXiv 2305.16554) is a few trajectories of one hidden task,
+ * A chain is a few trajectories of one hidden task, in the Agentic Transformer (arXiv 2305.16554)
  * ascending by return; the largest return is the target of all of them. Drawing needs only the
  * store's index, a catalog of its episodes by group, and the key of a random stream, so every rank
  * knows every chain without communication. This module reads no steps and knows no ranks. */
@@ -33,21 +33,30 @@ enum chain_sampling {
                       group, and drawn again where the chain has it already: an episode's
                       probability rises linearly with its rank by return, (2 rank - 1) / m^2, the
                       worst having rank 1 and equal ones the mean of their ranks */
-    CHAIN_HISTORY, /* n consecutive ones of the store, in the order in which a learner made them
-                      (algorithm distillation, arXiv 2210.14215): every window with equal
-                      probability */
+    CHAIN_HISTORY, /* n consecutive ones of the store (algorithm distillation, arXiv 2210.14215):
+                      every window with equal probability */
     CHAIN_BEST,    /* the best n of max(n, draws) drawn as by CHAIN_UNIFORM; of equals the later */
+};
+
+/* In what order they stand in the context. */
+enum chain_order {
+    CHAIN_ORDER_RETURN,  /* ascending by return, ties by episode number (arXiv 2305.16554) */
+    CHAIN_ORDER_HISTORY, /* as in the store: the order in which a learner made them */
+    CHAIN_ORDER_RANDOM,
 };
 
 struct chain_sampler {
     enum chain_sampling sampling;
+    enum chain_order order;
     size_t trials_min, trials; /* trajectories of a chain; 1 <= min <= trials <= CHAIN_TRIALS_MAX */
     size_t draws;              /* of CHAIN_BEST, at most CHAIN_TRIALS_MAX */
 };
 
 struct chain {
     size_t count;                      /* trajectories */
-    size_t episodes[CHAIN_TRIALS_MAX]; /* ascending by return, ties by episode number */
+    size_t episodes[CHAIN_TRIALS_MAX]; /* in the sampler's order */
+    size_t best;                       /* the trajectory of the largest return, of equals the one
+                                          of the largest episode number */
     size_t steps;                      /* of all its trajectories */
     double target;                     /* the largest return among them */
 };

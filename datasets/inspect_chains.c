@@ -17,10 +17,11 @@ static void print_chains_head(FILE *out, const struct store *store,
                               const struct inspect_chains_options *options)
 {
     static const char *const samplings[] = {"uniform", "return", "history", "best"};
-    fprintf(out, "%s, task %s: %zu to %zu trajectories, sampling %s, seed %llu\n",
+    static const char *const orders[] = {"return", "history", "random"};
+    fprintf(out, "%s, task %s: %zu to %zu trajectories, sampling %s, order %s, seed %llu\n",
             store_path(store), store_spec(store)->tasks[options->task], options->sampler.trials_min,
             options->sampler.trials, samplings[options->sampler.sampling],
-            (unsigned long long)options->seed);
+            orders[options->sampler.order], (unsigned long long)options->seed);
     fprintf(out, "%zu contexts of a step, each on %zu rank%s, %s, %zu tokens of a step\n\n",
             options->contexts, options->ring_size, options->ring_size == 1 ? "" : "s",
             options->split == PARTITION_ZIGZAG ? "zigzag" : "contiguous", options->tokens);

@@ -1,5 +1,8 @@
 #include "datasets/loader.h"
 
+#include <math.h>
+#include <string.h>
+
 #include "base/arithmetic.h"
 #include "datasets/store_verify.h"
 
@@ -44,7 +47,12 @@ static bool loader_check(const struct store *store, const struct scaling *scalin
                            store_path(store), store_spec(store)->observation_dim,
                            scaling->observation_dim);
     }
-    return true;
+    return options->loss != LOADER_LOSS_LABEL || store_spec(store)->has_label ||
+           failure_set(failure, EXIT_CODE_CONFIG,
+                       "%s: found no labels, expected them for chain.loss=label; write a store "
+                       "that has them: chainring convert %s --label=script --output=NEW.h5 (or "
+                       "--label=planner, --label=checkpoint:RUN)",
+                       store_path(store), store_path(store));
 }
 
 struct loader *loader_open(const struct store *store, size_t task, const struct scaling *scaling,
@@ -61,7 +69,9 @@ struct loader *loader_open(const struct store *store, size_t task, const struct 
         .task = task,
         .scaling = scaling,
         .options = *options,
-        .verifier = options->is_verified ? store_verifier_open(store) : NULL,
+        .verifier = options->is_verified
+                        ? store_verifier_open(store, options->loss == LOADER_LOSS_LABEL)
+                        : NULL,
         .chains = memory_take(options->contexts, sizeof *loader->chains),
         .steps = memory_take(options->contexts, sizeof *loader->steps),
         .observation = memory_take(CHUNK_ROWS * spec->observation_dim, sizeof(float)),
@@ -217,6 +227,29 @@ static bool is_done(const struct loader *loader, const struct chain *chain, size
            store_return(loader->store, loader->task, episode) >= chain->target;
 }
 
+/* The expert's action where it is known; elsewhere it has no weight. */
+static bool fill_labels(struct loader *loader, const struct steps *steps, const struct range *chunk,
+                        struct failure *failure)
+{
+    size_t dim = steps->action_dim;
+    real *label = steps->label + chunk->row * dim;
+    if (loader->options.loss != LOADER_LOSS_LABEL) {
+        memcpy(label, steps->action + chunk->row * dim, chunk->count * dim * sizeof *label);
+        return true;
+    }
+    if (!store_read_label(loader->store, chunk->chain->episodes[chunk->trial], chunk->first,
+                          chunk->count, label, failure)) {
+        return false;
+    }
+    for (size_t i = 0; i < chunk->count; i++, label += dim) {
+        if (isnan(label[0])) {
+            memset(label, 0, dim * sizeof *label);
+            steps->weight[chunk->row + i] = (real)0.0;
+        }
+    }
+    return true;
+}
+
 /* Convert a chunk that has been read into rows, except its actions. *return_so_far is the sum of
  * the rewards before the chunk, and becomes that up to its end. */
 static void write_rows(const struct loader *loader, const struct steps *steps,
@@ -229,7 +262,7 @@ static void write_rows(const struct loader *loader, const struct steps *steps,
     scaling_rewards(steps->reward + row, loader->reward, chunk->count, loader->scaling);
     *return_so_far = scaling_returns(steps->return_to_go + row, chain->target, *return_so_far,
                                      loader->reward, chunk->count, loader->scaling);
-    bool is_in_loss = chunk->trial + 1 == chain->count || loader->options.loss == LOADER_LOSS_ALL;
+    bool is_in_loss = chunk->trial == chain->best || loader->options.loss != LOADER_LOSS_BEST;
     for (size_t i = 0; i < chunk->count; i++) {
         steps->done[row + i] = (real)0.0;
         steps->time[row + i] = (uint32_t)(chunk->first + i);
@@ -268,6 +301,9 @@ static bool fill_range(struct loader *loader, const struct steps *steps, const s
             return false;
         }
         write_rows(loader, steps, &chunk, &return_so_far);
+        if (!fill_labels(loader, steps, &chunk, failure)) {
+            return false;
+        }
     }
     return true;
 }

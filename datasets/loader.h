@@ -23,8 +23,9 @@ struct loader;
 
 /* Whose actions are predicted in the loss. */
 enum loader_loss {
-    LOADER_LOSS_BEST, /* the chain's last trajectory's, which has its largest return */
-    LOADER_LOSS_ALL,  /* all trajectories' */
+    LOADER_LOSS_BEST,  /* those of the chain's trajectory of the largest return */
+    LOADER_LOSS_ALL,   /* all trajectories' */
+    LOADER_LOSS_LABEL, /* the expert's, at every step where it is known */
 };
 
 struct loader_options {
@@ -38,8 +39,8 @@ struct loader_options {
 
 /* A loader of `task`'s chains (a number from store_find_task). store and scaling are borrowed and
  * must outlive it; options are copied; the caller closes it. NULL and a failure where the options
- * make no sense or the scaling is of another domain (EXIT_CODE_CONFIG), or the store has no
- * episodes (EXIT_CODE_DATA). */
+ * make no sense, the scaling is of another domain or labels are to be learnt that are not there
+ * (EXIT_CODE_CONFIG), or the store has no episodes (EXIT_CODE_DATA). */
 struct loader *loader_open(const struct store *store, size_t task, const struct scaling *scaling,
                            const struct loader_options *options, struct failure *failure);
 void loader_close(struct loader *loader);

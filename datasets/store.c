@@ -212,6 +212,9 @@ void store_prefetch(const struct store *store, size_t task, size_t episode, size
     size_t start = (size_t)store->index.start[episode];
     prefetch_rows(store, STORE_OBSERVATION, start + first + episode, count);
     prefetch_rows(store, STORE_ACTION, start + first, count);
+    if (store->spec.has_label) {
+        prefetch_rows(store, STORE_LABEL, start + first, count);
+    }
     prefetch_rows(store, STORE_REWARD + task, start, first + count);
 }
 

@@ -12,6 +12,7 @@
 
 struct store_verifier {
     const struct store *store;
+    bool with_label;
     struct timespec written;        /* when the file was last written to */
     bool *is_checked[STORE_HIDDEN]; /* (block_count) of each array; of episodes in old versions */
     size_t count;                   /* of each */
@@ -191,11 +192,12 @@ static struct timespec last_written(const struct store *store)
     return fstat(store->file, &status) == 0 ? status.st_ctim : (struct timespec){0};
 }
 
-struct store_verifier *store_verifier_open(const struct store *store)
+struct store_verifier *store_verifier_open(const struct store *store, bool with_label)
 {
     struct store_verifier *verifier = memory_take(1, sizeof *verifier);
     *verifier = (struct store_verifier){
         .store = store,
+        .with_label = with_label && store->spec.has_label,
         .written = last_written(store),
         .count = size_max(store->index.block_count, store->index.count),
         .rows = take_buffer(store),
@@ -257,6 +259,8 @@ bool store_verifier_check(struct store_verifier *verifier, size_t task, size_t e
     if (store->version == STORE_VERSION) {
         return check_rows(verifier, STORE_OBSERVATION, episode, first, first + count, failure) &&
                check_rows(verifier, STORE_ACTION, episode, first, first + count, failure) &&
+               (!verifier->with_label ||
+                check_rows(verifier, STORE_LABEL, episode, first, first + count, failure)) &&
                check_rows(verifier, STORE_REWARD + task, episode, 0, first + count, failure);
     }
     bool *is_checked = &verifier->is_checked[STORE_OBSERVATION][episode];

@@ -28,15 +28,15 @@ bool store_verify_attributes(const struct store *store, struct failure *failure)
 
 struct store_verifier;
 
-/* The caller closes it, before the store. */
-struct store_verifier *store_verifier_open(const struct store *store);
+/* The caller closes it, before the store; with_label: labels are read, too. */
+struct store_verifier *store_verifier_open(const struct store *store, bool with_label);
 void store_verifier_close(struct store_verifier *verifier);
 
 /* Look whether the file has been written to. Cheap. */
 void store_verifier_refresh(struct store_verifier *verifier);
 
-/* Check what a chain reads: the observations and actions of these steps, and the rewards of `task`
- * from the first step to their end. Failures as above. */
+/* Check what a chain reads: the observations, actions and labels of these steps, and the rewards of
+ * `task` from the first step to their end. Failures as above. */
 bool store_verifier_check(struct store_verifier *verifier, size_t task, size_t episode,
                           size_t first, size_t count, struct failure *failure);
 

@@ -21,6 +21,7 @@ struct collector {
     const struct env_spec *spec;
     struct store_spec store_spec;
     struct env *env;
+    struct labeller *labeller;    /* NULL: there are no labels */
     struct episode_buffer buffer; /* of the current episode, steps_max steps */
     struct behaviour_row row;
     float *row_action; /* (action_dim) */
@@ -197,6 +198,9 @@ static bool collector_save_episode(struct collector *collector, struct episode_l
     episode.group = spec->hidden_dim > 0 ? (int64_t)(number / episodes) : 0;
     episode.end = outcome->end == ENV_TERMINATED ? STORE_END_TERMINATED : STORE_END_TRUNCATED;
     episode.source = number % episodes * sources / episodes;
+    if (collector->labeller) {
+        episode.label = labeller_label(collector->labeller, &episode, number);
+    }
     const struct episode_tally tally = {.redrawn = outcome->redrawn};
     return episode_log_has(log, number) ||
            episode_log_append(log, number, &episode, &tally, failure);
@@ -235,7 +239,8 @@ static bool collect_episode(struct collector *collector, struct episode_log *log
 
 /* --- All episodes ----------------------------------------------------------------------------- */
 
-static void collector_open(struct collector *collector, const struct collector_options *options)
+static bool collector_open(struct collector *collector, const struct collector_options *options,
+                           struct failure *failure)
 {
     *collector = (struct collector){
         .options = options,
@@ -245,10 +250,15 @@ static void collector_open(struct collector *collector, const struct collector_o
     };
     describe_store(&collector->store_spec, options);
     episode_buffer_reserve(&collector->buffer, &collector->store_spec, collector->spec->steps_max);
+    if (options->expert.task) {
+        collector->labeller = labeller_open(&options->expert, &collector->store_spec, failure);
+    }
+    return !options->expert.task || collector->labeller;
 }
 
 static void collector_close(struct collector *collector)
 {
+    labeller_close(collector->labeller);
     env_close(collector->env);
     episode_buffer_free(&collector->buffer);
     memory_free(collector->row_action);
@@ -281,9 +291,10 @@ static bool collector_make_store(struct collector *collector, struct episode_log
     const struct store_spec *spec = &collector->store_spec;
     char recipe[RECIPE_MAX];
     snprintf(recipe, sizeof recipe,
-             "task = %s\nsimulator = %s\npolicy = %s\nseed = %" PRIu64
+             "task = %s\nsimulator = %s\npolicy = %s\nlabels = %s\nseed = %" PRIu64
              "\ngroups = %zu\nepisodes = %zu\n",
-             spec->tasks[0], spec->simulator, options->behaviour->source, options->seed,
+             spec->tasks[0], spec->simulator, options->behaviour->source,
+             options->expert.task ? options->expert.behaviour->source : "none", options->seed,
              options->groups, options->episodes);
     const struct store_job_options job_options = {
         .log = {.path = options->path,
@@ -313,8 +324,8 @@ bool collector_run(const struct collector_options *options, struct collector_sum
     }
     struct collector collector;
     struct episode_log_result result;
-    collector_open(&collector, options);
-    bool ok = collector_make_store(&collector, &result, failure);
+    collector_open(&collector, options, failure);
+    bool ok = comm_agree_on(failure) && collector_make_store(&collector, &result, failure);
     collector_close(&collector);
     struct store *store = ok ? store_open(options->path, failure) : NULL;
     if (store) {

@@ -15,6 +15,7 @@
 
 #include "base/fatal.h"
 #include "behaviours/behaviour.h"
+#include "datasets/jobs/labeller.h"
 #include "datasets/statistics.h"
 #include "datasets/store.h"
 #include "envs/env.h"
@@ -23,6 +24,7 @@
 struct collector_options {
     const struct env_task *task; /* an inertia that is not exact is noted in the store */
     const struct behaviour *behaviour;
+    struct expert expert; /* who labels what has been played */
     size_t groups;
     size_t episodes; /* of each group */
     uint64_t seed;

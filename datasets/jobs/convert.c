@@ -53,13 +53,14 @@ static void write_recipe(char recipe[RECIPE_MAX], const struct convert_options *
              "input = %s\nfiles = %016" PRIx64 "\nformat = %s\nepisodes = %zu\nrelabel = %s\n"
              "convention = %d\ninertia = %d\ntask = %s\ndomain = %s\nsource = %s\n"
              "timestep = %.17g\nepisode_steps = %zu\npartial = %d\nskip_bad = %d\n"
-             "actions = %d from %s to %s, counts %s\nobservation_keys = %s\n",
+             "actions = %d from %s to %s, counts %s\nobservation_keys = %s\nlabels = %s\n",
              options->input, hash_files(options->input, 0), format, episodes, options->relabel,
              (int)options->convention, (int)options->inertia, options->tasks, options->domain,
              options->source, options->control_timestep, options->reading.episode_steps_max,
              (int)options->partial, (int)options->bad, (int)options->actions, options->action_low,
              options->action_high, options->reading.action_counts,
-             options->reading.observation_keys);
+             options->reading.observation_keys,
+             options->expert.task ? options->expert.behaviour->source : "as recorded");
 }
 
 /* Log all variants of an input's episode, or that it is dropped. */
@@ -78,7 +79,10 @@ static bool convert_episode(struct convert_input *input, size_t index, struct ep
     }
     for (size_t variant = 0; variant < input->variants; variant++) {
         const struct episode_tally *tally = variant == 0 ? &episode.tally : NULL;
-        struct store_episode data = convert_input_variant(input, &episode, variant);
+        struct store_episode data = {0};
+        if (episode.is_kept) {
+            data = convert_input_variant(input, &episode, variant, number + variant);
+        }
         bool ok = episode.is_kept
                       ? episode_log_append(log, number + variant, &data, tally, failure)
                       : episode_log_drop(log, number + variant, tally, found.text, failure);

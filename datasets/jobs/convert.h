@@ -12,6 +12,7 @@
 
 #include "base/fatal.h"
 #include "datasets/formats/format.h"
+#include "datasets/jobs/labeller.h"
 #include "datasets/jobs/relabel.h"
 
 enum convert_partial { CONVERT_DROP_PARTIAL, CONVERT_KEEP_PARTIAL };
@@ -26,6 +27,8 @@ struct convert_options {
     const char *relabel; /* tasks, "walker_walk,walker_run"; empty: rewards as recorded */
     enum relabel_convention convention;
     enum inertia_rule inertia;
+
+    struct expert expert; /* who labels the episodes: of the first of the store's tasks */
 
     const char *tasks; /* names for the recorded rewards; empty: as the input says */
     const char *domain, *source;
@@ -52,7 +55,8 @@ struct convert_summary {
 };
 
 /* Read the input and write the store. False and a failure, the same on every rank: what the
- * readers, relabel_open and store_job_open refuse, and EXIT_CODE_DATA for NaN and infinity
+ * readers, relabel_open, labeller_open and store_job_open refuse, and EXIT_CODE_DATA for NaN and
+ * infinity
  * ("INPUT: EPISODE: KEY: ..."). So is the summary. Collective over the job. */
 bool convert_run(struct convert_summary *summary, const struct convert_options *options,
                  struct failure *failure);

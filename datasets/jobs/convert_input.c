@@ -119,13 +119,18 @@ bool convert_input_open(struct convert_input *input, const struct convert_option
         !convert_actions_describe(spec, options, input->format->is_stored, failure)) {
         return false;
     }
-    if (options->relabel[0] == '\0') {
-        return true;
+    if (options->relabel[0] != '\0') {
+        input->relabel =
+            relabel_open(options->relabel, options->convention, options->inertia, spec, failure);
+        if (!input->relabel) {
+            return false;
+        }
+        input->variants = relabel_variants(input->relabel);
     }
-    input->relabel =
-        relabel_open(options->relabel, options->convention, options->inertia, spec, failure);
-    input->variants = input->relabel ? relabel_variants(input->relabel) : 0;
-    return input->relabel;
+    if (options->expert.task) {
+        input->labeller = labeller_open(&options->expert, spec, failure);
+    }
+    return !options->expert.task || input->labeller;
 }
 
 void convert_input_close(struct convert_input *input)
@@ -133,6 +138,7 @@ void convert_input_close(struct convert_input *input)
     if (input->relabel) {
         relabel_close(input->relabel);
     }
+    labeller_close(input->labeller);
     if (input->source) {
         input->format->close(input->source);
     }
@@ -250,18 +256,28 @@ bool convert_input_read(struct convert_input *input, size_t index,
     return true;
 }
 
-struct store_episode convert_input_variant(const struct convert_input *input,
-                                           const struct converted_episode *episode, size_t variant)
+/* Rewarded for one of the hidden goals that there may be. */
+static void reward_variant(struct store_episode *data, const struct convert_input *input,
+                           size_t variant)
 {
     const struct store_spec *spec = input->spec;
-    struct store_episode result = episode->data;
-    if (!input->relabel) {
-        return result;
-    }
-    result.group = input->variants > 1 ? (int64_t)variant : result.group;
-    result.hidden = spec->hidden_dim > 0 ? input->hidden + variant * spec->hidden_dim : NULL;
+    data->group = input->variants > 1 ? (int64_t)variant : data->group;
+    data->hidden = spec->hidden_dim > 0 ? input->hidden + variant * spec->hidden_dim : NULL;
     for (size_t k = 0; k < spec->task_count; k++) {
-        result.reward[k] = input->reward + (variant * spec->task_count + k) * result.length;
+        data->reward[k] = input->reward + (variant * spec->task_count + k) * data->length;
+    }
+}
+
+struct store_episode convert_input_variant(const struct convert_input *input,
+                                           const struct converted_episode *episode, size_t variant,
+                                           size_t number)
+{
+    struct store_episode result = episode->data;
+    if (input->relabel) {
+        reward_variant(&result, input, variant);
+    }
+    if (input->labeller) {
+        result.label = labeller_label(input->labeller, &result, number);
     }
     return result;
 }

@@ -14,10 +14,11 @@ struct convert_input {
     const struct convert_options *options;
     const struct store_spec *spec; /* of the store */
     const struct format_reader *format;
-    void *source;            /* the format's */
-    size_t action_columns;   /* of an action as it is read */
-    struct relabel *relabel; /* NULL: rewards as recorded */
-    size_t variants;         /* of each episode: one, or one for each hidden goal */
+    void *source;              /* the format's */
+    size_t action_columns;     /* of an action as it is read */
+    struct relabel *relabel;   /* NULL: rewards as recorded */
+    size_t variants;           /* of each episode: one, or one for each hidden goal */
+    struct labeller *labeller; /* NULL: labels as recorded */
 
     /* Of the last episode, where they are not as recorded. */
     float *action;   /* (length, action_dim) */
@@ -46,8 +47,10 @@ void convert_input_close(struct convert_input *input);
 bool convert_input_read(struct convert_input *input, size_t index,
                         struct converted_episode *episode, struct failure *failure);
 
-/* One variant as the store writer takes it; its arrays are the converted episode's. */
+/* One variant, which will be episode `number`, as the store writer takes it; its arrays are the
+ * converted episode's, and labels last until the next call. */
 struct store_episode convert_input_variant(const struct convert_input *input,
-                                           const struct converted_episode *episode, size_t variant);
+                                           const struct converted_episode *episode, size_t variant,
+                                           size_t number);
 
 #endif

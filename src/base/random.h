@@ -22,6 +22,7 @@ enum random_purpose {
     RANDOM_PLAN = 9,            /* plans that a planner tries while data is collected */
     RANDOM_COLLECT_POLICY = 10, /* as RANDOM_COLLECT, where a trained policy acts: hidden tasks that
                                    its training data does not have */
+    RANDOM_LABEL = 11,          /* what an expert draws who labels recorded episodes */
 };
 
 struct random {

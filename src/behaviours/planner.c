@@ -116,8 +116,12 @@ static void replan(struct planner *planner, struct plan *plan, const struct beha
 {
     size_t count = planner->spline.points * planner->spline.width;
     double passed = (double)(row->time - plan->time) / plan->budget.knot_steps;
-    spline_shift(planner->shifted, &planner->spline, plan->knots, passed);
-    memcpy(plan->knots, planner->shifted, count * sizeof *plan->knots);
+    if (planner->options.start == PLANNER_START_NONE) {
+        memset(plan->knots, 0, count * sizeof *plan->knots);
+    } else {
+        spline_shift(planner->shifted, &planner->spline, plan->knots, passed);
+        memcpy(plan->knots, planner->shifted, count * sizeof *plan->knots);
+    }
     plan->time = row->time;
     if (plan->budget.samples == 1) {
         return; /* nothing to compare with */
@@ -288,9 +292,11 @@ bool planner_open(struct behaviour *behaviour, const struct env_task *task,
         .close = planner_close,
     };
     snprintf(behaviour->source, sizeof behaviour->source,
-             "planner, %zu samples of %.9g s, %s spline of %zu points, noise %.9g, every %zu steps",
+             "planner, %zu samples of %.9g s, %s spline of %zu points, noise %.9g, every %zu "
+             "steps%s",
              options->samples, options->horizon, orders[options->order], options->points,
-             options->deviation, options->every);
+             options->deviation, options->every,
+             options->start == PLANNER_START_NONE ? ", from no plan" : "");
     planner->workers = workers_open(planner->copy_count, failure);
     if (!planner->workers) {
         planner_close(behaviour);

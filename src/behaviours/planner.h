@@ -14,6 +14,12 @@
 #include "behaviours/behaviour.h"
 #include "behaviours/spline.h"
 
+/* The plan that a planning begins with. */
+enum planner_start {
+    PLANNER_START_CARRIED, /* the one before, shifted to now */
+    PLANNER_START_NONE,    /* no motion */
+};
+
 /* The expert's: at expertise s it tries samples^s plans over (1 + 3 s) / 4 of the horizon, and
  * executes s of the plan's action and 1 - s of a uniform random one. So expertise 0 acts at random,
  * exactly. */
@@ -24,8 +30,9 @@ struct planner_options {
     enum spline_order order; /* of the spline */
     double deviation;        /* largest of the noise on a knot: of the samples from the first on it
                                 rises in equal steps to this */
-    size_t every;            /* control steps from one planning to the next; at least 1 */
-    size_t threads;          /* that roll out, the caller's own included; at least 1 */
+    enum planner_start start;
+    size_t every;   /* control steps from one planning to the next; at least 1 */
+    size_t threads; /* that roll out, the caller's own included; at least 1 */
 };
 
 /* Set horizon, points and deviation, where they are 0, to what suits the task's domain: found by

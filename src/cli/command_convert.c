@@ -6,6 +6,8 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/memory.h"
+#include "cli/config_behaviour.h"
 #include "comm/comm.h"
 #include "datasets/jobs/convert.h"
 
@@ -64,9 +66,44 @@ static void print_conversion_changes(const struct convert_summary *summary,
     }
 }
 
+/* The task whose expert labels the episodes: the one that they are relabelled for, or the store's
+ * first. */
+static struct env_task *open_label_task(const struct config_convert *convert, const char *input,
+                                        struct failure *failure)
+{
+    char task[STORE_NAME_MAX] = "";
+    if (convert->relabel[0] != '\0') {
+        snprintf(task, sizeof task, "%.*s", (int)strcspn(convert->relabel, ","), convert->relabel);
+    } else {
+        struct store *store = store_open(input, failure);
+        if (!store) {
+            return NULL;
+        }
+        snprintf(task, sizeof task, "%s", store_spec(store)->tasks[0]);
+        store_close(store);
+    }
+    return env_task_open_by(task, (enum inertia_rule)convert->inertia, failure);
+}
+
+/* NULL where there are to be no labels. Collective over the job. */
+static struct env_task *open_expert(struct config_behaviour *expert, const struct config *config,
+                                    const char *input)
+{
+    struct failure failure = {0};
+    struct env_task *task = NULL;
+    if (config->convert.label[0] != '\0') {
+        task = open_label_task(&config->convert, input, &failure);
+        comm_agree(&failure);
+        config_expert_open(expert, config->convert.label, task, config);
+    }
+    return task;
+}
+
 static void convert_to_store(const struct config *config, const char *input, const char *output,
                              struct failure *failure)
 {
+    struct config_behaviour *expert = memory_take(1, sizeof *expert);
+    struct env_task *task = open_expert(expert, config, input);
     struct convert_options options = {
         .input = input,
         .format = config->convert.from,
@@ -74,6 +111,7 @@ static void convert_to_store(const struct config *config, const char *input, con
         .relabel = config->convert.relabel,
         .convention = (enum relabel_convention)config->convert.convention,
         .inertia = (enum inertia_rule)config->convert.inertia,
+        .expert = {.task = task, .behaviour = &expert->behaviour},
         .tasks = config->convert.task,
         .domain = config->convert.domain,
         .source = config->convert.source,
@@ -92,6 +130,9 @@ static void convert_to_store(const struct config *config, const char *input, con
         print_conversion(&summary, options.output);
         print_conversion_changes(&summary, options.partial);
     }
+    config_behaviour_close(expert);
+    memory_free(expert);
+    env_task_close(task);
 }
 
 /* The first option that an export would ignore; NULL where there is none. */
@@ -102,6 +143,7 @@ static const char *option_for_stores(const struct config_convert *convert)
         bool is_set;
     } options[] = {
         {"relabel", convert->relabel[0] != '\0'},
+        {"label", convert->label[0] != '\0'},
         {"task", convert->task[0] != '\0'},
         {"domain", convert->domain[0] != '\0'},
         {"source", convert->source[0] != '\0'},

@@ -52,6 +52,7 @@ struct chain_sampler config_chain_sampler(const struct config *config)
 {
     return (struct chain_sampler){
         .sampling = (enum chain_sampling)config->chain.sampling,
+        .order = (enum chain_order)config->chain.order,
         .trials_min = config->chain.trials_min,
         .trials = config->chain.trials,
         .draws = config->chain.draws,

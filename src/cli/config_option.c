@@ -6,7 +6,7 @@
 
 #include "base/arithmetic.h"
 #include "base/nearest.h"
-#include "behaviours/spline.h"
+#include "behaviours/planner.h"
 #include "context/partition.h"
 #include "datasets/chain.h"
 #include "datasets/jobs/convert.h"

@@ -17,13 +17,14 @@ struct steps {
     real *return_to_go; /* (rows), scaled */
     real *observation;  /* (rows x observation_dim), normalised */
     real *action;       /* (rows x action_dim), as context/action_space.h says */
+    real *label;        /* (rows x action_dim): the action to learn, its own or an expert's */
     real *reward;       /* (rows), scaled */
     real *done;         /* (rows), 0 or 1 */
     /* The same of the step before in the context; 0 at its first step. */
     real *previous_action, *previous_reward, *previous_done;
     uint32_t *time;  /* (rows): the step's index in its trial */
     uint32_t *trial; /* (rows): the trial's index in its context */
-    real *weight;    /* (rows): of the step's predicted action in the loss */
+    real *weight;    /* (rows): of the label in the loss */
 };
 
 /* Room for row_max rows out of the arena, which owns it (and may only be measuring). Local. */

@@ -71,7 +71,7 @@ static double squared_error(const struct action_loss *loss, size_t step, size_t 
 {
     size_t first = step * dim;
     return loss_squared_error(loss->d_action + first, loss->action + first,
-                              loss->steps->action + first, loss->steps->weight + step, steps, dim);
+                              loss->steps->label + first, loss->steps->weight + step, steps, dim);
 }
 
 /* Of every choice that an action is made of. */
@@ -82,9 +82,8 @@ static double cross_entropy(const struct action_loss *loss, size_t step, size_t 
     size_t at = step * space->dim;
     for (size_t row = step; row < step + steps; row++) {
         for (size_t k = 0; k < space->categorical_count; k++) {
-            sum +=
-                categorical_loss(loss->d_action + at, loss->action + at, loss->steps->action + at,
-                                 loss->steps->weight[row], space->categories[k]);
+            sum += categorical_loss(loss->d_action + at, loss->action + at, loss->steps->label + at,
+                                    loss->steps->weight[row], space->categories[k]);
             at += space->categories[k];
         }
     }

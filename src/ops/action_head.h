@@ -16,9 +16,9 @@
 void action_head_forward(struct executor *executor, real *action, const real *x,
                          const struct head_weights *w);
 
-/* The sum over steps of weight |action - steps' action|^2, or of weight times the components' -log
- * of the probability of the steps' category, in double; d_action (steps x dim) becomes its gradient
- * before the tanh, or with respect to the logits. */
+/* The sum over steps of weight |action - steps' label|^2, or of weight times the components' -log
+ * of the probability of the label's category, in double; d_action (steps x dim) becomes its
+ * gradient before the tanh, or with respect to the logits. */
 double action_head_loss(struct executor *executor, real *d_action, const real *action,
                         const struct steps *steps);
 

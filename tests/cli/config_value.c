@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "behaviours/spline.h"
+#include "behaviours/planner.h"
 #include "cli/config_option.h"
 #include "cli/config_value.h"
 #include "context/partition.h"
@@ -162,6 +162,11 @@ static void test_choice_names_stand_for_their_constants(void **state)
     } cases[] = {
         {"chain", "loss", "best", LOADER_LOSS_BEST},
         {"chain", "loss", "all", LOADER_LOSS_ALL},
+        {"chain", "loss", "label", LOADER_LOSS_LABEL},
+        {"chain", "order", "return", CHAIN_ORDER_RETURN},
+        {"chain", "order", "random", CHAIN_ORDER_RANDOM},
+        {"planner", "start", "carried", PLANNER_START_CARRIED},
+        {"planner", "start", "none", PLANNER_START_NONE},
         {"model", "activation", "relu", ACTIVATION_RELU},
         {"model", "activation", "gelu", ACTIVATION_GELU},
         {"mesh", "split", "zigzag", PARTITION_ZIGZAG},
@@ -172,8 +177,8 @@ static void test_choice_names_stand_for_their_constants(void **state)
         {"collect", "policy", "random", CONFIG_POLICY_RANDOM},
         {"collect", "policy", "ornstein_uhlenbeck", CONFIG_POLICY_ORNSTEIN_UHLENBECK},
         {"collect", "policy", "planner", CONFIG_POLICY_PLANNER},
-        {"collect", "spline", "zero", SPLINE_ZERO},
-        {"collect", "spline", "cubic", SPLINE_CUBIC},
+        {"planner", "spline", "zero", SPLINE_ZERO},
+        {"planner", "spline", "cubic", SPLINE_CUBIC},
         {"data", "normalize", "no", CONFIG_NO},
         {"data", "normalize", "yes", CONFIG_YES},
         {"inspect", "format", "text", CONFIG_FORMAT_TEXT},

@@ -1,5 +1,6 @@
 #include "tests/support/support.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/datasets/chain_fixture.h"
@@ -110,6 +111,65 @@ static void test_chain_ascends_by_return_and_ties_by_episode(void **state)
         }
     }
     assert_true(ties > 0);
+}
+
+static int compare_numbers(const void *left, const void *right)
+{
+    const size_t *a = left, *b = right;
+    return (*a > *b) - (*a < *b);
+}
+
+static void draw_in_order(struct chain *chain, const struct chain_fixture *fixture,
+                          enum chain_order order, uint64_t sample)
+{
+    const struct chain_sampler sampler = {.trials_min = 1, .trials = 10, .order = order};
+    chain_draw(chain, &fixture->catalog, 0, &sampler, SEED, 0, sample);
+}
+
+/* The order changes nothing but the order: not the episodes, nor which of them is the best. */
+static void expect_same_set(const struct chain *found, const struct chain *ascending)
+{
+    size_t left[CHAIN_TRIALS_MAX], right[CHAIN_TRIALS_MAX];
+    assert_int_equal(found->count, ascending->count);
+    memcpy(left, found->episodes, sizeof left);
+    memcpy(right, ascending->episodes, sizeof right);
+    qsort(left, found->count, sizeof *left, compare_numbers);
+    qsort(right, found->count, sizeof *right, compare_numbers);
+    assert_memory_equal(left, right, found->count * sizeof *left);
+    assert_true(found->target == ascending->target && found->steps == ascending->steps);
+    assert_int_equal(ascending->best, ascending->count - 1);
+    assert_int_equal(found->episodes[found->best], ascending->episodes[ascending->best]);
+}
+
+static void test_histories_stand_as_in_the_store(void **state)
+{
+    const struct chain_fixture *fixture = *state;
+    for (uint64_t sample = 0; sample < 300; sample++) {
+        struct chain chain, ascending;
+        draw_in_order(&chain, fixture, CHAIN_ORDER_HISTORY, sample);
+        draw_in_order(&ascending, fixture, CHAIN_ORDER_RETURN, sample);
+        expect_same_set(&chain, &ascending);
+        for (size_t i = 1; i < chain.count; i++) {
+            assert_true(chain.episodes[i - 1] < chain.episodes[i]);
+        }
+    }
+}
+
+/* The best trajectory of a chain of two is the first one about every other time. */
+static void test_random_orders_are_equally_likely(void **state)
+{
+    const struct chain_fixture *fixture = *state;
+    size_t pairs = 0, turned = 0;
+    for (uint64_t sample = 0; sample < 4000; sample++) {
+        struct chain chain, ascending;
+        draw_in_order(&chain, fixture, CHAIN_ORDER_RANDOM, sample);
+        draw_in_order(&ascending, fixture, CHAIN_ORDER_RETURN, sample);
+        expect_same_set(&chain, &ascending);
+        pairs += chain.count == 2;
+        turned += chain.count == 2 && chain.best == 0;
+    }
+    assert_true(pairs > 400);
+    assert_in_range(100 * turned / pairs, 42, 58);
 }
 
 static void test_chain_is_of_different_episodes_of_one_group(void **state)
@@ -271,6 +331,8 @@ int main(void)
         cmocka_unit_test(test_chain_catalog_holds_each_episode_once_in_its_group),
         cmocka_unit_test(test_chains_limited_to_the_largest_group_are_the_same),
         cmocka_unit_test(test_chain_ascends_by_return_and_ties_by_episode),
+        cmocka_unit_test(test_histories_stand_as_in_the_store),
+        cmocka_unit_test(test_random_orders_are_equally_likely),
         cmocka_unit_test(test_chain_is_of_different_episodes_of_one_group),
         cmocka_unit_test(test_chain_target_is_its_largest_return_of_the_task),
         cmocka_unit_test(test_chain_numbers_of_trajectories_are_alike_from_1_to_trials),

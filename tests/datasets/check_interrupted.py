@@ -17,7 +17,7 @@ from convert_check import Program, same_file
 
 EPISODES = 150
 ROUNDS = int(sys.argv[3]) if len(sys.argv) > 3 else 20
-COLLECT = ("collect", "--policy=planner", "--groups=6", "--episodes=4", "--samples=16", "--points=3")
+COLLECT = ("collect", "--policy=planner", "--groups=6", "--episodes=4", "--planner.samples=16", "--planner.points=3")
 
 
 def write_input(folder, bad=()):

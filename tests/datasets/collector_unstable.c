@@ -103,6 +103,25 @@ void env_get_physics(const struct env *env, double *physics)
     (void)physics;
 }
 
+void env_set_hidden(struct env *env, const double *hidden)
+{
+    (void)env;
+    (void)hidden;
+}
+
+void env_set_physics(struct env *env, const double *physics)
+{
+    (void)env;
+    (void)physics;
+}
+
+void env_set_record(struct env *env, const double *physics, const float *observation)
+{
+    (void)env;
+    (void)physics;
+    (void)observation;
+}
+
 void env_script_draw(struct env *env, double expertise, struct random *random)
 {
     (void)env;

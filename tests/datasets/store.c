@@ -161,27 +161,25 @@ static void test_store_with_labels_bounds_and_keys_keeps_every_bit(void **state)
     check_round_trip(&spec);
 }
 
-/* Refused with these words when the second step's label of the second episode is so. */
-static void expect_refused_label(const struct store_spec *spec, const float *label,
-                                 const char *words)
+/* Refused with these words when the second step's label or action is so. */
+static void expect_refused_row(const struct store_spec *spec, bool is_label, const float *row,
+                               const char *words)
 {
+    struct store_episode own = sample_episode(spec, 1);
+    struct store_episode changed = own;
+    float rows[16 * SAMPLE_ACTION];
+    memcpy(rows, is_label ? own.label : own.action, own.length * SAMPLE_ACTION * sizeof(float));
+    memcpy(rows + SAMPLE_ACTION, row, SAMPLE_ACTION * sizeof(float));
+    *(is_label ? &changed.label : &changed.action) = rows;
     struct place place = fresh_place();
     struct failure failure = {0};
     struct store_writer *writer = store_writer_open(place.path, spec, &failure);
     assert_non_null(writer);
-    assert_true(sample_add(writer, spec, 1, &failure));
-    struct store_episode episode = sample_episode(spec, 1);
-    float labels[16 * SAMPLE_ACTION];
-    memcpy(labels, episode.label, episode.length * SAMPLE_ACTION * sizeof(float));
-    memcpy(labels + SAMPLE_ACTION, label, SAMPLE_ACTION * sizeof(float));
-    const float *own = episode.label;
-    episode.label = labels;
-    assert_false(store_writer_add(writer, &episode, &failure));
+    assert_false(store_writer_add(writer, &changed, &failure));
     assert_failure(&failure, EXIT_CODE_DATA, words);
-    episode.label = own;
-    sample_episode_free(&episode);
     store_writer_discard(writer);
     leave(&place);
+    sample_episode_free(&own);
 }
 
 static void test_writer_refuses_labels_that_are_neither_actions_nor_unknown(void **state)
@@ -189,46 +187,23 @@ static void test_writer_refuses_labels_that_are_neither_actions_nor_unknown(void
     (void)state;
     struct store_spec spec = sample_spec();
     spec.has_label = true;
-    expect_refused_label(&spec, (float[]){NAN, 0.5F}, "label");
-    expect_refused_label(&spec, (float[]){0.5F, INFINITY}, "label");
-}
-
-/* An action of another kind or outside the bounds never reaches a store. */
-static void expect_refused_action(const struct store_spec *spec, const float *action,
-                                  const char *words)
-{
-    struct place place = fresh_place();
-    struct failure failure = {0};
-    struct store_writer *writer = store_writer_open(place.path, spec, &failure);
-    assert_non_null(writer);
-    struct store_episode episode = sample_episode(spec, 1);
-    float actions[16 * SAMPLE_ACTION];
-    for (size_t t = 0; t < episode.length; t++) {
-        memcpy(actions + t * SAMPLE_ACTION, action, SAMPLE_ACTION * sizeof(float));
-    }
-    const float *own = episode.action;
-    episode.action = actions;
-    assert_false(store_writer_add(writer, &episode, &failure));
-    assert_failure(&failure, EXIT_CODE_DATA, words);
-    episode.action = own;
-    sample_episode_free(&episode);
-    store_writer_discard(writer);
-    leave(&place);
+    expect_refused_row(&spec, true, (float[]){NAN, 0.5F}, "label");
+    expect_refused_row(&spec, true, (float[]){0.5F, INFINITY}, "label");
 }
 
 static void test_writer_refuses_actions_that_the_spec_does_not_know(void **state)
 {
     (void)state;
     struct store_spec spec = sample_spec();
-    expect_refused_action(&spec, (float[]){0.5F, 1.0001F}, "[-1, 1]");
-    expect_refused_action(&spec, (float[]){-1.5F, 0.0F}, "[-1, 1]");
+    expect_refused_row(&spec, false, (float[]){0.5F, 1.0001F}, "[-1, 1]");
+    expect_refused_row(&spec, false, (float[]){-1.5F, 0.0F}, "[-1, 1]");
     spec.actions = (struct action_space){.kind = ACTION_CATEGORICAL,
                                          .dim = SAMPLE_ACTION,
                                          .categorical_count = 1,
                                          .categories = {SAMPLE_ACTION}};
-    expect_refused_action(&spec, (float[]){0.5F, 0.5F}, "one-hot");
-    expect_refused_action(&spec, (float[]){1.0F, 1.0F}, "one-hot");
-    expect_refused_action(&spec, (float[]){0.0F, 0.0F}, "one-hot");
+    expect_refused_row(&spec, false, (float[]){0.5F, 0.5F}, "one-hot");
+    expect_refused_row(&spec, false, (float[]){1.0F, 1.0F}, "one-hot");
+    expect_refused_row(&spec, false, (float[]){0.0F, 0.0F}, "one-hot");
 }
 
 static void test_store_with_sources_keeps_every_bit(void **state)

@@ -55,6 +55,8 @@ static void describe_alone(struct steps *steps, size_t row, const struct problem
         steps->observation[row * steps->observation_dim + i] = (real)random_normal(&random);
     }
     draw_action(steps->action + row * steps->action_dim, options, &random);
+    memcpy(steps->label + row * steps->action_dim, steps->action + row * steps->action_dim,
+           steps->action_dim * sizeof *steps->label);
     steps->reward[row] = (real)random_uniform(&random);
     steps->done[row] = time + 1 == lengths[trial] ? 1 : 0;
     steps->time[row] = (uint32_t)time;

@@ -1,0 +1,168 @@
+#include "cli/config_behaviour.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "behaviours/ornstein_uhlenbeck.h"
+#include "behaviours/planner.h"
+#include "behaviours/random_actions.h"
+#include "behaviours/script.h"
+#include "cli/config_map.h"
+#include "comm/comm.h"
+
+static bool open_planner(struct behaviour *behaviour, const struct env_task *task,
+                         const struct config_planner *config, struct failure *failure)
+{
+    struct planner_options options = {
+        .samples = config->samples,
+        .horizon = config->horizon,
+        .points = config->points,
+        .order = (enum spline_order)config->spline,
+        .deviation = config->spread,
+        .start = (enum planner_start)config->start,
+        .every = config->every,
+        .threads = comm_threads(config->threads),
+    };
+    planner_set_defaults(&options, env_task_spec(task));
+    return planner_open(behaviour, task, &options, 1, failure);
+}
+
+/* --- Trained policies ------------------------------------------------------------------------- */
+
+/* How a policy acts, alone in one context. */
+struct policy_use {
+    const char *run, *checkpoint;
+    size_t trials;
+    const char *target;
+    double margin;
+};
+
+static bool check_trials(const struct trained_policy *trained, size_t trials,
+                         struct failure *failure)
+{
+    size_t most = trained->policy.shape.trial_max;
+    return trials <= most ||
+           failure_set(failure, EXIT_CODE_CONFIG,
+                       "found %zu episodes in a group, expected at most %zu, the longest contexts "
+                       "that the policy in %s was trained on; lower their number",
+                       trials, most, trained->path);
+}
+
+/* Its explore is set. */
+static void open_policy(struct config_behaviour *opened, const struct env_task *task,
+                        const struct policy_use *use, const struct config *config)
+{
+    struct failure failure = {0};
+    double target, added;
+    config_target(&target, "collect.target", use->target, &failure);
+    comm_agree(&failure);
+    trained_policy_find(&opened->trained, use->run, use->checkpoint);
+    if (trained_policy_check(&opened->trained, env_task_spec(task), &failure)) {
+        check_trials(&opened->trained, use->trials, &failure);
+    }
+    opened->workers = workers_open(1, &failure);
+    comm_agree(&failure);
+    struct trained_policy_options options = {
+        .contexts = 1,
+        .trials = use->trials,
+        .target = trained_policy_target(&added, &opened->trained, target, use->margin),
+        .explore = opened->explore,
+        .kernel = (enum attention_choice)config->attention.kernel,
+        .workers = opened->workers,
+    };
+    trained_policy_open(&opened->behaviour, &opened->trained, env_task_spec(task), &options);
+}
+
+static void open_collecting_policy(struct config_behaviour *opened, const struct env_task *task,
+                                   const struct config *config)
+{
+    const struct config_collect *collect = &config->collect;
+    struct failure failure = {0};
+    if (collect->run[0] == '\0' && collect->checkpoint[0] == '\0') {
+        failure_set(&failure, EXIT_CODE_CONFIG,
+                    "collect.run: found no run, expected the folder of one whose policy acts");
+    }
+    opened->explore = memory_take(collect->episodes, sizeof *opened->explore);
+    config_explore(opened->explore, collect->episodes, "collect.explore", collect->explore,
+                   &failure);
+    comm_agree(&failure);
+    const struct policy_use use = {.run = collect->run,
+                                   .checkpoint = collect->checkpoint,
+                                   .trials = collect->episodes,
+                                   .target = collect->target,
+                                   .margin = collect->target_margin};
+    open_policy(opened, task, &use, config);
+}
+
+/* --- Who collects ----------------------------------------------------------------------------- */
+
+static bool open_alone(struct behaviour *behaviour, const struct env_task *task,
+                       const struct config *config, struct failure *failure)
+{
+    const struct config_collect *collect = &config->collect;
+    const struct env_spec *spec = env_task_spec(task);
+    struct noise_options noise = {.deviation = collect->noise, .coefficient = collect->coefficient};
+    switch ((enum config_policy)collect->policy) {
+    case CONFIG_POLICY_SCRIPT:
+        return script_open(behaviour, spec, &noise, 1, failure);
+    case CONFIG_POLICY_RANDOM:
+        *behaviour = random_actions_open(spec);
+        return true;
+    case CONFIG_POLICY_ORNSTEIN_UHLENBECK:
+        return ornstein_uhlenbeck_open(behaviour, spec, &noise, 1, failure);
+    case CONFIG_POLICY_PLANNER:
+        return open_planner(behaviour, task, &config->planner, failure);
+    case CONFIG_POLICY_CHECKPOINT:
+        break; /* opened by all ranks together */
+    }
+    invariant(!"a policy that there is");
+    return false;
+}
+
+void config_behaviour_open(struct config_behaviour *opened, const struct env_task *task,
+                           const struct config *config)
+{
+    struct failure failure = {0};
+    *opened = (struct config_behaviour){0};
+    if (config->collect.policy == CONFIG_POLICY_CHECKPOINT) {
+        open_collecting_policy(opened, task, config);
+    } else {
+        open_alone(&opened->behaviour, task, config, &failure);
+    }
+    comm_agree(&failure);
+}
+
+/* --- Whose actions are labels ----------------------------------------------------------------- */
+
+void config_expert_open(struct config_behaviour *opened, const char *name,
+                        const struct env_task *task, const struct config *config)
+{
+    static const char checkpoint[] = "checkpoint:";
+    const struct noise_options quiet = {0};
+    struct failure failure = {0};
+    *opened = (struct config_behaviour){0};
+    if (strcmp(name, "script") == 0) {
+        script_open(&opened->behaviour, env_task_spec(task), &quiet, 1, &failure);
+    } else if (strcmp(name, "planner") == 0) {
+        open_planner(&opened->behaviour, task, &config->planner, &failure);
+    } else if (strncmp(name, checkpoint, sizeof checkpoint - 1) == 0) {
+        const struct policy_use use = {.run = name + sizeof checkpoint - 1,
+                                       .checkpoint = "",
+                                       .trials = 1,
+                                       .target = "best",
+                                       .margin = 0.05};
+        opened->explore = memory_take(use.trials, sizeof *opened->explore);
+        open_policy(opened, task, &use, config);
+    } else {
+        failure_set(&failure, EXIT_CODE_CONFIG,
+                    "label: found \"%s\", expected script, planner or checkpoint:RUN", name);
+    }
+    comm_agree(&failure);
+}
+
+void config_behaviour_close(struct config_behaviour *opened)
+{
+    behaviour_close(&opened->behaviour);
+    workers_close(opened->workers);
+    memory_free(opened->explore);
+}
