@@ -64,7 +64,6 @@ static void fill_result(const struct evaluation *evaluation)
         .contexts = options->contexts,
         .trials = limit_trials(options->trials, policy->shape.trial_max),
         .target_best = policy->target,
-        .samples = options->samples,
         .seed = options->seed,
     };
     result->target = trained_policy_target(&result->target_margin, trained, options->target,
@@ -73,21 +72,11 @@ static void fill_result(const struct evaluation *evaluation)
     snprintf(result->run, sizeof result->run, "%s", options->run);
     snprintf(result->checkpoint, sizeof result->checkpoint, "%s", trained->path);
     snprintf(result->task, sizeof result->task, "%s", task);
+    memcpy(result->samples, options->samples, sizeof result->samples);
     /* Noise in the last trial would cost return and tell nobody anything. */
     for (size_t trial = 0; trial + 1 < result->trials && trial < EVALUATION_TRIALS_MAX; trial++) {
         result->explore[trial] = options->explore[trial];
     }
-}
-
-static bool check_sampling(const struct evaluation *evaluation, struct failure *failure)
-{
-    const struct trained_policy *trained = &evaluation->trained;
-    return !evaluation->options->samples ||
-           trained->policy.shape.action_space.kind == ACTION_CATEGORICAL ||
-           failure_set(failure, EXIT_CODE_CONFIG,
-                       "eval.sample: found yes, expected no: the policy in %s predicts continuous "
-                       "actions, which have no probabilities; explore with eval.explore",
-                       trained->path);
 }
 
 static bool evaluation_open_task(struct evaluation *evaluation, struct failure *failure)
@@ -104,7 +93,8 @@ static bool evaluation_open_task(struct evaluation *evaluation, struct failure *
     }
     evaluation->spec = env_task_spec(evaluation->task);
     return trained_policy_check(&evaluation->trained, evaluation->spec, failure) &&
-           check_sampling(evaluation, failure);
+           trained_policy_check_samples(&evaluation->trained, evaluation->result->samples,
+                                        evaluation->result->trials, "eval.sample", failure);
 }
 
 /* --- Opening ---------------------------------------------------------------------------------- */

@@ -35,7 +35,7 @@ struct evaluation_options {
     double target_margin;   /* trained_policy_target */
     double explore[EVALUATION_TRIALS_MAX]; /* exploration (eval/policy_behaviour.h), trial by trial;
                                               none in the last, which no later one profits from */
-    bool samples;                          /* actions are drawn; only what is categorical can be */
+    bool samples[EVALUATION_TRIALS_MAX];   /* trials whose actions are drawn */
     enum attention_choice kernel;
     uint64_t seed; /* below 2^63 */
 
@@ -69,7 +69,7 @@ struct evaluation_result {
     double target_best;   /* mean over the training data's groups of their best returns */
     double target_margin; /* what was added to it; NaN: the target was asked for */
     double explore[EVALUATION_TRIALS_MAX]; /* as it was */
-    bool samples;
+    bool samples[EVALUATION_TRIALS_MAX];   /* likewise */
     uint64_t seed;
     size_t row_count;
     struct evaluation_row rows[EVALUATION_BEHAVIOURS]; /* in the order of the enum */

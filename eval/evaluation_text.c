@@ -149,7 +149,14 @@ static void print_exploration(FILE *stream, const struct evaluation_result *resu
     if (noisy < result->trials) {
         fputs(noisy > 0 ? ", then none" : "none", stream);
     }
-    fputs(result->samples ? "; actions are sampled\n" : "\n", stream);
+    size_t drawn = 0;
+    for (size_t i = 0; i < result->trials; i++) {
+        drawn += result->samples[i];
+    }
+    if (drawn > 0) {
+        fprintf(stream, "; actions are sampled in %zu of %zu trials", drawn, result->trials);
+    }
+    fputs("\n", stream);
 }
 
 static void print_failures(FILE *stream, const struct evaluation_result *result)

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "math/categorical.h"
+#include "math/gaussian.h"
 
 void policy_behaviour_bind(struct policy_behaviour *policy, struct arena *arena,
                            const struct policy_behaviour_options *options)
@@ -13,7 +14,7 @@ void policy_behaviour_bind(struct policy_behaviour *policy, struct arena *arena,
     policy->decoder = decoder_bind(arena, &options->decoder, options->parameters);
     steps_bind(&policy->last, arena, rows, shape->observation_dim, shape->action_space.dim);
     steps_bind(&policy->now, arena, rows, shape->observation_dim, shape->action_space.dim);
-    policy->predicted = arena_take(arena, rows * shape->action_space.dim, sizeof(real));
+    policy->predicted = arena_take(arena, rows * model_prediction_dim(shape), sizeof(real));
 }
 
 static void policy_behaviour_begin(const struct behaviour *behaviour, size_t count)
@@ -70,10 +71,19 @@ static double clip_action(double action)
 static void execute_continuous(const struct policy_behaviour *policy, const real *predicted,
                                struct behaviour_row *row)
 {
+    const struct model_shape *shape = policy->options.shape;
+    size_t dim = shape->action_space.dim;
     double deviation = policy->options.explore[row->trial];
-    for (size_t j = 0; j < policy->now.action_dim; j++) {
-        double noise = deviation > 0.0 ? deviation * random_normal(&row->random) : 0.0;
-        row->action[j] = (float)clip_action((double)predicted[j] + noise);
+    bool is_drawn = shape->head == ACTION_HEAD_GAUSSIAN && policy->options.samples[row->trial];
+    for (size_t j = 0; j < dim; j++) {
+        double action = (double)predicted[j];
+        if (is_drawn) {
+            action += gaussian_deviation(predicted, dim, j) * random_normal(&row->random);
+        }
+        if (deviation > 0.0) {
+            action += deviation * random_normal(&row->random);
+        }
+        row->action[j] = (float)clip_action(action);
     }
 }
 
@@ -82,7 +92,7 @@ static size_t choose(const struct policy_behaviour *policy, const real *logits, 
                      struct behaviour_row *row)
 {
     double random_share = policy->options.explore[row->trial];
-    size_t choice = policy->options.samples
+    size_t choice = policy->options.samples[row->trial]
                         ? categorical_draw(logits, count, random_uniform(&row->random))
                         : categorical_likeliest(logits, count);
     bool explores = random_share > 0.0 && random_uniform(&row->random) < random_share;
@@ -115,8 +125,9 @@ static void policy_behaviour_act(const struct behaviour *behaviour, struct behav
     }
     decoder_predict(policy->predicted, policy->decoder, &policy->last, &policy->now);
     const struct action_space *space = &policy->options.shape->action_space;
+    size_t stride = model_prediction_dim(policy->options.shape);
     for (size_t i = 0; i < count; i++) {
-        const real *predicted = policy->predicted + i * space->dim;
+        const real *predicted = policy->predicted + i * stride;
         if (space->kind == ACTION_CATEGORICAL) {
             execute_categorical(policy, predicted, &rows[i]);
         } else {

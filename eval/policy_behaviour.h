@@ -26,7 +26,8 @@ struct policy_behaviour_options {
     double target;         /* return that it is asked for in each trial */
     const double *explore; /* in each trial: deviation of the action noise; of categorical actions
                               the probability that each choice is random */
-    bool samples;          /* draws categories by their probabilities; else takes the likeliest */
+    const bool *samples;   /* in each trial: draws actions by their probabilities, which a tanh
+                              head has not; else takes the likeliest categories or the mean */
     struct decoder_options decoder;
 };
 
@@ -34,7 +35,7 @@ struct policy_behaviour {
     struct policy_behaviour_options options;
     struct decoder *decoder;
     struct steps last, now; /* (context_max) */
-    real *predicted;        /* (context_max x dim) */
+    real *predicted;        /* (context_max x model_prediction_dim) */
 };
 
 /* Take all memory out of the arena, which may only be measuring. Local, like all of this file. */
@@ -42,8 +43,9 @@ void policy_behaviour_bind(struct policy_behaviour *policy, struct arena *arena,
                            const struct policy_behaviour_options *options);
 
 /* `policy` is borrowed. A row's random numbers come in the order of steps and action components.
- * Continuous: a normal one for each number, times the trial's deviation; the sum is clipped to
- * [-1, 1]. A deviation of 0 draws nothing. Categorical: the action is one-hot; a uniform number
+ * Continuous: a normal one for each number, times the trial's deviation, and, where actions are
+ * sampled, before it another for the policy's own; the sum is clipped to [-1, 1]. A deviation of 0
+ * draws nothing. Categorical: the action is one-hot; a uniform number
  * where categories are sampled, then, unless nothing is explored, another that below the trial's
  * probability lets an unbiased draw replace the choice. Where predictions are NaN, actions are. */
 struct behaviour policy_behaviour_of(struct policy_behaviour *policy);

@@ -112,6 +112,22 @@ bool trained_policy_check(const struct trained_policy *trained, const struct env
     return true;
 }
 
+bool trained_policy_check_samples(const struct trained_policy *trained, const bool *samples,
+                                  size_t trials, const char *option, struct failure *failure)
+{
+    const struct model_shape *shape = &trained->policy.shape;
+    bool is_drawn = false;
+    for (size_t trial = 0; trial < trials; trial++) {
+        is_drawn = is_drawn || samples[trial];
+    }
+    return !is_drawn || shape->action_space.kind == ACTION_CATEGORICAL ||
+           shape->head == ACTION_HEAD_GAUSSIAN ||
+           failure_set(failure, EXIT_CODE_CONFIG,
+                       "%s: found yes, expected no: the policy in %s predicts actions without "
+                       "probabilities; explore with noise, or train with model.head=gaussian",
+                       option, trained->path);
+}
+
 double trained_policy_target(double *added, const struct trained_policy *trained, double target,
                              double margin)
 {
@@ -185,13 +201,19 @@ static void describe_source(char *text, size_t capacity, const struct trained_po
                             const struct trained_policy_options *options)
 {
     size_t bytes = parameters->layout.count * sizeof(real);
+    size_t sampled = 0;
     size_t noisy = 1; /* trials up to the last one with noise */
     for (size_t trial = 0; trial < options->trials; trial++) {
         noisy = options->explore[trial] > 0.0 ? trial + 1 : noisy;
+        sampled += options->samples[trial];
+    }
+    char drawn[80] = "";
+    if (sampled > 0) {
+        snprintf(drawn, sizeof drawn, ", sampled in %zu of %zu trials", sampled, options->trials);
     }
     int used = snprintf(text, capacity, "policy %s (weights %016" PRIx64 "), target %.17g%s, noise",
                         trained->path, store_hash_of(parameters->master.flat, bytes),
-                        options->target, options->samples ? ", sampled" : "");
+                        options->target, drawn);
     for (size_t trial = 0; trial < noisy && used > 0 && (size_t)used < capacity; trial++) {
         used += snprintf(text + used, capacity - (size_t)used, "%s %g", trial > 0 ? "," : "",
                          options->explore[trial]);

@@ -34,6 +34,11 @@ void trained_policy_find(struct trained_policy *trained, const char *run, const 
 bool trained_policy_check(const struct trained_policy *trained, const struct env_spec *spec,
                           struct failure *failure);
 
+/* Can its actions be drawn in the trials (trials) of `samples`? False and a failure
+ * (EXIT_CODE_CONFIG), which names the option, where they have no probabilities. Local. */
+bool trained_policy_check_samples(const struct trained_policy *trained, const bool *samples,
+                                  size_t trials, const char *option, struct failure *failure);
+
 /* The return to ask for: `target`, or, where that is NaN, more than the training data's best return
  * (in the mean over its groups) by *added = `margin` times the range of all its returns, so that it
  * is more also where returns are negative. *added is NaN where `target` is one. Local. */
@@ -45,7 +50,7 @@ struct trained_policy_options {
     size_t trials;         /* of each; at most as many as it was trained on */
     double target;         /* return that it is asked for in each trial */
     const double *explore; /* (trials): exploration in each (eval/policy_behaviour.h) */
-    bool samples;          /* likewise; only what is categorical can be sampled */
+    const bool *samples;   /* (trials): likewise */
     enum attention_choice kernel;
     struct workers *workers;
 };

@@ -200,7 +200,7 @@ static void decoder_fixture_bind(struct decoder_fixture *fixture,
     fixture->decoder = decoder_bind(arena, &decoder, &fixture->parameters);
     steps_bind(&fixture->last, arena, contexts, shape->observation_dim, shape->action_space.dim);
     steps_bind(&fixture->now, arena, contexts, shape->observation_dim, shape->action_space.dim);
-    fixture->action = arena_take(arena, contexts * shape->action_space.dim, sizeof(real));
+    fixture->action = arena_take(arena, contexts * model_prediction_dim(shape), sizeof(real));
     size_t cache_reals = steps * shape->layout.count * 2 * shape->width;
     size_t caches = contexts * shape->layers;
     fixture->memory = arena_take(arena, caches, cache_reals * sizeof(real));

@@ -20,7 +20,7 @@ struct footprint footprint_of(const struct model_shape *shape)
     return (struct footprint){
         .token_of_layer = (double)(kept * sizeof(real)),
         .token = (double)(at_hand * sizeof(real)),
-        .step = (double)(data + shape->action_space.dim * sizeof(real)),
+        .step = (double)(data + model_prediction_dim(shape) * sizeof(real)),
         .parameters = (double)(learned * sizeof(real)),
     };
 }

@@ -84,6 +84,7 @@ void policy_config_put(struct checkpoint_state *state, const struct policy_confi
         put_number(state, shape_numbers[i].name, numbers[i]);
     }
     put_action_space(state, &shape->action_space);
+    put_number(state, "model.head", (double)shape->head);
     char tokens[TOKEN_LAYOUT_TEXT_SIZE];
     token_layout_print(&shape->layout, tokens);
     checkpoint_state_put_text(state, "context.tokens", tokens);
@@ -160,6 +161,21 @@ static bool get_action_space(struct action_space *space, const struct checkpoint
             checkpoint_state_get_numbers(space->high, state, "action_high", space->dim, failure));
 }
 
+/* Older checkpoints say nothing of it. */
+static bool get_head(struct model_shape *shape, const struct checkpoint_state *state,
+                     struct failure *failure)
+{
+    double head = (double)ACTION_HEAD_TANH;
+    if (checkpoint_state_count_numbers(state, "model.head") > 0 &&
+        !checkpoint_state_get_numbers(&head, state, "model.head", 1, failure)) {
+        return false;
+    }
+    bool is_gaussian = head == (double)ACTION_HEAD_GAUSSIAN;
+    shape->head = is_gaussian ? ACTION_HEAD_GAUSSIAN : ACTION_HEAD_TANH;
+    return is_gaussian || head == (double)ACTION_HEAD_TANH ||
+           refuse_state(state, "an unknown model.head", failure);
+}
+
 static bool get_shape(struct model_shape *shape, const struct checkpoint_state *state,
                       struct failure *failure)
 {
@@ -199,7 +215,7 @@ static bool get_shape(struct model_shape *shape, const struct checkpoint_state *
     const char *tokens = checkpoint_state_get_text(state, "context.tokens", failure);
     return tokens && token_layout_parse(&shape->layout, tokens, failure) &&
            get_action_space(&shape->action_space, state, failure) &&
-           model_shape_check(shape, failure);
+           get_head(shape, state, failure) && model_shape_check(shape, failure);
 }
 
 /* What raw numbers are divided by. */
@@ -334,6 +350,9 @@ bool policy_config_agrees(const struct policy_config *saved, const struct policy
                      expected[i]);
             return differ(what, path, failure);
         }
+    }
+    if (saved->shape.head != wanted->shape.head) {
+        return differ("another model.head", path, failure);
     }
     if (!action_spaces_agree(&saved->shape.action_space, &wanted->shape.action_space, path,
                              failure) ||

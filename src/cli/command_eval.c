@@ -43,10 +43,11 @@ enum exit_code command_eval(const struct config *config, const char *subject)
         .batch = config->eval.batch,
         .threads = config->eval.threads,
         .target_margin = config->eval.target_margin,
-        .samples = config->eval.sample == CONFIG_YES,
         .kernel = (enum attention_choice)config->attention.kernel,
         .seed = config->eval.seed,
     };
+    config_sample(options->samples, EVALUATION_TRIALS_MAX, "eval.sample", config->eval.sample,
+                  &failure);
     config_target(&options->target, "eval.target", config->eval.target, &failure);
     config_explore(options->explore, EVALUATION_TRIALS_MAX, "eval.explore", config->eval.explore,
                    &failure);

@@ -42,11 +42,12 @@ static void record_policy(struct recording *recording, const struct config *conf
         .batch = 1,
         .threads = 1,
         .target_margin = config->eval.target_margin,
-        .samples = config->eval.sample == CONFIG_YES,
         .kernel = (enum attention_choice)config->attention.kernel,
         .seed = config->render.seed,
         .observer = &observer,
     };
+    config_sample(options->samples, EVALUATION_TRIALS_MAX, "eval.sample", config->eval.sample,
+                  &failure);
     config_target(&options->target, "eval.target", config->eval.target, &failure);
     config_explore(options->explore, EVALUATION_TRIALS_MAX, "eval.explore", config->eval.explore,
                    &failure);

@@ -48,7 +48,7 @@ static bool check_trials(const struct trained_policy *trained, size_t trials,
                        trials, most, trained->path);
 }
 
-/* Its explore is set. */
+/* Its exploration is set. */
 static void open_policy(struct config_behaviour *opened, const struct env_task *task,
                         const struct policy_use *use, const struct config *config)
 {
@@ -59,6 +59,8 @@ static void open_policy(struct config_behaviour *opened, const struct env_task *
     trained_policy_find(&opened->trained, use->run, use->checkpoint);
     if (trained_policy_check(&opened->trained, env_task_spec(task), &failure)) {
         check_trials(&opened->trained, use->trials, &failure);
+        trained_policy_check_samples(&opened->trained, opened->samples, use->trials,
+                                     "collect.sample", &failure);
     }
     opened->workers = workers_open(1, &failure);
     comm_agree(&failure);
@@ -67,6 +69,7 @@ static void open_policy(struct config_behaviour *opened, const struct env_task *
         .trials = use->trials,
         .target = trained_policy_target(&added, &opened->trained, target, use->margin),
         .explore = opened->explore,
+        .samples = opened->samples,
         .kernel = (enum attention_choice)config->attention.kernel,
         .workers = opened->workers,
     };
@@ -83,6 +86,8 @@ static void open_collecting_policy(struct config_behaviour *opened, const struct
                     "collect.run: found no run, expected the folder of one whose policy acts");
     }
     opened->explore = memory_take(collect->episodes, sizeof *opened->explore);
+    opened->samples = memory_take(collect->episodes, sizeof *opened->samples);
+    config_sample(opened->samples, collect->episodes, "collect.sample", collect->sample, &failure);
     config_explore(opened->explore, collect->episodes, "collect.explore", collect->explore,
                    &failure);
     comm_agree(&failure);
@@ -152,6 +157,7 @@ void config_expert_open(struct config_behaviour *opened, const char *name,
                                        .target = "best",
                                        .margin = 0.05};
         opened->explore = memory_take(use.trials, sizeof *opened->explore);
+        opened->samples = memory_take(use.trials, sizeof *opened->samples);
         open_policy(opened, task, &use, config);
     } else {
         failure_set(&failure, EXIT_CODE_CONFIG,
@@ -165,4 +171,5 @@ void config_behaviour_close(struct config_behaviour *opened)
     behaviour_close(&opened->behaviour);
     workers_close(opened->workers);
     memory_free(opened->explore);
+    memory_free(opened->samples);
 }

@@ -14,6 +14,7 @@ struct config_behaviour {
     struct trained_policy trained;
     struct workers *workers;
     double *explore; /* (trials) */
+    bool *samples;   /* (trials) */
 };
 
 /* Open what acts in one environment of the task: section collect says who. Fatal on all ranks where

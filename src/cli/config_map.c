@@ -18,6 +18,7 @@ static struct model_shape shape_of(const struct config *config)
         .hidden = config->model.hidden,
         .activation = (enum activation)config->model.activation,
         .dropout = config->model.dropout,
+        .head = (enum action_head)config->model.head,
     };
     struct failure failure = {0};
     bool is_layout = token_layout_parse(&shape.layout, config->context.tokens, &failure);
@@ -96,6 +97,29 @@ bool config_explore(double *deviations, size_t trials, const char *option, const
         at += length + 1;
     }
     return true;
+}
+
+bool config_sample(bool *samples, size_t trials, const char *option, const char *list,
+                   struct failure *failure)
+{
+    const char *at = list;
+    for (size_t trial = 0;; trial++) {
+        size_t length = strcspn(at, ",");
+        bool is_yes = length == 3 && strncmp(at, "yes", length) == 0;
+        if (!is_yes && !(length == 2 && strncmp(at, "no", length) == 0)) {
+            return failure_set(failure, EXIT_CODE_CONFIG,
+                               "%s: found \"%s\", expected no, yes or a list of them such as "
+                               "\"yes,yes,no\"",
+                               option, list);
+        }
+        for (size_t rest = trial; rest < trials; rest++) {
+            samples[rest] = is_yes;
+        }
+        if (at[length] == '\0') {
+            return true;
+        }
+        at += length + 1;
+    }
 }
 
 bool config_target(double *target, const char *option, const char *text, struct failure *failure)

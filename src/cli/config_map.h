@@ -13,6 +13,11 @@ struct learner_options config_learner_options(const struct config *config);
 /* How chains are drawn. */
 struct chain_sampler config_chain_sampler(const struct config *config);
 
+/* In which of `trials` trials actions are drawn, read from eval.sample: "no", "yes" or a list of
+ * these, whose last one holds for the rest. False and a failure (EXIT_CODE_CONFIG) otherwise. */
+bool config_sample(bool *samples, size_t trials, const char *option, const char *list,
+                   struct failure *failure);
+
 /* The deviation of action noise in each of `trials` trials, read from eval.explore: 0 where the
  * list is shorter. False and a failure (EXIT_CODE_CONFIG) where it is not a list of numbers. */
 bool config_explore(double *deviations, size_t trials, const char *option, const char *list,

@@ -2,10 +2,12 @@
 
 #include <math.h>
 
-void loss_tanh(real *x, size_t count)
+void loss_tanh(real *x, size_t stride, size_t rows, size_t width)
 {
-    for (size_t i = 0; i < count; i++) {
-        x[i] = (real)tanh((double)x[i]);
+    for (size_t row = 0; row < rows; row++, x += stride) {
+        for (size_t i = 0; i < width; i++) {
+            x[i] = (real)tanh((double)x[i]);
+        }
     }
 }
 

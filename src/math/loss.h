@@ -6,8 +6,8 @@
 
 #include "base/real.h"
 
-/* x = tanh(x), count elements. Local. */
-void loss_tanh(real *x, size_t count);
+/* x = tanh(x), the first `width` elements of each row of `stride`. Local. */
+void loss_tanh(real *x, size_t stride, size_t rows, size_t width);
 
 /* The sum over rows of weight[row] |predicted - target|^2, in double. predicted is after
  * loss_tanh; d_x (may be predicted) becomes the sum's gradient before the squash.

@@ -26,7 +26,7 @@ void transformer_bind(struct transformer *transformer, struct arena *arena,
     struct transformer *t = transformer;
     const struct model_shape *shape = executor->shape;
     size_t tokens = options->rows_max * shape->layout.count;
-    size_t actions = options->rows_max * shape->action_space.dim;
+    size_t actions = options->rows_max * model_prediction_dim(shape);
     *t = (struct transformer){.shape = shape, .executor = executor};
     bind_saved_activations(&t->saved, arena, shape, tokens);
     t->query = arena_take(arena, tokens * shape->width, sizeof(real));

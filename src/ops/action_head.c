@@ -4,6 +4,7 @@
 
 #include "base/arithmetic.h"
 #include "math/categorical.h"
+#include "math/gaussian.h"
 #include "math/loss.h"
 
 struct action_head_call {
@@ -35,8 +36,8 @@ static void action_head_forward_block(void *self, const struct row_block *block)
 {
     const struct action_head_call *call = self;
     size_t width = block->executor->shape->width;
-    const struct action_space *space = &block->executor->shape->action_space;
-    size_t dim = space->dim;
+    const struct model_shape *shape = block->executor->shape;
+    size_t dim = model_prediction_dim(shape);
     struct state_rows s = states_from(block, block->step);
     for (; s.count > 0; s = states_from(block, s.step + s.count)) {
         real *action = call->action + s.step * dim;
@@ -45,8 +46,8 @@ static void action_head_forward_block(void *self, const struct row_block *block)
         linear_forward(action, dim, GEMM_SET,
                        (struct linear_rows){block->workspace->normed, width, s.count},
                        &call->w->action);
-        if (space->kind == ACTION_CONTINUOUS) {
-            loss_tanh(action, s.count * dim);
+        if (shape->action_space.kind == ACTION_CONTINUOUS) {
+            loss_tanh(action, dim, s.count, shape->action_space.dim);
         }
     }
 }
@@ -90,13 +91,30 @@ static double cross_entropy(const struct action_loss *loss, size_t step, size_t 
     return sum;
 }
 
+static double negative_log_likelihood(const struct action_loss *loss, size_t step, size_t steps,
+                                      size_t dim)
+{
+    double sum = 0.0;
+    for (size_t row = step; row < step + steps; row++) {
+        sum += gaussian_loss(loss->d_action + row * 2 * dim, loss->action + row * 2 * dim,
+                             loss->steps->label + row * dim, loss->steps->weight[row], dim);
+    }
+    return sum;
+}
+
 static void action_loss_block(void *self, const struct row_block *block)
 {
     struct action_loss *loss = self;
-    const struct action_space *space = &block->executor->shape->action_space;
-    loss->sums[block->number] = space->kind == ACTION_CATEGORICAL
-                                    ? cross_entropy(loss, block->step, block->steps, space)
-                                    : squared_error(loss, block->step, block->steps, space->dim);
+    const struct model_shape *shape = block->executor->shape;
+    const struct action_space *space = &shape->action_space;
+    double *sum = &loss->sums[block->number];
+    if (space->kind == ACTION_CATEGORICAL) {
+        *sum = cross_entropy(loss, block->step, block->steps, space);
+    } else if (shape->head == ACTION_HEAD_GAUSSIAN) {
+        *sum = negative_log_likelihood(loss, block->step, block->steps, space->dim);
+    } else {
+        *sum = squared_error(loss, block->step, block->steps, space->dim);
+    }
 }
 
 double action_head_loss(struct executor *executor, real *d_action, const real *action,
@@ -118,7 +136,7 @@ static void action_head_backward_block(void *self, const struct row_block *block
     const struct action_head_call *call = self;
     const struct head_weights *g = &block->workspace->gradients.views.outer.head;
     size_t width = block->executor->shape->width;
-    size_t dim = block->executor->shape->action_space.dim;
+    size_t dim = model_prediction_dim(block->executor->shape);
     real *normed = block->workspace->normed;
     real *d_normed = block->workspace->branch;
     executor_clear_gradients(&g->all);

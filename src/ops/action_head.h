@@ -1,8 +1,9 @@
 /* The action predicted at each state token, and its loss.
  *
- * Continuous: tanh(norm(x) W + b), and squared error. Categorical: norm(x) W + b are logits, one
- * for each category of each component, and cross-entropy. A row is what context/action_space.h
- * says. */
+ * Continuous: tanh(norm(x) W + b), and squared error; or, where the shape's head is Gaussian, a
+ * mean like that and a log-deviation of each number, and their likelihood. Categorical: norm(x) W +
+ * b are logits, one for each category of each component, and cross-entropy. A row is what
+ * context/action_space.h says. */
 #ifndef CHAINRING_OPS_ACTION_HEAD_H
 #define CHAINRING_OPS_ACTION_HEAD_H
 
@@ -11,7 +12,7 @@
 #include "ops/executor.h"
 #include "parameters/weights.h"
 
-/* action (steps x dim), which are logits where categorical, from x (tokens x width). Local, like
+/* action (steps x model_prediction_dim) from x (tokens x width). Local, like
  * all of this file. */
 void action_head_forward(struct executor *executor, real *action, const real *x,
                          const struct head_weights *w);

@@ -14,6 +14,13 @@ bool model_shape_check(const struct model_shape *shape, struct failure *failure)
     return action_space_check(&shape->action_space, "model", EXIT_CODE_CONFIG, failure);
 }
 
+size_t model_prediction_dim(const struct model_shape *shape)
+{
+    bool is_gaussian =
+        shape->action_space.kind == ACTION_CONTINUOUS && shape->head == ACTION_HEAD_GAUSSIAN;
+    return shape->action_space.dim * (is_gaussian ? 2 : 1);
+}
+
 size_t model_head_width(const struct model_shape *shape)
 {
     return shape->width / shape->heads;

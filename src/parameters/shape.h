@@ -12,6 +12,12 @@
 
 enum { MODEL_LAYERS_MAX = 256 };
 
+/* What is predicted of continuous actions. */
+enum action_head {
+    ACTION_HEAD_TANH,     /* the action, learnt by squared error */
+    ACTION_HEAD_GAUSSIAN, /* its mean and deviation in this state, by likelihood */
+};
+
 struct model_shape {
     size_t width;  /* of a token */
     size_t layers; /* at most MODEL_LAYERS_MAX */
@@ -21,6 +27,7 @@ struct model_shape {
     double dropout; /* rate */
     size_t observation_dim;
     struct action_space action_space;
+    enum action_head head;
     size_t time_max;  /* steps of the longest trial */
     size_t trial_max; /* trials of the longest context */
     struct token_layout layout;
@@ -28,6 +35,10 @@ struct model_shape {
 
 /* False and a failure (EXIT_CODE_CONFIG) where the sizes do not fit together. Local. */
 bool model_shape_check(const struct model_shape *shape, struct failure *failure);
+
+/* Numbers that the action head predicts for a step: an action, or its logits; a mean and a
+ * log-deviation of each number (math/gaussian.h). */
+size_t model_prediction_dim(const struct model_shape *shape);
 
 size_t model_head_width(const struct model_shape *shape);
 

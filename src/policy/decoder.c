@@ -165,7 +165,7 @@ static void predict_batch(void *self, size_t item, size_t thread)
         ffn_forward(e, workspace->x, &w->ffn, layer);
         parameter_store_release(decoder->parameters, layer);
     }
-    action_head_forward(e, prediction->action + first * shape->action_space.dim, workspace->x,
+    action_head_forward(e, prediction->action + first * model_prediction_dim(shape), workspace->x,
                         &outer->head);
     parameter_store_release_outer(decoder->parameters);
 }

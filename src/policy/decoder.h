@@ -35,8 +35,8 @@ struct decoder *decoder_bind(struct arena *arena, const struct decoder_options *
 /* Forget everything; `contexts` (at most context_max) empty contexts grow from now on. */
 void decoder_begin(struct decoder *decoder, size_t contexts);
 
-/* action (contexts x dim) = the prediction for the steps that begin now: actions, or logits where
- * they are categorical (ops/action_head.h).
+/* action (contexts x model_prediction_dim) = the prediction for the steps that begin now, as
+ * ops/action_head.h says.
  * `last`: return_to_go, action, reward, done, time and trial of the steps before, a row per
  * context; not read on the first call. `now`: return_to_go, observation, previous fields, time and
  * trial of the steps that begin. Both in the model's numbers (context/scaling.h). At most steps_max

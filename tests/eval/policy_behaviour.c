@@ -11,6 +11,7 @@
 #include "eval/policy_behaviour.h"
 #include "eval/rollout.h"
 #include "math/categorical.h"
+#include "math/gaussian.h"
 #include "model/transformer.h"
 #include "tests/eval/listener.h"
 #include "tests/eval/untrained.h"
@@ -30,7 +31,8 @@ static const uint64_t seed = 9;
 struct acting {
     const char *tokens;
     const double *explore; /* (TRIALS) */
-    bool is_categorical, samples;
+    bool is_categorical, is_gaussian;
+    bool samples[TRIALS];
 };
 
 struct fixture {
@@ -100,6 +102,7 @@ static void fixture_open(struct fixture *fixture, struct acting acting)
         .action_dim = MADE_UP_ACTION_DIM,
         .categoricals = acting.is_categorical ? CATEGORICALS : 0,
         .categories = {categories[0], categories[1]},
+        .head = acting.is_gaussian ? ACTION_HEAD_GAUSSIAN : ACTION_HEAD_TANH,
         .time_max = MADE_UP_STEPS_MAX,
         .trial_max = TRIALS,
     };
@@ -182,10 +185,14 @@ static void fill_batch(struct fixture *fixture)
 /* --- Both must agree -------------------------------------------------------------------------- */
 
 static void expect_noisy(const float *action, const real *predicted, double deviation,
-                         struct random *random)
+                         bool is_drawn, struct random *random)
 {
     for (size_t j = 0; j < MADE_UP_ACTION_DIM; j++) {
         double expected = (double)predicted[j];
+        if (is_drawn) {
+            expected +=
+                gaussian_deviation(predicted, MADE_UP_ACTION_DIM, j) * random_normal(random);
+        }
         if (deviation > 0.0) {
             expected += deviation * random_normal(random);
         }
@@ -210,6 +217,11 @@ static void expect_chosen(const float *action, const real *logits, double random
     }
 }
 
+static size_t numbers_of(const struct fixture *fixture)
+{
+    return model_prediction_dim(&fixture->untrained.policy.shape);
+}
+
 /* What a trial's steps have drawn, drawn again from its stream. */
 static void expect_executed(const struct fixture *fixture, size_t c, const real *predicted)
 {
@@ -220,12 +232,14 @@ static void expect_executed(const struct fixture *fixture, size_t c, const real 
         if (step->time == 0) {
             random = random_stream(seed, RANDOM_EXPLORE, c, step->trial);
         }
-        const real *of_step = predicted + i * MADE_UP_ACTION_DIM;
+        const real *of_step = predicted + i * numbers_of(fixture);
+        bool is_drawn = fixture->acting.samples[step->trial];
         double explore = fixture->acting.explore[step->trial];
         if (fixture->acting.is_categorical) {
-            expect_chosen(step->action, of_step, explore, fixture->acting.samples, &random);
+            expect_chosen(step->action, of_step, explore, is_drawn, &random);
         } else {
-            expect_noisy(step->action, of_step, explore, &random);
+            expect_noisy(step->action, of_step, explore, is_drawn && fixture->acting.is_gaussian,
+                         &random);
         }
     }
 }
@@ -248,7 +262,7 @@ static void expect_policy_acts_as_trained(struct acting acting)
         assert_int_equal(shard->segments[c].context, c);
         expect_executed(&fixture, c,
                         fixture.transformer.predicted +
-                            shard->segments[c].row * MADE_UP_ACTION_DIM);
+                            shard->segments[c].row * numbers_of(&fixture));
     }
     batch_close(&fixture.batch);
     transformer_close(&fixture.transformer);
@@ -304,6 +318,17 @@ static void test_policy_without_noise_plays_the_same_again(void **state)
     untrained_close(&noisy.untrained);
 }
 
+static void test_gaussian_actions_are_the_mean_or_drawn(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        expect_policy_acts_as_trained((struct acting){.tokens = "R+s+-a+-r+-d",
+                                                      .explore = i % 2 ? noise : no_noise,
+                                                      .is_gaussian = true,
+                                                      .samples = {true, false, i / 2}});
+    }
+}
+
 static void test_categorical_actions_are_the_likeliest_or_sampled_or_random(void **state)
 {
     (void)state;
@@ -311,7 +336,7 @@ static void test_categorical_actions_are_the_likeliest_or_sampled_or_random(void
         expect_policy_acts_as_trained((struct acting){.tokens = "R,s,a,r,d",
                                                       .explore = i % 2 ? noise : no_noise,
                                                       .is_categorical = true,
-                                                      .samples = i / 2});
+                                                      .samples = {i / 2, i / 2}});
     }
 }
 
@@ -387,9 +412,9 @@ static void test_categories_are_as_frequent_as_they_are_probable(void **state)
     }
     struct acting acting = {.tokens = "s,a", .explore = no_noise, .is_categorical = true};
     expect_frequencies(acting, probability, likeliest);
-    acting.samples = true;
+    acting.samples[0] = true;
     expect_frequencies(acting, probability, probability);
-    acting.samples = false;
+    acting.samples[0] = false;
     acting.explore = quarter;
     expect_frequencies(acting, probability, with_random);
 }
@@ -417,7 +442,7 @@ static void test_ruined_logits_give_no_category(void **state)
     for (int samples = 0; samples < 2; samples++) {
         struct acting acting = noisy_acting;
         acting.is_categorical = true;
-        acting.samples = samples;
+        acting.samples[0] = samples;
         memset(action, 0, sizeof action);
         fixture_open(&fixture, acting);
         head_biases(&fixture)[1] = (real)NAN;
@@ -435,6 +460,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_noisy_actions_are_those_that_the_context_holds),
         cmocka_unit_test(test_failed_trials_stay_in_the_context),
         cmocka_unit_test(test_policy_without_noise_plays_the_same_again),
+        cmocka_unit_test(test_gaussian_actions_are_the_mean_or_drawn),
         cmocka_unit_test(test_categorical_actions_are_the_likeliest_or_sampled_or_random),
         cmocka_unit_test(test_categories_are_as_frequent_as_they_are_probable),
         cmocka_unit_test(test_ruined_policy_gives_no_action),

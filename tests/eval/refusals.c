@@ -93,7 +93,7 @@ static void test_categorical_policy_is_refused_where_actions_are_continuous(void
 
 static void sample(struct evaluation_options *options)
 {
-    options->samples = true;
+    options->samples[0] = true;
 }
 
 static void test_sampling_of_continuous_actions_is_refused(void **state)

@@ -58,13 +58,15 @@ static void test_table_has_a_row_for_each_behaviour(void **state)
     struct evaluation_result result = result_with(2, 3);
     result.explore[0] = 0.5;
     result.explore[1] = 0.25;
+    result.samples[1] = true;
     add_row(&result, EVALUATION_POLICY, 10.0);
     add_row(&result, EVALUATION_CONTROL, 1.5);
     add_row(&result, EVALUATION_RANDOM, 0.0);
     expect_text(&result,
                 "runs/demo, step 500, in point_mass_hidden\n"
                 "2 contexts of 3 trials, target return 18.00, seed 7\n"
-                "exploration noise trial by trial: 0.5, 0.25, then none\n"
+                "exploration noise trial by trial: 0.5, 0.25, then none; actions are sampled in 1 "
+                "of 3 trials\n"
                 "\n"
                 "behaviour       trial 1       trial 2       trial 3          mean          last"
                 "     best of 3\n"
@@ -181,7 +183,10 @@ static void expect_json(const json_t *object)
     assert_true(number_at(object, "target_best") == 16.0);
     assert_true(json_is_null(json_object_get(object, "target_margin")));
     assert_int_equal(json_array_size(json_object_get(object, "explore")), 3);
-    assert_true(json_is_false(json_object_get(object, "sample")));
+    const json_t *sample = json_object_get(object, "sample");
+    assert_int_equal(json_array_size(sample), 3);
+    assert_true(json_is_false(json_array_get(sample, 0)) &&
+                json_is_true(json_array_get(sample, 1)));
     const json_t *rows = json_object_get(object, "behaviours");
     assert_int_equal(json_array_size(rows), 2);
     const json_t *row = json_array_get(rows, 1);

@@ -23,6 +23,7 @@ void untrained_open(struct untrained *untrained, const struct untrained_options 
                       options->categoricals > 0
                           ? action_space_categorical(options->categories, options->categoricals)
                           : action_space_continuous(options->action_dim),
+                  .head = options->head,
                   .time_max = options->time_max,
                   .trial_max = options->trial_max},
         .scaling = scaling_identity(options->observation_dim),

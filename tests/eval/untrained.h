@@ -13,6 +13,7 @@ struct untrained_options {
     size_t observation_dim;
     size_t action_dim;                  /* of continuous actions */
     size_t categoricals, categories[4]; /* of categorical ones; 0: they are continuous */
+    enum action_head head;
     size_t time_max, trial_max;
 };
 

@@ -35,7 +35,7 @@ static double loss(void *argument)
 {
     struct prediction *prediction = argument;
     memcpy(prediction->predicted, prediction->x, COUNT * sizeof *prediction->x);
-    loss_tanh(prediction->predicted, COUNT);
+    loss_tanh(prediction->predicted, WIDTH, ROWS, WIDTH);
     return loss_squared_error(prediction->d_x, prediction->predicted, prediction->wanted,
                               prediction->weight, ROWS, WIDTH);
 }
@@ -96,7 +96,7 @@ static void test_saturated_prediction_has_finite_loss_and_no_gradient(void **sta
     real x[2] = {1000, -1000};
     const real wanted[2] = {-1, -1};
     const real weight[1] = {1};
-    loss_tanh(x, 2);
+    loss_tanh(x, 2, 1, 2);
     assert_true(x[0] == 1 && x[1] == -1);
     assert_true(loss_squared_error(x, x, wanted, weight, 1, 2) == 4.0);
     assert_true(x[0] == 0 && x[1] == 0);

@@ -82,6 +82,14 @@ static void test_gradients_of_every_layout(void **state)
     }
 }
 
+static void test_gradients_of_gaussian_actions(void **state)
+{
+    (void)state;
+    struct problem_options options = agentic;
+    options.head = ACTION_HEAD_GAUSSIAN;
+    check_all_tensors(&options);
+}
+
 static void test_gradients_of_categorical_actions(void **state)
 {
     (void)state;
@@ -115,6 +123,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_gradients_with_one_head_and_contiguous_shards),
         cmocka_unit_test(test_gradients_with_dropout),
         cmocka_unit_test(test_gradients_of_every_layout),
+        cmocka_unit_test(test_gradients_of_gaussian_actions),
         cmocka_unit_test(test_gradients_of_categorical_actions),
         cmocka_unit_test(test_gradients_over_several_chunks_of_rows),
     };

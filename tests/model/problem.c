@@ -140,6 +140,7 @@ void problem_open(struct problem *problem, const struct problem_options *options
         .dropout = options->dropout,
         .observation_dim = OBSERVATION_DIM,
         .action_space = action_space_of(options),
+        .head = options->head,
         .time_max = TIME_MAX,
         .trial_max = PROBLEM_TRIALS_MAX,
     };

@@ -17,6 +17,7 @@ struct problem_options {
     size_t layers, heads, head_width, hidden;
     enum activation activation;
     double dropout;
+    enum action_head head;
     size_t categoricals; /* components of a categorical action; 0: it is continuous */
     size_t categories[PROBLEM_CATEGORICALS_MAX];
     enum partition_rule rule;

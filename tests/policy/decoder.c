@@ -37,7 +37,8 @@ struct fixture {
     enum attention_choice kernel;
     struct decoder *decoder;
     struct steps last, now;
-    real *action; /* (STEPS_MAX x ROWS x action_dim): what was predicted, step after step */
+    real *action; /* (STEPS_MAX x ROWS x numbers of a prediction): what was predicted, step after
+                     step */
 };
 
 static void bind_all(struct fixture *fixture)
@@ -51,7 +52,8 @@ static void bind_all(struct fixture *fixture)
     fixture->decoder = decoder_bind(arena, &options, &fixture->problem.parameters);
     steps_bind(&fixture->last, arena, ROWS, shape->observation_dim, shape->action_space.dim);
     steps_bind(&fixture->now, arena, ROWS, shape->observation_dim, shape->action_space.dim);
-    fixture->action = arena_take(arena, STEPS_MAX * ROWS * shape->action_space.dim, sizeof(real));
+    fixture->action =
+        arena_take(arena, STEPS_MAX * ROWS * model_prediction_dim(shape), sizeof(real));
 }
 
 static void fixture_open(struct fixture *fixture, const struct problem_options *options,
@@ -78,7 +80,7 @@ static void fixture_close(struct fixture *fixture)
 
 static real *actions_of(const struct fixture *fixture, size_t step)
 {
-    return fixture->action + step * ROWS * fixture->problem.shape.action_space.dim;
+    return fixture->action + step * ROWS * model_prediction_dim(&fixture->problem.shape);
 }
 
 /* What training predicted for one step of a context. */
@@ -88,13 +90,13 @@ static const real *trained(const struct fixture *fixture, size_t context, size_t
     const struct segment *segment = &shard->segments[context];
     assert_int_equal(segment->context, context);
     return fixture->problem.transformer.predicted +
-           (segment->row + step) * fixture->problem.shape.action_space.dim;
+           (segment->row + step) * model_prediction_dim(&fixture->problem.shape);
 }
 
 static void expect_rows_equal(const struct fixture *fixture, const size_t *contexts, size_t count,
                               size_t step)
 {
-    size_t width = fixture->problem.shape.action_space.dim;
+    size_t width = model_prediction_dim(&fixture->problem.shape);
     for (size_t row = 0; row < count; row++) {
         const real *wanted = trained(fixture, contexts[row], step);
         const real *found = actions_of(fixture, step) + row * width;
@@ -181,6 +183,14 @@ static void test_decoder_equals_training_for_every_layout(void **state)
     }
 }
 
+static void test_decoder_equals_training_for_gaussian_actions(void **state)
+{
+    (void)state;
+    struct problem_options options = standard;
+    options.head = ACTION_HEAD_GAUSSIAN;
+    expect_decoding_equals_training(&options, ATTENTION_AUTO);
+}
+
 static void test_decoder_equals_training_for_categorical_actions(void **state)
 {
     (void)state;
@@ -225,7 +235,8 @@ static void test_any_number_of_threads_predicts_the_same_bits(void **state)
         fixture_open(&shared, &options, ATTENTION_AUTO, threads);
         decode_all(&shared);
         assert_memory_equal(shared.action, alone.action,
-                            STEPS_MAX * ROWS * alone.problem.shape.action_space.dim * sizeof(real));
+                            STEPS_MAX * ROWS * model_prediction_dim(&alone.problem.shape) *
+                                sizeof(real));
         fixture_close(&shared);
     }
     fixture_close(&alone);
@@ -279,6 +290,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_decoder_equals_training_where_trials_end_at_different_steps),
         cmocka_unit_test(test_decoder_equals_training_where_contexts_end_at_different_steps),
         cmocka_unit_test(test_decoder_equals_training_for_every_layout),
+        cmocka_unit_test(test_decoder_equals_training_for_gaussian_actions),
         cmocka_unit_test(test_decoder_equals_training_for_categorical_actions),
         cmocka_unit_test(test_decoder_equals_training_for_a_wide_model),
         cmocka_unit_test(test_decoder_equals_training_for_every_kernel),

@@ -1,0 +1,34 @@
+#include "math/gaussian.h"
+
+#include <math.h>
+
+static const double half_log_two_pi = 0.91893853320467274178;
+
+/* NaN stays NaN. */
+static double clamp_log_deviation(double value)
+{
+    value = value < GAUSSIAN_LOG_DEVIATION_MIN ? GAUSSIAN_LOG_DEVIATION_MIN : value;
+    return value > GAUSSIAN_LOG_DEVIATION_MAX ? GAUSSIAN_LOG_DEVIATION_MAX : value;
+}
+
+double gaussian_loss(real *d_row, const real *row, const real *target, real weight, size_t count)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        double mean = (double)row[i];
+        double raw = (double)row[count + i];
+        double log_deviation = clamp_log_deviation(raw);
+        double error = (mean - (double)target[i]) * exp(-log_deviation);
+        sum += 0.5 * error * error + log_deviation + half_log_two_pi;
+        double d_mean = error * exp(-log_deviation) * (1.0 - mean * mean);
+        double d_log_deviation = raw == log_deviation ? 1.0 - error * error : 0.0;
+        d_row[i] = (real)((double)weight * d_mean);
+        d_row[count + i] = (real)((double)weight * d_log_deviation);
+    }
+    return (double)weight * sum;
+}
+
+double gaussian_deviation(const real *row, size_t count, size_t i)
+{
+    return exp(clamp_log_deviation((double)row[count + i]));
+}
