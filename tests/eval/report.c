@@ -186,7 +186,7 @@ static void expect_json(const json_t *object)
     const json_t *sample = json_object_get(object, "sample");
     assert_int_equal(json_array_size(sample), 3);
     assert_true(json_is_false(json_array_get(sample, 0)) &&
-                json_is_true(json_array_get(sample, 1)));
+                json_is_false(json_array_get(sample, 1)));
     const json_t *rows = json_object_get(object, "behaviours");
     assert_int_equal(json_array_size(rows), 2);
     const json_t *row = json_array_get(rows, 1);
