@@ -24,7 +24,74 @@ static int compare_members(const void *left, const void *right)
     return (a->episode > b->episode) - (a->episode < b->episode);
 }
 
-void chain_catalog_open(struct chain_catalog *catalog, const struct store *store)
+static void sort_members(struct member *members, const struct store *store)
+{
+    size_t count = store_episode_count(store);
+    for (size_t episode = 0; episode < count; episode++) {
+        members[episode] = (struct member){store_group(store, episode), episode};
+    }
+    qsort(members, count, sizeof *members, compare_members);
+}
+
+/* --- What is held out ------------------------------------------------------------------------- */
+
+struct lot {
+    uint32_t word;
+    size_t unit;
+};
+
+static int compare_lots(const void *left, const void *right)
+{
+    const struct lot *a = left, *b = right;
+    if (a->word != b->word) {
+        return a->word < b->word ? -1 : 1;
+    }
+    return (a->unit > b->unit) - (a->unit < b->unit);
+}
+
+/* is_held_out (units): of as many as the fraction asks for. */
+static void draw_held_out(bool *is_held_out, size_t units, double holdout)
+{
+    if (holdout == 0.0 || units < 2) {
+        return;
+    }
+    size_t wanted = (size_t)round(holdout * (double)units);
+    wanted = size_min(size_max(wanted, 1), units - 1);
+    struct lot *lots = memory_take(units, sizeof *lots);
+    for (size_t unit = 0; unit < units; unit++) {
+        struct random random = random_stream(0, RANDOM_HOLDOUT, unit, 0);
+        lots[unit] = (struct lot){random_word(&random), unit};
+    }
+    qsort(lots, units, sizeof *lots, compare_lots);
+    for (size_t i = 0; i < wanted; i++) {
+        is_held_out[lots[i].unit] = true;
+    }
+    memory_free(lots);
+}
+
+static size_t count_groups(const struct member *members, size_t count)
+{
+    size_t groups = 0;
+    for (size_t i = 0; i < count; i++) {
+        groups += i == 0 || members[i].group != members[i - 1].group;
+    }
+    return groups;
+}
+
+/* --- Catalogs --------------------------------------------------------------------------------- */
+
+static void catalog_add(struct chain_catalog *catalog, size_t *added, const struct member *member,
+                        bool begins_group)
+{
+    if (begins_group) {
+        catalog->starts[catalog->group_count++] = *added;
+    }
+    catalog->episodes[(*added)++] = member->episode;
+    catalog->starts[catalog->group_count] = *added;
+}
+
+void chain_catalog_open(struct chain_catalog *catalog, const struct store *store, double holdout,
+                        enum chain_part part)
 {
     size_t count = store_episode_count(store);
     invariant(count > 0);
@@ -34,17 +101,19 @@ void chain_catalog_open(struct chain_catalog *catalog, const struct store *store
         .episodes = memory_take(count, sizeof *catalog->episodes),
     };
     struct member *members = memory_take(count, sizeof *members);
-    for (size_t episode = 0; episode < count; episode++) {
-        members[episode] = (struct member){store_group(store, episode), episode};
-    }
-    qsort(members, count, sizeof *members, compare_members);
-    for (size_t i = 0; i < count; i++) {
-        if (i == 0 || members[i].group != members[i - 1].group) {
-            catalog->starts[catalog->group_count++] = i;
+    bool *is_held_out = memory_take(count, sizeof *is_held_out);
+    sort_members(members, store);
+    size_t groups = count_groups(members, count);
+    draw_held_out(is_held_out, groups > 1 ? groups : count, holdout);
+    size_t added = 0;
+    for (size_t i = 0, group = 0; i < count; i++) {
+        bool is_next = i > 0 && members[i].group != members[i - 1].group;
+        group += is_next;
+        if (is_held_out[groups > 1 ? group : i] == (part == CHAIN_HELD_OUT)) {
+            catalog_add(catalog, &added, &members[i], added == 0 || is_next);
         }
-        catalog->episodes[i] = members[i].episode;
     }
-    catalog->starts[catalog->group_count] = count;
+    memory_free(is_held_out);
     memory_free(members);
 }
 

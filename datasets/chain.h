@@ -16,14 +16,17 @@
 
 enum { CHAIN_TRIALS_MAX = 1024 };
 
-/* The episodes of a store by group: those of group g are episodes[starts[g]] up to but not
- * including episodes[starts[g + 1]], ascending by episode number; groups ascend by their number in
- * the store. */
+/* What is learnt, and what is held out of it. */
+enum chain_part { CHAIN_TRAINED, CHAIN_HELD_OUT, CHAIN_PARTS };
+
+/* The episodes of a part of a store by group: those of group g are episodes[starts[g]] up to but
+ * not including episodes[starts[g + 1]], ascending by episode number; groups ascend by their number
+ * in the store. */
 struct chain_catalog {
     const struct store *store;
     size_t group_count;
     size_t *starts;   /* (group_count + 1) */
-    size_t *episodes; /* (episodes of the store) */
+    size_t *episodes; /* (episodes of the part) */
 };
 
 /* Which n of a group's m episodes make a chain. */
@@ -53,6 +56,7 @@ struct chain_sampler {
 };
 
 struct chain {
+    size_t source;                     /* store of several (dataset.h) */
     size_t count;                      /* trajectories */
     size_t episodes[CHAIN_TRIALS_MAX]; /* in the sampler's order */
     size_t best;                       /* the trajectory of the largest return, of equals the one
@@ -61,9 +65,12 @@ struct chain {
     double target;                     /* the largest return among them */
 };
 
-/* Sort the episodes of a store, which has at least one, is borrowed and must outlive the catalog;
- * the caller closes the catalog. Local, like all of this file. */
-void chain_catalog_open(struct chain_catalog *catalog, const struct store *store);
+/* Sort the episodes of a part of a store, which has at least one, is borrowed and must outlive the
+ * catalog; the caller closes the catalog. Held out is a fraction `holdout` (below 1) of the groups,
+ * of one group's episodes where there is no other: at least one and not all of them, nothing where
+ * it is 0 or there is but one. Local, like all of this file. */
+void chain_catalog_open(struct chain_catalog *catalog, const struct store *store, double holdout,
+                        enum chain_part part);
 void chain_catalog_close(struct chain_catalog *catalog);
 
 /* How many episodes the largest group has. */

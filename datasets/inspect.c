@@ -48,7 +48,7 @@ struct description {
 static void describe_groups(struct description *description)
 {
     struct chain_catalog catalog;
-    chain_catalog_open(&catalog, description->store);
+    chain_catalog_open(&catalog, description->store, 0.0, CHAIN_TRAINED);
     description->groups = catalog.group_count;
     description->group_max = chain_catalog_largest_group(&catalog);
     description->group_min = description->group_max;

@@ -12,7 +12,7 @@
 
 #include "base/fatal.h"
 #include "context/partition.h"
-#include "datasets/chain.h"
+#include "datasets/dataset.h"
 #include "datasets/store.h"
 
 enum inspect_form {
@@ -33,7 +33,6 @@ bool inspect_verify(FILE *out, const struct store *store, enum inspect_form form
                     struct failure *failure);
 
 struct inspect_chains_options {
-    size_t task;
     struct chain_sampler sampler;
     uint64_t seed;
     size_t contexts; /* of an optimizer step */
@@ -46,7 +45,7 @@ struct inspect_chains_options {
 /* Print the first chains that a run of these options learns from: episodes and their returns,
  * target, steps, tokens, and the tokens that each rank of the ring holds. Reads the index only.
  * Failures as of inspect_describe, and EXIT_CODE_CONFIG as of chain_sampler_check. Local. */
-bool inspect_chains(FILE *out, const struct store *store,
+bool inspect_chains(FILE *out, const struct dataset *dataset,
                     const struct inspect_chains_options *options, enum inspect_form form,
                     struct failure *failure);
 

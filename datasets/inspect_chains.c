@@ -13,15 +13,26 @@ struct sample {
 
 /* --- Text ------------------------------------------------------------------------------------- */
 
-static void print_chains_head(FILE *out, const struct store *store,
+static const struct dataset_store *source_of_sample(const struct dataset *dataset,
+                                                    const struct sample *sample)
+{
+    return &dataset->stores[sample->chain.source];
+}
+
+static void print_chains_head(FILE *out, const struct dataset *dataset,
                               const struct inspect_chains_options *options)
 {
     static const char *const samplings[] = {"uniform", "return", "history", "best"};
     static const char *const orders[] = {"return", "history", "random"};
-    fprintf(out, "%s, task %s: %zu to %zu trajectories, sampling %s, order %s, seed %llu\n",
-            store_path(store), store_spec(store)->tasks[options->task], options->sampler.trials_min,
-            options->sampler.trials, samplings[options->sampler.sampling],
-            orders[options->sampler.order], (unsigned long long)options->seed);
+    for (size_t i = 0; i < dataset->count; i++) {
+        const struct dataset_store *source = &dataset->stores[i];
+        fprintf(out, "%s, task %s: %.3g of the chains\n", store_path(source->store),
+                store_spec(source->store)->tasks[source->task], source->share);
+    }
+    fprintf(out, "%zu to %zu trajectories, sampling %s, order %s, seed %llu\n",
+            options->sampler.trials_min, options->sampler.trials,
+            samplings[options->sampler.sampling], orders[options->sampler.order],
+            (unsigned long long)options->seed);
     fprintf(out, "%zu contexts of a step, each on %zu rank%s, %s, %zu tokens of a step\n\n",
             options->contexts, options->ring_size, options->ring_size == 1 ? "" : "s",
             options->split == PARTITION_ZIGZAG ? "zigzag" : "contiguous", options->tokens);
@@ -29,12 +40,16 @@ static void print_chains_head(FILE *out, const struct store *store,
             "steps", "tokens", "tokens of each rank");
 }
 
-static void print_sample(FILE *out, const struct store *store,
+static void print_sample(FILE *out, const struct dataset *dataset,
                          const struct inspect_chains_options *options, const struct sample *sample)
 {
     const struct chain *chain = &sample->chain;
+    const struct dataset_store *source = source_of_sample(dataset, sample);
+    if (dataset->count > 1) {
+        fprintf(out, "%s:\n", store_path(source->store));
+    }
     fprintf(out, "%6llu%9zu%8lld%8zu%12.6g%9zu%10zu ", (unsigned long long)sample->step,
-            sample->number, (long long)store_group(store, chain->episodes[0]), chain->count,
+            sample->number, (long long)store_group(source->store, chain->episodes[0]), chain->count,
             chain->target, chain->steps, chain->steps * options->tokens);
     for (size_t rank = 0; rank < options->ring_size && rank < SHOWN; rank++) {
         fprintf(out, " %zu", sample->partition.shards[rank].row_count * options->tokens);
@@ -46,21 +61,23 @@ static void print_sample(FILE *out, const struct store *store,
             i = chain->count - SHOWN / 2;
         }
         fprintf(out, " %zu (%.4g)", chain->episodes[i],
-                store_return(store, options->task, chain->episodes[i]));
+                store_return(source->store, source->task, chain->episodes[i]));
     }
     fprintf(out, "\n");
 }
 
 /* --- JSON ------------------------------------------------------------------------------------- */
 
-static json_t *sample_json(const struct store *store, const struct inspect_chains_options *options,
+static json_t *sample_json(const struct dataset *dataset,
+                           const struct inspect_chains_options *options,
                            const struct sample *sample)
 {
     const struct chain *chain = &sample->chain;
+    const struct dataset_store *source = source_of_sample(dataset, sample);
     json_t *returns = json_array();
     json_t *shards = json_array();
     for (size_t i = 0; i < chain->count; i++) {
-        double value = store_return(store, options->task, chain->episodes[i]);
+        double value = store_return(source->store, source->task, chain->episodes[i]);
         json_array_append_new(returns, json_real(value));
     }
     for (size_t rank = 0; rank < options->ring_size; rank++) {
@@ -70,7 +87,9 @@ static json_t *sample_json(const struct store *store, const struct inspect_chain
     json_t *object = json_object();
     report_count(object, "step", sample->step);
     report_count(object, "context", sample->number);
-    json_object_set_new(object, "group", json_integer(store_group(store, chain->episodes[0])));
+    report_text(object, "file", store_path(source->store));
+    json_object_set_new(object, "group",
+                        json_integer(store_group(source->store, chain->episodes[0])));
     report_counts(object, "episodes", chain->episodes, chain->count);
     json_object_set_new(object, "returns", returns);
     report_number(object, "target", chain->target);
@@ -82,44 +101,42 @@ static json_t *sample_json(const struct store *store, const struct inspect_chain
 
 /* --- Public ----------------------------------------------------------------------------------- */
 
-static void draw_sample(struct sample *sample, const struct chain_catalog *catalog,
+static void draw_sample(struct sample *sample, const struct dataset *dataset,
                         const struct inspect_chains_options *options, size_t index)
 {
     sample->step = 1 + index / options->contexts;
     sample->number = index % options->contexts;
-    chain_draw(&sample->chain, catalog, options->task, &options->sampler, options->seed,
-               sample->step, sample->number);
+    dataset_draw(&sample->chain, dataset, CHAIN_TRAINED, &options->sampler, options->seed,
+                 sample->step, sample->number);
     partition_cut(&sample->partition, &sample->chain.steps, 1);
 }
 
-bool inspect_chains(FILE *out, const struct store *store,
+bool inspect_chains(FILE *out, const struct dataset *dataset,
                     const struct inspect_chains_options *options, enum inspect_form form,
                     struct failure *failure)
 {
     if (!chain_sampler_check(&options->sampler, failure)) {
         return false;
     }
-    struct chain_catalog catalog;
     struct sample sample;
     json_t *chains = json_array();
-    chain_catalog_open(&catalog, store);
     partition_open(&sample.partition, options->split, options->ring_size, 1);
     if (form == INSPECT_TEXT) {
-        print_chains_head(out, store, options);
+        print_chains_head(out, dataset, options);
     }
     for (size_t i = 0; i < options->samples; i++) {
-        draw_sample(&sample, &catalog, options, i);
+        draw_sample(&sample, dataset, options, i);
         if (form == INSPECT_TEXT) {
-            print_sample(out, store, options, &sample);
+            print_sample(out, dataset, options, &sample);
         } else {
-            json_array_append_new(chains, sample_json(store, options, &sample));
+            json_array_append_new(chains, sample_json(dataset, options, &sample));
         }
     }
     partition_close(&sample.partition);
-    chain_catalog_close(&catalog);
     json_t *object = json_object();
-    report_text(object, "file", store_path(store));
-    report_text(object, "task", store_spec(store)->tasks[options->task]);
+    const struct dataset_store *first = &dataset->stores[0];
+    report_text(object, "file", store_path(first->store));
+    report_text(object, "task", store_spec(first->store)->tasks[first->task]);
     json_object_set_new(object, "chains", chains);
     if (form == INSPECT_JSON) {
         report_json(out, object, REPORT_ALL_DIGITS);

@@ -11,21 +11,20 @@
 enum { CHUNK_ROWS = 1024 };
 
 struct loader {
-    const struct store *store;
-    size_t task;
+    const struct dataset *dataset;
     const struct scaling *scaling;
     struct loader_options options;
-    struct store_verifier *verifier; /* NULL: nothing is verified */
-    struct chain_catalog catalog;
+    struct store_verifier *verifiers[DATASET_STORES_MAX]; /* NULL: nothing is verified */
     struct chain *chains; /* (options.contexts) of the current batch */
     size_t *steps;        /* (options.contexts) of each of these chains */
     float *observation;   /* (CHUNK_ROWS x observation_dim) as read */
     float *reward;        /* (CHUNK_ROWS) as read */
 };
 
-static bool loader_check(const struct store *store, const struct scaling *scaling,
+static bool loader_check(const struct dataset *dataset, const struct scaling *scaling,
                          const struct loader_options *options, struct failure *failure)
 {
+    const char *path = store_path(dataset->stores[0].store);
     if (!chain_sampler_check(&options->chain, failure)) {
         return false;
     }
@@ -35,49 +34,41 @@ static bool loader_check(const struct store *store, const struct scaling *scalin
                            "their number",
                            options->contexts, (unsigned)UINT32_MAX);
     }
-    if (store_episode_count(store) == 0) {
-        return failure_set(failure, EXIT_CODE_DATA,
-                           "%s: found no episodes, expected at least one; collect or convert again",
-                           store_path(store));
-    }
-    if (scaling->observation_dim != store_spec(store)->observation_dim) {
+    if (scaling->observation_dim != dataset_spec(dataset)->observation_dim) {
         return failure_set(failure, EXIT_CODE_CONFIG,
                            "%s: found observations of %zu numbers, expected %zu as the model was "
                            "made for; name a store of the model's domain",
-                           store_path(store), store_spec(store)->observation_dim,
-                           scaling->observation_dim);
+                           path, dataset_spec(dataset)->observation_dim, scaling->observation_dim);
     }
-    return options->loss != LOADER_LOSS_LABEL || store_spec(store)->has_label ||
+    return options->loss != LOADER_LOSS_LABEL || dataset_spec(dataset)->has_label ||
            failure_set(failure, EXIT_CODE_CONFIG,
                        "%s: found no labels, expected them for chain.loss=label; write a store "
                        "that has them: chainring convert %s --label=script --output=NEW.h5 (or "
                        "--label=planner, --label=checkpoint:RUN)",
-                       store_path(store), store_path(store));
+                       path, path);
 }
 
-struct loader *loader_open(const struct store *store, size_t task, const struct scaling *scaling,
+struct loader *loader_open(const struct dataset *dataset, const struct scaling *scaling,
                            const struct loader_options *options, struct failure *failure)
 {
-    if (!loader_check(store, scaling, options, failure)) {
+    if (!loader_check(dataset, scaling, options, failure)) {
         return NULL;
     }
-    const struct store_spec *spec = store_spec(store);
-    invariant(task < spec->task_count);
+    const struct store_spec *spec = dataset_spec(dataset);
     struct loader *loader = memory_take(1, sizeof *loader);
     *loader = (struct loader){
-        .store = store,
-        .task = task,
+        .dataset = dataset,
         .scaling = scaling,
         .options = *options,
-        .verifier = options->is_verified
-                        ? store_verifier_open(store, options->loss == LOADER_LOSS_LABEL)
-                        : NULL,
         .chains = memory_take(options->contexts, sizeof *loader->chains),
         .steps = memory_take(options->contexts, sizeof *loader->steps),
         .observation = memory_take(CHUNK_ROWS * spec->observation_dim, sizeof(float)),
         .reward = memory_take(CHUNK_ROWS, sizeof(float)),
     };
-    chain_catalog_open(&loader->catalog, store);
+    for (size_t i = 0; options->is_verified && i < dataset->count; i++) {
+        loader->verifiers[i] =
+            store_verifier_open(dataset->stores[i].store, options->loss == LOADER_LOSS_LABEL);
+    }
     return loader;
 }
 
@@ -86,8 +77,9 @@ void loader_close(struct loader *loader)
     if (!loader) {
         return;
     }
-    store_verifier_close(loader->verifier);
-    chain_catalog_close(&loader->catalog);
+    for (size_t i = 0; i < loader->dataset->count; i++) {
+        store_verifier_close(loader->verifiers[i]);
+    }
     memory_free(loader->chains);
     memory_free(loader->steps);
     memory_free(loader->observation);
@@ -128,7 +120,7 @@ static bool bind_lengths(const struct loader *loader, struct batch *batch, struc
     if (!check_groups(loader, position.group_count, failure)) {
         return false;
     }
-    const struct store_spec *spec = store_spec(loader->store);
+    const struct store_spec *spec = dataset_spec(loader->dataset);
     batch_bind(batch, arena, position, contexts_max(loader, position.group_count),
                loader->options.chain.trials * length_max, spec->observation_dim, spec->action_dim);
     return true;
@@ -137,7 +129,8 @@ static bool bind_lengths(const struct loader *loader, struct batch *batch, struc
 bool loader_batch_bind(const struct loader *loader, struct batch *batch, struct arena *arena,
                        struct mesh_position position, struct failure *failure)
 {
-    return bind_lengths(loader, batch, arena, position, store_length_max(loader->store), failure);
+    return bind_lengths(loader, batch, arena, position, dataset_length_max(loader->dataset),
+                        failure);
 }
 
 /* Draw the micro-batch's chains and cut them over the ring. */
@@ -155,13 +148,23 @@ static bool draw_chains(struct loader *loader, struct batch *batch, uint64_t ste
     for (size_t sample = first;
          count < contexts_max(loader, groups) && sample < loader->options.contexts;
          sample += groups, count++) {
-        chain_draw(&loader->chains[count], &loader->catalog, loader->task, &loader->options.chain,
-                   loader->options.seed, step, sample);
+        dataset_draw(&loader->chains[count], loader->dataset, loader->options.part,
+                     &loader->options.chain, loader->options.seed, step, sample);
         loader->steps[count] = loader->chains[count].steps;
         batch->samples[count] = sample;
     }
     partition_cut(&batch->partition, loader->steps, count);
     return true;
+}
+
+static const struct dataset_store *source_of(const struct loader *loader, const struct chain *chain)
+{
+    return &loader->dataset->stores[chain->source];
+}
+
+static size_t trial_length(const struct loader *loader, const struct chain *chain, size_t trial)
+{
+    return store_length(source_of(loader, chain)->store, chain->episodes[trial]);
 }
 
 /* An iterator over the trajectories of a shard: steps [first, first + count) of the chain's
@@ -182,7 +185,7 @@ static bool next_range(struct range *range, const struct loader *loader, const s
         while (range->next_trial < range->chain->count && range->next_begin < segment_end) {
             range->trial = range->next_trial++;
             size_t begin = range->next_begin;
-            size_t length = store_length(loader->store, range->chain->episodes[range->trial]);
+            size_t length = trial_length(loader, range->chain, range->trial);
             range->next_begin += length;
             size_t from = size_max(segment->first, begin);
             size_t to = size_min(segment_end, range->next_begin);
@@ -201,13 +204,16 @@ static bool next_range(struct range *range, const struct loader *loader, const s
 
 /* The sum of a trajectory's rewards before step `end`, in order, so that it has the same bits
  * wherever the context is cut. */
-static bool sum_rewards(struct loader *loader, size_t episode, size_t end, double *sum,
+static bool sum_rewards(struct loader *loader, const struct range *range, double *sum,
                         struct failure *failure)
 {
+    const struct dataset_store *source = source_of(loader, range->chain);
+    size_t episode = range->chain->episodes[range->trial];
+    size_t end = range->first;
     *sum = 0.0;
     for (size_t first = 0; first < end; first += CHUNK_ROWS) {
         size_t count = size_min(end - first, CHUNK_ROWS);
-        if (!store_read_reward(loader->store, loader->task, episode, first, count, loader->reward,
+        if (!store_read_reward(source->store, source->task, episode, first, count, loader->reward,
                                failure)) {
             return false;
         }
@@ -222,9 +228,10 @@ static bool sum_rewards(struct loader *loader, size_t episode, size_t end, doubl
 static bool is_done(const struct loader *loader, const struct chain *chain, size_t trial,
                     size_t step)
 {
+    const struct dataset_store *source = source_of(loader, chain);
     size_t episode = chain->episodes[trial];
-    return step + 1 == store_length(loader->store, episode) &&
-           store_return(loader->store, loader->task, episode) >= chain->target;
+    return step + 1 == store_length(source->store, episode) &&
+           store_return(source->store, source->task, episode) >= chain->target;
 }
 
 /* The expert's action where it is known; elsewhere it has no weight. */
@@ -237,8 +244,9 @@ static bool fill_labels(struct loader *loader, const struct steps *steps, const 
         memcpy(label, steps->action + chunk->row * dim, chunk->count * dim * sizeof *label);
         return true;
     }
-    if (!store_read_label(loader->store, chunk->chain->episodes[chunk->trial], chunk->first,
-                          chunk->count, label, failure)) {
+    const struct store *store = source_of(loader, chunk->chain)->store;
+    if (!store_read_label(store, chunk->chain->episodes[chunk->trial], chunk->first, chunk->count,
+                          label, failure)) {
         return false;
     }
     for (size_t i = 0; i < chunk->count; i++, label += dim) {
@@ -273,17 +281,24 @@ static void write_rows(const struct loader *loader, const struct steps *steps,
     steps->done[row + last] = (real)is_done(loader, chain, chunk->trial, chunk->first + last);
 }
 
+static bool check_range(const struct loader *loader, const struct range *range,
+                        struct failure *failure)
+{
+    struct store_verifier *verifier = loader->verifiers[range->chain->source];
+    return !verifier || store_verifier_check(verifier, source_of(loader, range->chain)->task,
+                                             range->chain->episodes[range->trial], range->first,
+                                             range->count, failure);
+}
+
 static bool fill_range(struct loader *loader, const struct steps *steps, const struct range *range,
                        struct failure *failure)
 {
+    const struct dataset_store *source = source_of(loader, range->chain);
     size_t episode = range->chain->episodes[range->trial];
     double return_so_far;
     invariant(range->row + range->count <= steps->row_max);
-    if (loader->verifier && !store_verifier_check(loader->verifier, loader->task, episode,
-                                                  range->first, range->count, failure)) {
-        return false;
-    }
-    if (!sum_rewards(loader, episode, range->first, &return_so_far, failure)) {
+    if (!check_range(loader, range, failure) ||
+        !sum_rewards(loader, range, &return_so_far, failure)) {
         return false;
     }
     for (size_t done = 0; done < range->count; done += CHUNK_ROWS) {
@@ -293,10 +308,10 @@ static bool fill_range(struct loader *loader, const struct steps *steps, const s
         chunk.count = size_min(range->count - done, CHUNK_ROWS);
         real *action =
             steps->action + chunk.row * steps->action_dim; /* actions need no conversion */
-        if (!store_read_observation(loader->store, episode, chunk.first, chunk.count,
+        if (!store_read_observation(source->store, episode, chunk.first, chunk.count,
                                     loader->observation, failure) ||
-            !store_read_action(loader->store, episode, chunk.first, chunk.count, action, failure) ||
-            !store_read_reward(loader->store, loader->task, episode, chunk.first, chunk.count,
+            !store_read_action(source->store, episode, chunk.first, chunk.count, action, failure) ||
+            !store_read_reward(source->store, source->task, episode, chunk.first, chunk.count,
                                loader->reward, failure)) {
             return false;
         }
@@ -315,7 +330,7 @@ static struct range step_before(const struct loader *loader, const struct segmen
 {
     struct range range = {.chain = &loader->chains[segment->context], .count = 1};
     for (size_t end = 0;; range.trial++) {
-        size_t length = store_length(loader->store, range.chain->episodes[range.trial]);
+        size_t length = trial_length(loader, range.chain, range.trial);
         end += length;
         if (segment->first <= end) {
             range.first = length - 1 - (end - segment->first);
@@ -333,12 +348,12 @@ static bool fill_first_previous(struct loader *loader, const struct steps *steps
         return true;
     }
     struct range before = step_before(loader, segment);
+    const struct dataset_store *source = source_of(loader, before.chain);
     size_t episode = before.chain->episodes[before.trial];
-    if ((loader->verifier && !store_verifier_check(loader->verifier, loader->task, episode,
-                                                   before.first, 1, failure)) ||
-        !store_read_action(loader->store, episode, before.first, 1,
+    if (!check_range(loader, &before, failure) ||
+        !store_read_action(source->store, episode, before.first, 1,
                            steps->previous_action + segment->row * steps->action_dim, failure) ||
-        !store_read_reward(loader->store, loader->task, episode, before.first, 1, loader->reward,
+        !store_read_reward(source->store, source->task, episode, before.first, 1, loader->reward,
                            failure)) {
         return false;
     }
@@ -369,8 +384,8 @@ bool loader_fill(struct loader *loader, struct batch *batch, uint64_t step, size
     if (!draw_chains(loader, batch, step, micro_batch, failure)) {
         return false;
     }
-    if (loader->verifier) {
-        store_verifier_refresh(loader->verifier);
+    for (size_t i = 0; loader->verifiers[0] && i < loader->dataset->count; i++) {
+        store_verifier_refresh(loader->verifiers[i]);
     }
     for (struct range range = {0}; next_range(&range, loader, batch);) {
         if (!fill_range(loader, &batch->steps, &range, failure)) {
@@ -412,7 +427,8 @@ static bool stream_prefetch(struct loader_stream *stream, uint64_t step, size_t 
         return false;
     }
     for (struct range range = {0}; next_range(&range, loader, &stream->next);) {
-        store_prefetch(loader->store, loader->task, range.chain->episodes[range.trial], range.first,
+        const struct dataset_store *source = source_of(loader, range.chain);
+        store_prefetch(source->store, source->task, range.chain->episodes[range.trial], range.first,
                        range.count);
     }
     return true;

@@ -16,8 +16,7 @@
 #include "base/memory.h"
 #include "context/batch.h"
 #include "context/scaling.h"
-#include "datasets/chain.h"
-#include "datasets/store.h"
+#include "datasets/dataset.h"
 
 struct loader;
 
@@ -30,6 +29,7 @@ enum loader_loss {
 
 struct loader_options {
     struct chain_sampler chain;
+    enum chain_part part;
     size_t contexts;    /* of one optimizer step, over the whole job */
     size_t micro_batch; /* contexts of a group that a batch holds; 0: all that it has of a step */
     enum loader_loss loss;
@@ -37,11 +37,10 @@ struct loader_options {
     uint64_t seed;
 };
 
-/* A loader of `task`'s chains (a number from store_find_task). store and scaling are borrowed and
- * must outlive it; options are copied; the caller closes it. NULL and a failure where the options
- * make no sense, the scaling is of another domain or labels are to be learnt that are not there
- * (EXIT_CODE_CONFIG), or the store has no episodes (EXIT_CODE_DATA). */
-struct loader *loader_open(const struct store *store, size_t task, const struct scaling *scaling,
+/* A loader of the data set's chains. dataset and scaling are borrowed and must outlive it; options
+ * are copied; the caller closes it. NULL and a failure (EXIT_CODE_CONFIG) where the options make no
+ * sense, the scaling is of another domain or labels are to be learnt that are not there. */
+struct loader *loader_open(const struct dataset *dataset, const struct scaling *scaling,
                            const struct loader_options *options, struct failure *failure);
 void loader_close(struct loader *loader);
 

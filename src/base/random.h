@@ -23,6 +23,8 @@ enum random_purpose {
     RANDOM_COLLECT_POLICY = 10, /* as RANDOM_COLLECT, where a trained policy acts: hidden tasks that
                                    its training data does not have */
     RANDOM_LABEL = 11,          /* what an expert draws who labels recorded episodes */
+    RANDOM_CHAIN_STORE = 12,    /* which of several stores a chain is of */
+    RANDOM_HOLDOUT = 13,        /* what is held out for validation */
 };
 
 struct random {

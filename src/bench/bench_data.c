@@ -35,7 +35,8 @@ struct data_result {
 /* What a rank measures with. */
 struct data_fixture {
     struct store *store;
-    int file; /* the store's, for plain reads */
+    struct dataset dataset; /* of it */
+    int file;               /* the store's, for plain reads */
     struct scaling scaling;
     struct loader *loader;
     struct arena arena;
@@ -73,7 +74,8 @@ static bool data_fixture_open(struct data_fixture *fixture, const char *path,
     }
     struct arena measure = {0};
     fixture->scaling = scaling_identity(RANDOM_STORE_OBSERVATIONS);
-    fixture->loader = loader_open(fixture->store, 0, &fixture->scaling, &options, failure);
+    dataset_of_store(&fixture->dataset, fixture->store, 0);
+    fixture->loader = loader_open(&fixture->dataset, &fixture->scaling, &options, failure);
     if (!fixture->loader || !data_fixture_bind(fixture, &measure, rule, failure)) {
         return false;
     }
@@ -88,6 +90,7 @@ static void data_fixture_close(struct data_fixture *fixture)
     loader_stream_unbind(&fixture->batches);
     memory_free(fixture->arena.base);
     loader_close(fixture->loader);
+    dataset_close(&fixture->dataset);
     close(fixture->file);
     store_close(fixture->store);
     memory_free(fixture->bytes);

@@ -169,7 +169,8 @@ void learner_fixture_open(struct learner_fixture *fixture, const struct bench_op
     }
     random_store_remove(&files, failure);
     if (failure->code == EXIT_CODE_DONE) {
-        fixture->loader = loader_open(fixture->store, 0, &fixture->scaling, &loader, failure);
+        dataset_of_store(&fixture->dataset, fixture->store, 0);
+        fixture->loader = loader_open(&fixture->dataset, &fixture->scaling, &loader, failure);
     }
     comm_agree(failure);
 }
@@ -177,6 +178,7 @@ void learner_fixture_open(struct learner_fixture *fixture, const struct bench_op
 void learner_fixture_close(struct learner_fixture *fixture)
 {
     loader_close(fixture->loader);
+    dataset_close(&fixture->dataset);
     store_close(fixture->store);
     workers_close(fixture->workers);
     ring_close(fixture->ring);

@@ -48,7 +48,8 @@ struct learner_fixture {
     struct scaling scaling;
     struct ring *ring;
     struct workers *workers;
-    struct store *store; /* in no folder any more */
+    struct store *store;    /* in no folder any more */
+    struct dataset dataset; /* of it */
     struct loader *loader;
 };
 

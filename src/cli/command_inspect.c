@@ -44,14 +44,15 @@ static void inspect_configuration(const struct config *config, struct failure *f
         .split = (enum partition_rule)config->mesh.split,
         .ring_size = config->mesh.ring > 0 ? config->mesh.ring : comm_size(),
     };
-    struct store *store = store_open(config->data.store, failure);
-    if (store && token_layout_parse(&layout, config->context.tokens, failure) &&
-        (config->data.task[0] == '\0' ||
-         store_find_task(&options.task, store, config->data.task, failure))) {
-        options.tokens = layout.count;
-        inspect_chains(stdout, store, &options, form, failure);
+    struct dataset dataset;
+    const struct dataset_options data = config_dataset(config);
+    if (dataset_open(&dataset, &data, failure)) {
+        if (token_layout_parse(&layout, config->context.tokens, failure)) {
+            options.tokens = layout.count;
+            inspect_chains(stdout, &dataset, &options, form, failure);
+        }
+        dataset_close(&dataset);
     }
-    store_close(store);
 }
 
 enum exit_code command_inspect(const struct config *config, const char *subject)

@@ -76,8 +76,7 @@ enum exit_code command_train(const struct config *config, const char *subject)
         .run = run,
         .configuration = configuration,
         .changes = changes,
-        .store = config->data.store,
-        .task = config->data.task,
+        .data = config_dataset(config),
         .observations = config->data.normalize == CONFIG_YES ? TRAINER_OBSERVATIONS_NORMALISED
                                                              : TRAINER_OBSERVATIONS_RAW,
         .return_scale = config->data.return_scale,

@@ -11,7 +11,6 @@
 #include "checkpoint/run_folder.h"
 #include "comm/comm.h"
 #include "context/action_space.h"
-#include "datasets/chain.h"
 #include "math/gemm.h"
 #include "math/peak.h"
 #include "train/checkpointer.h"
@@ -26,8 +25,7 @@ struct trainer {
     const struct trainer_options *options;
     struct ring *ring;
     struct workers *workers;
-    struct store *store;
-    size_t task;
+    struct dataset dataset;
     struct policy_config policy;
     struct loader_options loader_options; /* with chains as long as there are */
     struct loader *loader;
@@ -51,36 +49,22 @@ static void trainer_open_workers(struct trainer *trainer)
 
 /* --- Data ------------------------------------------------------------------------------------- */
 
-static void trainer_open_store(struct trainer *trainer)
+static void trainer_open_data(struct trainer *trainer)
 {
-    const struct trainer_options *options = trainer->options;
+    const struct dataset_options *options = &trainer->options->data;
     struct failure failure = {0};
-    trainer->store = store_open(options->store, &failure);
-    if (trainer->store && options->task[0]) {
-        store_find_task(&trainer->task, trainer->store, options->task, &failure);
-    }
+    dataset_open(&trainer->dataset, options, &failure);
     comm_agree(&failure);
     char what[600];
-    snprintf(what, sizeof what, "%.500s: the hash of its attributes", options->store);
-    trainer->policy.data_hash = store_fingerprint(trainer->store);
-    comm_same(store_description(trainer->store), what);
-}
-
-/* range = the least and the largest return of the data. */
-static void measure_returns(double range[2], const struct store *store, size_t task)
-{
-    range[0] = (double)INFINITY;
-    range[1] = -(double)INFINITY;
-    for (size_t episode = 0; episode < store_episode_count(store); episode++) {
-        range[0] = fmin(range[0], store_return(store, task, episode));
-        range[1] = fmax(range[1], store_return(store, task, episode));
-    }
+    snprintf(what, sizeof what, "%.500s: the hash of its attributes", options->stores);
+    trainer->policy.data_hash = dataset_fingerprint(&trainer->dataset);
+    comm_same(dataset_description(&trainer->dataset), what);
 }
 
 static void choose_scaling(struct scaling *scaling, const struct trainer *trainer)
 {
     const struct trainer_options *options = trainer->options;
-    size_t dim = store_spec(trainer->store)->observation_dim;
+    size_t dim = dataset_spec(&trainer->dataset)->observation_dim;
     const double *range = trainer->policy.return_range;
     double largest = fmax(fabs(range[0]), fabs(range[1]));
     *scaling = scaling_identity(dim);
@@ -90,35 +74,37 @@ static void choose_scaling(struct scaling *scaling, const struct trainer *traine
         scaling->return_scale = largest > 0.0 ? largest : 1.0;
     }
     if (options->observations == TRAINER_OBSERVATIONS_NORMALISED) {
-        scaling_set_observations(scaling, store_observation_mean(trainer->store),
-                                 store_observation_deviation(trainer->store));
+        double *moments = memory_take(2 * dim, sizeof *moments);
+        dataset_moments(moments, moments + dim, &trainer->dataset);
+        scaling_set_observations(scaling, moments, moments + dim);
+        memory_free(moments);
     }
 }
 
-static void check_dims(const struct store *store, struct failure *failure)
+static void check_dims(const struct dataset *dataset, struct failure *failure)
 {
-    const struct store_spec *spec = store_spec(store);
+    const struct store_spec *spec = dataset_spec(dataset);
     if (spec->observation_dim > OBSERVATION_DIM_MAX || spec->action_dim > ACTION_DIM_MAX) {
         failure_set(failure, EXIT_CODE_DATA,
                     "%s: found %zu observations and %zu actions, expected at most %d and %d",
-                    store_path(store), spec->observation_dim, spec->action_dim, OBSERVATION_DIM_MAX,
-                    ACTION_DIM_MAX);
+                    store_path(dataset->stores[0].store), spec->observation_dim, spec->action_dim,
+                    OBSERVATION_DIM_MAX, ACTION_DIM_MAX);
     }
 }
 
 /* Chains hold no more trajectories than the largest group has; draws stay as they are. */
-static void limit_chains(struct trainer *trainer, const struct chain_catalog *catalog)
+static void limit_chains(struct trainer *trainer)
 {
     struct failure failure = {0};
     struct chain_sampler *chain = &trainer->loader_options.chain;
-    size_t largest = chain_catalog_largest_group(catalog);
+    size_t largest = dataset_largest_group(&trainer->dataset);
     trainer->loader_options = trainer->options->loader;
     chain_sampler_check(chain, &failure);
     comm_agree(&failure);
     if (chain->trials > largest) {
         log_warning("chain.trials: found %zu, but no group of %s has more than %zu trajectories: "
                     "contexts are trained and evaluated with at most %zu trials",
-                    chain->trials, store_path(trainer->store), largest, largest);
+                    chain->trials, trainer->options->data.stores, largest, largest);
         chain->trials = largest;
         chain->trials_min = size_min(chain->trials_min, largest);
     }
@@ -128,31 +114,28 @@ static void limit_chains(struct trainer *trainer, const struct chain_catalog *ca
 static void describe_policy(struct trainer *trainer)
 {
     struct failure failure = {0};
-    check_dims(trainer->store, &failure);
+    check_dims(&trainer->dataset, &failure);
     comm_agree(&failure);
-    const struct store_spec *spec = store_spec(trainer->store);
+    const struct store_spec *spec = dataset_spec(&trainer->dataset);
     struct policy_config *policy = &trainer->policy;
-    struct chain_catalog catalog;
     policy->shape = trainer->options->learner.shape;
     policy->shape.observation_dim = spec->observation_dim;
     policy->shape.action_space = spec->actions;
-    policy->shape.time_max = store_length_max(trainer->store);
-    measure_returns(policy->return_range, trainer->store, trainer->task);
+    policy->shape.time_max = dataset_length_max(&trainer->dataset);
+    dataset_return_range(policy->return_range, &trainer->dataset);
     choose_scaling(&policy->scaling, trainer);
     snprintf(policy->domain, sizeof policy->domain, "%s", spec->domain);
-    snprintf(policy->task, sizeof policy->task, "%s", spec->tasks[trainer->task]);
-    chain_catalog_open(&catalog, trainer->store);
-    limit_chains(trainer, &catalog);
+    snprintf(policy->task, sizeof policy->task, "%s", spec->tasks[trainer->dataset.stores[0].task]);
+    limit_chains(trainer);
     policy->shape.trial_max = trainer->loader_options.chain.trials;
-    policy->target = chain_catalog_best(&catalog, trainer->task);
-    chain_catalog_close(&catalog);
+    policy->target = dataset_best(&trainer->dataset);
 }
 
 static void trainer_open_loader(struct trainer *trainer)
 {
     struct failure failure = {0};
     model_shape_check(&trainer->policy.shape, &failure);
-    trainer->loader = loader_open(trainer->store, trainer->task, &trainer->policy.scaling,
+    trainer->loader = loader_open(&trainer->dataset, &trainer->policy.scaling,
                                   &trainer->loader_options, &failure);
     comm_agree(&failure);
 }
@@ -216,7 +199,7 @@ static void measure_peak(struct trainer *trainer)
 static void predict_overlap(const struct trainer *trainer)
 {
     const struct trainer_options *options = trainer->options;
-    size_t steps = trainer->loader_options.chain.trials * store_length_max(trainer->store);
+    size_t steps = trainer->loader_options.chain.trials * dataset_length_max(&trainer->dataset);
     size_t tokens = steps * options->learner.shape.layout.count;
     struct ring_overlap overlap = ring_overlap_predict(trainer->ring, options->learner.split,
                                                        trainer->peak / (double)comm_size());
@@ -398,7 +381,7 @@ static void close_all(struct trainer *trainer)
     }
     learner_close(&trainer->learner);
     loader_close(trainer->loader);
-    store_close(trainer->store);
+    dataset_close(&trainer->dataset);
     workers_close(trainer->workers);
     ring_close(trainer->ring);
 }
@@ -411,7 +394,7 @@ enum exit_code trainer_run(const struct trainer_options *options)
     trainer->ring = ring_open(options->ring > 0 ? options->ring : comm_size(), options->node_ranks);
     trainer_open_workers(trainer);
     trainer_open_folder(trainer);
-    trainer_open_store(trainer);
+    trainer_open_data(trainer);
     describe_policy(trainer);
     trainer_open_loader(trainer);
     trainer_open_learner(trainer);

@@ -19,10 +19,9 @@ struct trainer_options {
     const char *run;           /* folder */
     const char *configuration; /* kept as its config.yaml; read on rank 0 only */
     const char *changes;       /* since an earlier start, a line each; read on rank 0 only */
-    const char *store;         /* path */
-    const char *task;          /* whose rewards; empty: the store's first */
+    struct dataset_options data;
     enum trainer_observations observations;
-    double return_scale; /* 0: the largest absolute return of the store */
+    double return_scale; /* 0: the largest absolute return of the data */
     double reward_scale;
     struct loader_options loader;
     struct learner_options learner; /* of shape, all but what the data say */

@@ -13,7 +13,7 @@ int chain_fixture_open(void **state, void (*write_store)(const char *path))
     struct failure failure = {0};
     fixture.store = store_open(fixture.path, &failure);
     assert_non_null(fixture.store);
-    chain_catalog_open(&fixture.catalog, fixture.store);
+    chain_catalog_open(&fixture.catalog, fixture.store, 0.0, CHAIN_TRAINED);
     *state = &fixture;
     return 0;
 }

@@ -32,6 +32,7 @@ static void expect_same_row(const struct steps *left, size_t a, const struct ste
 struct fixture {
     char path[128];
     struct store *store;
+    struct dataset dataset; /* of it */
     struct scaling identity;
 };
 
@@ -40,6 +41,7 @@ static int set_up(void **state)
     static struct fixture fixture;
     snprintf(fixture.path, sizeof fixture.path, "%s", loader_sample_path());
     fixture.store = loader_sample_store(fixture.path, &loader_sample_mixed);
+    dataset_of_store(&fixture.dataset, fixture.store, 0);
     fixture.identity = scaling_identity(OBSERVATION_DIM);
     *state = &fixture;
     return 0;
@@ -48,6 +50,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
+    dataset_close(&fixture->dataset);
     store_close(fixture->store);
     return unlink(fixture->path);
 }
@@ -82,9 +85,10 @@ static void check_context(const struct batch *batch, size_t context, const struc
 static void test_loader_rows_are_the_chains_trajectories_one_after_the_other(void **state)
 {
     const struct fixture *fixture = *state;
-    struct loader *loader = loader_sample_open(fixture->store, &fixture->identity, LOADER_LOSS_ALL);
+    struct loader *loader =
+        loader_sample_open(&fixture->dataset, &fixture->identity, LOADER_LOSS_ALL);
     struct chain_catalog catalog;
-    chain_catalog_open(&catalog, fixture->store);
+    chain_catalog_open(&catalog, fixture->store, 0.0, CHAIN_TRAINED);
     struct loader_sample whole;
     loader_sample_bind(&whole, loader, loader_sample_whole);
     for (uint64_t step = 0; step < 3; step++) {
@@ -154,7 +158,7 @@ static void test_loader_shards_together_are_the_whole_batch_bit_for_bit(void **s
         options.chain.sampling = (enum chain_sampling)sampling;
         struct failure failure = {0};
         struct loader *loader =
-            loader_open(fixture->store, 0, &fixture->identity, &options, &failure);
+            loader_open(&fixture->dataset, &fixture->identity, &options, &failure);
         assert_non_null(loader);
         for (size_t ring_size = 1; ring_size <= 16; ring_size += ring_size < 4 ? 1 : 4) {
             check_shards(loader, PARTITION_ZIGZAG, ring_size);
@@ -168,7 +172,7 @@ static void test_loader_groups_share_the_samples_of_a_step(void **state)
 {
     const struct fixture *fixture = *state;
     struct loader *loader =
-        loader_sample_open(fixture->store, &fixture->identity, LOADER_LOSS_BEST);
+        loader_sample_open(&fixture->dataset, &fixture->identity, LOADER_LOSS_BEST);
     struct loader_sample whole;
     loader_sample_bind(&whole, loader, loader_sample_whole);
     loader_sample_fill(loader, &whole.batch, 9);
@@ -211,7 +215,7 @@ static void test_loader_micro_batches_together_are_the_groups_share(void **state
                                      .loss = LOADER_LOSS_BEST,
                                      .seed = SEED};
     struct failure failure = {0};
-    struct loader *loader = loader_open(fixture->store, 0, &fixture->identity, &options, &failure);
+    struct loader *loader = loader_open(&fixture->dataset, &fixture->identity, &options, &failure);
     assert_non_null(loader);
     assert_int_equal(loader_micro_batch_count(loader, 2), 2);
     struct loader_sample part;
@@ -238,7 +242,7 @@ static void test_loader_gives_other_contexts_at_other_steps(void **state)
 {
     const struct fixture *fixture = *state;
     struct loader *loader =
-        loader_sample_open(fixture->store, &fixture->identity, LOADER_LOSS_BEST);
+        loader_sample_open(&fixture->dataset, &fixture->identity, LOADER_LOSS_BEST);
     struct loader_sample bound;
     loader_sample_bind(&bound, loader, loader_sample_whole);
     size_t differing = 0;
@@ -261,7 +265,7 @@ static void test_loader_refuses_fewer_contexts_than_groups(void **state)
 {
     const struct fixture *fixture = *state;
     struct loader *loader =
-        loader_sample_open(fixture->store, &fixture->identity, LOADER_LOSS_BEST);
+        loader_sample_open(&fixture->dataset, &fixture->identity, LOADER_LOSS_BEST);
     struct loader_sample bound;
     loader_sample_bind(&bound, loader,
                        (struct mesh_position){.ring_size = 1, .group_count = CONTEXTS});
@@ -283,7 +287,7 @@ static void refuse_options(const struct fixture *fixture, struct loader_options 
 {
     struct scaling scaling = scaling_identity(observation_dim);
     struct failure failure = {0};
-    assert_null(loader_open(fixture->store, 0, &scaling, &options, &failure));
+    assert_null(loader_open(&fixture->dataset, &scaling, &options, &failure));
     assert_int_equal(failure.code, EXIT_CODE_CONFIG);
 }
 
@@ -313,7 +317,9 @@ static void test_loader_hands_up_the_failure_of_a_store_cut_short(void **state)
     const struct fixture *fixture = *state;
     const char *path = loader_sample_path();
     struct store *store = loader_sample_store(path, &loader_sample_mixed);
-    struct loader *loader = loader_sample_open(store, &fixture->identity, LOADER_LOSS_BEST);
+    struct dataset dataset;
+    dataset_of_store(&dataset, store, 0);
+    struct loader *loader = loader_sample_open(&dataset, &fixture->identity, LOADER_LOSS_BEST);
     struct loader_sample bound;
     loader_sample_bind(&bound, loader, loader_sample_whole);
     loader_sample_fill(loader, &bound.batch, 0);
@@ -324,6 +330,7 @@ static void test_loader_hands_up_the_failure_of_a_store_cut_short(void **state)
     assert_non_null(strstr(failure.text, path));
     loader_sample_unbind(&bound);
     loader_close(loader);
+    dataset_close(&dataset);
     store_close(store);
     assert_int_equal(unlink(path), 0);
 }

@@ -113,13 +113,13 @@ const char *loader_sample_path(void)
     return path;
 }
 
-struct loader *loader_sample_open(const struct store *store, const struct scaling *scaling,
+struct loader *loader_sample_open(const struct dataset *dataset, const struct scaling *scaling,
                                   enum loader_loss loss)
 {
     struct loader_options options = {
         .chain = loader_sample_sampler, .contexts = CONTEXTS, .loss = loss, .seed = SEED};
     struct failure failure = {0};
-    struct loader *loader = loader_open(store, 0, scaling, &options, &failure);
+    struct loader *loader = loader_open(dataset, scaling, &options, &failure);
     assert_non_null(loader);
     return loader;
 }

@@ -43,7 +43,7 @@ struct store *loader_sample_store(const char *path, const struct loader_sample_c
 struct store *loader_sample_pair(const char *path, const float first[3], const float second[2]);
 
 /* A loader of the sizes above; the caller closes it. */
-struct loader *loader_sample_open(const struct store *store, const struct scaling *scaling,
+struct loader *loader_sample_open(const struct dataset *dataset, const struct scaling *scaling,
                                   enum loader_loss loss);
 
 struct loader_sample {

@@ -29,7 +29,9 @@ static void check_pair(const float first[3], const float second[2], enum loader_
 {
     const char *path = loader_sample_path();
     struct store *store = loader_sample_pair(path, first, second);
-    struct loader *loader = loader_sample_open(store, scaling, loss);
+    struct dataset dataset;
+    dataset_of_store(&dataset, store, 0);
+    struct loader *loader = loader_sample_open(&dataset, scaling, loss);
     struct loader_sample bound;
     loader_sample_bind(&bound, loader, loader_sample_whole);
     size_t row = find_pair(loader, &bound.batch);
@@ -41,6 +43,7 @@ static void check_pair(const float first[3], const float second[2], enum loader_
     assert_true(bound.batch.predicted == weights);
     loader_sample_unbind(&bound);
     loader_close(loader);
+    dataset_close(&dataset);
     store_close(store);
     assert_int_equal(unlink(path), 0);
 }

@@ -15,6 +15,7 @@ static const struct mesh_position second_of_second_group = {
 struct fixture {
     char path[128];
     struct store *store;
+    struct dataset dataset; /* of it */
     struct scaling identity;
     struct loader *direct, *ahead; /* two of the same options */
     struct loader_sample wanted;   /* filled by the first */
@@ -29,7 +30,7 @@ static struct loader *open_loader(const struct fixture *fixture)
                                            .micro_batch = MICRO_BATCH,
                                            .seed = SEED};
     struct failure failure = {0};
-    struct loader *loader = loader_open(fixture->store, 0, &fixture->identity, &options, &failure);
+    struct loader *loader = loader_open(&fixture->dataset, &fixture->identity, &options, &failure);
     assert_non_null(loader);
     return loader;
 }
@@ -47,6 +48,7 @@ static int set_up(void **state)
     fixture = (struct fixture){0};
     snprintf(fixture.path, sizeof fixture.path, "%s", loader_sample_path());
     fixture.store = loader_sample_store(fixture.path, &loader_sample_mixed);
+    dataset_of_store(&fixture.dataset, fixture.store, 0);
     fixture.identity = scaling_identity(OBSERVATION_DIM);
     fixture.direct = open_loader(&fixture);
     fixture.ahead = open_loader(&fixture);
@@ -67,6 +69,7 @@ static int tear_down(void **state)
     loader_sample_unbind(&fixture->wanted);
     loader_close(fixture->direct);
     loader_close(fixture->ahead);
+    dataset_close(&fixture->dataset);
     store_close(fixture->store);
     return unlink(fixture->path);
 }

@@ -46,18 +46,20 @@ struct training {
 
 static struct training good, damaged;
 
-static bool read_chains(struct training *training, const struct store *store,
-                        struct failure *failure)
+static bool read_chains(struct training *training, struct store *store, struct failure *failure)
 {
     training->scaling = scaling_identity(OBSERVATION_DIM);
     scaling_set_observations(&training->scaling, store_observation_mean(store),
                              store_observation_deviation(store));
-    struct loader *loader = loader_open(store, 0, &training->scaling, &options, failure);
+    struct dataset dataset;
+    dataset_of_store(&dataset, store, 0);
+    struct loader *loader = loader_open(&dataset, &training->scaling, &options, failure);
     if (loader && !training->sample.arena.base) {
         loader_sample_bind(&training->sample, loader, loader_sample_whole);
     }
     bool ok = loader && loader_fill(loader, &training->sample.batch, 1, 0, failure);
     loader_close(loader);
+    dataset_close(&dataset);
     return ok;
 }
 
