@@ -167,7 +167,7 @@ static bool behaviour_applies(enum evaluation_behaviour behaviour,
                               const struct evaluation *evaluation)
 {
     const struct env_spec *spec = evaluation->spec;
-    if (evaluation->options->observer) {
+    if (evaluation->options->observer || evaluation->options->is_policy_alone) {
         return behaviour == EVALUATION_POLICY;
     }
     switch (behaviour) {

@@ -41,6 +41,7 @@ struct evaluation_options {
 
     enum inertia_rule inertia; /* of the task's capsules */
 
+    bool is_policy_alone;                    /* nobody else plays */
     const struct rollout_observer *observer; /* of the policy, which then plays alone; or NULL */
 };
 

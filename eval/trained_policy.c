@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "checkpoint/best_checkpoint.h"
 #include "checkpoint/checkpoint.h"
 #include "comm/comm.h"
 #include "datasets/store_format.h"
@@ -29,6 +30,24 @@ static bool find_newest_checkpoint(char *path, const char *run, struct failure *
                        "%s: found no checkpoint, expected one in %s/ckpt; train the run first or "
                        "name another",
                        run, run);
+}
+
+static bool find_best_checkpoint(char *path, const char *run, struct failure *failure)
+{
+    struct best_checkpoint best;
+    char folder[FILE_PATH_MAX], name[32];
+    if (!best_checkpoint_read(&best, run, UINT64_MAX, failure)) {
+        return false;
+    }
+    if (best.step == 0) {
+        return failure_set(failure, EXIT_CODE_NO_INPUT,
+                           "%s: found no best checkpoint, expected one; train with "
+                           "train.evaluate_every, or leave the checkpoint out",
+                           run);
+    }
+    snprintf(name, sizeof name, "step-%" PRIu64, best.step);
+    return file_join(folder, run, "ckpt", failure) && file_join(path, folder, name, failure) &&
+           checkpoint_verify(path, failure);
 }
 
 static bool find_named_checkpoint(char *path, const char *checkpoint, struct failure *failure)
@@ -59,8 +78,10 @@ void trained_policy_find(struct trained_policy *trained, const char *run, const 
     struct failure failure = {0};
     if (comm_rank() == 0) {
         *trained = (struct trained_policy){0};
-        bool is_found = checkpoint[0] ? find_named_checkpoint(trained->path, checkpoint, &failure)
-                                      : find_newest_checkpoint(trained->path, run, &failure);
+        bool is_found = checkpoint[0] == '\0' ? find_newest_checkpoint(trained->path, run, &failure)
+                        : strcmp(checkpoint, "best") == 0
+                            ? find_best_checkpoint(trained->path, run, &failure)
+                            : find_named_checkpoint(trained->path, checkpoint, &failure);
         if (is_found) {
             read_state(trained, &failure);
         }

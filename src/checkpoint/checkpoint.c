@@ -65,8 +65,8 @@ static bool remove_step(const char *folder, uint64_t step, struct failure *failu
 /* Of the checkpoints of `steps`, ascending, whose last has just been written: only whole ones
  * count, for a damaged one is no reserve. Those of another version stay: the release that wrote
  * them can go on from them. */
-static bool remove_beyond(const char *folder, const uint64_t *steps, size_t count, size_t keep,
-                          struct failure *failure)
+static bool remove_beyond(const char *folder, const uint64_t *steps, size_t count,
+                          const struct checkpoint_retention *retention, struct failure *failure)
 {
     size_t whole = 1;
     for (size_t i = count - 1; i > 0; i--) {
@@ -75,10 +75,10 @@ static bool remove_beyond(const char *folder, const uint64_t *steps, size_t coun
         if (!step_path(path, folder, "", steps[i - 1], failure)) {
             return false;
         }
-        if (!manifest_check_version(path, &problem)) {
+        if (steps[i - 1] == retention->spared || !manifest_check_version(path, &problem)) {
             continue;
         }
-        if (whole < keep) {
+        if (whole < retention->keep) {
             whole += manifest_verify(path, steps[i - 1], parts, PART_COUNT, &problem) ? 1 : 0;
         } else if (!remove_step(folder, steps[i - 1], failure)) {
             return false;
@@ -87,7 +87,8 @@ static bool remove_beyond(const char *folder, const uint64_t *steps, size_t coun
     return true;
 }
 
-static void remove_older(const char *folder, uint64_t newest, size_t keep)
+static void remove_older(const char *folder, uint64_t newest,
+                         const struct checkpoint_retention *retention)
 {
     uint64_t *steps;
     size_t count;
@@ -96,16 +97,17 @@ static void remove_older(const char *folder, uint64_t newest, size_t keep)
     while (count > 0 && steps[count - 1] > newest) {
         count--;
     }
-    if (!is_done || (count > 0 && !remove_beyond(folder, steps, count, keep, &problem))) {
+    if (!is_done || (count > 0 && !remove_beyond(folder, steps, count, retention, &problem))) {
         log_warning("%s; older checkpoints stay", problem.text);
     }
     memory_free(steps);
 }
 
 bool checkpoint_write(const char *run, const struct checkpoint_tensors *tensors,
-                      const struct checkpoint_state *state, size_t keep, struct failure *failure)
+                      const struct checkpoint_state *state,
+                      const struct checkpoint_retention *retention, struct failure *failure)
 {
-    invariant(keep > 0);
+    invariant(retention->keep > 0);
     char folder[FILE_PATH_MAX];
     char path[FILE_PATH_MAX];
     char temporary[FILE_PATH_MAX];
@@ -125,7 +127,7 @@ bool checkpoint_write(const char *run, const struct checkpoint_tensors *tensors,
         log_warning("%s; it is no checkpoint and can be removed", problem.text);
     }
     if (is_written) {
-        remove_older(folder, state->step, keep);
+        remove_older(folder, state->step, retention);
     }
     return is_written;
 }

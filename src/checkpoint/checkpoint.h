@@ -25,13 +25,20 @@ struct checkpoint_tensors {
     size_t optimizer_count;
 };
 
-/* Write the checkpoint of state->step into the run folder `run`, then remove older ones until
- * `keep` (at least 1) whole ones are left, this one included; one that cannot be removed costs a
- * warning. Checkpoints of later steps and of other versions are left alone and not counted. A
- * checkpoint of the same step is replaced. After a failure (EXIT_CODE_IO where the place is at
- * fault) the checkpoints are as before and nothing half-written is left. */
+/* Which checkpoints of a run stay. */
+struct checkpoint_retention {
+    size_t keep;     /* newest whole ones, at least 1 */
+    uint64_t spared; /* the step of one that stays besides; 0: none */
+};
+
+/* Write the checkpoint of state->step into the run folder `run`, then remove older ones that need
+ * not stay, this one included in `keep`; one that cannot be removed costs a warning. Checkpoints of
+ * later steps and of other versions are left alone and not counted. A checkpoint of the same step
+ * is replaced. After a failure (EXIT_CODE_IO where the place is at fault) the checkpoints are as
+ * before and nothing half-written is left. */
 bool checkpoint_write(const char *run, const struct checkpoint_tensors *tensors,
-                      const struct checkpoint_state *state, size_t keep, struct failure *failure);
+                      const struct checkpoint_state *state,
+                      const struct checkpoint_retention *retention, struct failure *failure);
 
 enum checkpoint_found {
     CHECKPOINT_FOUND,

@@ -12,7 +12,7 @@ void checkpointer_open(struct checkpointer *checkpointer, const char *run,
         .run = run,
         .policy = policy,
         .seed = seed,
-        .keep = keep,
+        .retention = {.keep = keep},
         .model = memory_take(count, sizeof *checkpointer->model),
         .optimizer = memory_take(ADAMW_SLOTS * count, sizeof *checkpointer->optimizer),
         .tensor_count = count,
@@ -51,7 +51,7 @@ bool checkpointer_write(const struct checkpointer *checkpointer,
     state.tokens_seen = train_state->tokens_seen;
     policy_config_put(&state, checkpointer->policy);
     bool is_written =
-        checkpoint_write(checkpointer->run, &tensors, &state, checkpointer->keep, failure);
+        checkpoint_write(checkpointer->run, &tensors, &state, &checkpointer->retention, failure);
     checkpoint_state_close(&state);
     return is_written;
 }

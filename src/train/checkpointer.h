@@ -16,7 +16,7 @@ struct checkpointer {
     const char *run;                    /* borrowed: the run's folder */
     const struct policy_config *policy; /* borrowed */
     uint64_t seed;
-    size_t keep; /* checkpoints */
+    struct checkpoint_retention retention;
     struct named_tensor *model;
     struct named_tensor *optimizer; /* both moments */
     size_t tensor_count;            /* of the model */

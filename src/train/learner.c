@@ -220,3 +220,21 @@ struct learner_step learner_step(struct learner *learner, uint64_t number)
     invariant(memory_taken() == taken);
     return step;
 }
+
+double learner_validate(struct learner *learner, struct loader *loader, size_t steps)
+{
+    double totals[2] = {0.0}; /* loss, predicted */
+    struct batch *batch = &learner->batches.batch;
+    size_t micro_batches = loader_micro_batch_count(loader, ring_group_count(learner->ring));
+    for (size_t i = 0; i < steps * micro_batches; i++) {
+        struct failure failure = {0};
+        loader_fill(loader, batch, i / micro_batches, i % micro_batches, &failure);
+        comm_agree(&failure);
+        transformer_forward(&learner->transformer, &learner->parameters, batch, NULL);
+        totals[0] += transformer_loss(&learner->transformer, batch);
+        totals[1] += batch->predicted;
+    }
+    comm_sum_double(totals, 2);
+    double components = (double)action_space_components(&learner->options.shape.action_space);
+    return totals[0] / (totals[1] * components);
+}

@@ -76,4 +76,8 @@ void learner_broadcast(struct learner *learner);
  * that is not finite are fatal. Collective over the job. */
 struct learner_step learner_step(struct learner *learner, uint64_t number);
 
+/* The mean loss over `steps` steps' contexts of another loader, of the learner's sizes, without
+ * dropout. Changes nothing that a step depends on. Failures as above. Collective over the job. */
+double learner_validate(struct learner *learner, struct loader *loader, size_t steps);
+
 #endif

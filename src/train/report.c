@@ -1,5 +1,6 @@
 #include "train/report.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -86,6 +87,28 @@ void report_step(struct report *report, uint64_t number, const struct learner_st
         write_metrics(report, number, step, tokens_seen, seconds);
         begin_interval(report);
     }
+}
+
+/* `, "name": value`, null for NaN. */
+static void write_number(char *text, size_t size, const char *name, double value)
+{
+    if (isnan(value)) {
+        snprintf(text, size, ", \"%s\": null", name);
+    } else {
+        snprintf(text, size, ", \"%s\": %.17g", name, value);
+    }
+}
+
+void report_evaluation(struct report *report, uint64_t number, double validation_loss,
+                       double last_trial, double seconds)
+{
+    char loss[64], trial[64], line[192];
+    write_number(loss, sizeof loss, "validation_loss", validation_loss);
+    write_number(trial, sizeof trial, "last_trial", last_trial);
+    snprintf(line, sizeof line, "{\"step\": %llu%s%s}", (unsigned long long)number, loss, trial);
+    metrics_append(&report->metrics, line);
+    report->begun += seconds;
+    report->opened += seconds;
 }
 
 void report_summary(const struct report *report, uint64_t done)

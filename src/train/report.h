@@ -32,6 +32,11 @@ void report_open(struct report *report, const char *metrics_path, uint64_t done,
                  size_t log_every, double peak);
 void report_close(struct report *report);
 
+/* Step `number` has been evaluated, which took seconds that count for no step; NaN: not measured.
+ */
+void report_evaluation(struct report *report, uint64_t number, double validation_loss,
+                       double last_trial, double seconds);
+
 /* One line on how long the steps took since it was opened, and where the time went. */
 void report_summary(const struct report *report, uint64_t done);
 

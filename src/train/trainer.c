@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include "base/arithmetic.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "checkpoint/best_checkpoint.h"
 #include "checkpoint/run_folder.h"
 #include "comm/comm.h"
 #include "context/action_space.h"
@@ -19,7 +21,7 @@
 #include "train/stop.h"
 
 static const double mebibyte = 1048576.0;
-enum { PEAK_REPEATS = 20 };
+enum { PEAK_REPEATS = 20, VALIDATION_STEPS = 8 };
 
 struct trainer {
     const struct trainer_options *options;
@@ -29,6 +31,8 @@ struct trainer {
     struct policy_config policy;
     struct loader_options loader_options; /* with chains as long as there are */
     struct loader *loader;
+    struct loader *held_out; /* NULL: nothing is */
+    struct best_checkpoint best;
     struct learner learner;
     struct train_state state;
     bool is_resumed; /* or begun: the state's step is known */
@@ -137,6 +141,12 @@ static void trainer_open_loader(struct trainer *trainer)
     model_shape_check(&trainer->policy.shape, &failure);
     trainer->loader = loader_open(&trainer->dataset, &trainer->policy.scaling,
                                   &trainer->loader_options, &failure);
+    if (trainer->loader && trainer->options->data.holdout > 0.0) {
+        struct loader_options options = trainer->loader_options;
+        options.part = CHAIN_HELD_OUT;
+        trainer->held_out =
+            loader_open(&trainer->dataset, &trainer->policy.scaling, &options, &failure);
+    }
     comm_agree(&failure);
 }
 
@@ -221,8 +231,12 @@ static void restore(struct trainer *trainer, struct failure *failure)
     char path[FILE_PATH_MAX];
     checkpointer_open(&trainer->checkpointer, options->run, &trainer->policy, options->learner.seed,
                       options->keep, &trainer->learner);
-    if (checkpointer_restore(&trainer->checkpointer, &trainer->state, failure) &&
-        !is_complete(trainer) && file_join(path, options->run, "config.yaml", failure)) {
+    bool is_restored =
+        checkpointer_restore(&trainer->checkpointer, &trainer->state, failure) &&
+        best_checkpoint_read(&trainer->best, options->run, trainer->state.step, failure);
+    trainer->checkpointer.retention.spared = trainer->best.step;
+    if (is_restored && !is_complete(trainer) &&
+        file_join(path, options->run, "config.yaml", failure)) {
         file_write_text(path, options->configuration, failure);
     }
 }
@@ -279,6 +293,7 @@ static void resume(struct trainer *trainer)
     }
     comm_agree(&failure);
     comm_broadcast(&trainer->state, sizeof trainer->state);
+    comm_broadcast(&trainer->best, sizeof trainer->best);
     trainer->is_resumed = true;
     if (trainer->state.step > 0) {
         learner_broadcast(&trainer->learner);
@@ -320,10 +335,67 @@ static void write_checkpoint(struct trainer *trainer, enum urgency urgency)
     }
 }
 
+/* --- Looking while training ------------------------------------------------------------------- */
+
+static void log_evaluation(uint64_t step, double loss, double last_trial,
+                           const struct best_checkpoint *best)
+{
+    char held_out[64] = "", played[64] = "";
+    if (!isnan(loss)) {
+        snprintf(held_out, sizeof held_out, ", validation loss %.5f", loss);
+    }
+    if (!isnan(last_trial)) {
+        snprintf(played, sizeof played, ", return of the last trial %.2f", last_trial);
+    }
+    log_line("step %llu%s%s; the best checkpoint is that of step %llu", (unsigned long long)step,
+             held_out, played, (unsigned long long)best->step);
+}
+
+/* How good the checkpoint is that has just been written; whether it is the best. */
+static void evaluate(struct trainer *trainer)
+{
+    const struct trainer_options *options = trainer->options;
+    const struct trainer_rollouts *rollouts = &options->rollouts;
+    struct best_checkpoint *best = &trainer->best;
+    uint64_t step = trainer->state.step;
+    double begun = clock_seconds();
+    double loss = (double)NAN, last_trial = (double)NAN;
+    if (trainer->held_out) {
+        loss = learner_validate(&trainer->learner, trainer->held_out, VALIDATION_STEPS);
+    }
+    if (rollouts->play) {
+        last_trial = rollouts->play(rollouts->self, options->run, trainer->policy.task);
+    }
+    best->evaluated = step;
+    if (best_checkpoint_is_beaten(best, loss, last_trial)) {
+        *best = (struct best_checkpoint){step, loss, last_trial, step};
+    }
+    if (comm_rank() == 0) {
+        struct failure failure = {0};
+        log_evaluation(step, loss, last_trial, best);
+        report_evaluation(&trainer->report, step, loss, last_trial, clock_seconds() - begun);
+        trainer->checkpointer.retention.spared = best->step;
+        if (!best_checkpoint_write(best, options->run, &failure)) {
+            log_warning("%s; which checkpoint is the best is not kept", failure.text);
+        }
+    }
+}
+
+static bool evaluates_at(const struct trainer *trainer, uint64_t step)
+{
+    const struct trainer_options *options = trainer->options;
+    return options->evaluate_every > 0 &&
+           (step % options->evaluate_every == 0 || step == options->steps);
+}
+
 /* Step after step until the last one, or until a rank is asked to stop. */
 static enum exit_code take_steps(struct trainer *trainer)
 {
     const struct trainer_options *options = trainer->options;
+    if (trainer->state.step > 0 && evaluates_at(trainer, trainer->state.step) &&
+        trainer->best.evaluated < trainer->state.step) {
+        evaluate(trainer); /* a kill came between the checkpoint and this */
+    }
     while (trainer->state.step < options->steps) {
         uint64_t number = trainer->state.step + 1;
         struct learner_step step = learner_step(&trainer->learner, number);
@@ -342,9 +414,12 @@ static enum exit_code take_steps(struct trainer *trainer)
             log_line("stopped after step %llu; the same command goes on",
                      (unsigned long long)number);
             return EXIT_CODE_RESUMABLE;
-        } else if (number % options->checkpoint_every == 0) {
+        } else if (number % options->checkpoint_every == 0 || evaluates_at(trainer, number)) {
             write_checkpoint(trainer, MAY_FAIL);
             write_status(trainer, RUN_STATE_RUNNING, NULL);
+        }
+        if (evaluates_at(trainer, number)) {
+            evaluate(trainer);
         }
     }
     return EXIT_CODE_DONE;
@@ -380,6 +455,7 @@ static void close_all(struct trainer *trainer)
         run_folder_close(&trainer->folder);
     }
     learner_close(&trainer->learner);
+    loader_close(trainer->held_out);
     loader_close(trainer->loader);
     dataset_close(&trainer->dataset);
     workers_close(trainer->workers);

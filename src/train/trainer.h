@@ -14,6 +14,13 @@
 
 enum trainer_observations { TRAINER_OBSERVATIONS_RAW, TRAINER_OBSERVATIONS_NORMALISED };
 
+/* Whoever plays the policy of a checkpoint in its environment, on all ranks together: the mean
+ * return of its last trial, NaN where the task has no environment. */
+struct trainer_rollouts {
+    const void *self;
+    double (*play)(const void *self, const char *run, const char *task);
+};
+
 /* Texts are borrowed for the duration of the run. */
 struct trainer_options {
     const char *run;           /* folder */
@@ -31,7 +38,9 @@ struct trainer_options {
     uint64_t steps;
     uint64_t until; /* stop after this step as if by a signal; 0: never */
     size_t log_every, checkpoint_every;
-    size_t keep; /* checkpoints */
+    size_t keep;           /* checkpoints */
+    size_t evaluate_every; /* steps from one evaluation to the next, and after the last; 0: none */
+    struct trainer_rollouts rollouts;
 };
 
 /* Train. EXIT_CODE_DONE, or EXIT_CODE_RESUMABLE when it was stopped early and can go on; whatever

@@ -75,7 +75,8 @@ static void test_same_step_is_replaced(void **state)
     struct example other;
     example_open(&other, 4, 77);
     other.checkpoint.step = 5;
-    assert_true(checkpoint_write(*state, &other.tensors, &other.checkpoint, 2, &failure));
+    assert_true(checkpoint_write(*state, &other.tensors, &other.checkpoint,
+                                 &(struct checkpoint_retention){.keep = 2}, &failure));
     example_close(&other);
     example_save(*state, 5, 2);
     example_expect_newest(*state, 5);

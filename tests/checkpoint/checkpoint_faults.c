@@ -259,7 +259,8 @@ static void expect_write_fails(const char *run, uint64_t step, const char *words
     struct failure failure = {0};
     struct example example;
     example_open(&example, 4, step);
-    bool result = checkpoint_write(run, &example.tensors, &example.checkpoint, 1, &failure);
+    bool result = checkpoint_write(run, &example.tensors, &example.checkpoint,
+                                   &(struct checkpoint_retention){.keep = 1}, &failure);
     example_expect_failure(result, &failure, EXIT_CODE_IO, words);
     example_close(&example);
 }

@@ -97,7 +97,8 @@ void example_save(const char *run, uint64_t step, size_t keep)
     struct failure failure = {0};
     struct example example;
     example_open(&example, 4, step);
-    if (!checkpoint_write(run, &example.tensors, &example.checkpoint, keep, &failure)) {
+    if (!checkpoint_write(run, &example.tensors, &example.checkpoint,
+                          &(struct checkpoint_retention){.keep = keep}, &failure)) {
         fail_msg("%s", failure.text);
     }
     example_close(&example);

@@ -66,7 +66,8 @@ void untrained_write(const struct untrained *untrained, const char *run, uint64_
     checkpoint_state_open(&state);
     state.step = step;
     policy_config_put(&state, &untrained->policy);
-    if (!checkpoint_write(run, &all, &state, 10, &failure)) {
+    if (!checkpoint_write(run, &all, &state, &(struct checkpoint_retention){.keep = 10},
+                          &failure)) {
         fail_msg("%s", failure.text);
     }
     checkpoint_state_close(&state);

@@ -1,0 +1,85 @@
+#include "checkpoint/best_checkpoint.h"
+
+#include <math.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "checkpoint/json_file.h"
+
+static const char format[] = "chainring-best";
+enum { VERSION = 1, BYTES_MAX = 65536 };
+
+bool best_checkpoint_is_beaten(const struct best_checkpoint *best, double validation_loss,
+                               double last_trial)
+{
+    if (best->step == 0) {
+        return true;
+    }
+    if (!isnan(validation_loss) && !isnan(best->validation_loss)) {
+        return validation_loss < best->validation_loss;
+    }
+    return last_trial > best->last_trial;
+}
+
+static double number_or_nan(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    return json_is_number(value) ? json_number_value(value) : (double)NAN;
+}
+
+static bool best_parse(struct best_checkpoint *best, const json_t *object, const char *path,
+                       struct failure *failure)
+{
+    best->validation_loss = number_or_nan(object, "validation_loss");
+    best->last_trial = number_or_nan(object, "last_trial");
+    return json_file_check_format(object, path, format, VERSION, failure) &&
+           json_file_count(&best->step, object, "step", path, failure) &&
+           json_file_count(&best->evaluated, object, "evaluated", path, failure);
+}
+
+bool best_checkpoint_read(struct best_checkpoint *best, const char *run, uint64_t step,
+                          struct failure *failure)
+{
+    static const struct best_checkpoint none = {.validation_loss = (double)NAN,
+                                                .last_trial = (double)NAN};
+    char path[FILE_PATH_MAX];
+    *best = none;
+    if (!file_join(path, run, "best.json", failure)) {
+        return false;
+    }
+    if (access(path, F_OK) != 0) {
+        return true;
+    }
+    json_t *object = json_file_read(path, BYTES_MAX, failure);
+    bool ok = object && best_parse(best, object, path, failure);
+    json_decref(object);
+    if (best->evaluated > step) {
+        *best = none;
+    }
+    return ok;
+}
+
+static json_t *number_json(double value)
+{
+    return isnan(value) ? json_null() : json_real(value);
+}
+
+bool best_checkpoint_write(const struct best_checkpoint *best, const char *run,
+                           struct failure *failure)
+{
+    char path[FILE_PATH_MAX];
+    if (!file_join(path, run, "best.json", failure)) {
+        return false;
+    }
+    json_t *object = json_pack(
+        "{s:s, s:i, s:I, s:I, s:o, s:o}", "format", format, "version", VERSION, "step",
+        (json_int_t)best->step, "evaluated", (json_int_t)best->evaluated, "validation_loss",
+        number_json(best->validation_loss), "last_trial", number_json(best->last_trial));
+    size_t size;
+    char *text = json_file_print(&size, object);
+    json_decref(object);
+    bool ok = file_write_text(path, text, failure);
+    memory_free(text);
+    return ok;
+}
