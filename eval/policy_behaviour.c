@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "base/arithmetic.h"
 #include "math/categorical.h"
 #include "math/gaussian.h"
 
@@ -30,6 +31,12 @@ static void policy_behaviour_select(const struct behaviour *behaviour, const siz
     decoder_keep(policy->decoder, selected, count);
 }
 
+/* A trial longer than those trained on goes on in the last row of the table of times. */
+static uint32_t trained_time(const struct policy_behaviour *policy, size_t time)
+{
+    return (uint32_t)size_min(time, policy->options.shape->time_max - 1);
+}
+
 /* What the step before has left behind. */
 static void fill_previous_step(struct policy_behaviour *policy, size_t i,
                                const struct behaviour_row *row)
@@ -41,7 +48,7 @@ static void fill_previous_step(struct policy_behaviour *policy, size_t i,
     last->return_to_go[i] = scaling_return(row->previous.return_to_go, policy->options.scaling);
     last->reward[i] = scaling_reward((double)row->previous.reward, policy->options.scaling);
     last->done[i] = row->previous.is_done ? 1 : 0;
-    last->time[i] = (uint32_t)row->previous.time;
+    last->time[i] = trained_time(policy, row->previous.time);
     last->trial[i] = (uint32_t)row->previous.trial;
 }
 
@@ -53,7 +60,7 @@ static void fill_current_step(struct policy_behaviour *policy, size_t i,
     scaling_observations(now->observation + i * now->observation_dim, row->observation, 1,
                          policy->options.scaling);
     now->return_to_go[i] = scaling_return(behaviour_return_to_go(row), policy->options.scaling);
-    now->time[i] = (uint32_t)row->time;
+    now->time[i] = trained_time(policy, row->time);
     now->trial[i] = (uint32_t)row->trial;
     if (row->time == 0 && row->trial == 0) {
         steps_clear_previous(now, i);

@@ -92,14 +92,12 @@ void trained_policy_find(struct trained_policy *trained, const char *run, const 
 
 /* The task has `found` of what the policy was trained on. */
 static bool refuse_task(const struct trained_policy *trained, const struct env_spec *spec,
-                        const char *what, size_t found, const char *relation, size_t expected,
-                        struct failure *failure)
+                        const char *what, size_t found, size_t expected, struct failure *failure)
 {
     return failure_set(failure, EXIT_CODE_CONFIG,
-                       "task %s: found %zu %s, expected %s%zu, which the policy in %s was trained "
+                       "task %s: found %zu %s, expected %zu, which the policy in %s was trained "
                        "on; choose a task like %s",
-                       spec->task, found, what, relation, expected, trained->path,
-                       trained->policy.task);
+                       spec->task, found, what, expected, trained->path, trained->policy.task);
 }
 
 bool trained_policy_check(const struct trained_policy *trained, const struct env_spec *spec,
@@ -107,7 +105,7 @@ bool trained_policy_check(const struct trained_policy *trained, const struct env
 {
     const struct model_shape *shape = &trained->policy.shape;
     if (spec->observation_dim != shape->observation_dim) {
-        return refuse_task(trained, spec, "observations", spec->observation_dim, "",
+        return refuse_task(trained, spec, "observations", spec->observation_dim,
                            shape->observation_dim, failure);
     }
     if (shape->action_space.kind != ACTION_CONTINUOUS) {
@@ -119,12 +117,13 @@ bool trained_policy_check(const struct trained_policy *trained, const struct env
                            spec->task, trained->path, actions);
     }
     if (spec->action_dim != shape->action_space.dim) {
-        return refuse_task(trained, spec, "action elements", spec->action_dim, "",
+        return refuse_task(trained, spec, "action elements", spec->action_dim,
                            shape->action_space.dim, failure);
     }
     if (spec->steps_max > shape->time_max) {
-        return refuse_task(trained, spec, "steps in a trial", spec->steps_max, "at most ",
-                           shape->time_max, failure);
+        log_warning("task %s has %zu steps in a trial, but the policy in %s was trained on %zu: "
+                    "later ones are told to it as the last of these",
+                    spec->task, spec->steps_max, trained->path, shape->time_max);
     }
     if (strcmp(spec->domain, trained->policy.domain) != 0) {
         log_warning("task %s is of domain %s, but the policy in %s was trained on domain %s",
@@ -169,8 +168,7 @@ struct acting_policy {
     struct parameter_store parameters;
 };
 
-static void trained_policy_load(struct parameter_store *parameters,
-                                const struct trained_policy *trained)
+void trained_policy_load(struct parameter_store *parameters, const struct trained_policy *trained)
 {
     struct failure failure = {0};
     const struct parameter_layout *layout = &parameters->layout;

@@ -14,6 +14,7 @@
 #include "checkpoint/policy_config.h"
 #include "envs/env.h"
 #include "math/attention_block.h"
+#include "parameters/parameter_store.h"
 
 /* Plain data without pointers. */
 struct trained_policy {
@@ -44,6 +45,10 @@ bool trained_policy_check_samples(const struct trained_policy *trained, const bo
  * is more also where returns are negative. *added is NaN where `target` is one. Local. */
 double trained_policy_target(double *added, const struct trained_policy *trained, double target,
                              double margin);
+
+/* Read its parameters into a store of its shape, on every rank; fatal where they cannot be read.
+ * Collective over the job. */
+void trained_policy_load(struct parameter_store *parameters, const struct trained_policy *trained);
 
 struct trained_policy_options {
     size_t contexts;       /* that it acts in at once */

@@ -60,7 +60,7 @@ bool best_checkpoint_read(struct best_checkpoint *best, const char *run, uint64_
     return ok;
 }
 
-static json_t *number_json(double value)
+static json_t *best_number_json(double value)
 {
     return isnan(value) ? json_null() : json_real(value);
 }
@@ -75,7 +75,7 @@ bool best_checkpoint_write(const struct best_checkpoint *best, const char *run,
     json_t *object = json_pack(
         "{s:s, s:i, s:I, s:I, s:o, s:o}", "format", format, "version", VERSION, "step",
         (json_int_t)best->step, "evaluated", (json_int_t)best->evaluated, "validation_loss",
-        number_json(best->validation_loss), "last_trial", number_json(best->last_trial));
+        best_number_json(best->validation_loss), "last_trial", best_number_json(best->last_trial));
     size_t size;
     char *text = json_file_print(&size, object);
     json_decref(object);

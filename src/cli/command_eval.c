@@ -8,6 +8,7 @@
 #include "cli/config_map.h"
 #include "comm/comm.h"
 #include "eval/evaluation.h"
+#include "eval/recorded.h"
 
 /* The table, or the JSON, on standard output; the JSON also beside the checkpoints. */
 static void report(const struct config *config, const struct evaluation_result *result,
@@ -28,8 +29,35 @@ static void report(const struct config *config, const struct evaluation_result *
     }
 }
 
+static void predict_recorded(const struct config *config, const char *run)
+{
+    const struct recorded_options options = {
+        .run = run,
+        .checkpoint = config->eval.checkpoint,
+        .data = {.stores = config->eval.store, .weights = "", .task = config->eval.task},
+        .chain = config_chain_sampler(config),
+        .attention = config_learner_options(config).attention,
+        .loss = config->chain.loss == LOADER_LOSS_LABEL ? LOADER_LOSS_LABEL : LOADER_LOSS_ALL,
+        .contexts = config->eval.contexts,
+        .threads = config->eval.threads,
+        .seed = config->eval.seed,
+    };
+    struct recorded_result *result = memory_take(1, sizeof *result);
+    recorded_run(result, &options);
+    if (comm_rank() == 0 && config->eval.format == CONFIG_FORMAT_JSON) {
+        recorded_print_json(stdout, result, config->eval.store);
+    } else if (comm_rank() == 0) {
+        recorded_print_text(stdout, result, config->eval.store);
+    }
+    memory_free(result);
+}
+
 enum exit_code command_eval(const struct config *config, const char *subject)
 {
+    if (config->eval.store[0] != '\0') {
+        predict_recorded(config, subject);
+        return EXIT_CODE_DONE;
+    }
     struct failure failure = {0};
     struct evaluation_result *result = memory_take(1, sizeof *result);
     struct evaluation_options *options = memory_take(1, sizeof *options);

@@ -19,7 +19,8 @@ static const struct command_entry entries[COMMANDS] = {
                       .help = "roll a trained policy out in its environment and print its scores",
                       .positional = "RUN",
                       .argument = COMMAND_ARGUMENT_RUN,
-                      .sections = CONFIG_READS(attention) | CONFIG_READS(eval)},
+                      .sections =
+                          CONFIG_READS(attention) | CONFIG_READS(chain) | CONFIG_READS(eval)},
     [COMMAND_COLLECT] = {.name = "collect",
                          .help = "collect episodes in an environment into a new trajectory store",
                          .positional = "[CONFIG.yaml]",

@@ -128,6 +128,7 @@ enum exit_code command_train(const struct config *config, const char *subject)
         .configuration = configuration,
         .changes = changes,
         .data = config_dataset(config),
+        .from = config->train.from,
         .observations = config->data.normalize == CONFIG_YES ? TRAINER_OBSERVATIONS_NORMALISED
                                                              : TRAINER_OBSERVATIONS_RAW,
         .return_scale = config->data.return_scale,

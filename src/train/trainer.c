@@ -18,6 +18,7 @@
 #include "train/checkpointer.h"
 #include "train/report.h"
 #include "train/ring_overlap.h"
+#include "train/starting_point.h"
 #include "train/stop.h"
 
 static const double mebibyte = 1048576.0;
@@ -29,6 +30,7 @@ struct trainer {
     struct workers *workers;
     struct dataset dataset;
     struct policy_config policy;
+    struct starting_point *start;         /* NULL: initial weights */
     struct loader_options loader_options; /* with chains as long as there are */
     struct loader *loader;
     struct loader *held_out; /* NULL: nothing is */
@@ -133,6 +135,17 @@ static void describe_policy(struct trainer *trainer)
     limit_chains(trainer);
     policy->shape.trial_max = trainer->loader_options.chain.trials;
     policy->target = dataset_best(&trainer->dataset);
+}
+
+static void adopt_starting_point(struct trainer *trainer)
+{
+    struct failure failure = {0};
+    if (trainer->options->from[0] != '\0') {
+        trainer->start = memory_take(1, sizeof *trainer->start);
+        starting_point_find(trainer->start, trainer->options->from);
+        starting_point_adopt(&trainer->policy, trainer->start, &failure);
+    }
+    comm_agree(&failure);
 }
 
 static void trainer_open_loader(struct trainer *trainer)
@@ -291,12 +304,20 @@ static void resume(struct trainer *trainer)
     if (comm_rank() == 0) {
         restore(trainer, &failure);
     }
+    if (comm_rank() == 0 && trainer->start && trainer->state.step == 0) {
+        starting_point_load(&trainer->learner.parameters, trainer->start, &failure);
+    }
     comm_agree(&failure);
     comm_broadcast(&trainer->state, sizeof trainer->state);
     comm_broadcast(&trainer->best, sizeof trainer->best);
     trainer->is_resumed = true;
-    if (trainer->state.step > 0) {
+    if (trainer->state.step > 0 || trainer->start) {
         learner_broadcast(&trainer->learner);
+    }
+    if (trainer->start && trainer->state.step == 0) {
+        log_line("begin: from the weights in %s", trainer->start->path);
+    }
+    if (trainer->state.step > 0) {
         log_line("resume: from step %llu of %s", (unsigned long long)trainer->state.step,
                  trainer->options->run);
         log_changes(trainer->options->changes);
@@ -455,6 +476,7 @@ static void close_all(struct trainer *trainer)
         run_folder_close(&trainer->folder);
     }
     learner_close(&trainer->learner);
+    memory_free(trainer->start);
     loader_close(trainer->held_out);
     loader_close(trainer->loader);
     dataset_close(&trainer->dataset);
@@ -472,6 +494,7 @@ enum exit_code trainer_run(const struct trainer_options *options)
     trainer_open_folder(trainer);
     trainer_open_data(trainer);
     describe_policy(trainer);
+    adopt_starting_point(trainer);
     trainer_open_loader(trainer);
     trainer_open_learner(trainer);
     resume(trainer);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arithmetic.h"
 #include "comm/comm.h"
 #include "comm/ring.h"
 #include "eval/policy_behaviour.h"
@@ -32,6 +33,7 @@ struct acting {
     const char *tokens;
     const double *explore; /* (TRIALS) */
     bool is_categorical, is_gaussian;
+    size_t time_max; /* steps of a trial as trained; 0: all that there are */
     bool samples[TRIALS];
 };
 
@@ -103,7 +105,7 @@ static void fixture_open(struct fixture *fixture, struct acting acting)
         .categoricals = acting.is_categorical ? CATEGORICALS : 0,
         .categories = {categories[0], categories[1]},
         .head = acting.is_gaussian ? ACTION_HEAD_GAUSSIAN : ACTION_HEAD_TANH,
-        .time_max = MADE_UP_STEPS_MAX,
+        .time_max = acting.time_max > 0 ? acting.time_max : MADE_UP_STEPS_MAX,
         .trial_max = TRIALS,
     };
     memset(fixture, 0, sizeof *fixture);
@@ -132,7 +134,7 @@ static void bind_model(struct fixture *fixture)
 
 /* A step as the loader would describe it, were the trials episodes of a chain with this target. */
 static void describe(struct steps *steps, size_t row, const struct heard_context *context, size_t i,
-                     double return_so_far, double value)
+                     double return_so_far, double value, size_t time_max)
 {
     const struct heard_step *step = &context->steps[i];
     bool is_last = i + 1 == context->count || context->steps[i + 1].time == 0;
@@ -149,7 +151,7 @@ static void describe(struct steps *steps, size_t row, const struct heard_context
     steps->return_to_go[row] = (real)((target - return_so_far) / 7.0);
     steps->reward[row] = has_reward ? (real)((double)listener_reward(context, i) / 0.7) : 0;
     steps->done[row] = is_last && value >= target ? 1 : 0;
-    steps->time[row] = (uint32_t)step->time;
+    steps->time[row] = (uint32_t)size_min(step->time, time_max - 1);
     steps->trial[row] = (uint32_t)step->trial;
 }
 
@@ -170,7 +172,8 @@ static void fill_batch(struct fixture *fixture)
         for (size_t i = 0; i < context->count; i++) {
             double value = fixture->returns[c * TRIALS + context->steps[i].trial];
             return_so_far = context->steps[i].time == 0 ? 0.0 : return_so_far;
-            describe(&batch->steps, shard->segments[c].row + i, context, i, return_so_far, value);
+            describe(&batch->steps, shard->segments[c].row + i, context, i, return_so_far, value,
+                     fixture->untrained.policy.shape.time_max);
             size_t row = shard->segments[c].row + i;
             if (i > 0) {
                 steps_set_previous(&batch->steps, row, &batch->steps, row - 1);
@@ -318,6 +321,15 @@ static void test_policy_without_noise_plays_the_same_again(void **state)
     untrained_close(&noisy.untrained);
 }
 
+static void test_steps_beyond_those_trained_are_as_the_last_of_these(void **state)
+{
+    (void)state;
+    expect_policy_acts_as_trained(
+        (struct acting){.tokens = "R,s,a,r,d", .explore = noise, .time_max = 2});
+    expect_policy_acts_as_trained(
+        (struct acting){.tokens = "R+s+-a+-r+-d", .explore = noise, .time_max = 1});
+}
+
 static void test_gaussian_actions_are_the_mean_or_drawn(void **state)
 {
     (void)state;
@@ -460,6 +472,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_noisy_actions_are_those_that_the_context_holds),
         cmocka_unit_test(test_failed_trials_stay_in_the_context),
         cmocka_unit_test(test_policy_without_noise_plays_the_same_again),
+        cmocka_unit_test(test_steps_beyond_those_trained_are_as_the_last_of_these),
         cmocka_unit_test(test_gaussian_actions_are_the_mean_or_drawn),
         cmocka_unit_test(test_categorical_actions_are_the_likeliest_or_sampled_or_random),
         cmocka_unit_test(test_categories_are_as_frequent_as_they_are_probable),

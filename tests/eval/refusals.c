@@ -102,18 +102,6 @@ static void test_sampling_of_continuous_actions_is_refused(void **state)
     expect_refused(&point_mass, sample, EXIT_CODE_CONFIG, "eval.sample: found yes, expected no:");
 }
 
-static void act_in_point_mass_easy(struct evaluation_options *options)
-{
-    options->task = "point_mass_easy";
-}
-
-static void test_trials_longer_than_trained_are_refused(void **state)
-{
-    (void)state;
-    expect_refused(&point_mass, act_in_point_mass_easy, EXIT_CODE_CONFIG,
-                   "task point_mass_easy: found 1000 steps in a trial, expected at most 20,");
-}
-
 static void act_in_nowhere(struct evaluation_options *options)
 {
     options->task = "point_mass_hiden";
@@ -185,7 +173,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_task_with_other_actions_is_refused),
         cmocka_unit_test(test_categorical_policy_is_refused_where_actions_are_continuous),
         cmocka_unit_test(test_sampling_of_continuous_actions_is_refused),
-        cmocka_unit_test(test_trials_longer_than_trained_are_refused),
         cmocka_unit_test(test_unknown_task_is_refused),
         cmocka_unit_test(test_rewards_that_are_no_task_ask_for_one),
         cmocka_unit_test(test_named_checkpoint_that_is_not_there_is_no_input),

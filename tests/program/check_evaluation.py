@@ -94,6 +94,29 @@ def test_a_run_that_stopped_goes_on_to_the_same_end():
     assert read("stopped", "best.json") == read("looking", "best.json")
 
 
+def test_recorded_actions_are_predicted_on_any_number_of_ranks():
+    text = run("eval", "runs/looking", "--store=store.h5", "--contexts=20").stdout
+    assert "mean squared error of a number" in text and "trial 3" in text, text
+    one, two = (json.loads(run("eval", "runs/looking", "--store=store.h5", "--contexts=20", "--eval.format=json",
+                               ranks=ranks).stdout) for ranks in (1, 2))
+    assert abs(one["all"] - two["all"]) < 1e-5 * one["all"] and len(one["trials"]) == 3
+    run("collect", "--task=walker_walk", "--policy=random", "--groups=1", "--episodes=1", "--output=walker.h5")
+    refused = run("eval", "runs/looking", "--store=walker.h5", code=78).stderr
+    assert "other actions than" in refused, refused
+
+
+def test_a_run_begins_from_another():
+    train("again", "--from=runs/looking", "--steps=24", "--warmup=0", "--rate=0")
+    assert weights("again") == weights("looking")
+    # Longer chains have longer tables, whose new rows are the last trained one.
+    done = train("longer", "--from=runs/looking", "--steps=1", "--rate=0", "--chain.trials=4")
+    assert "begin: from the weights in runs/looking/ckpt/step-24" in done.stderr, done.stderr
+    train("longer", "--from=runs/looking", "--steps=1", "--rate=0", "--chain.trials=4")
+    for refusal in (train("wider", "--from=runs/looking", "--model.hidden=64", code=78),
+                    train("none", "--from=runs/gone", code=66)):
+        assert "train.from" in refusal.stderr or "no checkpoint" in refusal.stderr, refusal.stderr
+
+
 def main():
     global FOLDER
     with tempfile.TemporaryDirectory() as FOLDER:
@@ -104,6 +127,8 @@ def main():
         test_the_best_stays_beside_the_newest()
         test_without_what_is_held_out_the_last_trial_decides()
         test_a_run_that_stopped_goes_on_to_the_same_end()
+        test_recorded_actions_are_predicted_on_any_number_of_ranks()
+        test_a_run_begins_from_another()
     with tempfile.TemporaryDirectory() as FOLDER:
         with open(os.path.join(FOLDER, "run.yaml"), "w", encoding="utf-8") as file:
             file.write(CONFIG)

@@ -1,0 +1,207 @@
+#include "eval/recorded.h"
+
+#include <math.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/arithmetic.h"
+#include "base/memory.h"
+#include "comm/comm.h"
+#include "eval/trained_policy.h"
+#include "model/transformer.h"
+
+enum { CONTEXTS_AT_ONCE = 16 };
+
+struct recorded {
+    const struct recorded_options *options;
+    struct trained_policy trained;
+    struct dataset dataset;
+    struct loader *loader;
+    struct ring *ring;
+    struct workers *workers;
+    struct arena arena;
+    struct batch batch;
+    struct parameter_store parameters;
+    struct executor executor;
+    struct transformer transformer;
+    real *weight;                     /* (rows): as the loader has set it */
+    double sums[CHAIN_TRIALS_MAX][2]; /* loss and weight of each trial */
+};
+
+static bool recorded_check(const struct recorded *recorded, struct failure *failure)
+{
+    const struct model_shape *shape = &recorded->trained.policy.shape;
+    const struct store_spec *spec = dataset_spec(&recorded->dataset);
+    const char *path = store_path(recorded->dataset.stores[0].store);
+    size_t longest = dataset_length_max(&recorded->dataset);
+    if (!action_space_equal(&shape->action_space, &spec->actions)) {
+        return failure_set(failure, EXIT_CODE_CONFIG,
+                           "%s: found other actions than those that the policy in %s was trained "
+                           "on; name data of its domain",
+                           path, recorded->trained.path);
+    }
+    return longest <= shape->time_max ||
+           failure_set(failure, EXIT_CODE_CONFIG,
+                       "%s: found episodes of %zu steps, expected at most %zu, as the policy in %s "
+                       "was trained on",
+                       path, longest, shape->time_max, recorded->trained.path);
+}
+
+static void open_loader(struct recorded *recorded)
+{
+    const struct recorded_options *options = recorded->options;
+    struct failure failure = {0};
+    struct loader_options loader = {
+        .chain = options->chain,
+        .contexts = size_min(options->contexts, CONTEXTS_AT_ONCE),
+        .loss = options->loss,
+        .is_verified = true,
+        .seed = options->seed,
+    };
+    loader.chain.trials = size_min(loader.chain.trials, recorded->trained.policy.shape.trial_max);
+    loader.chain.trials_min = size_min(loader.chain.trials_min, loader.chain.trials);
+    if (dataset_open(&recorded->dataset, &options->data, &failure) &&
+        recorded_check(recorded, &failure)) {
+        recorded->loader =
+            loader_open(&recorded->dataset, &recorded->trained.policy.scaling, &loader, &failure);
+    }
+    recorded->workers = workers_open(comm_threads(options->threads), &failure);
+    comm_agree(&failure);
+}
+
+/* Called twice: on a measuring arena and on a real one. */
+static void bind_model(struct recorded *recorded)
+{
+    const struct model_shape *shape = &recorded->trained.policy.shape;
+    struct arena *arena = &recorded->arena;
+    struct failure failure = {0};
+    const struct mesh_position position = {.ring_size = ring_size(recorded->ring),
+                                           .ring_rank = ring_rank(recorded->ring),
+                                           .group_count = 1};
+    loader_batch_bind(recorded->loader, &recorded->batch, arena, position, &failure);
+    comm_agree(&failure);
+    const struct transformer_options transformer = {
+        .rows_max = recorded->batch.steps.row_max,
+        .contexts_max = recorded->batch.partition.context_max,
+        .attention = recorded->options->attention,
+    };
+    recorded->weight = arena_take(arena, recorded->batch.steps.row_max, sizeof(real));
+    parameter_store_bind(&recorded->parameters, arena, shape, 0, recorded->workers);
+    executor_bind(&recorded->executor, arena, shape, EXECUTOR_TRAINING, recorded->workers, NULL);
+    transformer_bind(&recorded->transformer, arena, &transformer, recorded->ring,
+                     &recorded->executor);
+}
+
+/* Add the loss of each trial's steps, the others being without weight. */
+static void add_losses(struct recorded *recorded)
+{
+    struct steps *steps = &recorded->batch.steps;
+    size_t rows = batch_shard(&recorded->batch)->row_count;
+    memcpy(recorded->weight, steps->weight, rows * sizeof(real));
+    for (size_t trial = 0; trial < recorded->trained.policy.shape.trial_max; trial++) {
+        for (size_t row = 0; row < rows; row++) {
+            steps->weight[row] = steps->trial[row] == trial ? recorded->weight[row] : (real)0.0;
+            recorded->sums[trial][1] += (double)steps->weight[row];
+        }
+        recorded->sums[trial][0] += transformer_loss(&recorded->transformer, &recorded->batch);
+    }
+}
+
+static void predict_chains(struct recorded *recorded)
+{
+    size_t chains = recorded->options->contexts;
+    for (size_t first = 0; first < chains; first += CONTEXTS_AT_ONCE) {
+        struct failure failure = {0};
+        loader_fill(recorded->loader, &recorded->batch, first / CONTEXTS_AT_ONCE, 0, &failure);
+        comm_agree(&failure);
+        transformer_forward(&recorded->transformer, &recorded->parameters, &recorded->batch, NULL);
+        add_losses(recorded);
+    }
+    comm_sum_double(recorded->sums[0], (size_t)2 * CHAIN_TRIALS_MAX);
+}
+
+static const char *name_measure(const struct model_shape *shape)
+{
+    if (shape->action_space.kind == ACTION_CATEGORICAL) {
+        return "cross-entropy of a choice";
+    }
+    return shape->head == ACTION_HEAD_GAUSSIAN ? "negative log-likelihood of a number"
+                                               : "squared error of a number";
+}
+
+static void fill_recorded_result(struct recorded_result *result, const struct recorded *recorded)
+{
+    const struct model_shape *shape = &recorded->trained.policy.shape;
+    double components = (double)action_space_components(&shape->action_space);
+    double loss = 0.0, weight = 0.0;
+    *result = (struct recorded_result){.step = recorded->trained.step,
+                                       .contexts = recorded->options->contexts,
+                                       .measure = name_measure(shape)};
+    snprintf(result->checkpoint, sizeof result->checkpoint, "%s", recorded->trained.path);
+    for (size_t trial = 0; trial < shape->trial_max; trial++) {
+        const double *sums = recorded->sums[trial];
+        result->trial[trial] = sums[0] / (sums[1] * components);
+        result->trials = sums[1] > 0.0 ? trial + 1 : result->trials;
+        loss += sums[0];
+        weight += sums[1];
+    }
+    result->all = loss / (weight * components);
+}
+
+void recorded_run(struct recorded_result *result, const struct recorded_options *options)
+{
+    struct recorded *recorded = memory_take(1, sizeof *recorded);
+    recorded->options = options;
+    trained_policy_find(&recorded->trained, options->run, options->checkpoint);
+    open_loader(recorded);
+    recorded->ring = ring_open(comm_size(), 0);
+    bind_model(recorded);
+    arena_open(&recorded->arena, recorded->arena.peak);
+    bind_model(recorded);
+    trained_policy_load(&recorded->parameters, &recorded->trained);
+    predict_chains(recorded);
+    fill_recorded_result(result, recorded);
+    batch_close(&recorded->batch);
+    transformer_close(&recorded->transformer);
+    arena_close(&recorded->arena);
+    loader_close(recorded->loader);
+    dataset_close(&recorded->dataset);
+    workers_close(recorded->workers);
+    ring_close(recorded->ring);
+    memory_free(recorded);
+}
+
+/* --- Printing --------------------------------------------------------------------------------- */
+
+void recorded_print_text(FILE *stream, const struct recorded_result *result, const char *data)
+{
+    enum { SHOWN = 8 };
+    fprintf(stream, "%s on %s\n%zu chains of up to %zu trajectories, mean %s\n\n",
+            result->checkpoint, data, result->contexts, result->trials, result->measure);
+    for (size_t trial = 0; trial < result->trials; trial++) {
+        if (result->trials > SHOWN && trial == SHOWN / 2) {
+            trial = result->trials - SHOWN / 2;
+            fputs("...\n", stream);
+        }
+        fprintf(stream, "trial %-6zu %.6f\n", trial + 1, result->trial[trial]);
+    }
+    fprintf(stream, "all          %.6f\n", result->all);
+}
+
+void recorded_print_json(FILE *stream, const struct recorded_result *result, const char *data)
+{
+    json_t *trials = json_array();
+    for (size_t trial = 0; trial < result->trials; trial++) {
+        double loss = result->trial[trial];
+        json_array_append_new(trials, isnan(loss) ? json_null() : json_real(loss));
+    }
+    json_t *object =
+        json_pack("{s:s, s:i, s:s, s:I, s:s, s:I, s:s, s:f, s:o}", "format", "chainring-recorded",
+                  "version", 1, "checkpoint", result->checkpoint, "step", (json_int_t)result->step,
+                  "data", data, "chains", (json_int_t)result->contexts, "measure", result->measure,
+                  "all", result->all, "trials", trials);
+    json_dumpf(object, stream, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+    fputc('\n', stream);
+    json_decref(object);
+}
