@@ -321,9 +321,13 @@ void chain_draw(struct chain *chain, const struct chain_catalog *catalog, size_t
     size_t best = chain->episodes[chain->count - 1];
     chain->target = store_return(draw.store, task, best);
     put_in_order(&draw, sampler->order);
-    chain->steps = 0;
+    chain->first = chain->steps = 0;
     for (size_t trial = 0; trial < chain->count; trial++) {
         chain->steps += store_length(draw.store, chain->episodes[trial]);
         chain->best = chain->episodes[trial] == best ? trial : chain->best;
+    }
+    if (sampler->window > 0 && chain->steps > sampler->window) {
+        chain->first = random_below(&draw.random, chain->steps - sampler->window + 1);
+        chain->steps = sampler->window;
     }
 }

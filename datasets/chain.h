@@ -53,6 +53,7 @@ struct chain_sampler {
     enum chain_order order;
     size_t trials_min, trials; /* trajectories of a chain; 1 <= min <= trials <= CHAIN_TRIALS_MAX */
     size_t draws;              /* of CHAIN_BEST, at most CHAIN_TRIALS_MAX */
+    size_t window;             /* consecutive steps that a context has of its chain; 0: all */
 };
 
 struct chain {
@@ -61,7 +62,7 @@ struct chain {
     size_t episodes[CHAIN_TRIALS_MAX]; /* in the sampler's order */
     size_t best;                       /* the trajectory of the largest return, of equals the one
                                           of the largest episode number */
-    size_t steps;                      /* of all its trajectories */
+    size_t first, steps;               /* of its trajectories' steps, those of the context */
     double target;                     /* the largest return among them */
 };
 

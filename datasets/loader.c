@@ -40,6 +40,13 @@ static bool loader_check(const struct dataset *dataset, const struct scaling *sc
                            "made for; name a store of the model's domain",
                            path, dataset_spec(dataset)->observation_dim, scaling->observation_dim);
     }
+    if (options->chain.window > 0 && options->chain.trials > 1 &&
+        options->loss == LOADER_LOSS_BEST) {
+        return failure_set(failure, EXIT_CODE_CONFIG,
+                           "chain.window: found %zu with chain.loss=best, expected the loss of all "
+                           "or labels, as a window may lie outside the best trajectory",
+                           options->chain.window);
+    }
     return options->loss != LOADER_LOSS_LABEL || dataset_spec(dataset)->has_label ||
            failure_set(failure, EXIT_CODE_CONFIG,
                        "%s: found no labels, expected them for chain.loss=label; write a store "
@@ -121,8 +128,11 @@ static bool bind_lengths(const struct loader *loader, struct batch *batch, struc
         return false;
     }
     const struct store_spec *spec = dataset_spec(loader->dataset);
-    batch_bind(batch, arena, position, contexts_max(loader, position.group_count),
-               loader->options.chain.trials * length_max, spec->observation_dim, spec->action_dim);
+    const struct chain_sampler *chain = &loader->options.chain;
+    size_t steps = chain->trials * length_max;
+    steps = chain->window > 0 ? size_min(steps, chain->window) : steps;
+    batch_bind(batch, arena, position, contexts_max(loader, position.group_count), steps,
+               spec->observation_dim, spec->action_dim);
     return true;
 }
 
@@ -180,19 +190,20 @@ static bool next_range(struct range *range, const struct loader *loader, const s
     const struct shard *shard = batch_shard(batch);
     while (range->segment < shard->segment_count) {
         const struct segment *segment = &shard->segments[range->segment];
-        size_t segment_end = segment->first + segment->count;
         range->chain = &loader->chains[segment->context];
+        size_t segment_begin = range->chain->first + segment->first; /* along the chain */
+        size_t segment_end = segment_begin + segment->count;
         while (range->next_trial < range->chain->count && range->next_begin < segment_end) {
             range->trial = range->next_trial++;
             size_t begin = range->next_begin;
             size_t length = trial_length(loader, range->chain, range->trial);
             range->next_begin += length;
-            size_t from = size_max(segment->first, begin);
+            size_t from = size_max(segment_begin, begin);
             size_t to = size_min(segment_end, range->next_begin);
             if (from < to) {
                 range->first = from - begin;
                 range->count = to - from;
-                range->row = segment->row + (from - segment->first);
+                range->row = segment->row + (from - segment_begin);
                 return true;
             }
         }
@@ -329,11 +340,12 @@ static bool fill_range(struct loader *loader, const struct steps *steps, const s
 static struct range step_before(const struct loader *loader, const struct segment *segment)
 {
     struct range range = {.chain = &loader->chains[segment->context], .count = 1};
+    size_t position = range.chain->first + segment->first;
     for (size_t end = 0;; range.trial++) {
         size_t length = trial_length(loader, range.chain, range.trial);
         end += length;
-        if (segment->first <= end) {
-            range.first = length - 1 - (end - segment->first);
+        if (position <= end) {
+            range.first = length - 1 - (end - position);
             return range;
         }
     }

@@ -2,8 +2,9 @@
  *
  * At each step it turns raw numbers into the model's, gives the decoder the executed action, the
  * reward and the done token of the step before and the return-to-go and observation of this one,
- * and explores around the predicted action. What is executed is what the context then holds. Does
- * not know where the policy comes from. */
+ * and explores around the predicted action. A policy of windows computes the last steps anew at
+ * each one, as training did on the same window. What is executed is what the context then holds.
+ * Does not know where the policy comes from. */
 #ifndef CHAINRING_EVAL_POLICY_BEHAVIOUR_H
 #define CHAINRING_EVAL_POLICY_BEHAVIOUR_H
 
@@ -23,7 +24,8 @@ struct policy_behaviour_options {
     const struct model_shape *shape;
     const struct scaling *scaling;
     struct parameter_store *parameters;
-    double target;         /* return that it is asked for in each trial */
+    size_t window; /* last steps that it looks back to, 0: all; decoder.steps_max holds them */
+    double target; /* return that it is asked for in each trial */
     const double *explore; /* in each trial: deviation of the action noise; of categorical actions
                               the probability that each choice is random */
     const bool *samples;   /* in each trial: draws actions by their probabilities, which a tanh
@@ -35,6 +37,8 @@ struct policy_behaviour {
     struct policy_behaviour_options options;
     struct decoder *decoder;
     struct steps last, now; /* (context_max) */
+    struct steps past;      /* (context_max x window): steps of each slot, the newest at the end */
+    size_t past_count;      /* of each slot */
     real *predicted;        /* (context_max x model_prediction_dim) */
 };
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arithmetic.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "checkpoint/best_checkpoint.h"
@@ -191,15 +192,18 @@ static void acting_policy_bind(struct acting_policy *acting, const struct policy
                                const struct env_spec *spec,
                                const struct trained_policy_options *options)
 {
+    size_t steps = options->trials * spec->steps_max;
+    steps = config->window > 0 ? size_min(steps, config->window) : steps;
     struct policy_behaviour_options policy = {
         .shape = &config->shape,
         .scaling = &config->scaling,
         .parameters = &acting->parameters,
+        .window = config->window,
         .target = options->target,
         .explore = options->explore,
         .samples = options->samples,
         .decoder = {.context_max = options->contexts,
-                    .steps_max = options->trials * spec->steps_max,
+                    .steps_max = steps,
                     .kernel = options->kernel,
                     .workers = options->workers},
     };

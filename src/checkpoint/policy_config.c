@@ -94,6 +94,7 @@ void policy_config_put(struct checkpoint_state *state, const struct policy_confi
                                  scaling->observation_dim);
     put_number(state, "return_scale", scaling->return_scale);
     put_number(state, "reward_scale", scaling->reward_scale);
+    put_number(state, "window", (double)policy->window);
     put_number(state, "target", policy->target);
     checkpoint_state_put_numbers(state, "return_range", policy->return_range, 2);
     char hash[17];
@@ -282,6 +283,19 @@ static bool get_data_hash(uint64_t *hash, const struct checkpoint_state *state,
            refuse_state(state, "a data_hash that is not 16 digits", failure);
 }
 
+/* Older checkpoints have none. */
+static bool get_window(size_t *window, const struct checkpoint_state *state,
+                       struct failure *failure)
+{
+    double value = 0.0;
+    if (checkpoint_state_count_numbers(state, "window") > 0 &&
+        !checkpoint_state_get_numbers(&value, state, "window", 1, failure)) {
+        return false;
+    }
+    *window = 0;
+    return value == 0.0 || get_size(window, value, state, "window", failure);
+}
+
 bool policy_config_get(struct policy_config *policy, const struct checkpoint_state *state,
                        struct failure *failure)
 {
@@ -291,6 +305,7 @@ bool policy_config_get(struct policy_config *policy, const struct checkpoint_sta
     }
     policy->scaling.observation_dim = policy->shape.observation_dim;
     return get_scaling(&policy->scaling, state, failure) &&
+           get_window(&policy->window, state, failure) &&
            checkpoint_state_get_numbers(&policy->target, state, "target", 1, failure) &&
            checkpoint_state_get_numbers(policy->return_range, state, "return_range", 2, failure) &&
            get_data_hash(&policy->data_hash, state, failure) &&
@@ -350,6 +365,9 @@ bool policy_config_agrees(const struct policy_config *saved, const struct policy
                      expected[i]);
             return differ(what, path, failure);
         }
+    }
+    if (saved->window != wanted->window) {
+        return differ("another chain.window", path, failure);
     }
     if (saved->shape.head != wanted->shape.head) {
         return differ("another model.head", path, failure);

@@ -23,6 +23,7 @@ struct policy_config {
     struct scaling scaling;
     char domain[POLICY_CONFIG_NAME_MAX];
     char task[POLICY_CONFIG_NAME_MAX];
+    size_t window;          /* last steps that a prediction looks back to; 0: the whole context */
     double target;          /* mean over groups of the training data's best returns, raw */
     double return_range[2]; /* least and largest return of the training data, raw */
     uint64_t data_hash;     /* over the index of the training data's store */

@@ -67,6 +67,7 @@ struct chain_sampler config_chain_sampler(const struct config *config)
         .trials_min = config->chain.trials_min,
         .trials = config->chain.trials,
         .draws = config->chain.draws,
+        .window = config->chain.window,
     };
 }
 

@@ -24,6 +24,34 @@ void steps_bind(struct steps *steps, struct arena *arena, size_t row_max, size_t
     };
 }
 
+static void copy_reals(real *to, size_t row, const real *from, size_t from_row, size_t width)
+{
+    memmove(to + row * width, from + from_row * width, width * sizeof *to);
+}
+
+void steps_set_outcome(const struct steps *to, size_t row, const struct steps *from,
+                       size_t from_row)
+{
+    copy_reals(to->action, row, from->action, from_row, to->action_dim);
+    copy_reals(to->reward, row, from->reward, from_row, 1);
+    copy_reals(to->done, row, from->done, from_row, 1);
+}
+
+void steps_copy(const struct steps *to, size_t row, const struct steps *from, size_t from_row)
+{
+    size_t dim = to->action_dim;
+    copy_reals(to->return_to_go, row, from->return_to_go, from_row, 1);
+    copy_reals(to->observation, row, from->observation, from_row, to->observation_dim);
+    steps_set_outcome(to, row, from, from_row);
+    copy_reals(to->label, row, from->label, from_row, dim);
+    copy_reals(to->previous_action, row, from->previous_action, from_row, dim);
+    copy_reals(to->previous_reward, row, from->previous_reward, from_row, 1);
+    copy_reals(to->previous_done, row, from->previous_done, from_row, 1);
+    to->time[row] = from->time[from_row];
+    to->trial[row] = from->trial[from_row];
+    to->weight[row] = from->weight[from_row];
+}
+
 void steps_set_previous(const struct steps *steps, size_t row, const struct steps *before,
                         size_t before_row)
 {

@@ -31,6 +31,13 @@ struct steps {
 void steps_bind(struct steps *steps, struct arena *arena, size_t row_max, size_t observation_dim,
                 size_t action_dim);
 
+/* A row of `from`, all of it, into a row of `to`, which may be the same. Local. */
+void steps_copy(const struct steps *to, size_t row, const struct steps *from, size_t from_row);
+
+/* Only what came of the step: action, reward, done. Local. */
+void steps_set_outcome(const struct steps *to, size_t row, const struct steps *from,
+                       size_t from_row);
+
 /* What came of the step in a row of `before` becomes the step before of this row. Local. */
 void steps_set_previous(const struct steps *steps, size_t row, const struct steps *before,
                         size_t before_row);

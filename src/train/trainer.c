@@ -134,6 +134,7 @@ static void describe_policy(struct trainer *trainer)
     snprintf(policy->task, sizeof policy->task, "%s", spec->tasks[trainer->dataset.stores[0].task]);
     limit_chains(trainer);
     policy->shape.trial_max = trainer->loader_options.chain.trials;
+    policy->window = trainer->loader_options.chain.window;
     policy->target = dataset_best(&trainer->dataset);
 }
 

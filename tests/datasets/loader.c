@@ -206,6 +206,63 @@ static void test_loader_groups_share_the_samples_of_a_step(void **state)
     loader_close(loader);
 }
 
+/* Of the same chains a window each, whose first step has none before it. */
+static void check_windows(const struct fixture *fixture, const struct loader_options *options,
+                          size_t ring_size, size_t rank)
+{
+    struct failure failure = {0};
+    struct loader_options whole_options = *options;
+    whole_options.chain.window = 0;
+    struct loader *loader = loader_open(&fixture->dataset, &fixture->identity, options, &failure);
+    struct loader *whole_loader =
+        loader_open(&fixture->dataset, &fixture->identity, &whole_options, &failure);
+    struct loader_sample part, whole;
+    loader_sample_bind(
+        &part, loader,
+        (struct mesh_position){.ring_size = ring_size, .ring_rank = rank, .group_count = 1});
+    loader_sample_bind(&whole, whole_loader, loader_sample_whole);
+    loader_sample_fill(loader, &part.batch, 4);
+    loader_sample_fill(whole_loader, &whole.batch, 4);
+    const struct shard *shard = batch_shard(&part.batch);
+    for (size_t i = 0; i < shard->segment_count; i++) {
+        const struct segment *segment = &shard->segments[i];
+        struct chain chain;
+        dataset_draw(&chain, &fixture->dataset, CHAIN_TRAINED, &options->chain, SEED, 4,
+                     segment->context);
+        assert_true(chain.steps <= options->chain.window);
+        size_t first = batch_shard(&whole.batch)->segments[segment->context].row + chain.first;
+        for (size_t j = 0; j < segment->count; j++) {
+            if (segment->first + j == 0) {
+                steps_clear_previous(&whole.batch.steps, first);
+            }
+            expect_same_row(&part.batch.steps, segment->row + j, &whole.batch.steps,
+                            first + segment->first + j);
+        }
+    }
+    loader_sample_unbind(&part);
+    loader_sample_unbind(&whole);
+    loader_close(loader);
+    loader_close(whole_loader);
+}
+
+static void test_loader_windows_are_pieces_of_the_same_chains(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct loader_options options = {.chain = loader_sample_sampler,
+                                     .contexts = CONTEXTS,
+                                     .loss = LOADER_LOSS_ALL,
+                                     .seed = SEED};
+    for (options.chain.window = 1; options.chain.window < 30; options.chain.window += 9) {
+        check_windows(fixture, &options, 1, 0);
+        check_windows(fixture, &options, 3, 0);
+        check_windows(fixture, &options, 3, 1);
+    }
+    struct failure failure = {0};
+    options.loss = LOADER_LOSS_BEST;
+    assert_null(loader_open(&fixture->dataset, &fixture->identity, &options, &failure));
+    assert_int_equal(failure.code, EXIT_CODE_CONFIG);
+}
+
 static void test_loader_micro_batches_together_are_the_groups_share(void **state)
 {
     const struct fixture *fixture = *state;
@@ -341,6 +398,7 @@ int main(void)
         cmocka_unit_test(test_loader_rows_are_the_chains_trajectories_one_after_the_other),
         cmocka_unit_test(test_loader_shards_together_are_the_whole_batch_bit_for_bit),
         cmocka_unit_test(test_loader_groups_share_the_samples_of_a_step),
+        cmocka_unit_test(test_loader_windows_are_pieces_of_the_same_chains),
         cmocka_unit_test(test_loader_micro_batches_together_are_the_groups_share),
         cmocka_unit_test(test_loader_gives_other_contexts_at_other_steps),
         cmocka_unit_test(test_loader_refuses_fewer_contexts_than_groups),

@@ -34,6 +34,7 @@ struct acting {
     const double *explore; /* (TRIALS) */
     bool is_categorical, is_gaussian;
     size_t time_max; /* steps of a trial as trained; 0: all that there are */
+    size_t window;
     bool samples[TRIALS];
 };
 
@@ -64,6 +65,7 @@ static void open_policy(struct policy_behaviour *policy, struct arena *arena,
         .target = target,
         .explore = fixture->acting.explore,
         .samples = fixture->acting.samples,
+        .window = fixture->acting.window,
         .decoder = decoder,
     };
     *arena = (struct arena){0};
@@ -185,6 +187,37 @@ static void fill_batch(struct fixture *fixture)
     }
 }
 
+/* Each context is its last steps up to step `end`, at most the window. */
+static void fill_windows(struct fixture *fixture, size_t end)
+{
+    struct batch *batch = &fixture->batch;
+    size_t lengths[CONTEXTS];
+    size_t length = size_min(fixture->acting.window, end + 1);
+    for (size_t c = 0; c < CONTEXTS; c++) {
+        lengths[c] = length;
+    }
+    partition_cut(&batch->partition, lengths, CONTEXTS);
+    for (size_t c = 0; c < CONTEXTS; c++) {
+        const struct heard_context *context = &fixture->listener.contexts[c];
+        size_t first = batch_shard(batch)->segments[c].row;
+        double return_so_far = 0.0;
+        for (size_t i = 0; i <= end; i++) {
+            size_t row = first + length - 1 - (end - i);
+            return_so_far = context->steps[i].time == 0 ? 0.0 : return_so_far;
+            double value = fixture->returns[c * TRIALS + context->steps[i].trial];
+            if (end - i < length) {
+                describe(&batch->steps, row, context, i, return_so_far, value,
+                         fixture->untrained.policy.shape.time_max);
+                steps_clear_previous(&batch->steps, row);
+            }
+            if (end - i + 1 < length) {
+                steps_set_previous(&batch->steps, row, &batch->steps, row - 1);
+            }
+            return_so_far += i + 1 < context->count ? (double)listener_reward(context, i) : 0.0;
+        }
+    }
+}
+
 /* --- Both must agree -------------------------------------------------------------------------- */
 
 static void expect_noisy(const float *action, const real *predicted, double deviation,
@@ -247,17 +280,32 @@ static void expect_executed(const struct fixture *fixture, size_t c, const real 
     }
 }
 
+static void open_model(struct fixture *fixture)
+{
+    struct failure failure = {0};
+    fixture->ring = ring_open(1, 0);
+    fixture->workers = workers_open(2, &failure);
+    fatal_if_failed(&failure);
+    bind_model(fixture);
+    arena_open(&fixture->arena, fixture->arena.peak);
+    bind_model(fixture);
+}
+
+static void close_model(struct fixture *fixture)
+{
+    batch_close(&fixture->batch);
+    transformer_close(&fixture->transformer);
+    arena_close(&fixture->arena);
+    workers_close(fixture->workers);
+    ring_close(fixture->ring);
+    untrained_close(&fixture->untrained);
+}
+
 static void expect_policy_acts_as_trained(struct acting acting)
 {
     static struct fixture fixture;
     fixture_open(&fixture, acting);
-    struct failure failure = {0};
-    fixture.ring = ring_open(1, 0);
-    fixture.workers = workers_open(2, &failure);
-    fatal_if_failed(&failure);
-    bind_model(&fixture);
-    arena_open(&fixture.arena, fixture.arena.peak);
-    bind_model(&fixture);
+    open_model(&fixture);
     fill_batch(&fixture);
     transformer_forward(&fixture.transformer, &fixture.untrained.parameters, &fixture.batch, NULL);
     const struct shard *shard = batch_shard(&fixture.batch);
@@ -267,12 +315,24 @@ static void expect_policy_acts_as_trained(struct acting acting)
                         fixture.transformer.predicted +
                             shard->segments[c].row * numbers_of(&fixture));
     }
-    batch_close(&fixture.batch);
-    transformer_close(&fixture.transformer);
-    arena_close(&fixture.arena);
-    workers_close(fixture.workers);
-    ring_close(fixture.ring);
-    untrained_close(&fixture.untrained);
+    close_model(&fixture);
+}
+
+/* Whatever the step is, what it was predicted from is its window alone. */
+static void expect_windows_executed(struct fixture *fixture, size_t c)
+{
+    for (size_t end = 0; end < fixture->listener.contexts[c].count; end++) {
+        fill_windows(fixture, end);
+        transformer_forward(&fixture->transformer, &fixture->untrained.parameters, &fixture->batch,
+                            NULL);
+        const struct segment *segment = &batch_shard(&fixture->batch)->segments[c];
+        const real *predicted = fixture->transformer.predicted +
+                                (segment->row + segment->count - 1) * numbers_of(fixture);
+        const float *action = fixture->listener.contexts[c].steps[end].action;
+        for (size_t j = 0; j < MADE_UP_ACTION_DIM; j++) {
+            support_expect_near((double)action[j], (double)predicted[j], 1e-5);
+        }
+    }
 }
 
 static const double no_noise[TRIALS] = {0.0};
@@ -328,6 +388,21 @@ static void test_steps_beyond_those_trained_are_as_the_last_of_these(void **stat
         (struct acting){.tokens = "R,s,a,r,d", .explore = noise, .time_max = 2});
     expect_policy_acts_as_trained(
         (struct acting){.tokens = "R+s+-a+-r+-d", .explore = noise, .time_max = 1});
+}
+
+static void test_windows_are_predicted_as_training_computes_them(void **state)
+{
+    (void)state;
+    static struct fixture fixture;
+    static const char *const tokens[] = {"R,s,a", "R+s+-a+-r+-d", "s,a,r,d"};
+    for (size_t i = 0; i < 3; i++) {
+        fixture_open(&fixture, (struct acting){
+                                   .tokens = tokens[i], .explore = no_noise, .window = 1 + 2 * i});
+        open_model(&fixture);
+        expect_windows_executed(&fixture, 1);
+        expect_windows_executed(&fixture, CONTEXTS - 1);
+        close_model(&fixture);
+    }
 }
 
 static void test_gaussian_actions_are_the_mean_or_drawn(void **state)
@@ -473,6 +548,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_failed_trials_stay_in_the_context),
         cmocka_unit_test(test_policy_without_noise_plays_the_same_again),
         cmocka_unit_test(test_steps_beyond_those_trained_are_as_the_last_of_these),
+        cmocka_unit_test(test_windows_are_predicted_as_training_computes_them),
         cmocka_unit_test(test_gaussian_actions_are_the_mean_or_drawn),
         cmocka_unit_test(test_categorical_actions_are_the_likeliest_or_sampled_or_random),
         cmocka_unit_test(test_categories_are_as_frequent_as_they_are_probable),
