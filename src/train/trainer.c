@@ -5,12 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/action_space.h"
 #include "base/arithmetic.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "checkpoint/run_folder.h"
 #include "comm/comm.h"
-#include "context/action_space.h"
 #include "datasets/chain.h"
 #include "math/gemm.h"
 #include "math/peak.h"
