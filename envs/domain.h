@@ -25,7 +25,7 @@ struct domain_script {
 /* What a task may not observe. */
 struct domain_hidden {
     size_t dim;
-    size_t count; /* of hidden tasks, numbered 0, 1, ... by the one number; 0: a continuum */
+    size_t count; /* of hidden tasks, numbered 0, 1, ... by the one number; 0: not numbered */
     void (*draw)(double *hidden, struct random *random);
     /* Is it kept for evaluation? Depends on nothing but `hidden`. NULL: nothing is kept apart, as a
      * continuum has no need to. */
