@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/action_space.h"
 #include "base/fatal.h"
-#include "context/action_space.h"
 
 enum {
     STORE_NAME_MAX = 64,

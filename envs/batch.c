@@ -82,7 +82,7 @@ static void member_reset(struct member *member)
     if (member->episodes == 0 || series->redraws_hidden) {
         struct random hidden =
             random_stream(series->seed, series->purpose, series->number, 2 * member->episodes);
-        env_draw_hidden(member->env, &hidden);
+        env_draw_hidden(member->env, series->split, &hidden);
     }
     struct random initial =
         random_stream(series->seed, series->purpose, series->number, 2 * member->episodes + 1);

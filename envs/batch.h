@@ -23,8 +23,9 @@ struct env_batch;
 struct env_series {
     uint64_t seed;
     enum random_purpose purpose;
-    uint64_t number;     /* below 2^56 */
-    bool redraws_hidden; /* for every episode; else the first episode's holds for all */
+    uint64_t number;      /* below 2^56 */
+    enum env_split split; /* that hidden tasks are drawn from */
+    bool redraws_hidden;  /* for every episode; else the first episode's holds for all */
 };
 
 /* The caller's, one row or element for each environment. */

@@ -67,6 +67,14 @@ struct camera *camera_open(const struct env *env, size_t width, size_t height,
     invariant(width > 0 && width <= CAMERA_PIXELS_MAX);
     invariant(height > 0 && height <= CAMERA_PIXELS_MAX);
     const mjModel *model = simulation_mj_model(env_simulation(env));
+    if (!model) {
+        failure_set(
+            failure, EXIT_CODE_CONFIG,
+            "task %s: found no bodies, expected a model of MuJoCo's to draw; render another "
+            "task",
+            env_spec(env)->task);
+        return NULL;
+    }
     struct gl_context *gl = gl_context_open(failure);
     if (!gl) {
         return NULL;

@@ -1,4 +1,5 @@
-/* What a domain brings: its model and its tasks, as one table of data and functions.
+/* What a domain brings: its model, MuJoCo's or a few rules, and its tasks, as one table of data and
+ * functions.
  *
  * The functions see a running simulation through struct simulation_view and know nothing else: no
  * MuJoCo, no episode, no step count. Adding a domain is a folder with such a table and one line in
@@ -24,15 +25,19 @@ struct domain_script {
 /* What a task may not observe. */
 struct domain_hidden {
     size_t dim;
-    size_t count; /* of hidden tasks, numbered 0, 1, ... by the one number; 0: a continuum */
+    size_t count; /* of hidden tasks, numbered 0, 1, ... by the one number; 0: not numbered */
     void (*draw)(double *hidden, struct random *random);
+    /* Is it kept for evaluation? Depends on nothing but `hidden`. NULL: nothing is kept apart, as a
+     * continuum has no need to. */
+    bool (*is_held_out)(const double *hidden);
 };
 
 struct domain_task {
     const char *name; /* with the domain's in front: "cartpole_swingup" */
     size_t observation_dim;
-    size_t substeps;  /* physics steps of a control step */
-    size_t steps_max; /* control steps of an episode */
+    size_t substeps;   /* physics steps of a control step */
+    size_t steps_max;  /* control steps of an episode */
+    double return_max; /* no episode's return is larger; 0: the number of steps, 1 for each */
 
     /* Make a new simulation that of the task, where the task changes the model; NULL: as it is. */
     void (*prepare)(struct simulation *simulation);
@@ -43,8 +48,13 @@ struct domain_task {
     /* Restore what a reset sets outside the physics, from what `observe` has told of it in the
      * state that holds; NULL: the physics is all. simulation_forward follows. */
     void (*restore)(struct simulation *simulation, const float *observation);
+    /* What the hidden task changes in a state that a step has led to, such as a key that is picked
+     * up; NULL: nothing. */
+    void (*settle)(struct simulation *simulation, const double *hidden);
     /* In [0, 1], for the state and the control that led to it. hidden: NULL where nothing is. */
     double (*reward)(const struct simulation_view *view, const double *hidden);
+    /* Does the state that a step has led to end the episode? NULL: only time does. */
+    bool (*is_over)(const struct simulation_view *view, const double *hidden);
 
     /* For pictures: where the goal always is, or how to find it; both NULL: the task has no such
      * place, or the model shows it. hidden: NULL where nothing is. */

@@ -51,15 +51,24 @@ const char *env_task_of_domain(const char *domain)
     return NULL;
 }
 
+static struct action_space actions_of(const struct simulation_sizes *sizes)
+{
+    return sizes->choices > 0 ? action_space_categorical(&sizes->choices, 1)
+                              : action_space_continuous(sizes->control);
+}
+
 static struct env_spec spec_of(const struct registry_entry *entry,
                                const struct simulation_sizes *sizes)
 {
     const struct domain_task *task = entry->task;
+    double return_max = task->return_max > 0.0 ? task->return_max : (double)task->steps_max;
     return (struct env_spec){
         .task = task->name,
         .domain = entry->domain->source.name,
+        .simulator = simulation_engine_of(&entry->domain->source),
         .observation_dim = task->observation_dim,
         .action_dim = sizes->control,
+        .actions = actions_of(sizes),
         .position_dim = sizes->position,
         .velocity_dim = sizes->velocity,
         .physics_dim = sizes->position + sizes->velocity + sizes->activation,
@@ -67,7 +76,7 @@ static struct env_spec spec_of(const struct registry_entry *entry,
         .hidden_count = task->hidden ? task->hidden->count : 0,
         .steps_max = task->steps_max,
         .control_timestep = sizes->timestep * (double)task->substeps,
-        .return_max = (double)task->steps_max, /* a reward is at most 1 */
+        .return_max = return_max,
         .has_script = task->script,
     };
 }
@@ -94,7 +103,8 @@ struct env_task *env_task_open_by(const char *name, enum inertia_rule inertia,
         return NULL;
     }
     task->spec = spec_of(&entry, simulation_model_sizes(task->model));
-    task->spec.inertia = inertia;
+    /* Rules have no capsules. */
+    task->spec.inertia = entry.domain->source.rules ? INERTIA_EXACT : inertia;
     invariant(task->spec.hidden_dim <= DOMAIN_HIDDEN_MAX);
     return task;
 }
@@ -142,11 +152,14 @@ const struct env_spec *env_spec(const struct env *env)
     return &env->task->spec;
 }
 
-void env_draw_hidden(struct env *env, struct random *random)
+void env_draw_hidden(struct env *env, enum env_split split, struct random *random)
 {
     const struct domain_hidden *hidden = env->task->task->hidden;
+    bool wants_held_out = split == ENV_SPLIT_HELD_OUT;
     if (hidden) {
-        hidden->draw(env->hidden, random);
+        do {
+            hidden->draw(env->hidden, random);
+        } while (hidden->is_held_out && hidden->is_held_out(env->hidden) != wants_held_out);
         env->hidden_known = true;
     }
 }
@@ -257,6 +270,22 @@ static bool set_control(struct env *env, const float *action)
     return true;
 }
 
+/* The state that a step has led to, as the task sees it. */
+static void env_finish_step(struct env *env)
+{
+    const struct domain_task *task = env->task->task;
+    const double *hidden = task->hidden ? env->hidden : NULL;
+    env->steps++;
+    if (task->settle) {
+        task->settle(env->simulation, hidden);
+    }
+    if (task->is_over && task->is_over(env->view, hidden)) {
+        env->end = ENV_TERMINATED;
+    } else if (env->steps == env->task->spec.steps_max) {
+        env->end = ENV_TRUNCATED;
+    }
+}
+
 struct env_outcome env_step(struct env *env, const float *action)
 {
     invariant(env->end == ENV_RUNNING);
@@ -265,10 +294,7 @@ struct env_outcome env_step(struct env *env, const float *action)
         env->end = ENV_FAILED;
         return (struct env_outcome){.reward = 0.0f, .end = ENV_FAILED};
     }
-    env->steps++;
-    if (env->steps == env->task->spec.steps_max) {
-        env->end = ENV_TRUNCATED;
-    }
+    env_finish_step(env);
     return (struct env_outcome){.reward = env_reward(env), .end = env->end};
 }
 

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/action_space.h"
 #include "base/fatal.h"
 #include "base/random.h"
 #include "envs/inertia.h"
@@ -19,14 +20,16 @@ struct env;
 struct simulation;
 
 struct env_spec {
-    const char *task;   /* "point_mass_hidden" */
-    const char *domain; /* "point_mass" */
+    const char *task;      /* "point_mass_hidden" */
+    const char *domain;    /* "point_mass" */
+    const char *simulator; /* "MuJoCo 2.2.2", as linked, or "rules" */
     size_t observation_dim;
-    size_t action_dim;       /* every action lies in [-1, 1] */
-    size_t physics_dim;      /* qpos, qvel, act */
-    size_t hidden_dim;       /* numbers that say which hidden task holds; 0: nothing is hidden */
-    size_t hidden_count;     /* of hidden tasks: 0 to count - 1 in the one number; 0: a continuum */
-    size_t steps_max;        /* control steps of an episode */
+    size_t action_dim;           /* of `actions` */
+    struct action_space actions; /* continuous within [-1, 1], or categorical */
+    size_t physics_dim;          /* qpos, qvel, act */
+    size_t hidden_dim;   /* numbers that say which hidden task holds; 0: nothing is hidden */
+    size_t hidden_count; /* of hidden tasks: 0 to count - 1 in the one number; 0: not numbered */
+    size_t steps_max;    /* control steps of an episode */
     double control_timestep; /* seconds */
     double return_max;       /* no episode's return is larger */
     bool has_script;         /* env_script_* work */
@@ -34,6 +37,10 @@ struct env_spec {
     enum inertia_rule inertia;         /* of the capsules */
     size_t position_dim, velocity_dim; /* how many numbers of physics are qpos, then qvel */
 };
+
+/* Which hidden tasks are drawn, where there are so few that evaluation would meet those of training
+ * again: they fall in two parts for good. Continua are whole in both. */
+enum env_split { ENV_SPLIT_TRAINING, ENV_SPLIT_HELD_OUT };
 
 enum env_end {
     ENV_RUNNING,
@@ -65,7 +72,8 @@ const char *env_task_of_domain(const char *domain);
 /* Compile a task's model. NULL and a failure (EXIT_CODE_CONFIG, naming the nearest task) when there
  * is no such task. The caller closes it, after its environments. Local, like all of this file. */
 struct env_task *env_task_open(const char *name, struct failure *failure);
-/* The same, the mass and inertia of its capsules by `inertia`; env_task_open has the exact rule. */
+/* The same, the mass and inertia of its capsules, where it has any, by `inertia`; env_task_open has
+ * the exact rule. */
 struct env_task *env_task_open_by(const char *name, enum inertia_rule inertia,
                                   struct failure *failure);
 void env_task_close(struct env_task *task);
@@ -77,7 +85,7 @@ void env_close(struct env *env);
 const struct env_spec *env_spec(const struct env *env); /* of its task */
 
 /* Which hidden task holds, until it is drawn or set again; resets keep it. */
-void env_draw_hidden(struct env *env, struct random *random);
+void env_draw_hidden(struct env *env, enum env_split split, struct random *random);
 void env_set_hidden(struct env *env, const double *hidden); /* (hidden_dim) */
 void env_get_hidden(const struct env *env, double *hidden); /* (hidden_dim) */
 
@@ -86,7 +94,8 @@ void env_get_hidden(const struct env *env, double *hidden); /* (hidden_dim) */
 void env_reset(struct env *env, struct random *random);
 
 /* One control step. action (action_dim) in [-1, 1]; values outside are clipped, NaN fails the
- * episode. Stepping an episode that has ended is a bug. */
+ * episode. Of categorical actions the largest number of a component is chosen, the first of equals:
+ * one-hot rows mean what they say. Stepping an episode that has ended is a bug. */
 struct env_outcome env_step(struct env *env, const float *action);
 
 void env_observe(const struct env *env, float *observation); /* (observation_dim) */

@@ -10,9 +10,11 @@
     X(ball_in_cup)                                                                                 \
     X(cartpole)                                                                                    \
     X(cheetah)                                                                                     \
+    X(dark_room)                                                                                   \
     X(finger)                                                                                      \
     X(hopper)                                                                                      \
     X(jaco)                                                                                        \
+    X(key_to_door)                                                                                 \
     X(pendulum)                                                                                    \
     X(point_mass)                                                                                  \
     X(point_mass_maze)                                                                             \

@@ -11,18 +11,25 @@
 _Static_assert(sizeof(mjtNum) == sizeof(double), "physics is stored in double");
 
 struct simulation_model {
-    mjModel *engine;
+    mjModel *engine; /* NULL where rules simulate */
     struct simulation_sizes sizes;
     const struct simulation_source *source;
     int sensors[SIMULATION_SENSORS_MAX]; /* MuJoCo's number of what each sensor names */
+};
+
+/* Where the numbers of a simulation lie: MuJoCo's own, or the simulation's where rules simulate. */
+struct simulation_numbers {
+    double *position, *velocity, *activation, *control;
 };
 
 /* Each simulation has a model of its own, because switching the actuators off is an option of the
  * model, and so that a task may change its model without the others seeing it. */
 struct simulation {
     const struct simulation_model *shared;
-    mjModel *model;
+    mjModel *model; /* NULL where rules simulate, as is data */
     mjData *data;
+    double *own; /* what rules move: qpos, ctrl and its range; NULL where MuJoCo simulates */
+    struct simulation_numbers numbers;
     struct simulation_view view;
 };
 
@@ -87,6 +94,11 @@ const char *simulation_engine(void)
 {
     need_engine();
     return engine_name;
+}
+
+const char *simulation_engine_of(const struct simulation_source *source)
+{
+    return source->rules ? "rules" : simulation_engine();
 }
 
 /* --- Models ----------------------------------------------------------------------------------- */
@@ -165,22 +177,38 @@ static void find_sensors(struct simulation_model *model, const struct simulation
     model->source = source;
 }
 
+static struct simulation_sizes sizes_of_rules(const struct simulation_rules *rules)
+{
+    return (struct simulation_sizes){.position = rules->position,
+                                     .control = rules->choices,
+                                     .choices = rules->choices,
+                                     .timestep = rules->timestep};
+}
+
+static struct simulation_sizes sizes_of_engine(const mjModel *engine)
+{
+    return (struct simulation_sizes){.position = (size_t)engine->nq,
+                                     .velocity = (size_t)engine->nv,
+                                     .activation = (size_t)engine->na,
+                                     .control = (size_t)engine->nu,
+                                     .joints = (size_t)engine->njnt,
+                                     .timestep = engine->opt.timestep};
+}
+
 struct simulation_model *simulation_compile(const struct simulation_source *source,
                                             struct failure *failure)
 {
-    need_engine();
-    mjModel *engine = compile_text(source, failure);
-    if (!engine) {
-        return NULL;
+    mjModel *engine = NULL;
+    if (!source->rules) {
+        need_engine();
+        engine = compile_text(source, failure);
+        if (!engine) {
+            return NULL;
+        }
     }
     struct simulation_model *model = memory_take(1, sizeof *model);
     model->engine = engine;
-    model->sizes = (struct simulation_sizes){.position = (size_t)engine->nq,
-                                             .velocity = (size_t)engine->nv,
-                                             .activation = (size_t)engine->na,
-                                             .control = (size_t)engine->nu,
-                                             .joints = (size_t)engine->njnt,
-                                             .timestep = engine->opt.timestep};
+    model->sizes = source->rules ? sizes_of_rules(source->rules) : sizes_of_engine(engine);
     find_sensors(model, source);
     return model;
 }
@@ -241,17 +269,47 @@ static const double *find_quantity(const struct simulation *simulation,
     return NULL;
 }
 
+/* A simulation of MuJoCo's. */
+static void open_engine(struct simulation *simulation)
+{
+    mjModel *model = mj_copyModel(NULL, simulation->shared->engine);
+    mjData *data = model ? mj_makeData(model) : NULL;
+    if (!data) {
+        fatal(EXIT_CODE_SYSTEM, "out of memory: the system refused %s another simulation",
+              simulation_engine());
+    }
+    simulation->model = model;
+    simulation->data = data;
+    simulation->numbers = (struct simulation_numbers){.position = data->qpos,
+                                                      .velocity = data->qvel,
+                                                      .activation = data->act,
+                                                      .control = data->ctrl};
+    simulation->view.control_range = model->actuator_ctrlrange;
+    simulation->view.joint_range = model->jnt_range;
+}
+
+/* A simulation by rules: its controls lie in [-1, 1], as actions do. */
+static void open_rules(struct simulation *simulation)
+{
+    const struct simulation_sizes *sizes = &simulation->shared->sizes;
+    simulation->own = memory_take(sizes->position + 3 * sizes->control, sizeof(double));
+    double *control = simulation->own + sizes->position;
+    double *range = control + sizes->control;
+    for (size_t i = 0; i < sizes->control; i++) {
+        range[2 * i] = -1.0;
+        range[2 * i + 1] = 1.0;
+    }
+    simulation->numbers =
+        (struct simulation_numbers){.position = simulation->own, .control = control};
+    simulation->view.control_range = range;
+}
+
 static void bind_view(struct simulation *simulation, const struct simulation_model *model)
 {
-    const mjData *data = simulation->data;
-    simulation->view = (struct simulation_view){
-        .position = data->qpos,
-        .velocity = data->qvel,
-        .activation = data->act,
-        .control = data->ctrl,
-        .control_range = simulation->model->actuator_ctrlrange,
-        .joint_range = simulation->model->jnt_range,
-    };
+    simulation->view.position = simulation->numbers.position;
+    simulation->view.velocity = simulation->numbers.velocity;
+    simulation->view.activation = simulation->numbers.activation;
+    simulation->view.control = simulation->numbers.control;
     for (size_t i = 0; i < model->source->sensor_count; i++) {
         simulation->view.sensor[i] = find_quantity(simulation, model->source->sensors[i].quantity,
                                                    (size_t)model->sensors[i]);
@@ -261,13 +319,12 @@ static void bind_view(struct simulation *simulation, const struct simulation_mod
 struct simulation *simulation_open(const struct simulation_model *model)
 {
     struct simulation *simulation = memory_take(1, sizeof *simulation);
-    simulation->model = mj_copyModel(NULL, model->engine);
-    simulation->data = simulation->model ? mj_makeData(simulation->model) : NULL;
-    if (!simulation->data) {
-        fatal(EXIT_CODE_SYSTEM, "out of memory: the system refused %s another simulation",
-              simulation_engine());
-    }
     simulation->shared = model;
+    if (model->source->rules) {
+        open_rules(simulation);
+    } else {
+        open_engine(simulation);
+    }
     bind_view(simulation, model);
     simulation_reset(simulation);
     return simulation;
@@ -278,6 +335,7 @@ void simulation_close(struct simulation *simulation)
     if (simulation) {
         mj_deleteData(simulation->data);
         mj_deleteModel(simulation->model);
+        memory_free(simulation->own);
         memory_free(simulation);
     }
 }
@@ -304,18 +362,26 @@ struct mjData_ *simulation_mj_data(const struct simulation *simulation)
 
 void simulation_reset(struct simulation *simulation)
 {
+    if (simulation->own) {
+        const struct simulation_sizes *sizes = &simulation->shared->sizes;
+        memset(simulation->own, 0, (sizes->position + sizes->control) * sizeof(double));
+        return;
+    }
     mj_resetData(simulation->model, simulation->data);
     simulation_forward(simulation);
 }
 
 void simulation_state(struct simulation *simulation, double **position, double **velocity)
 {
-    *position = simulation->data->qpos;
-    *velocity = simulation->data->qvel;
+    *position = simulation->numbers.position;
+    *velocity = simulation->numbers.velocity;
 }
 
 void simulation_forward(struct simulation *simulation)
 {
+    if (simulation->own) {
+        return; /* nothing follows from the numbers but what is asked of them */
+    }
     int flags = simulation->model->opt.disableflags;
     simulation->model->opt.disableflags = flags | mjDSBL_ACTUATION;
     mj_forward(simulation->model, simulation->data);
@@ -413,7 +479,8 @@ void simulation_move_site(struct simulation *simulation, size_t sensor, const do
 
 void simulation_set_control(struct simulation *simulation, const double *control)
 {
-    memcpy(simulation->data->ctrl, control, (size_t)simulation->model->nu * sizeof *control);
+    memcpy(simulation->numbers.control, control,
+           simulation->shared->sizes.control * sizeof *control);
 }
 
 void simulation_set_damping(struct simulation *simulation, size_t sensor, double damping)
@@ -437,11 +504,10 @@ static bool is_sound(const mjData *data)
 /* In dm_control's order of calls: a step begins in the middle of MuJoCo's own, so that it ends
  * with positions, velocities and what follows from them being those of the new state. Runge-Kutta
  * has no such middle. */
-bool simulation_step(struct simulation *simulation, const double *control, size_t substeps)
+static bool step_engine(const struct simulation *simulation, size_t substeps)
 {
     const mjModel *model = simulation->model;
     mjData *data = simulation->data;
-    simulation_set_control(simulation, control);
     size_t done = 0;
     if (model->opt.integrator != mjINT_RK4) {
         mj_step2(model, data);
@@ -454,32 +520,63 @@ bool simulation_step(struct simulation *simulation, const double *control, size_
     return is_sound(data);
 }
 
+static bool step_rules(const struct simulation *simulation, size_t count)
+{
+    const struct simulation_rules *rules = simulation->shared->source->rules;
+    const double *control = simulation->numbers.control;
+    size_t choice = 0;
+    for (size_t i = 1; i < rules->choices; i++) {
+        choice = control[i] > control[choice] ? i : choice;
+    }
+    bool is_known = true;
+    for (size_t i = 0; is_known && i < count; i++) {
+        is_known = rules->move(simulation->numbers.position, choice);
+    }
+    return is_known;
+}
+
+bool simulation_step(struct simulation *simulation, const double *control, size_t substeps)
+{
+    simulation_set_control(simulation, control);
+    return simulation->own ? step_rules(simulation, substeps) : step_engine(simulation, substeps);
+}
+
 void simulation_step_bare(struct simulation *simulation, const double *control, size_t count)
 {
     simulation_set_control(simulation, control);
+    if (simulation->own) {
+        step_rules(simulation, count);
+        return;
+    }
     for (size_t i = 0; i < count; i++) {
         mj_step(simulation->model, simulation->data);
     }
 }
 
+/* MuJoCo and rules have no array where there are no numbers. */
+static void copy_numbers(double *to, const double *from, size_t count)
+{
+    if (count > 0) {
+        memcpy(to, from, count * sizeof *to);
+    }
+}
+
 void simulation_get_physics(const struct simulation *simulation, double *physics)
 {
-    const mjModel *model = simulation->model;
-    const mjData *data = simulation->data;
-    memcpy(physics, data->qpos, (size_t)model->nq * sizeof *physics);
-    memcpy(physics + model->nq, data->qvel, (size_t)model->nv * sizeof *physics);
-    if (model->na > 0) { /* MuJoCo has no array of activations then */
-        memcpy(physics + model->nq + model->nv, data->act, (size_t)model->na * sizeof *physics);
-    }
+    const struct simulation_sizes *sizes = &simulation->shared->sizes;
+    const struct simulation_numbers *numbers = &simulation->numbers;
+    double *velocity = physics + sizes->position;
+    copy_numbers(physics, numbers->position, sizes->position);
+    copy_numbers(velocity, numbers->velocity, sizes->velocity);
+    copy_numbers(velocity + sizes->velocity, numbers->activation, sizes->activation);
 }
 
 void simulation_set_physics(struct simulation *simulation, const double *physics)
 {
-    const mjModel *model = simulation->model;
-    mjData *data = simulation->data;
-    memcpy(data->qpos, physics, (size_t)model->nq * sizeof *physics);
-    memcpy(data->qvel, physics + model->nq, (size_t)model->nv * sizeof *physics);
-    if (model->na > 0) {
-        memcpy(data->act, physics + model->nq + model->nv, (size_t)model->na * sizeof *physics);
-    }
+    const struct simulation_sizes *sizes = &simulation->shared->sizes;
+    const struct simulation_numbers *numbers = &simulation->numbers;
+    const double *velocity = physics + sizes->position;
+    copy_numbers(numbers->position, physics, sizes->position);
+    copy_numbers(numbers->velocity, velocity, sizes->velocity);
+    copy_numbers(numbers->activation, velocity + sizes->velocity, sizes->activation);
 }

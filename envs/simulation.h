@@ -1,10 +1,10 @@
 /* The only door to MuJoCo: compiled models and running simulations.
  *
- * A struct simulation_model comes from the text of an XML file and never changes; a struct
- * simulation is one running copy. Physics passes through as flat arrays of doubles, controls in the
- * model's own units. This module does not know tasks, rewards or random numbers, and its callers
- * do not know mujoco.h. All of it is Local, and different simulations may run in different
- * threads. */
+ * A struct simulation_model comes from the text of an XML file, or from a few rules in C that need
+ * no MuJoCo, and never changes; a struct simulation is one running copy. Physics passes through as
+ * flat arrays of doubles, controls in the model's own units. This module does not know tasks,
+ * rewards or random numbers, and its callers do not know mujoco.h. All of it is Local, and
+ * different simulations may run in different threads. */
 #ifndef CHAINRING_ENVS_SIMULATION_H
 #define CHAINRING_ENVS_SIMULATION_H
 
@@ -44,10 +44,21 @@ struct simulation_sensor {
     const char *name; /* in the model */
 };
 
+/* A world that moves by one choice a step, without MuJoCo: qpos and nothing else, from zeros on.
+ * What asks for bodies, joints, contacts or sites below is for MuJoCo's models only. */
+struct simulation_rules {
+    size_t position; /* numbers of qpos */
+    size_t choices;  /* as many controls: the largest is the choice, the first of equals */
+    double timestep; /* seconds */
+    /* False, and nothing moved, where the position is none that these rules lead to. */
+    bool (*move)(double *position, size_t choice);
+};
+
 /* What is compiled. Everything is borrowed for the life of the model. */
 struct simulation_source {
     const char *name;                        /* for messages: "cartpole" */
     const char *xml[INERTIA_RULES];          /* MJCF; NULL: not known under that rule */
+    const struct simulation_rules *rules;    /* instead of MJCF; NULL: MuJoCo simulates */
     const struct simulation_sensor *sensors; /* what the view shows by name */
     size_t sensor_count;
     enum inertia_rule inertia; /* of capsules; the exact one unless said otherwise */
@@ -58,6 +69,7 @@ struct simulation_sizes {
     size_t velocity;   /* qvel */
     size_t activation; /* act */
     size_t control;    /* ctrl */
+    size_t choices;    /* 0: controls are continuous; else as many as controls: one is chosen */
     size_t joints;
     double timestep; /* seconds of one physics step */
 };
@@ -98,6 +110,9 @@ struct simulation_contact {
 /* "MuJoCo 2.2.2", as linked. */
 const char *simulation_engine(void);
 
+/* The same, or "rules": what a source is simulated by. */
+const char *simulation_engine_of(const struct simulation_source *source);
+
 /* Compile a model. NULL and a failure (EXIT_CODE_DATA) with MuJoCo's words when it does not
  * compile. A rule that its source has no text for, and a sensor of what the model lacks, are bugs.
  * The caller closes it, after its simulations. */
@@ -113,8 +128,8 @@ void simulation_close(struct simulation *simulation);
 const struct simulation_view *simulation_view(const struct simulation *simulation);
 const struct simulation_sizes *simulation_sizes(const struct simulation *simulation);
 
-/* MuJoCo's own model, as its task has changed it, and data, for a camera. To be read only, though
- * older versions of MuJoCo ask for data that could be written. */
+/* MuJoCo's own model, as its task has changed it, and data, for a camera; NULL where rules
+ * simulate. To be read only, though older versions of MuJoCo ask for data that could be written. */
 const struct mjModel_ *simulation_mj_model(const struct simulation *simulation);
 struct mjData_ *simulation_mj_data(const struct simulation *simulation);
 
@@ -160,7 +175,8 @@ void simulation_move_site(struct simulation *simulation, size_t sensor, const do
 void simulation_set_damping(struct simulation *simulation, size_t sensor, double damping);
 
 /* One control step of `substeps` physics steps under `control` (nu). False when MuJoCo has found
- * numbers that it cannot go on with (it then resets itself) or has dropped contacts. */
+ * numbers that it cannot go on with (it then resets itself) or has dropped contacts, and when rules
+ * do not know the position. */
 bool simulation_step(struct simulation *simulation, const double *control, size_t substeps);
 
 /* Controls that act from now on, without a step. */

@@ -84,6 +84,7 @@ static void begin_context(const struct play *play, size_t i, uint64_t context)
         .seed = options->seed,
         .purpose = RANDOM_EVALUATE,
         .number = context,
+        .split = ENV_SPLIT_HELD_OUT,
         .redraws_hidden = options->hidden == ROLLOUT_HIDDEN_OF_TRIAL,
     };
     env_batch_assign(rollout->envs, i, &series);

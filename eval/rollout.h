@@ -51,9 +51,9 @@ size_t rollout_contexts(const struct rollout_options *options);
 
 /* Play and write the return of trial t of context c to returns[c * trials + t], NaN where the
  * simulation failed; other contexts' numbers are left alone. The random streams are
- * (seed, RANDOM_EVALUATE, context, 2 t) for a hidden task, (.., 2 t + 1) for a first state and
- * (seed, RANDOM_EXPLORE, context, t) for the behaviour: the same hidden tasks and first states for
- * every behaviour. progress counts control steps, an ended trial's all at once; it goes up to
+ * (seed, RANDOM_EVALUATE, context, 2 t) for a held-out hidden task, (.., 2 t + 1) for a first state
+ * and (seed, RANDOM_EXPLORE, context, t) for the behaviour: the same hidden tasks and first states
+ * for every behaviour. progress counts control steps, an ended trial's all at once; it goes up to
  * rollout_contexts x trials x steps_max. */
 void rollout_run(double *returns, struct rollout *rollout, const struct rollout_options *options,
                  const struct behaviour *behaviour, struct progress *progress);

@@ -109,17 +109,15 @@ bool trained_policy_check(const struct trained_policy *trained, const struct env
         return refuse_task(trained, spec, "observations", spec->observation_dim,
                            shape->observation_dim, failure);
     }
-    if (shape->action_space.kind != ACTION_CONTINUOUS) {
-        char actions[ACTION_SPACE_TEXT_SIZE];
-        action_space_print(&shape->action_space, actions);
+    if (!action_space_fits(&spec->actions, &shape->action_space)) {
+        char found[ACTION_SPACE_TEXT_SIZE], expected[ACTION_SPACE_TEXT_SIZE];
+        action_space_print(&spec->actions, found);
+        action_space_print(&shape->action_space, expected);
         return failure_set(failure, EXIT_CODE_CONFIG,
-                           "task %s: found continuous actions, expected actions like those that "
-                           "the policy in %s was trained on, %s; no task of ours has them",
-                           spec->task, trained->path, actions);
-    }
-    if (spec->action_dim != shape->action_space.dim) {
-        return refuse_task(trained, spec, "action elements", spec->action_dim,
-                           shape->action_space.dim, failure);
+                           "task %s: found %zu action elements (%s), expected %zu (%s), which the "
+                           "policy in %s was trained on; choose a task like %s",
+                           spec->task, spec->action_dim, found, shape->action_space.dim, expected,
+                           trained->path, trained->policy.task);
     }
     if (spec->steps_max > shape->time_max) {
         log_warning("task %s has %zu steps in a trial, but the policy in %s was trained on %zu: "

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/action_space.h"
 #include "base/fatal.h"
-#include "context/action_space.h"
 
 /* The largest category of each of `components` columns in rows of integers (rows x components), so
  * far and in these. */

@@ -90,12 +90,13 @@ static void describe_store(struct store_spec *store, const struct collector_opti
         .task_count = 1,
         .observation_dim = spec->observation_dim,
         .action_dim = spec->action_dim,
+        .actions = spec->actions,
         .physics_dim = spec->physics_dim,
         .hidden_dim = spec->hidden_dim,
         .control_timestep = spec->control_timestep,
     };
     snprintf(store->domain, sizeof store->domain, "%s", spec->domain);
-    snprintf(store->simulator, sizeof store->simulator, "%s%s", env_simulator(),
+    snprintf(store->simulator, sizeof store->simulator, "%s%s", spec->simulator,
              spec->inertia == INERTIA_LEGACY ? ", legacy inertia of capsules" : "");
     snprintf(store->tasks[0], sizeof store->tasks[0], "%s", spec->task);
     snprintf(store->reward_source[0], sizeof store->reward_source[0], "simulated");
@@ -214,13 +215,13 @@ static bool collect_episode(struct collector *collector, struct episode_log *log
     size_t group = number / options->episodes;
     size_t trial = number % options->episodes;
     size_t attempts = options->behaviour->curriculum == BEHAVIOUR_TRIALS ? 1 : ATTEMPTS_MAX;
-    /* A policy must not meet the hidden tasks again that it was trained on. */
+    /* Of a continuum a policy must not meet the hidden tasks again that it was trained on. */
     enum random_purpose purpose =
         options->behaviour->curriculum == BEHAVIOUR_TRIALS ? RANDOM_COLLECT_POLICY : RANDOM_COLLECT;
     /* Sample 0 of a group's streams draws its hidden task, the others its episodes. */
     struct random hidden = random_stream(options->seed, purpose, group, 0);
     struct random random = random_stream(options->seed, purpose, group, trial + 1);
-    env_draw_hidden(collector->env, &hidden);
+    env_draw_hidden(collector->env, ENV_SPLIT_TRAINING, &hidden);
     for (size_t attempt = 0; attempt < attempts; attempt++) {
         struct episode_outcome outcome = collector_play_episode(collector, &random, number);
         if (outcome.end != ENV_FAILED) {

@@ -18,6 +18,14 @@ struct labeller {
     size_t label_capacity;
 };
 
+/* A source that leaves its space open has continuous actions. */
+static bool labeller_actions_fit(const struct env_spec *task, const struct store_spec *spec)
+{
+    return spec->actions.dim == 0
+               ? task->actions.kind == ACTION_CONTINUOUS && task->action_dim == spec->action_dim
+               : action_space_fits(&task->actions, &spec->actions);
+}
+
 static bool labeller_check(const struct env_spec *task, const struct store_spec *spec,
                            struct failure *failure)
 {
@@ -26,7 +34,7 @@ static bool labeller_check(const struct env_spec *task, const struct store_spec 
                            "label: found episodes without physics, expected the simulator's states "
                            "for an expert to look at; label data collected here or ExoRL's");
     }
-    return (task->physics_dim == spec->physics_dim && task->action_dim == spec->action_dim &&
+    return (task->physics_dim == spec->physics_dim && labeller_actions_fit(task, spec) &&
             task->observation_dim == spec->observation_dim &&
             task->hidden_dim == spec->hidden_dim) ||
            failure_set(failure, EXIT_CODE_CONFIG,

@@ -76,8 +76,8 @@ static bool relabel_check_hidden(const struct relabel *relabel, const struct env
     }
     if (task->hidden_count == 0) {
         return failure_set(failure, EXIT_CODE_CONFIG,
-                           "relabel: found task %s with a continuum of hidden goals, expected one "
-                           "that counts them; relabel with another",
+                           "relabel: found task %s, whose hidden goals are not numbered, expected "
+                           "one that counts them; relabel with another",
                            task->task);
     }
     return relabel->task_count == 1 ||

@@ -22,7 +22,7 @@ struct relabel;
 /* Open the tasks of a list, "walker_walk,walker_run", and change the spec of the recording to that
  * of the store: tasks, reward_source, domain, control_timestep, hidden_dim. NULL and
  * EXIT_CODE_CONFIG where a task does not exist, the states are not those of its domain, a hidden
- * task has a continuum of goals or is not the only one of the list. The caller closes it. */
+ * task does not number its goals or is not the only one of the list. The caller closes it. */
 struct relabel *relabel_open(const char *tasks, enum relabel_convention convention,
                              enum inertia_rule inertia, struct store_spec *spec,
                              struct failure *failure);

@@ -1,5 +1,15 @@
 #include "behaviours/behaviour.h"
 
+bool behaviour_check_continuous(const char *policy, const struct env_spec *spec,
+                                struct failure *failure)
+{
+    return spec->actions.kind == ACTION_CONTINUOUS ||
+           failure_set(failure, EXIT_CODE_CONFIG,
+                       "task %s: found categorical actions, expected continuous ones for the %s "
+                       "policy; choose script, random or checkpoint",
+                       spec->task, policy);
+}
+
 void behaviour_begin(const struct behaviour *behaviour, size_t count)
 {
     if (behaviour->begin) {

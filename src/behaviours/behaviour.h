@@ -57,12 +57,18 @@ struct behaviour {
     void (*begin)(const struct behaviour *behaviour, size_t count);
     /* The row's environment has been reset for a trial. */
     void (*begin_trial)(const struct behaviour *behaviour, struct behaviour_row *row);
-    /* Choose the action of each row: in [-1, 1], or NaN where none can be found. */
+    /* Choose the action of each row: in [-1, 1], one-hot where it is categorical, or NaN where none
+     * can be found. */
     void (*act)(const struct behaviour *behaviour, struct behaviour_row *rows, size_t count);
     /* Row i is from now on what row selected[i] was (ascending); the others have ended. */
     void (*select)(const struct behaviour *behaviour, const size_t *selected, size_t count);
     void (*close)(const struct behaviour *behaviour);
 };
+
+/* Can a behaviour whose actions are continuous act in a task? False and a failure
+ * (EXIT_CODE_CONFIG) that names it as `policy` where the task's are categorical. */
+bool behaviour_check_continuous(const char *policy, const struct env_spec *spec,
+                                struct failure *failure);
 
 /* The first of `count` rows of empty contexts. */
 void behaviour_begin(const struct behaviour *behaviour, size_t count);

@@ -16,7 +16,7 @@ static void ornstein_uhlenbeck_act(const struct behaviour *behaviour, struct beh
 {
     struct noise *noise = behaviour->self;
     for (size_t i = 0; i < count; i++) {
-        memset(rows[i].action, 0, noise->width * sizeof *rows[i].action);
+        memset(rows[i].action, 0, noise->actions.dim * sizeof *rows[i].action);
         noise_add(noise, rows[i].slot, rows[i].action, &rows[i].random);
     }
 }
@@ -31,11 +31,12 @@ bool ornstein_uhlenbeck_open(struct behaviour *behaviour, const struct env_spec 
                              const struct noise_options *options, size_t slots,
                              struct failure *failure)
 {
-    if (!noise_check(options, failure)) {
+    if (!noise_check(options, failure) ||
+        !behaviour_check_continuous("ornstein_uhlenbeck", spec, failure)) {
         return false;
     }
     struct noise *noise = memory_take(1, sizeof *noise);
-    noise_open(noise, options, slots, spec->action_dim);
+    noise_open(noise, options, slots, &spec->actions);
     *behaviour = (struct behaviour){
         .self = noise,
         .name = "ornstein_uhlenbeck",

@@ -175,7 +175,7 @@ static void planner_act_row(struct planner *planner, struct behaviour_row *row)
     }
     double since = (double)(row->time - plan->time) / plan->budget.knot_steps;
     spline_at(row->action, &planner->spline, plan->knots, since);
-    random_action(planner->random_action, planner->spline.width, &row->random);
+    random_action(planner->random_action, &planner->spec->actions, &row->random);
     float weight = (float)plan->budget.weight;
     for (size_t i = 0; i < planner->spline.width; i++) {
         float planned = fminf(fmaxf(row->action[i], -1.0f), 1.0f); /* cubic splines overshoot */
@@ -279,7 +279,8 @@ bool planner_open(struct behaviour *behaviour, const struct env_task *task,
                   const struct planner_options *options, size_t slots, struct failure *failure)
 {
     static const char *const orders[] = {"zero-order", "linear", "cubic"};
-    if (!planner_check(options, failure)) {
+    if (!planner_check(options, failure) ||
+        !behaviour_check_continuous("planner", env_task_spec(task), failure)) {
         return false;
     }
     struct planner *planner = planner_take(task, options, slots);

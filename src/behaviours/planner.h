@@ -39,9 +39,9 @@ struct planner_options {
  * trying (datasets/README.md). Local. */
 void planner_set_defaults(struct planner_options *options, const struct env_spec *spec);
 
-/* False and a failure: EXIT_CODE_CONFIG for options out of their ranges, EXIT_CODE_SYSTEM where the
- * system refuses a thread. It acts in up to `slots` rows at once. `task` is borrowed; the caller
- * closes the behaviour. Local.
+/* False and a failure: EXIT_CODE_CONFIG for options out of their ranges and for a task whose
+ * actions are not continuous, EXIT_CODE_SYSTEM where the system refuses a thread. It acts in up to
+ * `slots` rows at once. `task` is borrowed; the caller closes the behaviour. Local.
  *
  * The same bits for any number of threads: each sample has its own random stream, and a copy begins
  * from the numbers of env_get_physics, the observation (for a target outside the physics) and the

@@ -2,9 +2,21 @@
 
 #include "base/memory.h"
 
-void random_action(float *action, size_t action_dim, struct random *random)
+void random_category(float *action, size_t categories, struct random *random)
 {
-    for (size_t i = 0; i < action_dim; i++) {
+    size_t choice = random_below(random, categories);
+    for (size_t i = 0; i < categories; i++) {
+        action[i] = i == choice ? 1.0f : 0.0f;
+    }
+}
+
+void random_action(float *action, const struct action_space *space, struct random *random)
+{
+    for (size_t k = 0; k < space->categorical_count; k++) {
+        random_category(action, space->categories[k], random);
+        action += space->categories[k];
+    }
+    for (size_t i = 0; space->kind == ACTION_CONTINUOUS && i < space->dim; i++) {
         action[i] = (float)random_between(random, -1.0, 1.0);
     }
 }
@@ -12,9 +24,9 @@ void random_action(float *action, size_t action_dim, struct random *random)
 static void random_actions_act(const struct behaviour *behaviour, struct behaviour_row *rows,
                                size_t count)
 {
-    const size_t *action_dim = behaviour->self;
+    const struct action_space *space = behaviour->self;
     for (size_t i = 0; i < count; i++) {
-        random_action(rows[i].action, *action_dim, &rows[i].random);
+        random_action(rows[i].action, space, &rows[i].random);
     }
 }
 
@@ -25,10 +37,10 @@ static void random_actions_close(const struct behaviour *behaviour)
 
 struct behaviour random_actions_open(const struct env_spec *spec)
 {
-    size_t *action_dim = memory_take(1, sizeof *action_dim);
-    *action_dim = spec->action_dim;
+    struct action_space *space = memory_take(1, sizeof *space);
+    *space = spec->actions;
     return (struct behaviour){
-        .self = action_dim,
+        .self = space,
         .name = "random",
         .source = "random",
         .act = random_actions_act,

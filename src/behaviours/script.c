@@ -37,7 +37,7 @@ bool script_open(struct behaviour *behaviour, const struct env_spec *spec,
                            spec->task);
     }
     struct noise *noise = memory_take(1, sizeof *noise);
-    noise_open(noise, options, slots, spec->action_dim);
+    noise_open(noise, options, slots, &spec->actions);
     *behaviour = (struct behaviour){
         .self = noise,
         .name = "script",

@@ -1,5 +1,5 @@
 /* The task's own script, from guessing at expertise 0 to its expert at expertise 1, with noise on
- * it. */
+ * it (noise.h). */
 #ifndef CHAINRING_BEHAVIOURS_SCRIPT_H
 #define CHAINRING_BEHAVIOURS_SCRIPT_H
 

@@ -13,7 +13,7 @@
 #include "envs/registry.h"
 
 /* STEPS divides every episode's length, so that none ends within a turn. */
-enum { ENVS_PER_THREAD = 32, STEPS = 20, ACTIONS = 16 * STEPS };
+enum { ENVS_PER_THREAD = 32, STEPS = 10, ACTIONS = 32 * STEPS };
 static const double seconds_per_repeat = 0.1;
 
 /* The same environments in a batch, on one thread or on all. */

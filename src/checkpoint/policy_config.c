@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/action_space.h"
 #include "base/memory.h"
-#include "context/action_space.h"
 
 /* The shape's numbers, in the order they are stored. */
 enum shape_number {

@@ -16,7 +16,7 @@ struct steps {
     size_t row_max;
     real *return_to_go; /* (rows), scaled */
     real *observation;  /* (rows x observation_dim), normalised */
-    real *action;       /* (rows x action_dim), as context/action_space.h says */
+    real *action;       /* (rows x action_dim), as base/action_space.h says */
     real *label;        /* (rows x action_dim): the action to learn, its own or an expert's */
     real *reward;       /* (rows), scaled */
     real *done;         /* (rows), 0 or 1 */

@@ -3,7 +3,7 @@
  * Continuous: tanh(norm(x) W + b), and squared error; or, where the shape's head is Gaussian, a
  * mean like that and a log-deviation of each number, and their likelihood. Categorical: norm(x) W +
  * b are logits, one for each category of each component, and cross-entropy. A row is what
- * context/action_space.h says. */
+ * base/action_space.h says. */
 #ifndef CHAINRING_OPS_ACTION_HEAD_H
 #define CHAINRING_OPS_ACTION_HEAD_H
 

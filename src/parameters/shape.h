@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/action_space.h"
 #include "base/fatal.h"
-#include "context/action_space.h"
 #include "context/layout.h"
 #include "math/activation.h"
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/action_space.h"
 #include "base/arithmetic.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -12,7 +13,6 @@
 #include "checkpoint/best_checkpoint.h"
 #include "checkpoint/run_folder.h"
 #include "comm/comm.h"
-#include "context/action_space.h"
 #include "math/gemm.h"
 #include "math/peak.h"
 #include "train/checkpointer.h"

@@ -20,7 +20,7 @@ static double covariance(const float *actions, size_t lag)
 
 static void play(float *actions, const struct noise_options *options, size_t slot)
 {
-    struct env_spec spec = {.action_dim = WIDTH};
+    struct env_spec spec = {.action_dim = WIDTH, .actions = action_space_continuous(WIDTH)};
     struct behaviour_row row = {.random = random_stream(5, RANDOM_TEST, 0, 0), .slot = slot};
     struct behaviour behaviour;
     struct failure failure = {0};

@@ -55,7 +55,7 @@ static void play(struct record *record, const struct scene *scene,
                                 .expertise = expertise,
                                 .observation = observation};
     *record = (struct record){0};
-    env_draw_hidden(scene->env, &row.random);
+    env_draw_hidden(scene->env, ENV_SPLIT_TRAINING, &row.random);
     env_reset(scene->env, &row.random);
     behaviour_begin_trial(behaviour, &row);
     enum env_end end = ENV_RUNNING;

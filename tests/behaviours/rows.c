@@ -55,7 +55,7 @@ static void begin_row(struct scene *scene, const struct behaviour *behaviour, si
                                   .expertise = (double)slot / (ROWS - 1),
                                   .observation = scene->observation[slot],
                                   .action = scene->action[slot]};
-    env_draw_hidden(row->env, &random);
+    env_draw_hidden(row->env, ENV_SPLIT_TRAINING, &random);
     env_reset(row->env, &random);
     behaviour_begin_trial(behaviour, row);
 }

@@ -259,7 +259,7 @@ static void test_name_of_earlier_versions_leads_to_the_option(void **state)
         expect_suggestion("", cases[i][1], train, "it is called", cases[i][2]);
         assert_null(config_option_find(cases[i][0], cases[i][1]));
     }
-    expect_suggestion("mesh", "wire", CONFIG_READS(eval), "the nearest is", "eval.target");
+    expect_suggestion("mesh", "wire", CONFIG_READS(eval), "the nearest is", "eval.store");
 }
 
 static void test_printable_text_has_no_control_characters(void **state)

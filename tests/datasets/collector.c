@@ -283,7 +283,7 @@ static void begin_episode(struct replay *replay, uint64_t seed, size_t group, si
 {
     struct random hidden = random_stream(seed, RANDOM_COLLECT, group, 0);
     if (replay->spec->hidden_dim > 0) {
-        env_draw_hidden(replay->env, &hidden);
+        env_draw_hidden(replay->env, ENV_SPLIT_TRAINING, &hidden);
     }
     replay->random = random_stream(seed, RANDOM_COLLECT, group, episode + 1);
     env_reset(replay->env, &replay->random);

@@ -20,6 +20,8 @@ static const struct env_spec made_up = {.task = "made_up",
                                         .domain = "made_up",
                                         .observation_dim = 1,
                                         .action_dim = 1,
+                                        .actions = {.dim = 1, .low = {-1.0}, .high = {1.0}},
+                                        .simulator = "made up",
                                         .steps_max = STEPS_MAX,
                                         .control_timestep = 1.0,
                                         .return_max = STEPS_MAX};
@@ -62,8 +64,9 @@ void env_close(struct env *env)
     (void)env;
 }
 
-void env_draw_hidden(struct env *env, struct random *random)
+void env_draw_hidden(struct env *env, enum env_split split, struct random *random)
 {
+    assert_int_equal(split, ENV_SPLIT_TRAINING);
     (void)env;
     (void)random;
 }

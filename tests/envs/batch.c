@@ -116,7 +116,7 @@ static void reset_single(struct single *single)
     if (single->episodes == 0 || series->redraws_hidden) {
         struct random hidden =
             random_stream(series->seed, series->purpose, series->number, 2 * single->episodes);
-        env_draw_hidden(single->env, &hidden);
+        env_draw_hidden(single->env, ENV_SPLIT_TRAINING, &hidden);
     }
     struct random initial =
         random_stream(series->seed, series->purpose, series->number, 2 * single->episodes + 1);

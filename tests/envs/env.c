@@ -22,7 +22,7 @@ static struct env *open_reset(const struct env_task *task, struct random *random
 {
     struct env *env = env_open(task);
     *random = random_stream(3, RANDOM_TEST, 0, sample);
-    env_draw_hidden(env, random);
+    env_draw_hidden(env, ENV_SPLIT_TRAINING, random);
     env_reset(env, random);
     return env;
 }
@@ -70,7 +70,8 @@ static void check_spec(const struct env_task *task)
     assert_true(spec->action_dim > 0 && spec->action_dim <= DIM_MAX);
     assert_true(spec->physics_dim > 0 && spec->physics_dim <= DIM_MAX);
     assert_true(spec->control_timestep > 0.0);
-    assert_true(spec->return_max == (double)spec->steps_max);
+    assert_true(spec->actions.dim == spec->action_dim);
+    assert_true(spec->return_max > 0.0 && spec->return_max <= (double)spec->steps_max);
 }
 
 static void test_every_listed_task_opens(void **state)
@@ -91,6 +92,8 @@ static void test_specs_are_as_published(void **state)
         {"cartpole_balance", 5, 1, 4, 0, 1000, 0.01, false},
         {"cartpole_swingup_sparse", 5, 1, 4, 0, 1000, 0.01, false},
         {"cheetah_walk_backward", 17, 6, 18, 0, 1000, 0.01, false},
+        {"dark_room", 2, 5, 2, 2, 20, 1.0, true},
+        {"key_to_door", 2, 5, 3, 4, 50, 1.0, true},
         {"finger_spin", 9, 2, 6, 0, 1000, 0.02, false},
         {"finger_turn_easy", 12, 2, 6, 0, 1000, 0.02, false},
         {"finger_turn_hard", 12, 2, 6, 0, 1000, 0.02, false},
@@ -140,6 +143,7 @@ static void check_independence(const struct env_task *task)
 {
     const struct env_spec *spec = env_task_spec(task);
     static struct record alone[STEPS];
+    bool is_grid = spec->actions.kind == ACTION_CATEGORICAL, differs = false;
     struct random random, twin_random, other_random;
     struct env *env = open_reset(task, &random, 0);
     size_t steps = spec->steps_max < STEPS ? spec->steps_max : STEPS;
@@ -154,8 +158,11 @@ static void check_independence(const struct env_task *task)
         struct record of_other = step(other, spec, &other_random);
         struct record of_twin = step(twin, spec, &twin_random);
         assert_memory_equal(&of_twin, &alone[i], sizeof of_twin);
-        assert_memory_not_equal(of_other.physics, of_twin.physics, sizeof of_other.physics);
+        bool is_elsewhere = memcmp(of_other.physics, of_twin.physics, sizeof of_other.physics) != 0;
+        assert_true(is_elsewhere || is_grid); /* which has few states to be in */
+        differs = differs || is_elsewhere;
     }
+    assert_true(differs);
     env_close(twin);
     env_close(other);
 }

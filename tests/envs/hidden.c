@@ -43,7 +43,7 @@ static void test_goals_lie_on_the_ring(void **state)
     double radii = 0.0, across = 0.0, along = 0.0;
     for (size_t i = 0; i < GOALS; i++) {
         double goal[2];
-        env_draw_hidden(env, &random);
+        env_draw_hidden(env, ENV_SPLIT_TRAINING, &random);
         env_get_hidden(env, goal);
         double radius = hypot(goal[0], goal[1]);
         assert_true(radius >= 0.12 && radius < 0.22);
@@ -61,7 +61,7 @@ static void test_hidden_goal_stays_over_resets(void **state)
     struct env *env = env_of(state);
     struct random random = random_stream(5, RANDOM_TEST, 1, 0);
     double drawn[2], kept[2];
-    env_draw_hidden(env, &random);
+    env_draw_hidden(env, ENV_SPLIT_TRAINING, &random);
     env_get_hidden(env, drawn);
     env_reset(env, &random);
     const double elsewhere[4] = {0.1, 0.1, 0.0, 0.0};
@@ -96,7 +96,7 @@ static double mean_return(struct env *env, double expertise)
     for (size_t i = 0; i < GOALS; i++) {
         struct random random = random_stream(5, RANDOM_TEST, 2, i);
         struct env_outcome outcome;
-        env_draw_hidden(env, &random);
+        env_draw_hidden(env, ENV_SPLIT_TRAINING, &random);
         env_reset(env, &random);
         env_script_draw(env, expertise, &random);
         do {
@@ -126,7 +126,7 @@ static void test_script_keeps_its_point_within_an_episode(void **state)
     struct env *env = env_of(state);
     struct random random = random_stream(5, RANDOM_TEST, 3, 0);
     float first[2], again[2], redrawn[2];
-    env_draw_hidden(env, &random);
+    env_draw_hidden(env, ENV_SPLIT_TRAINING, &random);
     env_reset(env, &random);
     env_script_draw(env, 0.0, &random);
     env_script_act(env, first);

@@ -43,7 +43,7 @@ static void test_targets_lie_around_the_shoulder(void **state)
     double radii = 0.0, across = 0.0, along = 0.0;
     for (size_t i = 0; i < TARGETS; i++) {
         double target[2];
-        env_draw_hidden(env, &random);
+        env_draw_hidden(env, ENV_SPLIT_TRAINING, &random);
         env_get_hidden(env, target);
         double radius = hypot(target[0], target[1]);
         assert_true(radius >= 0.05 - 1e-15 && radius < 0.2);
@@ -61,7 +61,7 @@ static void test_episodes_begin_folded_and_keep_their_target(void **state)
     struct env *env = env_of(state);
     struct random random = random_stream(7, RANDOM_TEST, 1, 0);
     double drawn[2], kept[2];
-    env_draw_hidden(env, &random);
+    env_draw_hidden(env, ENV_SPLIT_TRAINING, &random);
     env_get_hidden(env, drawn);
     for (size_t i = 0; i < 100; i++) {
         double physics[PHYSICS];
@@ -100,7 +100,7 @@ static double mean_return(struct env *env, double expertise)
     for (size_t i = 0; i < TARGETS; i++) {
         struct random random = random_stream(7, RANDOM_TEST, 2, i);
         struct env_outcome outcome;
-        env_draw_hidden(env, &random);
+        env_draw_hidden(env, ENV_SPLIT_TRAINING, &random);
         env_reset(env, &random);
         env_script_draw(env, expertise, &random);
         do {
@@ -133,7 +133,7 @@ static void test_expert_reaches_every_target(void **state)
     for (size_t i = 0; i < TARGETS; i++) {
         struct random random = random_stream(7, RANDOM_TEST, 3, i);
         struct env_outcome outcome;
-        env_draw_hidden(env, &random);
+        env_draw_hidden(env, ENV_SPLIT_TRAINING, &random);
         env_reset(env, &random);
         env_script_draw(env, 1.0, &random);
         do {

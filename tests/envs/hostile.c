@@ -65,8 +65,8 @@ static struct pair pair_open(const struct env_task *task)
         .random = random_stream(6, RANDOM_TEST, 0, 0),
         .twin_random = random_stream(6, RANDOM_TEST, 0, 0),
     };
-    env_draw_hidden(pair.env, &pair.random);
-    env_draw_hidden(pair.twin, &pair.twin_random);
+    env_draw_hidden(pair.env, ENV_SPLIT_TRAINING, &pair.random);
+    env_draw_hidden(pair.twin, ENV_SPLIT_TRAINING, &pair.twin_random);
     return pair;
 }
 
@@ -168,8 +168,8 @@ static void check_continuity(const struct env_task *task)
     struct random random = random_stream(6, RANDOM_TEST, 2, 0);
     double reference[DIM_MAX];
     env_get_physics(reborn, reference);
-    env_draw_hidden(env, &random);
-    env_draw_hidden(reborn, &random);
+    env_draw_hidden(env, ENV_SPLIT_TRAINING, &random);
+    env_draw_hidden(reborn, ENV_SPLIT_TRAINING, &random);
     env_reset(env, &random);
     for (size_t step = 0; step + 1 < spec->steps_max; step++) {
         double found[DIM_MAX], landing[DIM_MAX];
@@ -213,7 +213,7 @@ static void check_resets(const struct env_task *task)
     static const float idle[DIM_MAX];
     struct env *env = env_open(task);
     struct random random = random_stream(6, RANDOM_TEST, 3, 0);
-    env_draw_hidden(env, &random);
+    env_draw_hidden(env, ENV_SPLIT_TRAINING, &random);
     for (size_t i = 0; i < RESETS; i++) {
         env_reset(env, &random);
         struct record record = record_of(env);

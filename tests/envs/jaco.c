@@ -189,7 +189,7 @@ static void test_hidden_goals_are_drawn_evenly(void **state)
     size_t drawn[GOALS] = {0};
     for (size_t i = 0; i < 4000; i++) {
         double goal;
-        env_draw_hidden(env, &random);
+        env_draw_hidden(env, ENV_SPLIT_TRAINING, &random);
         env_get_hidden(env, &goal);
         assert_true(goal == 0.0 || goal == 1.0 || goal == 2.0 || goal == 3.0);
         drawn[(size_t)goal]++;

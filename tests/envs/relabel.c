@@ -34,7 +34,7 @@ static void check_task(const char *name)
     struct env *env = env_open(task);
     struct env *relabeller = env_open(task);
     struct random random = random_stream(4, RANDOM_TEST, 0, 0);
-    env_draw_hidden(env, &random);
+    env_draw_hidden(env, ENV_SPLIT_TRAINING, &random);
     if (env_task_spec(task)->hidden_dim > 0) {
         double hidden[DIM_MAX];
         env_get_hidden(env, hidden);

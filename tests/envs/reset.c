@@ -45,7 +45,7 @@ static void check_resets(const char *name, const struct spread wanted[PHYSICS])
     struct env *env = env_open(task);
     double sum[PHYSICS] = {0}, squares[PHYSICS] = {0}, furthest[PHYSICS] = {0};
     struct random random = random_stream(11, RANDOM_TEST, 0, 0);
-    env_draw_hidden(env, &random);
+    env_draw_hidden(env, ENV_SPLIT_TRAINING, &random);
     for (size_t draw = 0; draw < DRAWS; draw++) {
         double physics[PHYSICS];
         env_reset(env, &random);

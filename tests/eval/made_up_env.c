@@ -49,6 +49,7 @@ struct env_task *env_task_open_by(const char *name, enum inertia_rule inertia,
         .domain = "made_up",
         .observation_dim = MADE_UP_OBSERVATION_DIM,
         .action_dim = MADE_UP_ACTION_DIM,
+        .actions = action_space_continuous(MADE_UP_ACTION_DIM),
         .hidden_dim = 1,
         .steps_max = MADE_UP_STEPS_MAX,
         .control_timestep = 1.0,
@@ -81,8 +82,9 @@ void env_close(struct env *env)
     memory_free(env);
 }
 
-void env_draw_hidden(struct env *env, struct random *random)
+void env_draw_hidden(struct env *env, enum env_split split, struct random *random)
 {
+    assert_int_equal(split, ENV_SPLIT_HELD_OUT); /* all that is evaluated */
     env->hidden = random_uniform(random);
 }
 

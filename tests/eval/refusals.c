@@ -77,7 +77,7 @@ static void test_task_with_other_actions_is_refused(void **state)
     struct untrained_options trained = point_mass;
     trained.action_dim = 6;
     expect_refused(&trained, change_nothing, EXIT_CODE_CONFIG,
-                   "found 2 action elements, expected 6,");
+                   "found 2 action elements (continuous), expected 6 (continuous), which");
 }
 
 static void test_categorical_policy_is_refused_where_actions_are_continuous(void **state)
@@ -86,9 +86,8 @@ static void test_categorical_policy_is_refused_where_actions_are_continuous(void
     struct untrained_options trained = point_mass;
     trained.categoricals = 1;
     trained.categories[0] = 2;
-    expect_refused(
-        &trained, change_nothing, EXIT_CODE_CONFIG,
-        "task point_mass_hidden: found continuous actions, expected actions like those that");
+    expect_refused(&trained, change_nothing, EXIT_CODE_CONFIG,
+                   "found 2 action elements (continuous), expected 2 (categorical 2), which");
 }
 
 static void sample(struct evaluation_options *options)

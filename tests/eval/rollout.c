@@ -20,8 +20,10 @@ static const struct rollout_options standard = {
     .seed = 42,
 };
 
-static const struct env_spec spec = {
-    .task = "made_up", .action_dim = MADE_UP_ACTION_DIM, .has_script = true};
+static const struct env_spec spec = {.task = "made_up",
+                                     .action_dim = MADE_UP_ACTION_DIM,
+                                     .actions = {.dim = MADE_UP_ACTION_DIM},
+                                     .has_script = true};
 
 static struct behaviour random_behaviour(void)
 {

@@ -25,7 +25,7 @@ static struct action_space action_space_of(const struct problem_options *options
                : action_space_continuous(ACTION_DIM);
 }
 
-/* A row as context/action_space.h says. */
+/* A row as base/action_space.h says. */
 static void draw_action(real *action, const struct problem_options *options, struct random *random)
 {
     const struct action_space space = action_space_of(options);

@@ -1,4 +1,4 @@
-#include "context/action_space.h"
+#include "base/action_space.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -63,7 +63,7 @@ bool action_space_check(const struct action_space *space, const char *what, enum
                        what, space->categorical_count, sum, ACTION_CATEGORICALS_MAX, space->dim);
 }
 
-bool action_space_equal(const struct action_space *left, const struct action_space *right)
+bool action_space_fits(const struct action_space *left, const struct action_space *right)
 {
     if (left->kind != right->kind || left->dim != right->dim ||
         left->categorical_count != right->categorical_count) {
@@ -73,6 +73,14 @@ bool action_space_equal(const struct action_space *left, const struct action_spa
         if (left->categories[k] != right->categories[k]) {
             return false;
         }
+    }
+    return true;
+}
+
+bool action_space_equal(const struct action_space *left, const struct action_space *right)
+{
+    if (!action_space_fits(left, right)) {
+        return false;
     }
     for (size_t i = 0; left->kind == ACTION_CONTINUOUS && i < left->dim; i++) {
         if (left->low[i] != right->low[i] || left->high[i] != right->high[i]) {

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "context/action_space.h"
+#include "base/action_space.h"
 
 static void expect_refused(const struct action_space *space, const char *words)
 {
@@ -68,10 +68,13 @@ static void test_spaces_differ_in_kind_sizes_and_bounds(void **state)
     assert_true(action_space_equal(&categorical, &categorical));
     assert_false(action_space_equal(&categorical, &continuous));
     assert_false(action_space_equal(&categorical, &other));
+    assert_false(action_space_fits(&categorical, &other));
     other = continuous;
     other.low[4] = -2.0;
     assert_false(action_space_equal(&continuous, &other));
+    assert_true(action_space_fits(&continuous, &other));
     other = action_space_continuous(4);
+    assert_false(action_space_fits(&continuous, &other));
     assert_false(action_space_equal(&continuous, &other));
 }
 

@@ -4,8 +4,8 @@
  * producer's bounds. A categorical row is one one-hot vector after the other, one for each
  * component (Gymnasium's flatten of Discrete and MultiDiscrete). Plain numbers without pointers, so
  * that it can be broadcast and saved as it is. */
-#ifndef CHAINRING_CONTEXT_ACTION_SPACE_H
-#define CHAINRING_CONTEXT_ACTION_SPACE_H
+#ifndef CHAINRING_BASE_ACTION_SPACE_H
+#define CHAINRING_BASE_ACTION_SPACE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,6 +34,10 @@ struct action_space action_space_categorical(const size_t *categories, size_t co
 /* Do the numbers fit together? False and a failure with `code` that begins with `what`. */
 bool action_space_check(const struct action_space *space, const char *what, enum exit_code code,
                         struct failure *failure);
+
+/* In kind and sizes, whatever the bounds of continuous numbers: rows of the one are rows of the
+ * other. */
+bool action_space_fits(const struct action_space *left, const struct action_space *right);
 
 /* In kind, sizes, and the bounds of continuous numbers. */
 bool action_space_equal(const struct action_space *left, const struct action_space *right);
