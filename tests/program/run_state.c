@@ -41,7 +41,7 @@ static void test_full_disk_is_in_the_status(void **state)
                                         NULL};
     const struct program *program = *state;
     struct support_outcome outcome = support_run(
-        "cd %s; trap '' XFSZ; ulimit -f 16; exec %s train run.yaml --run.name=full --steps=2",
+        "cd %s; trap '' XFSZ; ulimit -f 32; exec %s train run.yaml --run.name=full --steps=2",
         program->folder, program->chainring);
     support_expect_code(&outcome, EXIT_CODE_IO);
     expect_status(program, "full", words);
