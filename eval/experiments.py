@@ -1,0 +1,63 @@
+"""What eval/ladder trains and compares: a table of experiments, nothing else.
+
+An experiment has stores (arguments of `chainring collect`, or of `chainring convert` from another
+store), models (options of `chainring train` beside the shared ones), and what its scores are
+measured against: the `expert` score of a trial, or the evaluation's own script."""
+
+from collections import namedtuple
+
+Experiment = namedtuple("Experiment", "name tier question stores shared models seeds evaluation expert")
+Store = namedtuple("Store", "name command")
+Model = namedtuple("Model", "name options", defaults=({},))
+
+ONE_TOKEN = {"context.tokens": "R+s+-a+-r+-d", "chain.trials_min": 4, "train.contexts": 32, "train.rate": 3e-3,
+             "train.steps": 4000}
+SEEDS = (0, 1, 2, 3, 4)
+
+
+def collect(name, **options):
+    return Store(name, ("collect", *(f"--{key}={value}" for key, value in options.items())))
+
+
+EXPERIMENTS = (
+    Experiment(
+        name="point_mass_hidden", tier="quick",
+        question="A goal on a ring that only the dense reward tells. What do one token a step, an expert's labels, "
+                 "and a memory of earlier trials bring?",
+        stores=(collect("point_mass_hidden", label="script"),),
+        shared=ONE_TOKEN,
+        models=(
+            Model("agentic transformer"),
+            Model("agentic transformer, labels", {"chain.loss": "label"}),
+            Model("agentic transformer, labels, Gaussian", {"chain.loss": "label", "model.head": "gaussian"}),
+            Model("agentic transformer, 5 tokens", {"context.tokens": "R,s,a,r,d"}),
+            Model("decision transformer, K = 20", {"context.tokens": "R,s,a", "chain.trials": 1, "chain.trials_min": 1,
+                                                   "chain.window": 20, "chain.loss": "all"}),
+            Model("behaviour cloning", {"context.tokens": "s,a", "chain.trials": 1, "chain.trials_min": 1,
+                                        "chain.loss": "all"}),
+        ),
+        seeds=SEEDS, evaluation={}, expert=None),
+    Experiment(
+        name="dark_room", tier="quick",
+        question="A goal cell that pays only on it, as in algorithm distillation and DPT; goals of the evaluation "
+                 "are not among those of the data.",
+        stores=(collect("dark_room", task="dark_room", label="script", episodes=8, groups=4000),),
+        shared={**ONE_TOKEN, "chain.trials": 8, "chain.trials_min": 8, "chain.loss": "label"},
+        models=(
+            Model("labels", {}),
+            Model("labels, order random", {"chain.order": "random"}),
+        ),
+        seeds=SEEDS, evaluation={"eval.sample": "yes,yes,yes,yes,yes,no", "eval.explore": "0"}, expert=None),
+    Experiment(
+        name="point_mass_search", tier="full",
+        question="A disc of 0.03 m on the ring pays, nothing else: whoever remembers where it has been finds it. What "
+                 "do longer chains of a searcher's histories bring? The same steps are seen with every length.",
+        stores=(collect("point_mass_search", task="point_mass_search", policy="searcher", groups=2000, episodes=128),),
+        shared={"context.tokens": "s+-a+-r+-d", "chain.sampling": "history", "chain.order": "history",
+                "chain.loss": "all", "model.head": "gaussian", "train.rate": 2e-3, "train.steps": 3000},
+        models=tuple(
+            Model(f"{trials} trials", {"chain.trials": trials, "chain.trials_min": trials,
+                                       "train.contexts": 512 // trials})
+            for trials in (4, 32, 128)),
+        seeds=SEEDS, evaluation={"eval.sample": "yes", "eval.explore": "0"}, expert=None),
+)
