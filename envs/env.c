@@ -69,6 +69,7 @@ static struct env_spec spec_of(const struct registry_entry *entry,
         .control_timestep = sizes->timestep * (double)task->substeps,
         .return_max = (double)task->steps_max, /* a reward is at most 1 */
         .has_script = task->script,
+        .search = task->search,
     };
 }
 

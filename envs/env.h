@@ -18,6 +18,19 @@ struct env_task;
 struct env;
 struct simulation;
 
+/* What may be known of a goal on a table that pays within its disc alone: a ring around the centre,
+ * radius and angle uniform, and how to drive there. An observation begins with x, y and their
+ * velocities, scaled; an action pushes along x and y. */
+struct env_search {
+    double nearest, farthest; /* metres from the centre to the goal */
+    double radius;            /* metres: of the goal's disc */
+    double speed;             /* metres along an axis in a control step, at most */
+    double position_scale;    /* of the observation, per metre */
+    double velocity_scale;    /* the same, per metre and second */
+    double stiffness;         /* of a push that stops at a place, per metre */
+    double damping;           /* the same, per metre and second */
+};
+
 struct env_spec {
     const char *task;   /* "point_mass_hidden" */
     const char *domain; /* "point_mass" */
@@ -30,6 +43,7 @@ struct env_spec {
     double control_timestep; /* seconds */
     double return_max;       /* no episode's return is larger */
     bool has_script;         /* env_script_* work */
+    const struct env_search *search; /* NULL: there is nothing to search for */
 
     enum inertia_rule inertia;         /* of the capsules */
     size_t position_dim, velocity_dim; /* how many numbers of physics are qpos, then qvel */

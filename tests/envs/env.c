@@ -103,6 +103,8 @@ static void test_specs_are_as_published(void **state)
         {"jaco_hidden", 42, 9, 18, 1, 250, 0.04, false},
         {"point_mass_easy", 4, 2, 4, 0, 1000, 0.02, false},
         {"point_mass_hidden", 4, 2, 4, 2, 20, 0.2, true},
+        {"point_mass_search", 4, 2, 4, 2, 20, 0.2, true},
+        {"point_mass_search_small", 4, 2, 4, 2, 20, 0.2, true},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         struct env_task *task = open_task(wanted[i].task);
