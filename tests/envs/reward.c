@@ -38,6 +38,7 @@ struct reward_case {
 
 /* Of an upward axis with the vertical. */
 #define COSINE(body, amount) SENSOR(BODY_ROTATION, body, 8, amount)
+#define FACING(number, amount) SENSOR(BODY_ROTATION, "torso", number, amount)
 #define SPEED(amount) SENSOR(MODEL_SENSOR, "torso_subtreelinvel", 0, amount)
 #define PINCH(number, amount)                                                                      \
     SENSOR(SITE_POSITION, "jaco_arm/jaco_hand/pinchsite", number, amount)
@@ -132,6 +133,19 @@ static const struct reward_case cases[] = {
     {"quadruped_run", 1.0, {COSINE("torso", 1.0), SENSOR(MODEL_SENSOR, "velocimeter", 0, 5.0)}},
     {"quadruped_run", 0.25, {COSINE("torso", 0.0)}},
     {"quadruped_run", 0.0, {COSINE("torso", 1.0), SENSOR(MODEL_SENSOR, "velocimeter", 0, -5.0)}},
+    /* upright, facing along x or y, times progress / 0.5 along the heading */
+    {"quadruped_direction", 0.5,
+     {FACING(0, 1.0), FACING(4, 1.0), FACING(8, 1.0), HIDDEN(0, M_PI / 2.0),
+      SENSOR(MODEL_SENSOR, "velocimeter", 1, 0.25)}},
+    {"quadruped_direction", 0.0,
+     {FACING(0, 1.0), FACING(4, 1.0), FACING(8, 1.0), HIDDEN(0, -M_PI / 2.0),
+      SENSOR(MODEL_SENSOR, "velocimeter", 1, 0.25)}},
+    {"quadruped_direction", 1.0,
+     {FACING(1, -1.0), FACING(3, 1.0), FACING(8, 1.0), HIDDEN(0, M_PI / 2.0),
+      SENSOR(MODEL_SENSOR, "velocimeter", 0, 5.0)}},
+    {"quadruped_direction", 0.5 * 0.6,
+     {FACING(0, 1.0), FACING(4, 1.0), FACING(8, 0.0), HIDDEN(0, 0.0),
+      SENSOR(MODEL_SENSOR, "velocimeter", 0, 0.3)}},
     {"quadruped_jump", 1.0, {COSINE("torso", 1.0), SENSOR(MODEL_SENSOR, "center_of_mass", 2, 1.0)}},
     {"quadruped_jump", 0.5, {COSINE("torso", 1.0)}},
     {"quadruped_roll", 1.0, {COSINE("torso", 1.0), SENSOR(MODEL_SENSOR, "velocimeter", 0, -0.3),
@@ -150,6 +164,12 @@ static const struct reward_case cases[] = {
     {"point_mass_easy", 0.8, {CONTROL(0, 1.0), CONTROL(1, -1.0)}},
     {"point_mass_hidden", 1.0, {HIDDEN(0, 0.1), POSITION(0, 0.1149999), CONTROL(0, 1.0)}},
     {"point_mass_hidden", 0.1, {HIDDEN(1, 0.215)}},
+    /* 1 - |speed - target| / 3 */
+    {"cheetah_velocity", 1.0, {HIDDEN(0, 1.5), SPEED(1.5)}},
+    {"cheetah_velocity", 0.75, {HIDDEN(0, 1.5), SPEED(0.75)}},
+    {"cheetah_velocity", 0.5, {HIDDEN(0, 1.5), SPEED(3.0)}},
+    {"cheetah_velocity", 0.0, {HIDDEN(0, 2.0), SPEED(-1.0)}},
+    {"cheetah_velocity", 0.0, {HIDDEN(0, 2.0), SPEED(-5.0)}},
     {"point_mass_search", 1.0, {HIDDEN(0, 0.1), POSITION(0, 0.1299999), CONTROL(0, 1.0)}},
     {"point_mass_search", 0.0, {HIDDEN(0, 0.1), POSITION(0, 0.1300001)}},
     {"point_mass_search_small", 1.0, {HIDDEN(1, 0.2), POSITION(1, 0.1850001)}},
