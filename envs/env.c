@@ -143,21 +143,33 @@ const struct env_spec *env_spec(const struct env *env)
     return &env->task->spec;
 }
 
+/* A simulation is changed only where it must be: planners set the same task again and again. */
+static void env_change_hidden(struct env *env, const double *hidden)
+{
+    const struct domain_hidden *kind = env->task->task->hidden;
+    size_t bytes = kind->dim * sizeof *hidden;
+    bool is_same = env->hidden_known && memcmp(env->hidden, hidden, bytes) == 0;
+    memcpy(env->hidden, hidden, bytes);
+    env->hidden_known = true;
+    if (kind->apply && !is_same) {
+        kind->apply(env->simulation, env->hidden);
+    }
+}
+
 void env_draw_hidden(struct env *env, struct random *random)
 {
     const struct domain_hidden *hidden = env->task->task->hidden;
     if (hidden) {
-        hidden->draw(env->hidden, random);
-        env->hidden_known = true;
+        double drawn[DOMAIN_HIDDEN_MAX];
+        hidden->draw(drawn, random);
+        env_change_hidden(env, drawn);
     }
 }
 
 void env_set_hidden(struct env *env, const double *hidden)
 {
-    size_t dim = env->task->spec.hidden_dim;
-    if (dim > 0) {
-        memcpy(env->hidden, hidden, dim * sizeof *hidden);
-        env->hidden_known = true;
+    if (env->task->task->hidden) {
+        env_change_hidden(env, hidden);
     }
 }
 

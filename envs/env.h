@@ -90,7 +90,8 @@ struct env *env_open(const struct env_task *task);
 void env_close(struct env *env);
 const struct env_spec *env_spec(const struct env *env); /* of its task */
 
-/* Which hidden task holds, until it is drawn or set again; resets keep it. */
+/* Which hidden task holds, until it is drawn or set again; resets keep it. Where it is the dynamics
+ * that are hidden, they hold from the next reset or set physics on. */
 void env_draw_hidden(struct env *env, struct random *random);
 void env_set_hidden(struct env *env, const double *hidden); /* (hidden_dim) */
 void env_get_hidden(const struct env *env, double *hidden); /* (hidden_dim) */

@@ -424,6 +424,44 @@ void simulation_set_damping(struct simulation *simulation, size_t sensor, double
     simulation->model->dof_damping[simulation->model->jnt_dofadr[joint]] = damping;
 }
 
+static void scale_numbers(mjtNum *scaled, const mjtNum *numbers, double factor, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        scaled[i] = factor * numbers[i];
+    }
+}
+
+/* As the compiler does: effective masses of bodies, joints and tendons, and their mean, which says
+ * when the solver is done. Not for the camera: sizes stay. */
+static void update_constants(struct simulation *simulation)
+{
+    mjModel *model = simulation->model;
+    mjData *scratch = mj_makeData(model); /* so that the state stays as it is */
+    if (!scratch) {
+        fatal(EXIT_CODE_SYSTEM, "out of memory: the system refused %s another simulation",
+              simulation_engine());
+    }
+    mjStatistic statistic = model->stat;
+    mj_setConst(model, scratch);
+    statistic.meaninertia = model->stat.meaninertia;
+    statistic.meanmass = model->stat.meanmass;
+    model->stat = statistic;
+    mj_deleteData(scratch);
+}
+
+void simulation_scale(struct simulation *simulation, const struct simulation_factors *factors)
+{
+    const mjModel *compiled = simulation->shared->engine;
+    mjModel *model = simulation->model;
+    size_t bodies = (size_t)model->nbody, numbers = (size_t)model->nv, geoms = (size_t)model->ngeom;
+    scale_numbers(model->body_mass, compiled->body_mass, factors->mass, bodies);
+    scale_numbers(model->body_inertia, compiled->body_inertia, factors->mass, 3 * bodies);
+    scale_numbers(model->dof_damping, compiled->dof_damping, factors->damping, numbers);
+    scale_numbers(model->geom_friction, compiled->geom_friction, factors->friction, 3 * geoms);
+    scale_numbers(model->opt.gravity, compiled->opt.gravity, factors->gravity, 3);
+    update_constants(simulation);
+}
+
 static bool is_sound(const mjData *data)
 {
     for (size_t i = 0; i < sizeof fatal_warnings / sizeof fatal_warnings[0]; i++) {

@@ -178,6 +178,14 @@ static const struct domain_task tasks[] = {
      .observe = cheetah_observe,
      .reward = cheetah_reward_velocity,
      .hidden = &hidden_speed},
+    {.name = "cheetah_run_dynamics",
+     .observation_dim = OBSERVED,
+     .substeps = 5,
+     .steps_max = 200,
+     .reset = cheetah_reset,
+     .observe = cheetah_observe,
+     .reward = cheetah_reward_run,
+     .hidden = &domain_hidden_dynamics},
 };
 
 extern const struct domain cheetah_domain;
