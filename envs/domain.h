@@ -30,6 +30,9 @@ struct domain_hidden {
     /* Is it kept for evaluation? Depends on nothing but `hidden`. NULL: nothing is kept apart, as a
      * continuum has no need to. */
     bool (*is_held_out)(const double *hidden);
+    /* Make a simulation that of the hidden task, before it is reset; NULL: that differs by its
+     * reward alone. */
+    void (*apply)(struct simulation *simulation, const double *hidden);
 };
 
 struct domain_task {
@@ -64,6 +67,7 @@ struct domain_task {
 
     const struct domain_hidden *hidden; /* NULL: nothing is hidden */
     const struct domain_script *script; /* NULL: none */
+    const struct env_search *search;    /* NULL: nothing that a searcher knows how to find */
 };
 
 struct domain {
@@ -77,5 +81,11 @@ struct domain {
  * angle in [-pi, pi), an unlimited slide stays where it is. For models without ball and free
  * joints. Draws one number for each joint that is set. Local. */
 void domain_randomise_joints(struct simulation *simulation, struct random *random);
+
+/* A world that works differently in each hidden task: four factors on the model's masses, joint
+ * damping, gravity and friction (simulation_scale), in this order and on their own, uniform in
+ * their logarithm between 2/3 and 3/2; all 1: the model as it is. Beyond a tenth and ten they act
+ * as these, so that no record can break the simulation. */
+extern const struct domain_hidden domain_hidden_dynamics;
 
 #endif

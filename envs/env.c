@@ -78,6 +78,7 @@ static struct env_spec spec_of(const struct registry_entry *entry,
         .control_timestep = sizes->timestep * (double)task->substeps,
         .return_max = return_max,
         .has_script = task->script,
+        .search = task->search,
     };
 }
 
@@ -152,24 +153,36 @@ const struct env_spec *env_spec(const struct env *env)
     return &env->task->spec;
 }
 
+/* A simulation is changed only where it must be: planners set the same task again and again. */
+static void env_change_hidden(struct env *env, const double *hidden)
+{
+    const struct domain_hidden *kind = env->task->task->hidden;
+    size_t bytes = kind->dim * sizeof *hidden;
+    bool is_same = env->hidden_known && memcmp(env->hidden, hidden, bytes) == 0;
+    memcpy(env->hidden, hidden, bytes);
+    env->hidden_known = true;
+    if (kind->apply && !is_same) {
+        kind->apply(env->simulation, env->hidden);
+    }
+}
+
 void env_draw_hidden(struct env *env, enum env_split split, struct random *random)
 {
     const struct domain_hidden *hidden = env->task->task->hidden;
     bool wants_held_out = split == ENV_SPLIT_HELD_OUT;
     if (hidden) {
+        double drawn[DOMAIN_HIDDEN_MAX];
         do {
-            hidden->draw(env->hidden, random);
-        } while (hidden->is_held_out && hidden->is_held_out(env->hidden) != wants_held_out);
-        env->hidden_known = true;
+            hidden->draw(drawn, random);
+        } while (hidden->is_held_out && hidden->is_held_out(drawn) != wants_held_out);
+        env_change_hidden(env, drawn);
     }
 }
 
 void env_set_hidden(struct env *env, const double *hidden)
 {
-    size_t dim = env->task->spec.hidden_dim;
-    if (dim > 0) {
-        memcpy(env->hidden, hidden, dim * sizeof *hidden);
-        env->hidden_known = true;
+    if (env->task->task->hidden) {
+        env_change_hidden(env, hidden);
     }
 }
 

@@ -19,6 +19,19 @@ struct env_task;
 struct env;
 struct simulation;
 
+/* What may be known of a goal on a table that pays within its disc alone: a ring around the centre,
+ * radius and angle uniform, and how to drive there. An observation begins with x, y and their
+ * velocities, scaled; an action pushes along x and y. */
+struct env_search {
+    double nearest, farthest; /* metres from the centre to the goal */
+    double radius;            /* metres: of the goal's disc */
+    double speed;             /* metres along an axis in a control step, at most */
+    double position_scale;    /* of the observation, per metre */
+    double velocity_scale;    /* the same, per metre and second */
+    double stiffness;         /* of a push that stops at a place, per metre */
+    double damping;           /* the same, per metre and second */
+};
+
 struct env_spec {
     const char *task;      /* "point_mass_hidden" */
     const char *domain;    /* "point_mass" */
@@ -30,9 +43,10 @@ struct env_spec {
     size_t hidden_dim;   /* numbers that say which hidden task holds; 0: nothing is hidden */
     size_t hidden_count; /* of hidden tasks: 0 to count - 1 in the one number; 0: not numbered */
     size_t steps_max;    /* control steps of an episode */
-    double control_timestep; /* seconds */
-    double return_max;       /* no episode's return is larger */
-    bool has_script;         /* env_script_* work */
+    double control_timestep;         /* seconds */
+    double return_max;               /* no episode's return is larger */
+    bool has_script;                 /* env_script_* work */
+    const struct env_search *search; /* NULL: there is nothing to search for */
 
     enum inertia_rule inertia;         /* of the capsules */
     size_t position_dim, velocity_dim; /* how many numbers of physics are qpos, then qvel */
@@ -84,7 +98,8 @@ struct env *env_open(const struct env_task *task);
 void env_close(struct env *env);
 const struct env_spec *env_spec(const struct env *env); /* of its task */
 
-/* Which hidden task holds, until it is drawn or set again; resets keep it. */
+/* Which hidden task holds, until it is drawn or set again; resets keep it. Where it is the dynamics
+ * that are hidden, they hold from the next reset or set physics on. */
 void env_draw_hidden(struct env *env, enum env_split split, struct random *random);
 void env_set_hidden(struct env *env, const double *hidden); /* (hidden_dim) */
 void env_get_hidden(const struct env *env, double *hidden); /* (hidden_dim) */

@@ -1,21 +1,11 @@
 #include "envs/simulation.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <threads.h>
-
-#include <mujoco/mujoco.h>
 
 #include "base/memory.h"
+#include "envs/simulation_model.h"
 
 _Static_assert(sizeof(mjtNum) == sizeof(double), "physics is stored in double");
-
-struct simulation_model {
-    mjModel *engine; /* NULL where rules simulate */
-    struct simulation_sizes sizes;
-    const struct simulation_source *source;
-    int sensors[SIMULATION_SENSORS_MAX]; /* MuJoCo's number of what each sensor names */
-};
 
 /* Where the numbers of a simulation lie: MuJoCo's own, or the simulation's where rules simulate. */
 struct simulation_numbers {
@@ -37,199 +27,6 @@ struct simulation {
 static const int fatal_warnings[] = {mjWARN_INERTIA, mjWARN_CONTACTFULL, mjWARN_CNSTRFULL,
                                      mjWARN_BADQPOS, mjWARN_BADQVEL,     mjWARN_BADQACC,
                                      mjWARN_BADCTRL};
-
-/* --- The library as a whole ------------------------------------------------------------------- */
-
-/* MuJoCo's messages may have several lines; ours have one. */
-static void join_lines(char *text)
-{
-    for (char *at = text; *at; at++) {
-        if (*at == '\n' || *at == '\r') {
-            *at = ' ';
-        }
-    }
-}
-
-/* MuJoCo's own handler asks for a key, exits and leaves a log file in the current folder. */
-static void mujoco_error_handler(const char *text)
-{
-    char line[512];
-    (void)snprintf(line, sizeof line, "%s", text);
-    join_lines(line);
-    fatal(EXIT_CODE_SYSTEM,
-          "MuJoCo: found \"%s\", expected a simulation that it can compute; check the memory of "
-          "this machine and the installation of %s",
-          line, simulation_engine());
-}
-
-/* The counters in mjData say the same (simulation_step); MuJoCo would also write a file. */
-static void mujoco_warning_handler(const char *text)
-{
-    (void)text;
-}
-
-static char engine_name[64];
-
-static void prepare_engine(void)
-{
-    (void)snprintf(engine_name, sizeof engine_name, "MuJoCo %s", mj_versionString());
-    if (mj_version() != mjVERSION_HEADER) {
-        fatal(EXIT_CODE_SYSTEM,
-              "MuJoCo: found library version %d, expected %d as when this program was compiled; "
-              "install that version or compile again",
-              mj_version(), mjVERSION_HEADER);
-    }
-    mju_user_error = mujoco_error_handler;
-    mju_user_warning = mujoco_warning_handler;
-}
-
-/* The handlers belong to the whole process: set once, before the first call of any thread. */
-static void need_engine(void)
-{
-    static once_flag once = ONCE_FLAG_INIT;
-    call_once(&once, prepare_engine);
-}
-
-const char *simulation_engine(void)
-{
-    need_engine();
-    return engine_name;
-}
-
-const char *simulation_engine_of(const struct simulation_source *source)
-{
-    return source->rules ? "rules" : simulation_engine();
-}
-
-/* --- Models ----------------------------------------------------------------------------------- */
-
-/* Files that exist only in memory; mjVFS is up to megabytes, too much for a stack. */
-static bool add_to_files(mjVFS *files, const char *name, const char *xml)
-{
-    int size = (int)strlen(xml);
-#if mjVERSION_HEADER >= 313
-    return mj_addBufferVFS(files, name, xml, size) == 0;
-#else
-    if (mj_makeEmptyFileVFS(files, name, size) != 0) {
-        return false;
-    }
-    memcpy(files->filedata[mj_findFileVFS(files, name)], xml, (size_t)size);
-    return true;
-#endif
-}
-
-static mjModel *compile_text(const struct simulation_source *source, struct failure *failure)
-{
-    static const char file_name[] = "model.xml";
-    const char *xml = source->xml[source->inertia];
-    invariant(xml);
-    char words[512] = "";
-    mjModel *engine = NULL;
-    mjVFS *files = memory_take(1, sizeof *files);
-    mj_defaultVFS(files);
-    if (add_to_files(files, file_name, xml)) {
-        engine = mj_loadXML(file_name, files, words, (int)sizeof words);
-    }
-    mj_deleteVFS(files);
-    memory_free(files);
-    if (!engine) {
-        join_lines(words);
-        failure_set(failure, EXIT_CODE_DATA,
-                    "%s.xml: found \"%s\", expected a model that %s compiles; correct the file",
-                    source->name, words, simulation_engine());
-    }
-    return engine;
-}
-
-static mjtObj object_of(enum simulation_quantity quantity)
-{
-    switch (quantity) {
-    case SIMULATION_BODY_POSITION:
-    case SIMULATION_BODY_ROTATION:
-    case SIMULATION_BODY_INERTIA_POSITION:
-    case SIMULATION_BODY_COM:
-    case SIMULATION_BODY_MOMENTUM:
-        return mjOBJ_BODY;
-    case SIMULATION_GEOM_POSITION:
-    case SIMULATION_GEOM_ROTATION:
-    case SIMULATION_GEOM_SIZE:
-        return mjOBJ_GEOM;
-    case SIMULATION_SITE_POSITION:
-    case SIMULATION_SITE_ROTATION:
-        return mjOBJ_SITE;
-    case SIMULATION_MODEL_SENSOR:
-        return mjOBJ_SENSOR;
-    case SIMULATION_JOINT_POSITION:
-    case SIMULATION_JOINT_VELOCITY:
-        return mjOBJ_JOINT;
-    }
-    return mjOBJ_UNKNOWN;
-}
-
-static void find_sensors(struct simulation_model *model, const struct simulation_source *source)
-{
-    invariant(source->sensor_count <= SIMULATION_SENSORS_MAX);
-    for (size_t i = 0; i < source->sensor_count; i++) {
-        const struct simulation_sensor *sensor = &source->sensors[i];
-        model->sensors[i] = mj_name2id(model->engine, object_of(sensor->quantity), sensor->name);
-        invariant(model->sensors[i] >= 0);
-    }
-    model->source = source;
-}
-
-static struct simulation_sizes sizes_of_rules(const struct simulation_rules *rules)
-{
-    return (struct simulation_sizes){.position = rules->position,
-                                     .control = rules->choices,
-                                     .choices = rules->choices,
-                                     .timestep = rules->timestep};
-}
-
-static struct simulation_sizes sizes_of_engine(const mjModel *engine)
-{
-    return (struct simulation_sizes){.position = (size_t)engine->nq,
-                                     .velocity = (size_t)engine->nv,
-                                     .activation = (size_t)engine->na,
-                                     .control = (size_t)engine->nu,
-                                     .joints = (size_t)engine->njnt,
-                                     .timestep = engine->opt.timestep};
-}
-
-struct simulation_model *simulation_compile(const struct simulation_source *source,
-                                            struct failure *failure)
-{
-    mjModel *engine = NULL;
-    if (!source->rules) {
-        need_engine();
-        engine = compile_text(source, failure);
-        if (!engine) {
-            return NULL;
-        }
-    }
-    struct simulation_model *model = memory_take(1, sizeof *model);
-    model->engine = engine;
-    model->sizes = source->rules ? sizes_of_rules(source->rules) : sizes_of_engine(engine);
-    find_sensors(model, source);
-    return model;
-}
-
-void simulation_model_close(struct simulation_model *model)
-{
-    if (model) {
-        mj_deleteModel(model->engine);
-        memory_free(model);
-    }
-}
-
-const struct simulation_sizes *simulation_model_sizes(const struct simulation_model *model)
-{
-    return &model->sizes;
-}
-
-const struct mjModel_ *simulation_model_mj_model(const struct simulation_model *model)
-{
-    return model->engine;
-}
 
 /* --- Simulations ------------------------------------------------------------------------------ */
 
@@ -489,6 +286,44 @@ void simulation_set_damping(struct simulation *simulation, size_t sensor, double
     int type = simulation->model->jnt_type[joint];
     invariant(type == mjJNT_HINGE || type == mjJNT_SLIDE);
     simulation->model->dof_damping[simulation->model->jnt_dofadr[joint]] = damping;
+}
+
+static void scale_numbers(mjtNum *scaled, const mjtNum *numbers, double factor, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        scaled[i] = factor * numbers[i];
+    }
+}
+
+/* As the compiler does: effective masses of bodies, joints and tendons, and their mean, which says
+ * when the solver is done. Not for the camera: sizes stay. */
+static void update_constants(struct simulation *simulation)
+{
+    mjModel *model = simulation->model;
+    mjData *scratch = mj_makeData(model); /* so that the state stays as it is */
+    if (!scratch) {
+        fatal(EXIT_CODE_SYSTEM, "out of memory: the system refused %s another simulation",
+              simulation_engine());
+    }
+    mjStatistic statistic = model->stat;
+    mj_setConst(model, scratch);
+    statistic.meaninertia = model->stat.meaninertia;
+    statistic.meanmass = model->stat.meanmass;
+    model->stat = statistic;
+    mj_deleteData(scratch);
+}
+
+void simulation_scale(struct simulation *simulation, const struct simulation_factors *factors)
+{
+    const mjModel *compiled = simulation->shared->engine;
+    mjModel *model = simulation->model;
+    size_t bodies = (size_t)model->nbody, numbers = (size_t)model->nv, geoms = (size_t)model->ngeom;
+    scale_numbers(model->body_mass, compiled->body_mass, factors->mass, bodies);
+    scale_numbers(model->body_inertia, compiled->body_inertia, factors->mass, 3 * bodies);
+    scale_numbers(model->dof_damping, compiled->dof_damping, factors->damping, numbers);
+    scale_numbers(model->geom_friction, compiled->geom_friction, factors->friction, 3 * geoms);
+    scale_numbers(model->opt.gravity, compiled->opt.gravity, factors->gravity, 3);
+    update_constants(simulation);
 }
 
 static bool is_sound(const mjData *data)

@@ -174,6 +174,18 @@ void simulation_move_site(struct simulation *simulation, size_t sensor, const do
  * simulation only; a reset keeps it. */
 void simulation_set_damping(struct simulation *simulation, size_t sensor, double damping);
 
+/* What the model's own numbers are multiplied by; all 1: the model as it was compiled. */
+struct simulation_factors {
+    double mass;    /* of all bodies, and with it their inertia */
+    double damping; /* of all joints */
+    double gravity;
+    double friction; /* of all geoms: sliding, torsional and rolling */
+};
+
+/* Multiply the compiled model's numbers, in this simulation only, and bring what follows from them
+ * up to date; a reset keeps them. They act from the next reset or set physics on. */
+void simulation_scale(struct simulation *simulation, const struct simulation_factors *factors);
+
 /* One control step of `substeps` physics steps under `control` (nu). False when MuJoCo has found
  * numbers that it cannot go on with (it then resets itself) or has dropped contacts, and when rules
  * do not know the position. */

@@ -200,6 +200,7 @@ struct behaviour policy_behaviour_of(struct policy_behaviour *policy)
         .self = policy,
         .name = "policy",
         .curriculum = BEHAVIOUR_TRIALS,
+        .is_trained = true,
         .target = policy->options.target,
         .begin = policy_behaviour_begin,
         .act = policy_behaviour_act,

@@ -217,7 +217,7 @@ static bool collect_episode(struct collector *collector, struct episode_log *log
     size_t attempts = options->behaviour->curriculum == BEHAVIOUR_TRIALS ? 1 : ATTEMPTS_MAX;
     /* Of a continuum a policy must not meet the hidden tasks again that it was trained on. */
     enum random_purpose purpose =
-        options->behaviour->curriculum == BEHAVIOUR_TRIALS ? RANDOM_COLLECT_POLICY : RANDOM_COLLECT;
+        options->behaviour->is_trained ? RANDOM_COLLECT_POLICY : RANDOM_COLLECT;
     /* Sample 0 of a group's streams draws its hidden task, the others its episodes. */
     struct random hidden = random_stream(options->seed, purpose, group, 0);
     struct random random = random_stream(options->seed, purpose, group, trial + 1);

@@ -48,7 +48,7 @@ struct collector_summary {
 /* Play all episodes, on all ranks, and write and summarise the store.
  *
  * Each group draws its hidden task once, of those for training (env_split); of a continuum a
- * behaviour of trials in a context draws others than the rest do with the same seed: what it was
+ * trained behaviour draws others than the rest do with the same seed: what it was
  * trained on would be no test of it. Episode e of E has expertise
  * e / (E - 1) (1 when E is 1); where a task hides nothing, all episodes are one group, since any of
  * them may share a chain. Where the episodes of a group share a context, whole groups are dealt to

@@ -119,6 +119,14 @@ static const struct domain_task tasks[] = {
      .reset = cartpole_reset_hanging,
      .observe = cartpole_observe,
      .reward = cartpole_reward_sparse},
+    {.name = "cartpole_swingup_dynamics",
+     .observation_dim = 5,
+     .substeps = 5,
+     .steps_max = 200,
+     .reset = cartpole_reset_hanging,
+     .observe = cartpole_observe,
+     .reward = cartpole_reward_dense,
+     .hidden = &domain_hidden_dynamics},
 };
 
 extern const struct domain cartpole_domain;

@@ -1,6 +1,7 @@
 /* A long torso on two legs in a vertical plane: run, walk and turn over, all forwards and
- * backwards; the run is that of the DeepMind control suite (arXiv 1801.00690), the slower walk that
- * of forward-backward representations (arXiv 2209.14935). */
+ * backwards, or run at a speed that must be found out; the run is that of the DeepMind control
+ * suite (arXiv 1801.00690), the slower walk that of forward-backward representations (arXiv
+ * 2209.14935), the hidden speed that of MAML (arXiv 1703.03400). */
 #include <math.h>
 
 #include "envs/domain.h"
@@ -105,6 +106,25 @@ static double cheetah_reward_flip_backward(const struct simulation_view *view, c
     return cheetah_reward_turning(-view->sensor[MOMENTUM][1]);
 }
 
+/* --- The speed is hidden ---------------------------------------------------------------------- */
+
+static const double speed_most = 3.0; /* metres per second */
+
+static void cheetah_draw_speed(double *hidden, struct random *random)
+{
+    hidden[0] = random_between(random, 0.0, speed_most);
+}
+
+/* 1 - |speed - wanted| / 3, so that nothing is cut off between standing and the fastest target. */
+static double cheetah_reward_velocity(const struct simulation_view *view, const double *hidden)
+{
+    const struct tolerance near = {
+        .lower = hidden[0], .upper = hidden[0], .margin = speed_most, .value_at_margin = 0.0};
+    return tolerance_linear(view->sensor[SPEED][0], &near);
+}
+
+static const struct domain_hidden hidden_speed = {.dim = 1, .draw = cheetah_draw_speed};
+
 /* --- The table -------------------------------------------------------------------------------- */
 
 static const struct domain_task tasks[] = {
@@ -150,6 +170,22 @@ static const struct domain_task tasks[] = {
      .reset = cheetah_reset,
      .observe = cheetah_observe,
      .reward = cheetah_reward_walk_backward},
+    {.name = "cheetah_velocity",
+     .observation_dim = OBSERVED,
+     .substeps = 5,
+     .steps_max = 200,
+     .reset = cheetah_reset,
+     .observe = cheetah_observe,
+     .reward = cheetah_reward_velocity,
+     .hidden = &hidden_speed},
+    {.name = "cheetah_run_dynamics",
+     .observation_dim = OBSERVED,
+     .substeps = 5,
+     .steps_max = 200,
+     .reset = cheetah_reset,
+     .observe = cheetah_observe,
+     .reward = cheetah_reward_run,
+     .hidden = &domain_hidden_dynamics},
 };
 
 extern const struct domain cheetah_domain;

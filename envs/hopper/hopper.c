@@ -141,6 +141,14 @@ static const struct domain_task tasks[] = {
      .reset = hopper_reset,
      .observe = hopper_observe,
      .reward = hopper_reward_flip_backward},
+    {.name = "hopper_hop_dynamics",
+     .observation_dim = OBSERVED,
+     .substeps = 8,
+     .steps_max = 200,
+     .reset = hopper_reset,
+     .observe = hopper_observe,
+     .reward = hopper_reward_hop,
+     .hidden = &domain_hidden_dynamics},
 };
 
 extern const struct domain hopper_domain;

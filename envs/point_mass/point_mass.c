@@ -1,5 +1,6 @@
 /* A ball pushed over a table: to its centre (the DeepMind control suite's easy task,
- * arXiv 1801.00690), or to a goal that cannot be seen and must be found by trial. */
+ * arXiv 1801.00690), or to a goal that cannot be seen and must be found by trial, by how near it is
+ * or only by coming upon it. */
 #include <math.h>
 
 #include "envs/domain.h"
@@ -9,8 +10,31 @@ extern const char point_mass_xml[], point_mass_legacy_xml[]; /* embedded by the 
 
 enum { X, Y, AXES };
 
-static const double target_radius = 0.015, height = 0.01;      /* metres */
-static const double goal_nearest = 0.12, goal_farthest = 0.22; /* metres from the centre */
+static const double target_radius = 0.015, height = 0.01; /* metres */
+
+/* The ring where hidden goals lie, and how the table is seen and driven on. */
+static const struct env_search disc = {
+    .nearest = 0.12,
+    .farthest = 0.22,
+    .radius = 0.03,
+    .speed = 0.02, /* where damping is as strong as the largest push: 0.1 metres per second */
+    .position_scale = 5.0, /* so that observations are of the order of one */
+    .velocity_scale = 10.0,
+    .stiffness = 15.0,
+    .damping = 8.0,
+};
+
+/* The same ring, and the control suite's target. */
+static const struct env_search small_disc = {
+    .nearest = 0.12,
+    .farthest = 0.22,
+    .radius = 0.015,
+    .speed = 0.02,
+    .position_scale = 5.0,
+    .velocity_scale = 10.0,
+    .stiffness = 15.0,
+    .damping = 8.0,
+};
 
 /* Ball and targets lie at the same height, so two coordinates tell their distance. */
 static double point_mass_distance_to(const double *goal, const struct simulation_view *view)
@@ -19,10 +43,9 @@ static double point_mass_distance_to(const double *goal, const struct simulation
     return sqrt(x * x + y * y);
 }
 
-static struct env_goal point_mass_goal_at(const double *position)
+static struct env_goal point_mass_goal_at(const double *position, double radius)
 {
-    return (struct env_goal){.position = {position[X], position[Y], height},
-                             .radius = target_radius};
+    return (struct env_goal){.position = {position[X], position[Y], height}, .radius = radius};
 }
 
 /* --- The goal is the centre ------------------------------------------------------------------- */
@@ -54,7 +77,7 @@ static void point_mass_find_centre(struct env_goal *goal, const struct simulatio
 {
     (void)view;
     (void)hidden;
-    *goal = point_mass_goal_at(centre);
+    *goal = point_mass_goal_at(centre, target_radius);
 }
 
 static double point_mass_reward_centre(const struct simulation_view *view, const double *hidden)
@@ -75,7 +98,7 @@ static double point_mass_reward_centre(const struct simulation_view *view, const
 /* Not uniform over the area: radius and angle are. */
 static void point_mass_draw_goal(double *goal, struct random *random)
 {
-    double radius = random_between(random, goal_nearest, goal_farthest);
+    double radius = random_between(random, disc.nearest, disc.farthest);
     double angle = random_between(random, 0.0, 2.0 * M_PI);
     goal[X] = radius * cos(angle);
     goal[Y] = radius * sin(angle);
@@ -92,12 +115,11 @@ static void point_mass_reset_centre(struct simulation *simulation, const double 
     }
 }
 
-/* Scaled to be of the order of one. */
 static void point_mass_observe_scaled(float *observation, const struct simulation_view *view)
 {
     for (size_t i = 0; i < AXES; i++) {
-        observation[i] = (float)(5.0 * view->position[i]);
-        observation[AXES + i] = (float)(10.0 * view->velocity[i]);
+        observation[i] = (float)(disc.position_scale * view->position[i]);
+        observation[AXES + i] = (float)(disc.velocity_scale * view->velocity[i]);
     }
 }
 
@@ -105,7 +127,7 @@ static void point_mass_find_hidden(struct env_goal *goal, const struct simulatio
                                    const double *hidden)
 {
     (void)view;
-    *goal = point_mass_goal_at(hidden);
+    *goal = point_mass_goal_at(hidden, target_radius);
 }
 
 static double point_mass_reward_goal(const struct simulation_view *view, const double *hidden)
@@ -113,6 +135,34 @@ static double point_mass_reward_goal(const struct simulation_view *view, const d
     const struct tolerance near_goal = {
         .upper = target_radius, .margin = 0.2, .value_at_margin = 0.1};
     return tolerance_gaussian(point_mass_distance_to(hidden, view), &near_goal);
+}
+
+/* --- The goal is hidden, and only its disc pays ----------------------------------------------- */
+
+static void point_mass_find_disc(struct env_goal *goal, const struct simulation_view *view,
+                                 const double *hidden)
+{
+    (void)view;
+    *goal = point_mass_goal_at(hidden, disc.radius);
+}
+
+static void point_mass_find_small_disc(struct env_goal *goal, const struct simulation_view *view,
+                                       const double *hidden)
+{
+    (void)view;
+    *goal = point_mass_goal_at(hidden, small_disc.radius);
+}
+
+static double point_mass_reward_disc(const struct simulation_view *view, const double *hidden)
+{
+    const struct tolerance inside = {.upper = disc.radius};
+    return tolerance_indicator(point_mass_distance_to(hidden, view), &inside);
+}
+
+static double point_mass_reward_small_disc(const struct simulation_view *view, const double *hidden)
+{
+    const struct tolerance inside = {.upper = small_disc.radius};
+    return tolerance_indicator(point_mass_distance_to(hidden, view), &inside);
 }
 
 /* --- Scripted: drive to a point between the goal and a guess ---------------------------------- */
@@ -130,9 +180,9 @@ static void point_mass_script_draw(double *script, const double *hidden, double 
 static void point_mass_script_act(float *action, const double *script,
                                   const struct simulation_view *view)
 {
-    static const double stiffness = 15.0, damping = 8.0; /* per metre, per metre and second */
     for (size_t i = 0; i < AXES; i++) {
-        double push = stiffness * (script[i] - view->position[i]) - damping * view->velocity[i];
+        double push =
+            disc.stiffness * (script[i] - view->position[i]) - disc.damping * view->velocity[i];
         action[i] = (float)fmin(fmax(push, -1.0), 1.0);
     }
 }
@@ -162,6 +212,28 @@ static const struct domain_task tasks[] = {
      .find_goal = point_mass_find_hidden,
      .hidden = &hidden_goal,
      .script = &drive},
+    {.name = "point_mass_search",
+     .observation_dim = 4,
+     .substeps = 10,
+     .steps_max = 20,
+     .reset = point_mass_reset_centre,
+     .observe = point_mass_observe_scaled,
+     .reward = point_mass_reward_disc,
+     .find_goal = point_mass_find_disc,
+     .hidden = &hidden_goal,
+     .script = &drive,
+     .search = &disc},
+    {.name = "point_mass_search_small",
+     .observation_dim = 4,
+     .substeps = 10,
+     .steps_max = 20,
+     .reset = point_mass_reset_centre,
+     .observe = point_mass_observe_scaled,
+     .reward = point_mass_reward_small_disc,
+     .find_goal = point_mass_find_small_disc,
+     .hidden = &hidden_goal,
+     .script = &drive,
+     .search = &small_disc},
 };
 
 extern const struct domain point_mass_domain;

@@ -1,6 +1,7 @@
 /* A torso on four legs: stand, walk, run, jump and roll from any orientation; after the DeepMind
  * control suite (arXiv 1801.00690), the jump of the unsupervised benchmark (arXiv 2110.15191) and
- * the rolls of ExoRL (arXiv 2201.13425). */
+ * the rolls of ExoRL (arXiv 2201.13425). Or walk into a direction that must be found out, as the
+ * ant of MAML (arXiv 1703.03400). */
 #include <math.h>
 #include <string.h>
 
@@ -77,6 +78,17 @@ static double quadruped_find_height(struct simulation *simulation, double *posit
     return position[HEIGHT];
 }
 
+/* With straight hinges, just above the floor. */
+static void quadruped_place(struct simulation *simulation, double *position,
+                            const double orientation[QUATERNION])
+{
+    memcpy(position + ORIENTATION, orientation, QUATERNION * sizeof *orientation);
+    double height = quadruped_find_height(simulation, position);
+    simulation_reset(simulation); /* so that no trace of the search stays in the solver */
+    position[HEIGHT] = height;
+    memcpy(position + ORIENTATION, orientation, QUATERNION * sizeof *orientation);
+}
+
 static void quadruped_reset(struct simulation *simulation, const double *hidden,
                             struct random *random)
 {
@@ -84,11 +96,19 @@ static void quadruped_reset(struct simulation *simulation, const double *hidden,
     (void)hidden;
     simulation_state(simulation, &position, &velocity);
     quadruped_draw_orientation(orientation, random);
-    memcpy(position + ORIENTATION, orientation, sizeof orientation);
-    double height = quadruped_find_height(simulation, position);
-    simulation_reset(simulation); /* so that no trace of the search stays in the solver */
-    position[HEIGHT] = height;
-    memcpy(position + ORIENTATION, orientation, sizeof orientation);
+    quadruped_place(simulation, position, orientation);
+}
+
+/* Upright, facing along the world's x axis within a tenth of a radian. */
+static void quadruped_reset_upright(struct simulation *simulation, const double *hidden,
+                                    struct random *random)
+{
+    double *position, *velocity;
+    double half = random_between(random, -0.1, 0.1) / 2.0;
+    const double orientation[QUATERNION] = {cos(half), 0.0, 0.0, sin(half)};
+    (void)hidden;
+    simulation_state(simulation, &position, &velocity);
+    quadruped_place(simulation, position, orientation);
 }
 
 /* --- Observation ------------------------------------------------------------------------------ */
@@ -127,6 +147,14 @@ static void quadruped_observe(float *observation, const struct simulation_view *
         at = quadruped_append_squashed(at, view->sensor[i], AXES);
     }
     invariant(at == observation + OBSERVED);
+}
+
+/* And the way that the torso faces in the world: x and y of its forward axis. */
+static void quadruped_observe_facing(float *observation, const struct simulation_view *view)
+{
+    quadruped_observe(observation, view);
+    observation[OBSERVED] = (float)view->sensor[TORSO][0];
+    observation[OBSERVED + 1] = (float)view->sensor[TORSO][3];
 }
 
 /* --- Rewards ---------------------------------------------------------------------------------- */
@@ -191,6 +219,32 @@ static double quadruped_reward_roll_fast(const struct simulation_view *view, con
     return quadruped_reward_moving(view, quadruped_speed_anywhere(view), 5.0);
 }
 
+/* --- The direction is hidden ------------------------------------------------------------------ */
+
+static void quadruped_draw_heading(double *hidden, struct random *random)
+{
+    hidden[0] = random_between(random, -M_PI, M_PI);
+}
+
+/* Of the torso in the world, metres per second along a horizontal axis: 0 is x, 1 is y. */
+static double quadruped_world_velocity(const struct simulation_view *view, size_t axis)
+{
+    const double *row = view->sensor[TORSO] + AXES * axis, *velocity = view->sensor[VELOCIMETER];
+    return row[0] * velocity[0] + row[1] * velocity[1] + row[2] * velocity[2];
+}
+
+/* Upright, and in proportion to the progress along the heading, up to a walk's speed. */
+static double quadruped_reward_direction(const struct simulation_view *view, const double *hidden)
+{
+    static const struct tolerance walking = {
+        .lower = 0.5, .upper = (double)INFINITY, .margin = 0.5, .value_at_margin = 0.0};
+    double progress = cos(hidden[0]) * quadruped_world_velocity(view, 0) +
+                      sin(hidden[0]) * quadruped_world_velocity(view, 1);
+    return quadruped_reward_stand(view, NULL) * tolerance_linear(progress, &walking);
+}
+
+static const struct domain_hidden hidden_heading = {.dim = 1, .draw = quadruped_draw_heading};
+
 /* --- The table -------------------------------------------------------------------------------- */
 
 static const struct domain_task tasks[] = {
@@ -236,6 +290,14 @@ static const struct domain_task tasks[] = {
      .reset = quadruped_reset,
      .observe = quadruped_observe,
      .reward = quadruped_reward_roll_fast},
+    {.name = "quadruped_direction",
+     .observation_dim = OBSERVED + 2,
+     .substeps = 10,
+     .steps_max = 200,
+     .reset = quadruped_reset_upright,
+     .observe = quadruped_observe_facing,
+     .reward = quadruped_reward_direction,
+     .hidden = &hidden_heading},
 };
 
 extern const struct domain quadruped_domain;

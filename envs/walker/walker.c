@@ -139,6 +139,14 @@ static const struct domain_task tasks[] = {
      .reset = walker_reset,
      .observe = walker_observe,
      .reward = walker_reward_flip},
+    {.name = "walker_walk_dynamics",
+     .observation_dim = OBSERVED,
+     .substeps = 20,
+     .steps_max = 200,
+     .reset = walker_reset,
+     .observe = walker_observe,
+     .reward = walker_reward_walk,
+     .hidden = &domain_hidden_dynamics},
 };
 
 extern const struct domain walker_domain;

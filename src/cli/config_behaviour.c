@@ -7,6 +7,7 @@
 #include "behaviours/planner.h"
 #include "behaviours/random_actions.h"
 #include "behaviours/script.h"
+#include "behaviours/searcher.h"
 #include "cli/config_map.h"
 #include "comm/comm.h"
 
@@ -117,6 +118,8 @@ static bool open_alone(struct behaviour *behaviour, const struct env_task *task,
         return ornstein_uhlenbeck_open(behaviour, spec, &noise, 1, failure);
     case CONFIG_POLICY_PLANNER:
         return open_planner(behaviour, task, &config->planner, failure);
+    case CONFIG_POLICY_SEARCHER:
+        return searcher_open(behaviour, spec, 1, failure);
     case CONFIG_POLICY_CHECKPOINT:
         break; /* opened by all ranks together */
     }

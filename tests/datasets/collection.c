@@ -2,6 +2,7 @@
 
 #include "behaviours/random_actions.h"
 #include "behaviours/script.h"
+#include "behaviours/searcher.h"
 
 static bool open_behaviour(struct behaviour *behaviour, const struct collection *collection,
                            const struct env_spec *spec, struct failure *failure)
@@ -10,9 +11,13 @@ static bool open_behaviour(struct behaviour *behaviour, const struct collection 
     if (collection->policy == COLLECTION_SCRIPT) {
         return script_open(behaviour, spec, &noise, 1, failure);
     }
+    if (collection->policy == COLLECTION_SEARCHER) {
+        return searcher_open(behaviour, spec, 1, failure);
+    }
     *behaviour = random_actions_open(spec);
     if (collection->policy == COLLECTION_TRIALS) {
         behaviour->curriculum = BEHAVIOUR_TRIALS;
+        behaviour->is_trained = true;
     }
     return true;
 }

@@ -11,7 +11,12 @@
 #include "envs/inertia.h"
 
 /* COLLECTION_TRIALS: random actions as a trained policy would act, in contexts of trials. */
-enum collection_policy { COLLECTION_SCRIPT, COLLECTION_RANDOM, COLLECTION_TRIALS };
+enum collection_policy {
+    COLLECTION_SCRIPT,
+    COLLECTION_RANDOM,
+    COLLECTION_TRIALS,
+    COLLECTION_SEARCHER,
+};
 
 struct collection {
     const char *task;

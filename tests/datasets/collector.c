@@ -177,6 +177,31 @@ static void test_collector_draws_other_hidden_tasks_for_a_trained_policy(void **
     }
 }
 
+/* What a searcher has found is data to learn from, as a script's is. */
+static void test_collector_gives_a_searcher_the_hidden_tasks_of_a_script(void **state)
+{
+    const struct fixture *fixture = *state;
+    double hidden[2][3][2];
+    for (size_t i = 0; i < 2; i++) {
+        struct collection options = tiny;
+        options.task = "point_mass_search";
+        options.policy = i == 0 ? COLLECTION_SCRIPT : COLLECTION_SEARCHER;
+        unlink(fixture->path);
+        collect(options, fixture->path);
+        struct store *store = open_store(fixture->path);
+        struct failure failure = {0};
+        for (size_t group = 0; group < tiny.groups; group++) {
+            assert_true(
+                store_read_hidden(store, group * tiny.episodes, hidden[i][group], &failure));
+        }
+        if (i == 1) {
+            assert_string_equal(store_spec(store)->sources[3], "searcher, trial 4");
+        }
+        store_close(store);
+    }
+    assert_memory_equal(hidden[0], hidden[1], sizeof hidden[0]);
+}
+
 static void test_collector_knows_no_error_of_one_episode(void **state)
 {
     const struct fixture *fixture = *state;
@@ -532,6 +557,7 @@ int main(int argc, char **argv)
         TEST(test_collector_store_says_what_it_holds),
         TEST(test_collector_summary_is_that_of_the_store),
         TEST(test_collector_draws_other_hidden_tasks_for_a_trained_policy),
+        TEST(test_collector_gives_a_searcher_the_hidden_tasks_of_a_script),
         TEST(test_collector_knows_no_error_of_one_episode),
         TEST(test_collector_physics_and_hidden_numbers_give_the_rewards_again),
         TEST(test_collector_returns_rise_with_the_level),

@@ -83,7 +83,7 @@ static double largest_residual(void)
 static void test_data_of_each_rule_get_its_verdict(void **state)
 {
     static const char *const tasks[] = {"cartpole_swingup", "walker_walk", "hopper_hop",
-                                        "quadruped_walk"};
+                                        "quadruped_walk", "hopper_hop_dynamics"};
     for (size_t i = 0; i < sizeof tasks / sizeof tasks[0]; i++) {
         for (size_t rule = 0; rule < INERTIA_RULES; rule++) {
             struct store *store = collect(*state, tasks[i], (enum inertia_rule)rule);

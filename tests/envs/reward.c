@@ -38,6 +38,7 @@ struct reward_case {
 
 /* Of an upward axis with the vertical. */
 #define COSINE(body, amount) SENSOR(BODY_ROTATION, body, 8, amount)
+#define FACING(number, amount) SENSOR(BODY_ROTATION, "torso", number, amount)
 #define SPEED(amount) SENSOR(MODEL_SENSOR, "torso_subtreelinvel", 0, amount)
 #define PINCH(number, amount)                                                                      \
     SENSOR(SITE_POSITION, "jaco_arm/jaco_hand/pinchsite", number, amount)
@@ -53,6 +54,8 @@ static const struct reward_case cases[] = {
     {"cartpole_swingup", 0.5, {COSINE("pole_1", 0.0)}},
     {"cartpole_swingup", 0.8, {COSINE("pole_1", 1.0), CONTROL(0, -1.0)}},
     {"cartpole_swingup", 0.5 * (1.0 + 0.0001), {COSINE("pole_1", 1.0), POSITION(0, 4.0)}},
+    {"cartpole_swingup_dynamics", 0.5, {COSINE("pole_1", 0.0)}},
+    {"cartpole_swingup_dynamics", 0.8, {COSINE("pole_1", 1.0), CONTROL(0, -1.0)}},
     {"cartpole_balance_sparse", 1.0, {COSINE("pole_1", 0.995), POSITION(0, 0.25)}},
     {"cartpole_balance_sparse", 0.0, {COSINE("pole_1", 0.995), POSITION(0, -0.2500001)}},
     {"cartpole_swingup_sparse", 1.0, {COSINE("pole_1", 1.0), POSITION(0, -0.25)}},
@@ -66,6 +69,8 @@ static const struct reward_case cases[] = {
     {"cheetah_run", 1.0, {SPEED(11.0)}},
     {"cheetah_run", 0.25, {SPEED(2.5)}},
     {"cheetah_run", 0.0, {SPEED(-1.0)}},
+    {"cheetah_run_dynamics", 1.0, {SPEED(10.0)}},
+    {"cheetah_run_dynamics", 0.25, {SPEED(2.5)}},
     {"cheetah_run_backward", 1.0, {SPEED(-10.0)}},
     {"cheetah_run_backward", 0.0, {SPEED(10.0)}},
     {"cheetah_walk", 1.0, {SPEED(2.0)}},
@@ -89,6 +94,10 @@ static const struct reward_case cases[] = {
      {SENSOR(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0), SPEED(0.5)}},
     {"walker_walk", 1.0 / 6.0,
      {SENSOR(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0), SPEED(0.0)}},
+    {"walker_walk_dynamics", 1.0,
+     {SENSOR(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0), SPEED(1.0)}},
+    {"walker_walk_dynamics", 3.5 / 6.0,
+     {SENSOR(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0), SPEED(0.5)}},
     {"walker_run", 1.0,
      {SENSOR(BODY_POSITION, "torso", 2, 1.2), COSINE("torso", 1.0), SPEED(8.0)}},
     {"walker_run", 3.5 / 6.0,
@@ -113,6 +122,8 @@ static const struct reward_case cases[] = {
     {"hopper_hop", 0.5, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 1.0), SPEED(1.0)}},
     {"hopper_hop", 0.0, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 1.0), SPEED(0.0)}},
     {"hopper_hop", 0.0, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 0.5), SPEED(2.0)}},
+    {"hopper_hop_dynamics", 1.0, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 1.0), SPEED(2.0)}},
+    {"hopper_hop_dynamics", 0.5, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 1.0), SPEED(1.0)}},
     {"hopper_hop_backward", 1.0, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 1.0), SPEED(-2.0)}},
     {"hopper_hop_backward", 0.5, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 1.0), SPEED(-1.0)}},
     {"hopper_hop_backward", 0.0, {SENSOR(BODY_INERTIA_POSITION, "torso", 2, 1.0), SPEED(2.0)}},
@@ -132,6 +143,19 @@ static const struct reward_case cases[] = {
     {"quadruped_run", 1.0, {COSINE("torso", 1.0), SENSOR(MODEL_SENSOR, "velocimeter", 0, 5.0)}},
     {"quadruped_run", 0.25, {COSINE("torso", 0.0)}},
     {"quadruped_run", 0.0, {COSINE("torso", 1.0), SENSOR(MODEL_SENSOR, "velocimeter", 0, -5.0)}},
+    /* upright, facing along x or y, times progress / 0.5 along the heading */
+    {"quadruped_direction", 0.5,
+     {FACING(0, 1.0), FACING(4, 1.0), FACING(8, 1.0), HIDDEN(0, M_PI / 2.0),
+      SENSOR(MODEL_SENSOR, "velocimeter", 1, 0.25)}},
+    {"quadruped_direction", 0.0,
+     {FACING(0, 1.0), FACING(4, 1.0), FACING(8, 1.0), HIDDEN(0, -M_PI / 2.0),
+      SENSOR(MODEL_SENSOR, "velocimeter", 1, 0.25)}},
+    {"quadruped_direction", 1.0,
+     {FACING(1, -1.0), FACING(3, 1.0), FACING(8, 1.0), HIDDEN(0, M_PI / 2.0),
+      SENSOR(MODEL_SENSOR, "velocimeter", 0, 5.0)}},
+    {"quadruped_direction", 0.5 * 0.6,
+     {FACING(0, 1.0), FACING(4, 1.0), FACING(8, 0.0), HIDDEN(0, 0.0),
+      SENSOR(MODEL_SENSOR, "velocimeter", 0, 0.3)}},
     {"quadruped_jump", 1.0, {COSINE("torso", 1.0), SENSOR(MODEL_SENSOR, "center_of_mass", 2, 1.0)}},
     {"quadruped_jump", 0.5, {COSINE("torso", 1.0)}},
     {"quadruped_roll", 1.0, {COSINE("torso", 1.0), SENSOR(MODEL_SENSOR, "velocimeter", 0, -0.3),
@@ -159,6 +183,16 @@ static const struct reward_case cases[] = {
      {HIDDEN(2, 5.0), HIDDEN(3, 6.0), POSITION(0, 5.0), POSITION(1, 6.0), POSITION(2, 2.0)}},
     {"key_to_door", 0.0, {HIDDEN(2, 5.0), HIDDEN(3, 6.0), POSITION(0, 5.0), POSITION(1, 6.0)}},
 
+    /* 1 - |speed - target| / 3 */
+    {"cheetah_velocity", 1.0, {HIDDEN(0, 1.5), SPEED(1.5)}},
+    {"cheetah_velocity", 0.75, {HIDDEN(0, 1.5), SPEED(0.75)}},
+    {"cheetah_velocity", 0.5, {HIDDEN(0, 1.5), SPEED(3.0)}},
+    {"cheetah_velocity", 0.0, {HIDDEN(0, 2.0), SPEED(-1.0)}},
+    {"cheetah_velocity", 0.0, {HIDDEN(0, 2.0), SPEED(-5.0)}},
+    {"point_mass_search", 1.0, {HIDDEN(0, 0.1), POSITION(0, 0.1299999), CONTROL(0, 1.0)}},
+    {"point_mass_search", 0.0, {HIDDEN(0, 0.1), POSITION(0, 0.1300001)}},
+    {"point_mass_search_small", 1.0, {HIDDEN(1, 0.2), POSITION(1, 0.1850001)}},
+    {"point_mass_search_small", 0.0, {HIDDEN(1, 0.2), POSITION(1, 0.1849999)}},
     {"point_mass_maze_reach_top_left", 1.0, {POSITION(0, -0.15), POSITION(1, 0.1649999)}},
     {"point_mass_maze_reach_top_left", 0.1, {POSITION(0, -0.18), POSITION(1, 0.15)}},
     {"point_mass_maze_reach_top_right", 0.8,

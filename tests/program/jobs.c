@@ -23,6 +23,27 @@ static void test_collected_data_is_the_same_for_any_number_of_ranks(void **state
     memory_free(again);
 }
 
+/* A group is a context that one rank plays from its first trial on. */
+static void test_searched_data_is_the_same_for_any_number_of_ranks(void **state)
+{
+    const struct program *program = *state;
+    static const char *const names[] = {"searched_1.h5", "searched_3.h5"};
+    char *bytes[2], command[160];
+    size_t sizes[2];
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(command, sizeof command,
+                 "collect --task=point_mass_search --policy=searcher --groups=7 --episodes=5 "
+                 "--output=%s",
+                 names[i]);
+        program_expect_print(program, i == 0 ? 0 : 3, command, "searcher, trial 5");
+        bytes[i] = program_read(program, names[i], &sizes[i]);
+    }
+    assert_int_equal(sizes[0], sizes[1]);
+    assert_memory_equal(bytes[0], bytes[1], sizes[0]);
+    memory_free(bytes[0]);
+    memory_free(bytes[1]);
+}
+
 static void test_collect_never_overwrites(void **state)
 {
     struct support_outcome outcome =
@@ -143,6 +164,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(test_collected_data_is_the_same_for_any_number_of_ranks,
                                   &program),
+        cmocka_unit_test_prestate(test_searched_data_is_the_same_for_any_number_of_ranks, &program),
         cmocka_unit_test_prestate(test_collect_never_overwrites, &program),
         cmocka_unit_test_prestate(test_inspect_shows_and_verifies, &program),
         cmocka_unit_test_prestate(test_inspect_prints_the_chains_of_a_configuration, &program),
