@@ -25,11 +25,12 @@ struct policy_behaviour_options {
     const struct scaling *scaling;
     struct parameter_store *parameters;
     size_t window; /* last steps that it looks back to, 0: all; decoder.steps_max holds them */
-    double target; /* return that it is asked for in each trial */
-    const double *explore; /* in each trial: deviation of the action noise; of categorical actions
-                              the probability that each choice is random */
-    const bool *samples;   /* in each trial: draws actions by their probabilities, which a tanh
-                              head has not; else takes the likeliest categories or the mean */
+    size_t rewarded_trials; /* of a context, whose rewards it is told; 0: all */
+    double target;          /* return that it is asked for in each trial */
+    const double *explore;  /* in each trial: deviation of the action noise; of categorical actions
+                               the probability that each choice is random */
+    const bool *samples;    /* in each trial: draws actions by their probabilities, which a tanh
+                               head has not; else takes the likeliest categories or the mean */
     struct decoder_options decoder;
 };
 

@@ -197,6 +197,7 @@ static void acting_policy_bind(struct acting_policy *acting, const struct policy
         .scaling = &config->scaling,
         .parameters = &acting->parameters,
         .window = config->window,
+        .rewarded_trials = config->rewarded_trials,
         .target = options->target,
         .explore = options->explore,
         .samples = options->samples,

@@ -95,6 +95,7 @@ void policy_config_put(struct checkpoint_state *state, const struct policy_confi
     put_number(state, "return_scale", scaling->return_scale);
     put_number(state, "reward_scale", scaling->reward_scale);
     put_number(state, "window", (double)policy->window);
+    put_number(state, "rewarded_trials", (double)policy->rewarded_trials);
     put_number(state, "target", policy->target);
     checkpoint_state_put_numbers(state, "return_range", policy->return_range, 2);
     char hash[17];
@@ -284,16 +285,16 @@ static bool get_data_hash(uint64_t *hash, const struct checkpoint_state *state,
 }
 
 /* Older checkpoints have none. */
-static bool get_window(size_t *window, const struct checkpoint_state *state,
-                       struct failure *failure)
+static bool get_size_or_zero(size_t *size, const struct checkpoint_state *state, const char *name,
+                             struct failure *failure)
 {
     double value = 0.0;
-    if (checkpoint_state_count_numbers(state, "window") > 0 &&
-        !checkpoint_state_get_numbers(&value, state, "window", 1, failure)) {
+    if (checkpoint_state_count_numbers(state, name) > 0 &&
+        !checkpoint_state_get_numbers(&value, state, name, 1, failure)) {
         return false;
     }
-    *window = 0;
-    return value == 0.0 || get_size(window, value, state, "window", failure);
+    *size = 0;
+    return value == 0.0 || get_size(size, value, state, name, failure);
 }
 
 bool policy_config_get(struct policy_config *policy, const struct checkpoint_state *state,
@@ -305,7 +306,8 @@ bool policy_config_get(struct policy_config *policy, const struct checkpoint_sta
     }
     policy->scaling.observation_dim = policy->shape.observation_dim;
     return get_scaling(&policy->scaling, state, failure) &&
-           get_window(&policy->window, state, failure) &&
+           get_size_or_zero(&policy->window, state, "window", failure) &&
+           get_size_or_zero(&policy->rewarded_trials, state, "rewarded_trials", failure) &&
            checkpoint_state_get_numbers(&policy->target, state, "target", 1, failure) &&
            checkpoint_state_get_numbers(policy->return_range, state, "return_range", 2, failure) &&
            get_data_hash(&policy->data_hash, state, failure) &&
@@ -366,8 +368,8 @@ bool policy_config_agrees(const struct policy_config *saved, const struct policy
             return differ(what, path, failure);
         }
     }
-    if (saved->window != wanted->window) {
-        return differ("another chain.window", path, failure);
+    if (saved->window != wanted->window || saved->rewarded_trials != wanted->rewarded_trials) {
+        return differ("another chain.window or chain.rewarded_trials", path, failure);
     }
     if (saved->shape.head != wanted->shape.head) {
         return differ("another model.head", path, failure);

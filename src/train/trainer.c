@@ -135,6 +135,7 @@ static void describe_policy(struct trainer *trainer)
     limit_chains(trainer);
     policy->shape.trial_max = trainer->loader_options.chain.trials;
     policy->window = trainer->loader_options.chain.window;
+    policy->rewarded_trials = trainer->loader_options.rewarded_trials;
     policy->target = dataset_best(&trainer->dataset);
 }
 

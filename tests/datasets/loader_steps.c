@@ -85,6 +85,50 @@ static void test_loader_carries_the_step_before_over_the_borders_of_trajectories
                check_previous);
 }
 
+static void expect_first_trial_told(const struct steps *steps, size_t row)
+{
+    expect_reals(&steps->reward[row], (const real[5]){1, 2, 2, 0, 0});
+    expect_reals(&steps->previous_reward[row], (const real[5]){0, 1, 2, 2, 0});
+    expect_reals(&steps->return_to_go[row], (const real[5]){5, 4, 2, 5, 5});
+    expect_reals(&steps->done[row], (const real[5]){0, 0, 1, 0, 0});
+    expect_reals(&steps->previous_done[row], (const real[5]){0, 0, 0, 1, 0});
+}
+
+/* On one rank, and where the second trial begins on another. */
+static void test_loader_tells_the_rewards_of_the_first_trials_only(void **state)
+{
+    (void)state;
+    struct scaling identity = scaling_identity(OBSERVATION_DIM);
+    const char *path = loader_sample_path();
+    struct store *store =
+        loader_sample_pair(path, (const float[3]){1, 2, 2}, (const float[2]){4, 1});
+    struct dataset dataset;
+    struct failure failure = {0};
+    dataset_of_store(&dataset, store, 0);
+    const struct loader_options options = {.chain = {.trials_min = 2, .trials = 2},
+                                           .contexts = 1,
+                                           .loss = LOADER_LOSS_ALL,
+                                           .rewarded_trials = 1,
+                                           .seed = SEED};
+    struct loader *loader = loader_open(&dataset, &identity, &options, &failure);
+    struct loader_sample whole, part;
+    loader_sample_bind(&whole, loader, loader_sample_whole);
+    loader_sample_fill(loader, &whole.batch, 1);
+    expect_first_trial_told(&whole.batch.steps, 0);
+    loader_sample_bind(
+        &part, loader,
+        (struct mesh_position){
+            .split = PARTITION_CONTIGUOUS, .ring_size = 5, .ring_rank = 4, .group_count = 1});
+    loader_sample_fill(loader, &part.batch, 1);
+    assert_true(part.batch.steps.previous_reward[0] == 0 && part.batch.steps.reward[0] == 0);
+    loader_sample_unbind(&part);
+    loader_sample_unbind(&whole);
+    loader_close(loader);
+    dataset_close(&dataset);
+    store_close(store);
+    assert_int_equal(unlink(path), 0);
+}
+
 static void test_loader_return_to_go_starts_each_trajectory_at_the_best_return(void **state)
 {
     (void)state;
@@ -186,6 +230,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_loader_carries_the_step_before_over_the_borders_of_trajectories),
+        cmocka_unit_test(test_loader_tells_the_rewards_of_the_first_trials_only),
         cmocka_unit_test(test_loader_return_to_go_starts_each_trajectory_at_the_best_return),
         cmocka_unit_test(test_loader_puts_the_best_trajectory_last),
         cmocka_unit_test(test_loader_done_ends_every_trajectory_that_reaches_the_target),

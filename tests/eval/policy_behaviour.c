@@ -34,7 +34,7 @@ struct acting {
     const double *explore; /* (TRIALS) */
     bool is_categorical, is_gaussian;
     size_t time_max; /* steps of a trial as trained; 0: all that there are */
-    size_t window;
+    size_t window, rewarded_trials;
     bool samples[TRIALS];
 };
 
@@ -66,6 +66,7 @@ static void open_policy(struct policy_behaviour *policy, struct arena *arena,
         .explore = fixture->acting.explore,
         .samples = fixture->acting.samples,
         .window = fixture->acting.window,
+        .rewarded_trials = fixture->acting.rewarded_trials,
         .decoder = decoder,
     };
     *arena = (struct arena){0};
@@ -157,6 +158,16 @@ static void describe(struct steps *steps, size_t row, const struct heard_context
     steps->trial[row] = (uint32_t)step->trial;
 }
 
+/* Nothing seems to have been earned in trials whose rewards are not told. */
+static void hide_rewards(struct steps *steps, size_t row, const struct fixture *fixture)
+{
+    size_t rewarded = fixture->acting.rewarded_trials;
+    if (rewarded > 0 && steps->trial[row] >= rewarded) {
+        steps->reward[row] = steps->done[row] = 0;
+        steps->return_to_go[row] = (real)(target / 7.0);
+    }
+}
+
 static void fill_batch(struct fixture *fixture)
 {
     struct batch *batch = &fixture->batch;
@@ -174,9 +185,10 @@ static void fill_batch(struct fixture *fixture)
         for (size_t i = 0; i < context->count; i++) {
             double value = fixture->returns[c * TRIALS + context->steps[i].trial];
             return_so_far = context->steps[i].time == 0 ? 0.0 : return_so_far;
-            describe(&batch->steps, shard->segments[c].row + i, context, i, return_so_far, value,
-                     fixture->untrained.policy.shape.time_max);
             size_t row = shard->segments[c].row + i;
+            describe(&batch->steps, row, context, i, return_so_far, value,
+                     fixture->untrained.policy.shape.time_max);
+            hide_rewards(&batch->steps, row, fixture);
             if (i > 0) {
                 steps_set_previous(&batch->steps, row, &batch->steps, row - 1);
             } else {
@@ -390,6 +402,17 @@ static void test_steps_beyond_those_trained_are_as_the_last_of_these(void **stat
         (struct acting){.tokens = "R+s+-a+-r+-d", .explore = noise, .time_max = 1});
 }
 
+static void test_rewards_of_later_trials_may_be_kept_from_the_policy(void **state)
+{
+    (void)state;
+    for (size_t rewarded = 1; rewarded < TRIALS; rewarded++) {
+        expect_policy_acts_as_trained(
+            (struct acting){.tokens = "R,s,a,r,d", .explore = noise, .rewarded_trials = rewarded});
+        expect_policy_acts_as_trained((struct acting){
+            .tokens = "R+s+-a+-r+-d", .explore = noise, .rewarded_trials = rewarded});
+    }
+}
+
 static void test_windows_are_predicted_as_training_computes_them(void **state)
 {
     (void)state;
@@ -548,6 +571,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_failed_trials_stay_in_the_context),
         cmocka_unit_test(test_policy_without_noise_plays_the_same_again),
         cmocka_unit_test(test_steps_beyond_those_trained_are_as_the_last_of_these),
+        cmocka_unit_test(test_rewards_of_later_trials_may_be_kept_from_the_policy),
         cmocka_unit_test(test_windows_are_predicted_as_training_computes_them),
         cmocka_unit_test(test_gaussian_actions_are_the_mean_or_drawn),
         cmocka_unit_test(test_categorical_actions_are_the_likeliest_or_sampled_or_random),
