@@ -2,11 +2,12 @@
 
 An experiment has stores (arguments of `chainring collect`, or of `chainring convert` from another
 store), models (options of `chainring train` beside the shared ones), and what its scores are
-measured against: the `expert` score of a trial, or the evaluation's own script."""
+measured against: the `expert` score of a trial, or the evaluation's own script. A model may be evaluated
+in several ways; {folder} in a command stands for the ladder's folder."""
 
 from collections import namedtuple
 
-Experiment = namedtuple("Experiment", "name tier question stores shared models seeds evaluation expert")
+Experiment = namedtuple("Experiment", "name tier question stores shared models seeds evaluations expert")
 Store = namedtuple("Store", "name command")
 Model = namedtuple("Model", "name options", defaults=({},))
 
@@ -36,7 +37,7 @@ EXPERIMENTS = (
             Model("behaviour cloning", {"context.tokens": "s,a", "chain.trials": 1, "chain.trials_min": 1,
                                         "chain.loss": "all"}),
         ),
-        seeds=SEEDS, evaluation={}, expert=None),
+        seeds=SEEDS, evaluations={"": {}}, expert=None),
     Experiment(
         name="dark_room", tier="quick",
         question="A goal cell that pays only on it, as in algorithm distillation and DPT; goals of the evaluation "
@@ -47,7 +48,7 @@ EXPERIMENTS = (
             Model("labels", {}),
             Model("labels, order random", {"chain.order": "random"}),
         ),
-        seeds=SEEDS, evaluation={"eval.sample": "yes,yes,yes,yes,yes,no", "eval.explore": "0"}, expert=None),
+        seeds=SEEDS, evaluations={"": {"eval.sample": "yes,yes,yes,yes,yes,no", "eval.explore": "0"}}, expert=None),
     Experiment(
         name="point_mass_search", tier="full",
         question="A disc of 0.03 m on the ring pays, nothing else: whoever remembers where it has been finds it. What "
@@ -59,5 +60,27 @@ EXPERIMENTS = (
             Model(f"{trials} trials", {"chain.trials": trials, "chain.trials_min": trials,
                                        "train.contexts": 512 // trials})
             for trials in (4, 32, 128)),
-        seeds=SEEDS, evaluation={"eval.sample": "yes", "eval.explore": "0"}, expert=None),
+        seeds=SEEDS, evaluations={"": {"eval.sample": "yes", "eval.explore": "0"}}, expert=None),
+    Experiment(
+        name="point_mass_recall", tier="full",
+        question="Rewards are told in the first trial only, and all trials but the last are played by chance: what "
+                 "is left of them at the last one, so many trials later?",
+        stores=(collect("point_mass_recall", task="point_mass_hidden", policy="random", label="script", groups=1000,
+                        episodes=128),),
+        shared={"context.tokens": "s+-a+-r", "chain.trials": 128, "chain.trials_min": 128, "chain.order": "random",
+                "chain.rewarded_trials": 1, "chain.loss": "label", "train.contexts": 8, "train.rate": 2e-3,
+                "train.steps": 2000},
+        models=(Model("labels"),), seeds=SEEDS[:1],
+        evaluations={f"distance {distance}": {"eval.trials": distance + 1, "eval.explore": ",".join(["10"] * distance)}
+                     for distance in (1, 3, 15, 63, 127)},
+        expert=None),
+    Experiment(
+        name="labels_iterated", tier="full",
+        question="Whether states that the policy itself visits, labelled by the expert, add to those of the script.",
+        stores=(collect("point_mass_hidden", label="script"),
+                collect("point_mass_hidden_own", policy="checkpoint", groups=4000, episodes=4, label="script", seed=1,
+                        run="{folder}/runs/point_mass_hidden-agentic_transformer_labels-0")),
+        shared={**ONE_TOKEN, "chain.loss": "label"},
+        models=(Model("two rounds"), Model("one round", {"data.weights": "1,1e-9"})),
+        seeds=SEEDS, evaluations={"": {}}, expert=None),
 )
