@@ -424,6 +424,15 @@ void simulation_set_damping(struct simulation *simulation, size_t sensor, double
     simulation->model->dof_damping[simulation->model->jnt_dofadr[joint]] = damping;
 }
 
+void simulation_coarsen(struct simulation *simulation, double timestep)
+{
+    mjOption *options = &simulation->model->opt;
+    options->timestep = timestep;
+    if (options->integrator == mjINT_RK4) {
+        options->integrator = mjINT_EULER;
+    }
+}
+
 static bool is_sound(const mjData *data)
 {
     for (size_t i = 0; i < sizeof fatal_warnings / sizeof fatal_warnings[0]; i++) {

@@ -159,6 +159,10 @@ void simulation_move_site(struct simulation *simulation, size_t sensor, const do
  * simulation only; a reset keeps it. */
 void simulation_set_damping(struct simulation *simulation, size_t sensor, double damping);
 
+/* Seconds of one physics step, in this simulation only, and Euler's method in place of Runge-Kutta;
+ * a reset keeps both. */
+void simulation_coarsen(struct simulation *simulation, double timestep);
+
 /* One control step of `substeps` physics steps under `control` (nu). False when MuJoCo has found
  * numbers that it cannot go on with (it then resets itself) or has dropped contacts. */
 bool simulation_step(struct simulation *simulation, const double *control, size_t substeps);
