@@ -21,6 +21,7 @@ struct env {
     const struct simulation_view *view;
     double *control; /* (action_dim) scratch, in the model's units */
     size_t steps;    /* done in this episode */
+    size_t substeps; /* of the simulation in a control step */
     enum env_end end;
     bool hidden_known, script_known;
     double hidden[DOMAIN_HIDDEN_MAX];
@@ -131,6 +132,7 @@ struct env *env_open(const struct env_task *task)
     env->task = task;
     env->simulation = simulation_open(task->model);
     env->view = simulation_view(env->simulation);
+    env->substeps = task->task->substeps;
     if (task->task->prepare) {
         task->task->prepare(env->simulation);
     }
@@ -146,6 +148,17 @@ void env_close(struct env *env)
         memory_free(env->control);
         memory_free(env);
     }
+}
+
+void env_coarsen(struct env *env, double timestep)
+{
+    invariant(timestep > 0.0);
+    double control_timestep = env->task->spec.control_timestep;
+    /* So that rounding does not make 3 steps of 2. */
+    double needed = ceil(control_timestep / timestep - 1e-9);
+    double exact = (double)env->task->task->substeps;
+    env->substeps = (size_t)fmin(fmax(needed, 1.0), exact);
+    simulation_coarsen(env->simulation, control_timestep / (double)env->substeps);
 }
 
 const struct env_spec *env_spec(const struct env *env)
@@ -303,7 +316,7 @@ struct env_outcome env_step(struct env *env, const float *action)
 {
     invariant(env->end == ENV_RUNNING);
     if (!set_control(env, action) ||
-        !simulation_step(env->simulation, env->control, env->task->task->substeps)) {
+        !simulation_step(env->simulation, env->control, env->substeps)) {
         env->end = ENV_FAILED;
         return (struct env_outcome){.reward = 0.0f, .end = ENV_FAILED};
     }

@@ -96,6 +96,12 @@ const struct env_spec *env_task_spec(const struct env_task *task);
 /* An instance, not yet reset. The caller closes it. */
 struct env *env_open(const struct env_task *task);
 void env_close(struct env *env);
+
+/* Make an instance cheap and less exact, for predictions: from now on it simulates a control step
+ * in as few equal steps as are each of at most `timestep` seconds (above 0) and not shorter than
+ * the model's own, by Euler's method where its own is Runge-Kutta's (a quarter of the cost). */
+void env_coarsen(struct env *env, double timestep);
+
 const struct env_spec *env_spec(const struct env *env); /* of its task */
 
 /* Which hidden task holds, until it is drawn or set again; resets keep it. Where it is the dynamics

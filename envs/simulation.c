@@ -326,6 +326,18 @@ void simulation_scale(struct simulation *simulation, const struct simulation_fac
     update_constants(simulation);
 }
 
+void simulation_coarsen(struct simulation *simulation, double timestep)
+{
+    if (!simulation->model) {
+        return;
+    }
+    mjOption *options = &simulation->model->opt;
+    options->timestep = timestep;
+    if (options->integrator == mjINT_RK4) {
+        options->integrator = mjINT_EULER;
+    }
+}
+
 static bool is_sound(const mjData *data)
 {
     for (size_t i = 0; i < sizeof fatal_warnings / sizeof fatal_warnings[0]; i++) {

@@ -186,6 +186,10 @@ struct simulation_factors {
  * up to date; a reset keeps them. They act from the next reset or set physics on. */
 void simulation_scale(struct simulation *simulation, const struct simulation_factors *factors);
 
+/* Seconds of one physics step, in this simulation only, and Euler's method in place of Runge-Kutta;
+ * a reset keeps both. Nothing where rules simulate. */
+void simulation_coarsen(struct simulation *simulation, double timestep);
+
 /* One control step of `substeps` physics steps under `control` (nu). False when MuJoCo has found
  * numbers that it cannot go on with (it then resets itself) or has dropped contacts, and when rules
  * do not know the position. */

@@ -10,6 +10,9 @@
 #include "base/workers.h"
 #include "behaviours/random_actions.h"
 
+/* Far above the rounding of a sum of rewards, far below what tells plans apart. */
+#define BOUND_SLACK 1e-9
+
 /* How the planner of an expertise plans. */
 struct budget {
     size_t samples;
@@ -51,7 +54,8 @@ struct planner {
 
 /* --- One planning step ------------------------------------------------------------------------ */
 
-/* Candidate 0 is the plan itself, the others are noisy variations of it. */
+/* Candidate 0 is the plan itself, the others are noisy variations of it. The noise rises as a root:
+ * most candidates are wide, and few of them are then enough. */
 static void perturb(struct planner *planner, size_t sample, size_t time)
 {
     size_t count = planner->spline.points * planner->spline.width;
@@ -60,7 +64,7 @@ static void perturb(struct planner *planner, size_t sample, size_t time)
     if (sample == 0) {
         return;
     }
-    double fraction = (double)sample / (double)(planner->plan->budget.samples - 1);
+    double fraction = sqrt((double)sample / (double)(planner->plan->budget.samples - 1));
     struct random random = random_stream(planner->plan->key, RANDOM_PLAN, time, sample);
     for (size_t i = 0; i < count; i++) {
         double noise = planner->options.deviation * fraction * random_normal(&random);
@@ -68,11 +72,13 @@ static void perturb(struct planner *planner, size_t sample, size_t time)
     }
 }
 
-/* The return of a candidate from the state that holds; a simulation that fails is the worst. */
+/* The return of a candidate from the state that holds; -INFINITY where the simulation fails, or as
+ * soon as not even the largest rewards bring it to `best`. */
 static double roll_out(const struct planner *planner, struct env *env, float *action,
-                       const float *candidate)
+                       const float *candidate, double best)
 {
     const struct budget *budget = &planner->plan->budget;
+    double reward_max = planner->spec->return_max / (double)planner->spec->steps_max;
     double sum = 0.0;
     env_set_hidden(env, planner->plan->hidden);
     env_set_record(env, planner->physics, planner->observation);
@@ -83,6 +89,10 @@ static double roll_out(const struct planner *planner, struct env *env, float *ac
             return -(double)INFINITY;
         }
         sum += (double)outcome.reward;
+        double rest = reward_max * (double)(budget->steps - step - 1);
+        if (sum + rest < best - BOUND_SLACK) {
+            return -(double)INFINITY;
+        }
         if (outcome.end != ENV_RUNNING) {
             break;
         }
@@ -90,16 +100,19 @@ static double roll_out(const struct planner *planner, struct env *env, float *ac
     return sum;
 }
 
-/* Every copy_count-th sample, from the number of the copy on. */
+/* Every copy_count-th sample, from the number of the copy on. What it gives up depends on the
+ * number of copies; the winner does not, because none that is given up could have won. */
 static void roll_out_in_copy(void *self, size_t copy, size_t thread)
 {
     (void)thread; /* each copy is used by one thread at a time */
     struct planner *planner = self;
     size_t count = planner->spline.points * planner->spline.width;
     float *action = planner->copy_action + copy * planner->spline.width;
+    double best = -(double)INFINITY;
     for (size_t i = copy; i < planner->plan->budget.samples; i += planner->copy_count) {
         planner->returns[i] =
-            roll_out(planner, planner->copies[copy], action, planner->candidates + i * count);
+            roll_out(planner, planner->copies[copy], action, planner->candidates + i * count, best);
+        best = fmax(best, planner->returns[i]);
     }
 }
 
@@ -221,11 +234,12 @@ static bool planner_check(const struct planner_options *options, struct failure 
                            options->samples, options->points, options->every, options->threads);
     }
     return (options->horizon > 0.0 && isfinite(options->horizon) && options->deviation >= 0.0 &&
-            isfinite(options->deviation)) ||
+            isfinite(options->deviation) && options->timestep >= 0.0 &&
+            isfinite(options->timestep)) ||
            failure_set(failure, EXIT_CODE_CONFIG,
-                       "found a planner's horizon of %g s and noise of deviation %g, expected a "
-                       "horizon above 0 and a deviation of 0 or more; change them",
-                       options->horizon, options->deviation);
+                       "found a planner's horizon of %g s, noise of deviation %g and timestep of "
+                       "%g s, expected a horizon above 0 and the others 0 or more; change them",
+                       options->horizon, options->deviation, options->timestep);
 }
 
 static struct planner *planner_take(const struct env_task *task,
@@ -242,6 +256,9 @@ static struct planner *planner_take(const struct env_task *task,
     planner->copies = memory_take(planner->copy_count, sizeof(struct env *));
     for (size_t copy = 0; copy < planner->copy_count; copy++) {
         planner->copies[copy] = env_open(task);
+        if (options->timestep > 0.0) {
+            env_coarsen(planner->copies[copy], options->timestep);
+        }
     }
     planner->copy_action = memory_take(planner->copy_count * spec->action_dim, sizeof(float));
     planner->plans = memory_take(slots, sizeof *planner->plans);
@@ -263,13 +280,16 @@ void planner_set_defaults(struct planner_options *options, const struct env_spec
 {
     static const struct planner_defaults {
         const char *domain;
+        size_t samples;
         double horizon, deviation;
         size_t points;
-    } usual = {"", 0.5, 1.0, 4}, special[] = {{"cartpole", 1.0, 0.5, 5}};
+    } usual = {"", 32, 0.5, 1.4, 4},
+      special[] = {{"cartpole", 32, 1.0, 0.5, 5}, {"cheetah", 16, 0.4, 1.4, 4}};
     const struct planner_defaults *found = &usual;
     for (size_t i = 0; i < sizeof special / sizeof *special; i++) {
         found = strcmp(special[i].domain, spec->domain) == 0 ? &special[i] : found;
     }
+    options->samples = options->samples > 0 ? options->samples : found->samples;
     options->horizon = options->horizon > 0.0 ? options->horizon : found->horizon;
     options->deviation = options->deviation > 0.0 ? options->deviation : found->deviation;
     options->points = options->points > 0 ? options->points : found->points;
@@ -293,10 +313,10 @@ bool planner_open(struct behaviour *behaviour, const struct env_task *task,
         .close = planner_close,
     };
     snprintf(behaviour->source, sizeof behaviour->source,
-             "planner, %zu samples of %.9g s, %s spline of %zu points, noise %.9g, every %zu "
-             "steps%s",
-             options->samples, options->horizon, orders[options->order], options->points,
-             options->deviation, options->every,
+             "planner, %zu samples of %.9g s, simulated by %.9g s, %s spline of %zu points, noise "
+             "up to %.9g as a root, every %zu steps%s",
+             options->samples, options->horizon, options->timestep, orders[options->order],
+             options->points, options->deviation, options->every,
              options->start == PLANNER_START_NONE ? ", from no plan" : "");
     planner->workers = workers_open(planner->copy_count, failure);
     if (!planner->workers) {

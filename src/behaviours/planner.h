@@ -2,8 +2,9 @@
  *
  * A plan is a spline of actions over a short horizon. At each planning step the plan of the step
  * before, shifted to now, and noisy variations of it are rolled out in copies of the environment,
- * with the task's true reward and what is hidden; the one of the largest return is followed.
- * Nothing is learnt, so it acts in every task. This module does not know MuJoCo. */
+ * with the task's true reward and what is hidden; the one of the largest return is followed. The
+ * copies simulate in longer timesteps than the environment, and stop where a plan can no longer
+ * win. Nothing is learnt, so it acts in every task. This module does not know MuJoCo. */
 #ifndef CHAINRING_BEHAVIOURS_PLANNER_H
 #define CHAINRING_BEHAVIOURS_PLANNER_H
 
@@ -28,25 +29,28 @@ struct planner_options {
     double horizon;          /* seconds, above 0; no longer than an episode */
     size_t points;           /* of the spline; at least 1 */
     enum spline_order order; /* of the spline */
-    double deviation;        /* largest of the noise on a knot: of the samples from the first on it
-                                rises in equal steps to this */
+    double deviation; /* largest of the noise on a knot: it rises to this with the square root
+                         of the sample's number */
+    double timestep;  /* of the copies, at most, in seconds (env_coarsen); 0: they simulate as
+                         the environment does */
     enum planner_start start;
     size_t every;   /* control steps from one planning to the next; at least 1 */
     size_t threads; /* that roll out, the caller's own included; at least 1 */
 };
 
-/* Set horizon, points and deviation, where they are 0, to what suits the task's domain: found by
- * trying (datasets/README.md). Local. */
+/* Set samples, horizon, points and deviation, where they are 0, to what suits the task's domain:
+ * found by trying (datasets/README.md). Local. */
 void planner_set_defaults(struct planner_options *options, const struct env_spec *spec);
 
 /* False and a failure: EXIT_CODE_CONFIG for options out of their ranges and for a task whose
  * actions are not continuous, EXIT_CODE_SYSTEM where the system refuses a thread. It acts in up to
  * `slots` rows at once. `task` is borrowed; the caller closes the behaviour. Local.
  *
- * The same bits for any number of threads: each sample has its own random stream, and a copy begins
- * from the numbers of env_get_physics, the observation (for a target outside the physics) and the
- * hidden task alone. What they do not hold, such as the contact solver's first guess, the copies
- * lack; so a roll-out predicts the environment closely, not to the bit. */
+ * The same bits for any number of threads: each sample has its own random stream, a roll-out is
+ * given up only where it cannot win (no reward is above the task's largest), and a copy begins from
+ * the numbers of env_get_physics, the observation (for a target outside the physics) and the hidden
+ * task alone. What they do not hold, such as the contact solver's first guess, the copies lack, and
+ * their timesteps may be longer; so a roll-out predicts the environment closely, not to the bit. */
 bool planner_open(struct behaviour *behaviour, const struct env_task *task,
                   const struct planner_options *options, size_t slots, struct failure *failure);
 

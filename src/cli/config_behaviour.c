@@ -20,6 +20,7 @@ static bool open_planner(struct behaviour *behaviour, const struct env_task *tas
         .points = config->points,
         .order = (enum spline_order)config->spline,
         .deviation = config->spread,
+        .timestep = config->timestep,
         .start = (enum planner_start)config->start,
         .every = config->every,
         .threads = comm_threads(config->threads),

@@ -166,6 +166,7 @@ static void test_planner_gives_the_same_bits_for_any_number_of_threads(void **st
         for (size_t threads = 2; threads <= 5; threads++) {
             struct planner_options options = cheap;
             options.horizon = 0.2;
+            options.timestep = 0.0125;
             struct behaviour alone = open_planner(&scene, &options);
             options.threads = threads;
             struct behaviour helped = open_planner(&scene, &options);
@@ -224,6 +225,9 @@ static void test_planner_refuses_options_that_make_no_sense(void **state)
     options = cheap;
     options.deviation = -1.0;
     refuse(&scene, &options, "deviation -1");
+    options = cheap;
+    options.timestep = -0.01;
+    refuse(&scene, &options, "timestep of -0.01 s");
     close_scene(&scene);
 }
 
@@ -238,8 +242,14 @@ static void test_planner_suits_what_nobody_has_said_to_the_domain(void **state)
     options = (struct planner_options){0};
     spec.domain = "walker";
     planner_set_defaults(&options, &spec);
-    assert_true(options.horizon == 0.5 && options.deviation == 1.0);
+    assert_true(options.horizon == 0.5 && options.deviation == 1.4);
     assert_int_equal(options.points, 4);
+    assert_int_equal(options.samples, 32);
+    options = (struct planner_options){.deviation = 0.25};
+    spec.domain = "cheetah";
+    planner_set_defaults(&options, &spec);
+    assert_int_equal(options.samples, 16);
+    assert_true(options.horizon == 0.4 && options.deviation == 0.25);
 }
 
 int main(void)

@@ -242,6 +242,40 @@ static void check_nan(const struct env_task *task)
     env_close(env);
 }
 
+/* Largest difference of the physics after five steps under the same actions from the same state. */
+static double divergence(const char *name, double timestep)
+{
+    struct env_task *task = open_task(name);
+    const struct env_spec *spec = env_task_spec(task);
+    struct random random;
+    struct env *exact = open_reset(task, &random, 1), *coarse = open_reset(task, &random, 1);
+    env_coarsen(coarse, timestep);
+    double largest = 0.0;
+    for (size_t i = 0; i < 5; i++) {
+        struct random again = random;
+        struct record first = step(exact, spec, &random), second = step(coarse, spec, &again);
+        assert_int_equal(second.outcome.end, ENV_RUNNING);
+        for (size_t j = 0; j < spec->physics_dim; j++) {
+            largest = fmax(largest, fabs(first.physics[j] - second.physics[j]));
+        }
+    }
+    env_close(exact);
+    env_close(coarse);
+    env_task_close(task);
+    return largest;
+}
+
+static void test_coarse_instance_stays_near_and_is_never_finer_than_the_model(void **state)
+{
+    (void)state;
+    double euler = divergence("cartpole_swingup", 0.0125); /* Euler for Runge-Kutta */
+    assert_true(euler > 0.0 && euler < 0.02);
+    double coarse = divergence("hopper_hop", 0.01);
+    assert_true(coarse > 0.0 && coarse < 1.0);
+    assert_true(divergence("hopper_hop", 0.005) == 0.0); /* its own */
+    assert_true(divergence("hopper_hop", 0.001) == 0.0);
+}
+
 static void test_nan_action_fails_without_moving(void **state)
 {
     (void)state;
@@ -382,6 +416,7 @@ int main(void)
         cmocka_unit_test(test_unknown_task_names_the_nearest),
         cmocka_unit_test(test_same_seed_gives_same_bits_beside_another_environment),
         cmocka_unit_test(test_set_physics_continues_as_where_it_was_taken),
+        cmocka_unit_test(test_coarse_instance_stays_near_and_is_never_finer_than_the_model),
         cmocka_unit_test(test_nan_action_fails_without_moving),
         cmocka_unit_test(test_actions_out_of_range_are_clipped),
         cmocka_unit_test(test_unstable_state_fails_instead_of_being_reset_unseen),

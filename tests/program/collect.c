@@ -104,7 +104,7 @@ static void test_collect_says_what_is_wrong_in_one_line(void **state)
         {"collect --policy=checkpoint --run=nowhere --output=x.h5", "found no checkpoint",
          EXIT_CODE_NO_INPUT},
         {"collect --policy=oracle --output=x.h5", "planner", EXIT_CODE_USAGE},
-        {"collect --policy=planner --planner.samples=0 --output=x.h5", "samples", EXIT_CODE_USAGE},
+        {"collect --policy=planner --planner.every=0 --output=x.h5", "every", EXIT_CODE_USAGE},
         {"collect --policy=planner --spline=quintic --output=x.h5", "cubic", EXIT_CODE_USAGE},
         {"collect --coefficient=1 --output=x.h5", "coefficient", EXIT_CODE_USAGE},
         {"collect --task=walker_wlak --policy=random --output=x.h5", "walker_walk",
