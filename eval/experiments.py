@@ -9,7 +9,7 @@ from collections import namedtuple
 
 Experiment = namedtuple("Experiment", "name tier question stores shared models seeds evaluations expert")
 Store = namedtuple("Store", "name command")
-Model = namedtuple("Model", "name options", defaults=({},))
+Model = namedtuple("Model", "name options seeds", defaults=({}, None))
 
 ONE_TOKEN = {"context.tokens": "R+s+-a+-r+-d", "chain.trials_min": 4, "train.contexts": 32, "train.rate": 3e-3,
              "train.steps": 4000}
@@ -31,7 +31,8 @@ EXPERIMENTS = (
             Model("agentic transformer"),
             Model("agentic transformer, labels", {"chain.loss": "label"}),
             Model("agentic transformer, labels, Gaussian", {"chain.loss": "label", "model.head": "gaussian"}),
-            Model("agentic transformer, 5 tokens", {"context.tokens": "R,s,a,r,d"}),
+            Model("agentic transformer, 5 tokens, 10,000 steps",
+                  {"context.tokens": "R,s,a,r,d", "train.contexts": 16, "train.steps": 10000}, SEEDS[:1]),
             Model("decision transformer, K = 20", {"context.tokens": "R,s,a", "chain.trials": 1, "chain.trials_min": 1,
                                                    "chain.window": 20, "chain.loss": "all"}),
             Model("behaviour cloning", {"context.tokens": "s,a", "chain.trials": 1, "chain.trials_min": 1,
@@ -49,6 +50,15 @@ EXPERIMENTS = (
             Model("labels, order random", {"chain.order": "random"}),
         ),
         seeds=SEEDS, evaluations={"": {"eval.sample": "yes,yes,yes,yes,yes,no", "eval.explore": "0"}}, expert=None),
+    Experiment(
+        name="cheetah_velocity", tier="full",
+        question="A hidden forward speed from 0 to 3 m/s, of which the dense reward tells how far off the cheetah is. "
+                 "Labels are the planner's.",
+        stores=(collect("cheetah_velocity", task="cheetah_velocity", policy="planner", label="planner", groups=100,
+                        episodes=8),),
+        shared={**ONE_TOKEN, "chain.loss": "label", "model.width": 128, "train.contexts": 8, "train.rate": 1e-3},
+        models=(Model("labels"), Model("labels, Gaussian", {"model.head": "gaussian"})),
+        seeds=SEEDS[:3], evaluations={"": {"eval.explore": "0"}}, expert=165.6),
     Experiment(
         name="point_mass_search", tier="full",
         question="A disc of 0.03 m on the ring pays, nothing else: whoever remembers where it has been finds it. What "
