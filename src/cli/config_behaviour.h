@@ -19,13 +19,13 @@ struct config_behaviour {
 
 /* Open what acts in one environment of the task: section collect says who. Fatal on all ranks where
  * it fails; the caller closes it. Collective over the job. */
-void config_behaviour_open(struct config_behaviour *config_behaviour, const struct env_task *task,
+void config_behaviour_open(struct config_behaviour *opened, const struct env_task *task,
                            const struct config *config);
 
 /* Open an expert without noise: "script", "planner" or "checkpoint:RUN". As above. */
-void config_expert_open(struct config_behaviour *config_behaviour, const char *name,
+void config_expert_open(struct config_behaviour *opened, const char *name,
                         const struct env_task *task, const struct config *config);
 
-void config_behaviour_close(struct config_behaviour *config_behaviour);
+void config_behaviour_close(struct config_behaviour *opened);
 
 #endif
