@@ -68,6 +68,7 @@ struct domain_task {
     const struct domain_hidden *hidden; /* NULL: nothing is hidden */
     const struct domain_script *script; /* NULL: none */
     const struct env_search *search;    /* NULL: nothing that a searcher knows how to find */
+    const struct env_grid *grid;        /* likewise */
 };
 
 struct domain {

@@ -80,6 +80,7 @@ static struct env_spec spec_of(const struct registry_entry *entry,
         .return_max = return_max,
         .has_script = task->script,
         .search = task->search,
+        .grid = task->grid,
     };
 }
 

@@ -32,6 +32,13 @@ struct env_search {
     double damping;           /* the same, per metre and second */
 };
 
+/* A square grid with something to be found on it. An observation is row and column, from -1 to 1;
+ * choices are to stay, or to go up, down, left or right by one cell. */
+struct env_grid {
+    size_t side;   /* cells */
+    size_t stages; /* of a trial: cells that pay one after the other */
+};
+
 struct env_spec {
     const char *task;      /* "point_mass_hidden" */
     const char *domain;    /* "point_mass" */
@@ -46,7 +53,8 @@ struct env_spec {
     double control_timestep;         /* seconds */
     double return_max;               /* no episode's return is larger */
     bool has_script;                 /* env_script_* work */
-    const struct env_search *search; /* NULL: there is nothing to search for */
+    const struct env_search *search; /* NULL: there is nothing to search for on a table */
+    const struct env_grid *grid;     /* NULL: nor on a grid */
 
     enum inertia_rule inertia;         /* of the capsules */
     size_t position_dim, velocity_dim; /* how many numbers of physics are qpos, then qvel */

@@ -39,17 +39,20 @@ EXPERIMENTS = (
                                         "chain.loss": "all"}),
         ),
         seeds=SEEDS, evaluations={"": {}}, expert=None),
-    Experiment(
-        name="dark_room", tier="quick",
-        question="A goal cell that pays only on it, as in algorithm distillation and DPT; goals of the evaluation "
-                 "are not among those of the data.",
-        stores=(collect("dark_room", task="dark_room", label="script", episodes=8, groups=4000),),
-        shared={**ONE_TOKEN, "chain.trials": 8, "chain.trials_min": 8, "chain.loss": "label"},
-        models=(
-            Model("labels", {}),
-            Model("labels, order random", {"chain.order": "random"}),
-        ),
-        seeds=SEEDS, evaluations={"": {"eval.sample": "yes,yes,yes,yes,yes,no", "eval.explore": "0"}}, expert=None),
+    *(Experiment(
+        name=name, tier="quick", question=question,
+        stores=(collect(name, task=name, policy="searcher", label="script", groups=4000, episodes=trials),),
+        shared={"context.tokens": "s+-a+-r+-d", "chain.trials": trials, "chain.trials_min": trials,
+                "chain.sampling": "history", "chain.order": "history", "train.contexts": 32, "train.rate": 3e-3,
+                "train.steps": 4000},
+        models=(Model("histories of a searcher", {"chain.loss": "all"}),
+                Model("the expert's labels of them", {"chain.loss": "label"})),
+        seeds=SEEDS[:3], evaluations={"": {"eval.sample": "yes", "eval.explore": "0"}}, expert=None)
+      for name, trials, question in (
+          ("dark_room", 8, "A goal cell of 81 pays, nothing else tells it, as in algorithm distillation and DPT. The "
+                           "goals of the evaluation are not among those of the data."),
+          ("key_to_door", 8, "A key in one cell and then a door in another pay once each; where they are is hidden, and "
+                             "whether the agent has the key."))),
     Experiment(
         name="cheetah_velocity", tier="full",
         question="A hidden forward speed from 0 to 3 m/s, of which the dense reward tells how far off the cheetah is. "

@@ -39,6 +39,8 @@ static const struct domain_hidden hidden_goal = {
 static const struct domain_script walk = {.draw = dark_room_script_draw,
                                           .act = dark_room_script_act};
 
+static const struct env_grid grid = {.side = GRID_SIDE, .stages = 1};
+
 static const struct domain_task tasks[] = {
     {.name = "dark_room",
      .observation_dim = GRID_CELL,
@@ -48,7 +50,8 @@ static const struct domain_task tasks[] = {
      .observe = grid_observe,
      .reward = dark_room_reward,
      .hidden = &hidden_goal,
-     .script = &walk},
+     .script = &walk,
+     .grid = &grid},
 };
 
 extern const struct domain dark_room_domain;

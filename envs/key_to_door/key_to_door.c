@@ -82,6 +82,8 @@ static const struct domain_hidden hidden_cells = {
 static const struct domain_script walk = {.draw = key_to_door_script_draw,
                                           .act = key_to_door_script_act};
 
+static const struct env_grid grid = {.side = GRID_SIDE, .stages = 2};
+
 static const struct domain_task tasks[] = {
     {.name = "key_to_door",
      .observation_dim = GRID_CELL,
@@ -94,7 +96,8 @@ static const struct domain_task tasks[] = {
      .reward = key_to_door_reward,
      .is_over = key_to_door_is_over,
      .hidden = &hidden_cells,
-     .script = &walk},
+     .script = &walk,
+     .grid = &grid},
 };
 
 extern const struct domain key_to_door_domain;

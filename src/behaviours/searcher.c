@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "behaviours/grid_searcher.h"
 
 enum { X, Y, AXES };
 
@@ -275,11 +276,16 @@ static struct searcher *searcher_take(const struct env_spec *spec, size_t slots)
 bool searcher_open(struct behaviour *behaviour, const struct env_spec *spec, size_t slots,
                    struct failure *failure)
 {
+    if (spec->grid) {
+        grid_searcher_open(behaviour, spec, slots);
+        return true;
+    }
     if (!spec->search) {
-        return failure_set(failure, EXIT_CODE_CONFIG,
-                           "task %s: found no hidden goal on a ring, expected one for the searcher "
-                           "to search for; choose another task, such as point_mass_search",
-                           spec->task);
+        return failure_set(
+            failure, EXIT_CODE_CONFIG,
+            "task %s: found no hidden goal on a ring or a grid, expected one for the "
+            "searcher to search for; choose another task, such as point_mass_search",
+            spec->task);
     }
     invariant(spec->action_dim == AXES && spec->observation_dim >= 2 * (size_t)AXES);
     *behaviour = (struct behaviour){
