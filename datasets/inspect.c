@@ -96,18 +96,18 @@ static bool describe_contents(struct description *description, const struct stor
                               struct failure *failure)
 {
     struct stat status;
+    *description = (struct description){
+        .store = store,
+        .spec = store_spec(store),
+        .episodes = store_episode_count(store),
+    };
     if (stat(store_path(store), &status) != 0) {
         return failure_set(failure, EXIT_CODE_IO,
                            "%s: no longer there (%s), expected the file just opened; leave it "
                            "alone and start again",
                            store_path(store), strerror(errno));
     }
-    *description = (struct description){
-        .store = store,
-        .spec = store_spec(store),
-        .bytes = (uint64_t)status.st_size,
-        .episodes = store_episode_count(store),
-    };
+    description->bytes = (uint64_t)status.st_size;
     describe_groups(description);
     describe_episodes(description);
     double *values = memory_take(description->episodes, sizeof *values);

@@ -81,6 +81,7 @@ static bool replay_check_store(const struct replay_run_state *run, struct failur
 {
     const struct store_spec *store = store_spec(run->store);
     const struct env_spec *spec = run->spec;
+    invariant(spec);
     double timestep = store->control_timestep;
     return replay_check_size(run, "physics", store->physics_dim, spec->physics_dim, failure) &&
            replay_check_size(run, "an action", store->action_dim, spec->action_dim, failure) &&

@@ -56,8 +56,9 @@ bool grid_is_at(const double *position, const double *cell)
 void grid_draw_cell(double *cell, struct random *random)
 {
     uint64_t number = random_below(random, GRID_CELLS);
-    cell[GRID_ROW] = (double)(number / GRID_SIDE);
-    cell[GRID_COLUMN] = (double)(number % GRID_SIDE);
+    uint64_t row = number / GRID_SIDE;
+    cell[GRID_ROW] = (double)row;
+    cell[GRID_COLUMN] = (double)(number - row * GRID_SIDE);
 }
 
 void grid_guess_cell(double *target, const double *cell, double expertise, struct random *random)

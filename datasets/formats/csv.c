@@ -58,22 +58,22 @@ struct csv {
 /* --- The first line --------------------------------------------------------------------------- */
 
 static const struct csv_heading {
-    enum csv_kind kind;
     const char *name; /* or its beginning, where a number or a task's name follows */
+    enum csv_kind kind;
     enum { HEADING_SINGLE, HEADING_NUMBERED, HEADING_NAMED } form;
 } headings[] = {
-    {CSV_EPISODE, "episode", HEADING_SINGLE},
-    {CSV_OBSERVATION, "observation_", HEADING_NUMBERED},
-    {CSV_ACTION, "action_", HEADING_NUMBERED},
-    {CSV_REWARD, "reward", HEADING_SINGLE},
-    {CSV_REWARD, "reward_", HEADING_NAMED},
-    {CSV_PHYSICS, "physics_", HEADING_NUMBERED},
-    {CSV_GROUP, "group", HEADING_SINGLE},
-    {CSV_END, "end", HEADING_SINGLE},
-    {CSV_TERMINATED, "terminated", HEADING_SINGLE},
-    {CSV_TRUNCATED, "truncated", HEADING_SINGLE},
-    {CSV_TERMINATED, "terminals", HEADING_SINGLE},
-    {CSV_TRUNCATED, "timeouts", HEADING_SINGLE},
+    {"episode", CSV_EPISODE, HEADING_SINGLE},
+    {"observation_", CSV_OBSERVATION, HEADING_NUMBERED},
+    {"action_", CSV_ACTION, HEADING_NUMBERED},
+    {"reward", CSV_REWARD, HEADING_SINGLE},
+    {"reward_", CSV_REWARD, HEADING_NAMED},
+    {"physics_", CSV_PHYSICS, HEADING_NUMBERED},
+    {"group", CSV_GROUP, HEADING_SINGLE},
+    {"end", CSV_END, HEADING_SINGLE},
+    {"terminated", CSV_TERMINATED, HEADING_SINGLE},
+    {"truncated", CSV_TRUNCATED, HEADING_SINGLE},
+    {"terminals", CSV_TERMINATED, HEADING_SINGLE},
+    {"timeouts", CSV_TRUNCATED, HEADING_SINGLE},
 };
 
 /* The heading of a column; NULL where the column is passed over. */
@@ -225,7 +225,7 @@ static void csv_add_row(struct csv *csv, int64_t number, struct csv_span line)
 static bool csv_find_episodes(struct csv *csv, struct failure *failure)
 {
     struct csv_span line;
-    double number;
+    double number = 0.0;
     while (csv_text_next_line(&line, &csv->text, failure) && line.at) {
         if (!csv_read_episode_number(&number, csv, line, failure)) {
             return false;

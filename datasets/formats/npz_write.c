@@ -16,6 +16,16 @@ static bool npz_write_refuse(const char *path, zip_error_t *error, struct failur
                        path, zip_error_strerror(error));
 }
 
+/* libzip only reads what it wants to be allowed to write. */
+static void *as_writable(const void *numbers)
+{
+    const union {
+        const void *read;
+        void *write;
+    } pointer = {.read = numbers};
+    return pointer.write;
+}
+
 /* Add a member of a header, which must outlive the archive, and the array's numbers. */
 static bool add_member(zip_t *archive, unsigned char header[NPY_HEADER_WRITTEN],
                        const struct npz_array *array)
@@ -24,8 +34,7 @@ static bool add_member(zip_t *archive, unsigned char header[NPY_HEADER_WRITTEN],
     snprintf(name, sizeof name, "%s.npy", array->name);
     zip_buffer_fragment_t parts[] = {
         {header, npy_write_header(header, array->type, array->rows, array->columns)},
-        {(void *)(uintptr_t)array->numbers, /* which libzip only reads */
-         array->rows * array->columns * number_bytes(array->type)},
+        {as_writable(array->numbers), array->rows * array->columns * number_bytes(array->type)},
     };
     zip_source_t *source = zip_source_buffer_fragment(archive, parts, 2, 0);
     zip_int64_t index = source ? zip_file_add(archive, name, source, ZIP_FL_ENC_UTF_8) : -1;

@@ -180,7 +180,10 @@ static bool check_doubles(const struct convert_input *input, const struct format
                           const struct checked_array *array, const double *numbers,
                           struct failure *failure)
 {
-    size_t count = numbers ? array->rows * array->columns : 0;
+    if (!numbers) {
+        return true;
+    }
+    size_t count = array->rows * array->columns;
     size_t odd = finite_double(numbers, count);
     return odd == count || refuse_number(input, episode, array, odd, numbers[odd], failure);
 }

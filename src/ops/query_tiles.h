@@ -40,6 +40,6 @@ struct query_tiles {
 
 /* How many tiles are in the share, and the one at an index below that, in their order. Local. */
 size_t query_tiles_count(const struct query_tiles *tiles);
-struct query_tile query_tile_at(const struct query_tiles *tiles, size_t index);
+struct query_tile query_tile_at(const struct query_tiles *tiles, size_t item);
 
 #endif

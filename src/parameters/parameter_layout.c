@@ -59,8 +59,10 @@ static void append_entries(struct parameter_layout *layout)
         layout,                                                                                    \
         ENTRY(layer_weights, layer, operation, field, rows, columns, initial, decay, copy), name);
 #include "parameters/parameters.def"
+        if (layer == 0) {
+            layout->layer_entries = layout->entry_count - layout->outer_entries;
+        }
     }
-    layout->layer_entries = (layout->entry_count - layout->outer_entries) / s->layers;
 }
 
 void parameter_layout_bind(struct parameter_layout *layout, struct arena *arena,
