@@ -29,7 +29,7 @@ EXPERIMENTS = (
         shared=ONE_TOKEN,
         models=(
             Model("agentic transformer"),
-            Model("agentic transformer, labels", {"chain.loss": "label"}),
+            Model("agentic transformer, labels", {"chain.loss": "label", "train.rate": 1.5e-3}),
             Model("agentic transformer, labels, Gaussian", {"chain.loss": "label", "model.head": "gaussian"}),
             Model("agentic transformer, 5 tokens, 10,000 steps",
                   {"context.tokens": "R,s,a,r,d", "train.contexts": 16, "train.steps": 10000}, SEEDS[:1]),
