@@ -29,10 +29,11 @@ EXPERIMENTS = (
         shared=ONE_TOKEN,
         models=(
             Model("agentic transformer"),
-            Model("agentic transformer, labels", {"chain.loss": "label", "train.rate": 1.5e-3}),
+            Model("agentic transformer, labels", {"chain.loss": "label", "chain.order": "random"}),
             Model("agentic transformer, labels, Gaussian", {"chain.loss": "label", "model.head": "gaussian"}),
             Model("agentic transformer, 5 tokens, 10,000 steps",
-                  {"context.tokens": "R,s,a,r,d", "train.contexts": 16, "train.steps": 10000}, SEEDS[:1]),
+                  {"context.tokens": "R,s,a,r,d", "train.contexts": 16, "train.rate": 1.5e-3,
+                   "train.steps": 10000}, SEEDS[:1]),
             Model("decision transformer, K = 20", {"context.tokens": "R,s,a", "chain.trials": 1, "chain.trials_min": 1,
                                                    "chain.window": 20, "chain.loss": "all"}),
             Model("behaviour cloning", {"context.tokens": "s,a", "chain.trials": 1, "chain.trials_min": 1,
