@@ -3,7 +3,7 @@
 An experiment has stores (arguments of `chainring collect`, or of `chainring convert` from another
 store), models (options of `chainring train` beside the shared ones), and what its scores are
 measured against: the `expert` score of a trial, or the evaluation's own script. A model may be evaluated
-in several ways; {folder} in a command stands for the ladder's folder."""
+in several ways; {folder} in a command or an option stands for the ladder's folder."""
 
 from collections import namedtuple
 
@@ -32,8 +32,7 @@ EXPERIMENTS = (
             Model("agentic transformer, labels", {"chain.loss": "label", "chain.order": "random"}),
             Model("agentic transformer, labels, Gaussian", {"chain.loss": "label", "model.head": "gaussian"}),
             Model("agentic transformer, 5 tokens, 10,000 steps",
-                  {"context.tokens": "R,s,a,r,d", "train.contexts": 16, "train.rate": 1.5e-3,
-                   "train.steps": 10000}, SEEDS[:1]),
+                  {"context.tokens": "R,s,a,r,d", "train.contexts": 16, "train.steps": 10000}, SEEDS[:1]),
             Model("decision transformer, K = 20", {"context.tokens": "R,s,a", "chain.trials": 1, "chain.trials_min": 1,
                                                    "chain.window": 20, "chain.loss": "all"}),
             Model("behaviour cloning", {"context.tokens": "s,a", "chain.trials": 1, "chain.trials_min": 1,
@@ -67,12 +66,13 @@ EXPERIMENTS = (
         name="point_mass_search", tier="full",
         question="A disc of 0.03 m on the ring pays, nothing else: whoever remembers where it has been finds it. What "
                  "do longer chains of a searcher's histories bring? The same steps are seen with every length.",
-        stores=(collect("point_mass_search", task="point_mass_search", policy="searcher", groups=2000, episodes=128),),
+        stores=tuple(collect(f"point_mass_search_{trials}", task="point_mass_search", policy="searcher",
+                             groups=128000 // trials, episodes=trials) for trials in (4, 32, 128)),
         shared={"context.tokens": "s+-a+-r+-d", "chain.sampling": "history", "chain.order": "history",
                 "chain.loss": "all", "model.head": "gaussian", "train.rate": 2e-3, "train.steps": 3000},
         models=tuple(
-            Model(f"{trials} trials", {"chain.trials": trials, "chain.trials_min": trials,
-                                       "train.contexts": 512 // trials})
+            Model(f"{trials} trials", {"data.store": f"{{folder}}/point_mass_search_{trials}.h5", "chain.trials": trials,
+                                       "chain.trials_min": trials, "train.contexts": 512 // trials})
             for trials in (4, 32, 128)),
         seeds=SEEDS, evaluations={"": {"eval.sample": "yes", "eval.explore": "0"}}, expert=None),
     Experiment(

@@ -9,7 +9,7 @@
 
 /* A row is the means (count), in (-1, 1), then the log-deviations (count), which count as no less
  * than the first and no more than the second of these. */
-#define GAUSSIAN_LOG_DEVIATION_MIN (-5.0)
+#define GAUSSIAN_LOG_DEVIATION_MIN (-2.5)
 #define GAUSSIAN_LOG_DEVIATION_MAX 2.0
 
 /* weight * -log of the density at target (count), in double. d_row (2 count, may be row) becomes
