@@ -237,8 +237,7 @@ static bool sum_rewards(struct loader *loader, const struct range *range, double
 
 static bool is_rewarded(const struct loader *loader, size_t trial)
 {
-    size_t rewarded = loader->options.rewarded_trials;
-    return rewarded == 0 || trial < rewarded;
+    return steps_are_rewarded(loader->options.rewarded_trials, trial);
 }
 
 /* Of the last step of a trajectory of the chain whose return reaches the chain's target. */

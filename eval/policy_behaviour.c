@@ -44,8 +44,7 @@ static uint32_t trained_time(const struct policy_behaviour *policy, size_t time)
 
 static bool is_told(const struct policy_behaviour *policy, size_t trial)
 {
-    size_t rewarded = policy->options.rewarded_trials;
-    return rewarded == 0 || trial < rewarded;
+    return steps_are_rewarded(policy->options.rewarded_trials, trial);
 }
 
 /* What the step before has left behind. */

@@ -52,19 +52,22 @@ static void open_loader(struct recorded *recorded)
 {
     const struct recorded_options *options = recorded->options;
     struct failure failure = {0};
+    const struct policy_config *policy = &recorded->trained.policy;
     struct loader_options loader = {
         .chain = options->chain,
-        .contexts = size_min(options->contexts, CONTEXTS_AT_ONCE),
+        .contexts = options->contexts,
+        .micro_batch = CONTEXTS_AT_ONCE,
         .loss = options->loss,
+        .rewarded_trials = policy->rewarded_trials,
         .is_verified = true,
         .seed = options->seed,
     };
-    loader.chain.trials = size_min(loader.chain.trials, recorded->trained.policy.shape.trial_max);
+    loader.chain.window = policy->window;
+    loader.chain.trials = size_min(loader.chain.trials, policy->shape.trial_max);
     loader.chain.trials_min = size_min(loader.chain.trials_min, loader.chain.trials);
     if (dataset_open(&recorded->dataset, &options->data, &failure) &&
         recorded_check(recorded, &failure)) {
-        recorded->loader =
-            loader_open(&recorded->dataset, &recorded->trained.policy.scaling, &loader, &failure);
+        recorded->loader = loader_open(&recorded->dataset, &policy->scaling, &loader, &failure);
     }
     recorded->workers = workers_open(comm_threads(options->threads), &failure);
     comm_agree(&failure);
@@ -110,10 +113,10 @@ static void add_losses(struct recorded *recorded)
 
 static void predict_chains(struct recorded *recorded)
 {
-    size_t chains = recorded->options->contexts;
-    for (size_t first = 0; first < chains; first += CONTEXTS_AT_ONCE) {
+    size_t batches = loader_micro_batch_count(recorded->loader, 1);
+    for (size_t i = 0; i < batches; i++) {
         struct failure failure = {0};
-        loader_fill(recorded->loader, &recorded->batch, first / CONTEXTS_AT_ONCE, 0, &failure);
+        loader_fill(recorded->loader, &recorded->batch, 0, i, &failure);
         comm_agree(&failure);
         transformer_forward(&recorded->transformer, &recorded->parameters, &recorded->batch, NULL);
         add_losses(recorded);

@@ -99,6 +99,8 @@ def test_recorded_actions_are_predicted_on_any_number_of_ranks():
     assert "mean squared error of a number" in text and "trial 3" in text, text
     one, two = (json.loads(run("eval", "runs/looking", "--store=store.h5", "--contexts=20", "--eval.format=json",
                                ranks=ranks).stdout) for ranks in (1, 2))
+    more = json.loads(run("eval", "runs/looking", "--store=store.h5", "--contexts=32", "--eval.format=json").stdout)
+    assert more["chains"] == 32 and more["all"] != one["all"]  # as many chains as were asked for
     assert abs(one["all"] - two["all"]) < 1e-5 * one["all"] and len(one["trials"]) == 3
     run("collect", "--task=walker_walk", "--policy=random", "--groups=1", "--episodes=1", "--output=walker.h5")
     refused = run("eval", "runs/looking", "--store=walker.h5", code=78).stderr
