@@ -43,9 +43,8 @@ static bool parse_bounds(double *bounds, size_t dim, const char *text, const cha
 static bool refuse_bounds(const struct convert_options *options, const char *found,
                           const char *expected, struct failure *failure)
 {
-    return failure_set(failure, EXIT_CODE_CONFIG, "convert.%s: found it %s, expected %s",
-                       options->action_low[0] != '\0' ? "action_low" : "action_high", found,
-                       expected);
+    return convert_refuse_option(options->action_low[0] != '\0' ? "action_low" : "action_high",
+                                 found, expected, failure);
 }
 
 static bool check_bounds_options(const struct convert_options *options, enum action_kind kind,

@@ -71,7 +71,7 @@ static bool complete_spec(struct store_spec *spec, const struct convert_options 
     return options->tasks[0] == '\0' || name_rewards(spec, options->tasks, failure);
 }
 
-static bool refuse_useless(const char *option, const char *found, const char *expected,
+bool convert_refuse_option(const char *option, const char *found, const char *expected,
                            struct failure *failure)
 {
     return failure_set(failure, EXIT_CODE_CONFIG, "convert.%s: found it %s, expected %s", option,
@@ -87,22 +87,23 @@ static bool check_all_of_use(const struct convert_options *options,
     const struct format_options *reading = &options->reading;
     if (format->is_stored) {
         if (options->action_low[0] != '\0' || options->action_high[0] != '\0') {
-            return refuse_useless(options->action_low[0] ? "action_low" : "action_high", scaled,
-                                  original, failure);
+            return convert_refuse_option(options->action_low[0] ? "action_low" : "action_high",
+                                         scaled, original, failure);
         }
         if (reading->action_counts[0] != '\0' || options->actions == CONVERT_REFUSE_ACTIONS) {
-            return refuse_useless(reading->action_counts[0] ? "action_counts" : "actions", scaled,
-                                  original, failure);
+            return convert_refuse_option(reading->action_counts[0] ? "action_counts" : "actions",
+                                         scaled, original, failure);
         }
     }
     if (reading->observation_keys[0] != '\0' && !format->has_keys) {
-        return refuse_useless("observation_keys", "for an input whose observations have no names",
-                              "a Minari or robomimic data set; choose columns before converting",
-                              failure);
+        return convert_refuse_option(
+            "observation_keys", "for an input whose observations have no names",
+            "a Minari or robomimic data set; choose columns before converting", failure);
     }
     return options->relabel[0] == '\0' || options->tasks[0] == '\0' ||
-           refuse_useless("task", "beside convert.relabel",
-                          "only one of them: relabelled rewards have their tasks' names", failure);
+           convert_refuse_option("task", "beside convert.relabel",
+                                 "only one of them: relabelled rewards have their tasks' names",
+                                 failure);
 }
 
 bool convert_input_open(struct convert_input *input, const struct convert_options *options,

@@ -35,6 +35,10 @@ struct converted_episode {
     struct episode_tally tally;
 };
 
+/* False and EXIT_CODE_CONFIG for an option that is `found` so: "convert.OPTION: found it ...". */
+bool convert_refuse_option(const char *option, const char *found, const char *expected,
+                           struct failure *failure);
+
 /* Open the input; `spec`, which must outlive it, becomes that of the store. False and a failure of
  * the format's, relabel_open's, or EXIT_CODE_CONFIG for names of tasks that do not fit. The caller
  * closes it in either case. */
