@@ -9,7 +9,7 @@
 
 extern const char point_mass_maze_xml[], point_mass_maze_legacy_xml[]; /* embedded by the build */
 
-enum { X, Y, AXES };
+enum axis { X, Y, AXES };
 enum room { TOP_LEFT, TOP_RIGHT, BOTTOM_LEFT, BOTTOM_RIGHT, ROOMS };
 
 static const struct env_goal goals[ROOMS] = {
@@ -110,9 +110,49 @@ static void maze_find_hidden(struct env_goal *goal, const struct simulation_view
     *goal = goals[maze_room_of(hidden)];
 }
 
+/* --- Scripted: drive through the gaps to the goal of a room ----------------------------------- */
+
+static const double gap = 0.24; /* from the centre to the middle of each gap, along its wall */
+static const double into_gap = 0.025; /* this near to a gap's middle the ball clears the walls */
+static const double stiffness = 20.0, damping = 2.0;
+
+static void maze_script_draw(double *script, const double *hidden, double expertise,
+                             struct random *random)
+{
+    double guess;
+    maze_draw_room(&guess, random);
+    script[0] = random_uniform(random) < expertise ? hidden[0] : guess;
+}
+
+/* Where to steer from `position` so that a straight line leads on. Rooms apart in both directions
+ * are connected through the one beside, first along x. */
+static void maze_way_to(double way[AXES], enum room room, const double position[AXES])
+{
+    const double *goal = goals[room].position;
+    enum axis across = position[X] * goal[X] < 0.0 ? X : Y, along = across == X ? Y : X;
+    way[X] = goal[X];
+    way[Y] = goal[Y];
+    if (position[across] * goal[across] < 0.0) {
+        bool is_at_gap = fabs(fabs(position[along]) - gap) < into_gap;
+        way[along] = copysign(gap, position[along]);
+        way[across] = is_at_gap ? goal[across] : copysign(0.06, position[across]);
+    }
+}
+
+static void maze_script_act(float *action, const double *script, const struct simulation_view *view)
+{
+    double way[AXES];
+    maze_way_to(way, maze_room_of(script), view->position);
+    for (size_t i = 0; i < AXES; i++) {
+        double push = stiffness * (way[i] - view->position[i]) - damping * view->velocity[i];
+        action[i] = (float)fmin(fmax(push, -1.0), 1.0);
+    }
+}
+
 /* --- The table -------------------------------------------------------------------------------- */
 
 static const struct domain_hidden hidden_room = {.dim = 1, .count = ROOMS, .draw = maze_draw_room};
+static const struct domain_script drive = {.draw = maze_script_draw, .act = maze_script_act};
 
 static const struct domain_task tasks[] = {
     {.name = "point_mass_maze_reach_top_left",
@@ -155,7 +195,8 @@ static const struct domain_task tasks[] = {
      .observe = maze_observe,
      .reward = maze_reward_hidden,
      .find_goal = maze_find_hidden,
-     .hidden = &hidden_room},
+     .hidden = &hidden_room,
+     .script = &drive},
 };
 
 extern const struct domain point_mass_maze_domain;
