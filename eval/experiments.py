@@ -2,7 +2,7 @@
 
 An experiment has stores (arguments of `chainring collect`, or of `chainring convert` from another
 store), models (options of `chainring train` beside the shared ones), and what its scores are
-measured against: the `expert` score of a trial, or the evaluation's own script. A model may be evaluated
+measured against, `expert`: the "script" of the evaluation, or the highest expertise in the "data". A model may be evaluated
 in several ways; {folder} in a command or an option stands for the ladder's folder."""
 
 from collections import namedtuple
@@ -20,6 +20,21 @@ def collect(name, **options):
     return Store(name, ("collect", *(f"--{key}={value}" for key, value in options.items())))
 
 
+def planner_ladder(task, groups, episodes, every=1):
+    """Episodes from random to the planner's best, labelled by it."""
+    return collect(task, task=task, policy="planner", label="planner", groups=groups, episodes=episodes,
+                   **{"planner.every": every})
+
+
+def hidden(name, question, store, shared, expert="data"):
+    """A task of the hidden-task suite: what its expert's labels teach, four trials in a context."""
+    return Experiment(
+        name=name, tier="full", question=question, stores=(store,),
+        shared={"context.tokens": "s+-a+-r+-d", "chain.trials_min": 4, "chain.order": "random", "chain.loss": "label",
+                **shared},
+        models=(Model("labels"),), seeds=SEEDS[:3], evaluations={"": {"eval.explore": "0"}}, expert=expert)
+
+
 EXPERIMENTS = (
     Experiment(
         name="point_mass_hidden", tier="quick",
@@ -32,36 +47,47 @@ EXPERIMENTS = (
             Model("agentic transformer, labels", {"chain.loss": "label", "chain.order": "random"}),
             Model("agentic transformer, labels, Gaussian", {"chain.loss": "label", "model.head": "gaussian"}),
             Model("agentic transformer, 5 tokens, 10,000 steps",
-                  {"context.tokens": "R,s,a,r,d", "train.contexts": 16, "train.steps": 10000}, SEEDS[:1]),
+                  {"context.tokens": "R,s,a,r,d", "train.contexts": 16, "train.steps": 10000,
+                   "train.rate": 1.5e-3, "chain.trials_min": 1}, SEEDS[:1]),
             Model("decision transformer, K = 20", {"context.tokens": "R,s,a", "chain.trials": 1, "chain.trials_min": 1,
                                                    "chain.window": 20, "chain.loss": "all"}),
             Model("behaviour cloning", {"context.tokens": "s,a", "chain.trials": 1, "chain.trials_min": 1,
                                         "chain.loss": "all"}),
         ),
-        seeds=SEEDS, evaluations={"": {}}, expert=None),
+        seeds=SEEDS, evaluations={"": {}}, expert="script"),
     *(Experiment(
         name=name, tier="quick", question=question,
         stores=(collect(name, task=name, policy="searcher", label="script", groups=4000, episodes=trials),),
         shared={"context.tokens": "s+-a+-r+-d", "chain.trials": trials, "chain.trials_min": trials,
-                "chain.sampling": "history", "chain.order": "history", "train.contexts": 32, "train.rate": 3e-3,
+                "chain.sampling": "history", "chain.order": "history", "train.contexts": 8, "train.rate": 3e-3,
                 "train.steps": 4000},
         models=(Model("histories of a searcher", {"chain.loss": "all"}),
-                Model("the expert's labels of them", {"chain.loss": "label"})),
-        seeds=SEEDS[:3], evaluations={"": {"eval.sample": "yes", "eval.explore": "0"}}, expert=None)
+                Model("the expert's labels of them", {"chain.loss": "label"}, SEEDS[:1])),
+        seeds=SEEDS[:3], evaluations={"": {"eval.sample": "yes", "eval.explore": "0"}}, expert="script")
       for name, trials, question in (
-          ("dark_room", 8, "A goal cell of 81 pays, nothing else tells it, as in algorithm distillation and DPT. The "
+          ("dark_room", 32, "A goal cell of 81 pays, nothing else tells it, as in algorithm distillation and DPT. The "
                            "goals of the evaluation are not among those of the data."),
-          ("key_to_door", 8, "A key in one cell and then a door in another pay once each; where they are is hidden, and "
+          ("key_to_door", 32, "A key in one cell and then a door in another pay once each; where they are is hidden, and "
                              "whether the agent has the key."))),
-    Experiment(
-        name="cheetah_velocity", tier="full",
-        question="A hidden forward speed from 0 to 3 m/s, of which the dense reward tells how far off the cheetah is. "
-                 "Labels are the planner's.",
-        stores=(collect("cheetah_velocity", task="cheetah_velocity", policy="planner", label="planner", groups=100,
-                        episodes=8),),
-        shared={**ONE_TOKEN, "chain.loss": "label", "model.width": 128, "train.contexts": 8, "train.rate": 1e-3},
-        models=(Model("labels"), Model("labels, Gaussian", {"model.head": "gaussian"})),
-        seeds=SEEDS[:3], evaluations={"": {"eval.explore": "0"}}, expert=165.6),
+    hidden("reacher_hidden", "A target around the shoulder of an arm of two links that only the dense reward tells.",
+           collect("reacher_hidden", task="reacher_hidden", label="script"), ONE_TOKEN, "script"),
+    hidden("point_mass_maze_hidden",
+           "Which of four rooms has the goal? The reward is 0 until it is found, in episodes of 1,000 steps.",
+           collect("point_mass_maze_hidden", task="point_mass_maze_hidden", label="script", groups=400, episodes=4),
+           {"train.contexts": 4, "train.rate": 2e-3, "train.steps": 1500}, "script"),
+    hidden("jaco_hidden", "Which of four places on the floor does the arm have to reach?",
+           planner_ladder("jaco_hidden", groups=64, episodes=4, every=4),
+           {"train.contexts": 8, "train.rate": 1e-3, "train.steps": 1500}),
+    hidden("cartpole_swingup_dynamics", "Masses, damping and gravity differ from context to context.",
+           planner_ladder("cartpole_swingup_dynamics", groups=200, episodes=4),
+           {"train.contexts": 8, "train.rate": 2e-3, "train.steps": 2500}),
+    hidden("cheetah_run_dynamics", "Masses, damping, gravity and friction differ from context to context.",
+           planner_ladder("cheetah_run_dynamics", groups=200, episodes=4),
+           {"model.width": 128, "train.contexts": 8, "train.rate": 1e-3, "train.steps": 2500}),
+    hidden("cheetah_velocity", "A hidden forward speed from 0 to 3 m/s, of which the dense reward tells how far off "
+           "the cheetah is.",
+           planner_ladder("cheetah_velocity", groups=200, episodes=4),
+           {"model.width": 128, "train.contexts": 8, "train.rate": 1e-3, "train.steps": 2500}),
     Experiment(
         name="point_mass_search", tier="full",
         question="A disc of 0.03 m on the ring pays, nothing else: whoever remembers where it has been finds it. What "
@@ -74,7 +100,7 @@ EXPERIMENTS = (
             Model(f"{trials} trials", {"data.store": f"{{folder}}/point_mass_search_{trials}.h5", "chain.trials": trials,
                                        "chain.trials_min": trials, "train.contexts": 512 // trials})
             for trials in (4, 32, 128)),
-        seeds=SEEDS, evaluations={"": {"eval.sample": "yes", "eval.explore": "0"}}, expert=None),
+        seeds=SEEDS, evaluations={"": {"eval.sample": "yes", "eval.explore": "0"}}, expert="script"),
     Experiment(
         name="point_mass_recall", tier="full",
         question="Rewards are told in the first trial only, and all trials but the last are played by chance: what "
@@ -87,7 +113,7 @@ EXPERIMENTS = (
         models=(Model("labels"),), seeds=SEEDS[:1],
         evaluations={f"distance {distance}": {"eval.trials": distance + 1, "eval.explore": ",".join(["10"] * distance)}
                      for distance in (1, 3, 15, 63, 127)},
-        expert=None),
+        expert="script"),
     Experiment(
         name="labels_iterated", tier="full",
         question="Whether states that the policy itself visits, labelled by the expert, add to those of the script.",
@@ -96,5 +122,5 @@ EXPERIMENTS = (
                         run="{folder}/runs/point_mass_hidden-agentic_transformer_labels-0")),
         shared={**ONE_TOKEN, "chain.loss": "label"},
         models=(Model("two rounds"), Model("one round", {"data.weights": "1,1e-9"})),
-        seeds=SEEDS, evaluations={"": {}}, expert=None),
+        seeds=SEEDS[:3], evaluations={"": {}}, expert="script"),
 )

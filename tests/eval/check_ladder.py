@@ -30,7 +30,7 @@ def tiny(experiments):
         models=(experiments.Model("plain"), experiments.Model("one token", {"context.tokens": "R+s+-a+-r+-d"}),
                 experiments.Model("one seed", {}, (0,))),
         seeds=(0, 1), evaluations={"": {"eval.contexts": 3}, "two trials": {"eval.contexts": 3, "eval.trials": 2}},
-        expert=None)
+        expert="script")
 
 
 def test_numbers(ladder):
