@@ -56,17 +56,11 @@ static bool check_same(const struct dataset *dataset, size_t i, struct failure *
                            store_path(store), spec->observation_dim, spec->action_dim,
                            first->observation_dim, first->action_dim, first_path);
     }
-    if (!action_space_equal(&spec->actions, &first->actions)) {
-        return failure_set(failure, EXIT_CODE_CONFIG,
-                           "%s: found other actions than in %s, expected the same kind and bounds; "
-                           "convert both alike",
-                           store_path(store), first_path);
-    }
-    return spec->has_label == first->has_label ||
+    return action_space_equal(&spec->actions, &first->actions) ||
            failure_set(failure, EXIT_CODE_CONFIG,
-                       "%s: found it %s labels, expected the same as in %s; write labels with "
-                       "chainring convert STORE --label=script --output=NEW.h5",
-                       store_path(store), spec->has_label ? "with" : "without", first_path);
+                       "%s: found other actions than in %s, expected the same kind and bounds; "
+                       "convert both alike",
+                       store_path(store), first_path);
 }
 
 static bool open_store(struct dataset *dataset, size_t i, const struct dataset_options *options,
@@ -115,9 +109,26 @@ static bool read_weight(double *weight, const char *list, size_t i)
     return end != item && *end == '\0' && *weight > 0.0 && isfinite(*weight);
 }
 
+/* By a power of two, which changes no bit of a share: the sum of the largest numbers that there are
+ * stays finite. */
+static void add_up_shares(struct dataset *dataset)
+{
+    double largest = 0.0, sum = 0.0;
+    for (size_t i = 0; i < dataset->count; i++) {
+        largest = fmax(largest, dataset->stores[i].share);
+    }
+    int exponent = ilogb(largest);
+    for (size_t i = 0; i < dataset->count; i++) {
+        dataset->stores[i].share = ldexp(dataset->stores[i].share, -exponent);
+        sum += dataset->stores[i].share;
+    }
+    for (size_t i = 0; i < dataset->count; i++) {
+        dataset->stores[i].share /= sum;
+    }
+}
+
 static bool set_shares(struct dataset *dataset, const char *weights, struct failure *failure)
 {
-    double sum = 0.0;
     for (size_t i = 0; i < dataset->count; i++) {
         struct dataset_store *added = &dataset->stores[i];
         added->share = (double)added->catalogs[CHAIN_TRAINED].group_count;
@@ -129,11 +140,8 @@ static bool set_shares(struct dataset *dataset, const char *weights, struct fail
                 "by commas, one for each store",
                 weights, dataset->count);
         }
-        sum += added->share;
     }
-    for (size_t i = 0; i < dataset->count; i++) {
-        dataset->stores[i].share /= sum;
-    }
+    add_up_shares(dataset);
     return true;
 }
 

@@ -39,8 +39,8 @@ struct dataset_options {
     double holdout;      /* fraction that is held out, from 0 to below 1 */
 };
 
-/* Open all stores, which must agree in observations, actions and labels. False and a failure, after
- * which nothing is open: store_open's, or EXIT_CODE_CONFIG where they do not, a task is not there,
+/* Open all stores, which must agree in observations and actions. False and a failure, after which
+ * nothing is open: store_open's, or EXIT_CODE_CONFIG where they do not, a task is not there,
  * weights are no positive numbers of theirs, or too little would be left or held out. The caller
  * closes it. Local, like all of this file. */
 bool dataset_open(struct dataset *dataset, const struct dataset_options *options,
@@ -51,7 +51,7 @@ void dataset_of_store(struct dataset *dataset, struct store *store, size_t task)
 
 void dataset_close(struct dataset *dataset);
 
-/* Sizes and kinds that all stores share: those of the first. */
+/* Sizes and kinds that all stores share: those of the first, whose labels may be its alone. */
 const struct store_spec *dataset_spec(const struct dataset *dataset);
 
 size_t dataset_length_max(const struct dataset *dataset);    /* steps of the longest episode */

@@ -21,6 +21,61 @@ struct loader {
     float *reward;        /* (CHUNK_ROWS) as read */
 };
 
+/* Is a label known of any of these episodes? Most often the first one is. False and a failure where
+ * they cannot be read. */
+static bool find_known_label(bool *is_known, const struct chain_catalog *catalog,
+                             struct failure *failure)
+{
+    const struct store *store = catalog->store;
+    size_t dim = store_spec(store)->action_dim;
+    float *label = memory_take(CHUNK_ROWS * dim, sizeof *label);
+    bool is_read = true;
+    *is_known = false;
+    for (size_t i = 0; i < catalog->starts[catalog->group_count]; i++) {
+        size_t episode = catalog->episodes[i];
+        size_t length = store_length(store, episode);
+        for (size_t first = 0; is_read && !*is_known && first < length; first += CHUNK_ROWS) {
+            size_t count = size_min(length - first, CHUNK_ROWS);
+            is_read = store_read_label(store, episode, first, count, label, failure);
+            for (size_t row = 0; is_read && row < count; row++) {
+                *is_known = *is_known || !isnan(label[row * dim]);
+            }
+        }
+    }
+    memory_free(label);
+    return is_read;
+}
+
+static bool refuse_unlabelled(const struct store *store, enum exit_code code, const char *found,
+                              struct failure *failure)
+{
+    const char *path = store_path(store);
+    return failure_set(failure, code,
+                       "%s: found %s, expected some for chain.loss=label; write a store that has "
+                       "them: chainring convert %s --label=script --output=NEW.h5 (or "
+                       "--label=planner, --label=checkpoint:RUN)",
+                       path, found, path);
+}
+
+/* Each store must have labels, and know some of those that are trained on. */
+static bool check_stores_labels(const struct dataset *dataset, struct failure *failure)
+{
+    for (size_t i = 0; i < dataset->count; i++) {
+        const struct store *store = dataset->stores[i].store;
+        bool is_known;
+        if (!store_spec(store)->has_label) {
+            return refuse_unlabelled(store, EXIT_CODE_CONFIG, "no labels", failure);
+        }
+        if (!find_known_label(&is_known, &dataset->stores[i].catalogs[CHAIN_TRAINED], failure)) {
+            return false;
+        }
+        if (!is_known) {
+            return refuse_unlabelled(store, EXIT_CODE_DATA, "no label that is known", failure);
+        }
+    }
+    return true;
+}
+
 static bool loader_check(const struct dataset *dataset, const struct scaling *scaling,
                          const struct loader_options *options, struct failure *failure)
 {
@@ -47,12 +102,7 @@ static bool loader_check(const struct dataset *dataset, const struct scaling *sc
                            "or labels, as a window may lie outside the best trajectory",
                            options->chain.window);
     }
-    return options->loss != LOADER_LOSS_LABEL || dataset_spec(dataset)->has_label ||
-           failure_set(failure, EXIT_CODE_CONFIG,
-                       "%s: found no labels, expected them for chain.loss=label; write a store "
-                       "that has them: chainring convert %s --label=script --output=NEW.h5 (or "
-                       "--label=planner, --label=checkpoint:RUN)",
-                       path, path);
+    return options->loss != LOADER_LOSS_LABEL || check_stores_labels(dataset, failure);
 }
 
 struct loader *loader_open(const struct dataset *dataset, const struct scaling *scaling,

@@ -40,8 +40,9 @@ struct loader_options {
 };
 
 /* A loader of the data set's chains. dataset and scaling are borrowed and must outlive it; options
- * are copied; the caller closes it. NULL and a failure (EXIT_CODE_CONFIG) where the options make no
- * sense, the scaling is of another domain or labels are to be learnt that are not there. */
+ * are copied; the caller closes it. NULL and a failure: EXIT_CODE_CONFIG where the options make no
+ * sense, the scaling is of another domain or labels are to be learnt of a store without them,
+ * EXIT_CODE_DATA where none of those that are trained on is known. */
 struct loader *loader_open(const struct dataset *dataset, const struct scaling *scaling,
                            const struct loader_options *options, struct failure *failure);
 void loader_close(struct loader *loader);

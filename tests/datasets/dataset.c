@@ -144,6 +144,23 @@ static void test_stores_are_drawn_by_their_groups_or_weights(void **state)
     open_all(&dataset, fixture->both, "1,4", 0.0);
     support_expect_near(share_of_first(&dataset), 0.2, 0.03);
     dataset_close(&dataset);
+    for (size_t i = 0; i < 3; i++) { /* whose sum is no number, or hardly one */
+        static const char *const weights[] = {"1e308,1e308", "1.7e308,1.7e308", "5e-324,5e-324"};
+        open_all(&dataset, fixture->both, weights[i], 0.0);
+        assert_true(dataset.stores[0].share == 0.5 && dataset.stores[1].share == 0.5);
+        dataset_close(&dataset);
+    }
+}
+
+/* Runs that go on know their stores by them. */
+static void test_shares_have_the_bits_of_a_plain_quotient(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct dataset dataset;
+    open_all(&dataset, fixture->both, "0.3,7.7", 0.0);
+    assert_true(dataset.stores[0].share == 0.3 / (0.3 + 7.7));
+    assert_true(dataset.stores[1].share == 7.7 / (0.3 + 7.7));
+    dataset_close(&dataset);
 }
 
 static void test_moments_are_those_of_all_observations(void **state)
@@ -210,9 +227,6 @@ static void test_what_does_not_fit_is_refused_by_name(void **state)
 {
     const struct fixture *fixture = *state;
     char list[600];
-    snprintf(list, sizeof list, "%s,%s", fixture->mixed, fixture->labelled);
-    expect_refused(&(struct dataset_options){list, "", "", 0.0}, EXIT_CODE_CONFIG,
-                   "labels, expected the same as in");
     snprintf(list, sizeof list, "%s,%s-gone", fixture->mixed, fixture->mixed);
     expect_refused(&(struct dataset_options){list, "", "", 0.0}, EXIT_CODE_NO_INPUT, "-gone");
     snprintf(list, sizeof list, "%s,", fixture->mixed);
@@ -263,6 +277,53 @@ static void test_labels_are_learnt_where_they_are_known(void **state)
     dataset_close(&dataset);
 }
 
+/* An empty text where it may be opened. */
+static void expect_loader(const char *stores, enum loader_loss loss, enum exit_code code,
+                          const char *words)
+{
+    struct dataset dataset;
+    struct failure failure = {0};
+    open_all(&dataset, stores, "", 0.0);
+    struct scaling scaling = scaling_identity(SAMPLE_OBSERVATION);
+    struct loader_options options = {.chain = loader_sample_sampler, .contexts = 1, .loss = loss};
+    struct loader *loader = loader_open(&dataset, &scaling, &options, &failure);
+    assert_int_equal(failure.code, code);
+    assert_true((loader != NULL) == (code == EXIT_CODE_DONE));
+    if (!strstr(failure.text, words)) {
+        fail_msg("expected \"%s\" in \"%s\"", words, failure.text);
+    }
+    loader_close(loader);
+    dataset_close(&dataset);
+}
+
+static void test_only_who_learns_labels_needs_them_in_every_store(void **state)
+{
+    const struct fixture *fixture = *state;
+    char list[600], words[300];
+    snprintf(list, sizeof list, "%s,%s", fixture->labelled, fixture->mixed);
+    snprintf(words, sizeof words, "%s: found no labels", fixture->mixed);
+    expect_loader(list, LOADER_LOSS_BEST, EXIT_CODE_DONE, "");
+    expect_loader(list, LOADER_LOSS_LABEL, EXIT_CODE_CONFIG, words);
+}
+
+static void test_a_store_without_a_known_label_is_refused(void **state)
+{
+    const struct fixture *fixture = *state;
+    char path[300], list[600], words[400];
+    struct failure failure = {0};
+    snprintf(path, sizeof path, "%s-unknown", fixture->mixed);
+    snprintf(list, sizeof list, "%s,%s", fixture->labelled, path);
+    snprintf(words, sizeof words, "%s: found no label that is known", path);
+    assert_true(sample_write_unlabelled(path, false, &failure));
+    expect_loader(list, LOADER_LOSS_ALL, EXIT_CODE_DONE, "");
+    expect_loader(list, LOADER_LOSS_LABEL, EXIT_CODE_DATA, words);
+    expect_loader(path, LOADER_LOSS_LABEL, EXIT_CODE_DATA, "--label=script --output=NEW.h5");
+    unlink(path);
+    assert_true(sample_write_unlabelled(path, true, &failure));
+    expect_loader(list, LOADER_LOSS_LABEL, EXIT_CODE_DONE, "");
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,10 +331,13 @@ int main(void)
         cmocka_unit_test(test_of_one_group_episodes_are_held_out),
         cmocka_unit_test(test_chains_of_one_part_hold_nothing_of_the_other),
         cmocka_unit_test(test_stores_are_drawn_by_their_groups_or_weights),
+        cmocka_unit_test(test_shares_have_the_bits_of_a_plain_quotient),
         cmocka_unit_test(test_moments_are_those_of_all_observations),
         cmocka_unit_test(test_one_store_is_known_as_before),
         cmocka_unit_test(test_what_does_not_fit_is_refused_by_name),
         cmocka_unit_test(test_labels_are_learnt_where_they_are_known),
+        cmocka_unit_test(test_only_who_learns_labels_needs_them_in_every_store),
+        cmocka_unit_test(test_a_store_without_a_known_label_is_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -133,3 +133,29 @@ bool sample_write(const char *path, const struct store_spec *spec, struct failur
     }
     return store_writer_commit(writer, failure);
 }
+
+/* The sample took the labels itself, so they may be written to. */
+static void forget_labels(const struct store_episode *episode, size_t columns, bool last_is_known)
+{
+    float *label = (float *)(uintptr_t)episode->label;
+    for (size_t t = 0; t < episode->length; t++) {
+        for (size_t i = 0; i < columns; i++) {
+            label[t * columns + i] = last_is_known && t + 1 == episode->length ? 0.5F : NAN;
+        }
+    }
+}
+
+bool sample_write_unlabelled(const char *path, bool last_is_known, struct failure *failure)
+{
+    struct store_spec spec = sample_spec();
+    spec.has_label = true;
+    struct store_writer *writer = store_writer_open(path, &spec, failure);
+    bool ok = writer;
+    for (size_t e = 0; ok && e < SAMPLE_EPISODES; e++) {
+        struct store_episode episode = sample_episode(&spec, e);
+        forget_labels(&episode, spec.action_dim, last_is_known && e + 1 == SAMPLE_EPISODES);
+        ok = store_writer_add(writer, &episode, failure);
+        sample_episode_free(&episode);
+    }
+    return ok && store_writer_commit(writer, failure);
+}

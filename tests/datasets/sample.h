@@ -30,4 +30,7 @@ bool sample_add(struct store_writer *writer, const struct store_spec *spec, size
 /* Write a whole store of SAMPLE_EPISODES; false and a failure where that fails. */
 bool sample_write(const char *path, const struct store_spec *spec, struct failure *failure);
 
+/* The same with labels, of which none is known but, maybe, that of the very last step. */
+bool sample_write_unlabelled(const char *path, bool last_is_known, struct failure *failure);
+
 #endif
