@@ -146,9 +146,10 @@ static double memory_peak(void)
     return getrusage(RUSAGE_SELF, &usage) == 0 ? 1024.0 * (double)usage.ru_maxrss : 0.0;
 }
 
-static void check_finite(const struct learner_step *step, uint64_t number)
+/* The loss of `predicted` actions, which is not a number where there are none. */
+static void check_finite(const struct learner_step *step, double predicted, uint64_t number)
 {
-    if (!isfinite(step->loss) || !isfinite(step->gradient_norm)) {
+    if ((predicted > 0.0 && !isfinite(step->loss)) || !isfinite(step->gradient_norm)) {
         struct failure failure = {0};
         if (comm_rank() == 0) {
             failure_set(&failure, EXIT_CODE_DATA,
@@ -177,6 +178,19 @@ static void reduce_over_ranks(struct learner *learner, double totals[TOTALS], do
     step_timer_lap(timer, STEP_TIMER_MESSAGES);
 }
 
+/* What a sum over predicted actions is multiplied by to be their mean over components. Labels may
+ * be unknown of all steps of a batch: it adds nothing. */
+static double mean_factor(const struct learner *learner, double predicted)
+{
+    double components = (double)action_space_components(&learner->options.shape.action_space);
+    return predicted > 0.0 ? 1.0 / (predicted * components) : 0.0;
+}
+
+static double mean_loss(const struct learner *learner, double sum, double predicted)
+{
+    return predicted > 0.0 ? mean_factor(learner, predicted) * sum : (double)NAN;
+}
+
 struct learner_step learner_step(struct learner *learner, uint64_t number)
 {
     double totals[TOTALS] = {0};
@@ -199,10 +213,9 @@ struct learner_step learner_step(struct learner *learner, uint64_t number)
     totals[TOTAL_STOPPING] = stop_wanted() ? 1.0 : 0.0;
     reduce_over_ranks(learner, totals, &memory, &timer);
 
-    double components = (double)action_space_components(&learner->options.shape.action_space);
-    double mean = 1.0 / (totals[TOTAL_PREDICTED] * components);
+    double mean = mean_factor(learner, totals[TOTAL_PREDICTED]);
     struct learner_step step = {
-        .loss = mean * totals[TOTAL_LOSS],
+        .loss = mean_loss(learner, totals[TOTAL_LOSS], totals[TOTAL_PREDICTED]),
         .gradient_norm = mean * adamw_gradient_norm(&learner->adamw, gradients, executor),
         .rate = schedule_rate(&learner->options.schedule, number),
         .tokens = totals[TOTAL_TOKENS],
@@ -210,7 +223,7 @@ struct learner_step learner_step(struct learner *learner, uint64_t number)
         .memory = memory,
         .is_stopping = totals[TOTAL_STOPPING] > 0.0,
     };
-    check_finite(&step, number);
+    check_finite(&step, totals[TOTAL_PREDICTED], number);
     double clip = learner->options.clip;
     double shrink = clip > 0.0 && step.gradient_norm > clip ? clip / step.gradient_norm : 1.0;
     adamw_step(&learner->parameters, &learner->adamw, gradients,
@@ -235,6 +248,5 @@ double learner_validate(struct learner *learner, struct loader *loader, size_t s
         totals[1] += batch->predicted;
     }
     comm_sum_double(totals, 2);
-    double components = (double)action_space_components(&learner->options.shape.action_space);
-    return totals[0] / (totals[1] * components);
+    return mean_loss(learner, totals[0], totals[1]);
 }

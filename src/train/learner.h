@@ -49,7 +49,8 @@ struct learner {
 /* What one step was, the same on every rank. */
 struct learner_step {
     double loss;          /* mean over action components: the squared error of a number, or the
-                             cross-entropy of a choice in nats */
+                             cross-entropy of a choice in nats; NaN where no label was known:
+                             the gradient is then 0 */
     double gradient_norm; /* before clipping */
     double rate;
     double tokens;           /* of all contexts */
@@ -77,7 +78,8 @@ void learner_broadcast(struct learner *learner);
 struct learner_step learner_step(struct learner *learner, uint64_t number);
 
 /* The mean loss over `steps` steps' contexts of another loader, of the learner's sizes, without
- * dropout. Changes nothing that a step depends on. Failures as above. Collective over the job. */
+ * dropout; NaN where no label of theirs is known. Changes nothing that a step depends on. Failures
+ * as above. Collective over the job. */
 double learner_validate(struct learner *learner, struct loader *loader, size_t steps);
 
 #endif

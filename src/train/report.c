@@ -12,7 +12,7 @@ static void begin_interval(struct report *report)
     report->begun = clock_seconds();
     report->loss_sum = report->tokens = report->flops = 0.0;
     report->timer = (struct step_timer){0};
-    report->steps = 0;
+    report->steps = report->steps_with_loss = 0;
 }
 
 void report_open(struct report *report, const char *metrics_path, uint64_t done, uint64_t total,
@@ -48,19 +48,31 @@ static void write_shares(char *text, size_t size, const struct step_timer *timer
     }
 }
 
+/* `, "name": value`, null for NaN. */
+static void write_number(char *text, size_t size, const char *name, double value)
+{
+    if (isnan(value)) {
+        snprintf(text, size, ", \"%s\": null", name);
+    } else {
+        snprintf(text, size, ", \"%s\": %.17g", name, value);
+    }
+}
+
 /* The loss and the norm are this step's own, so that a resumed run writes the same numbers. */
 static void write_metrics(struct report *report, uint64_t number, const struct learner_step *step,
                           double tokens_seen, double seconds)
 {
     char line[1024];
+    char loss[64];
     char shares[512];
     struct step_timer timer = complete(&report->timer, seconds);
+    write_number(loss, sizeof loss, "loss", step->loss);
     write_shares(shares, sizeof shares, &timer, seconds);
     snprintf(line, sizeof line,
-             "{\"step\": %llu, \"loss\": %.17g, \"gradient_norm\": %.17g, \"rate\": %.9g, "
+             "{\"step\": %llu%s, \"gradient_norm\": %.17g, \"rate\": %.9g, "
              "\"tokens\": %.0f, \"tokens_per_second\": %.6g, \"gemm_share\": %.4g, "
              "\"seconds_per_step\": %.4g, \"memory_mib\": %.1f%s}",
-             (unsigned long long)number, step->loss, step->gradient_norm, step->rate, tokens_seen,
+             (unsigned long long)number, loss, step->gradient_norm, step->rate, tokens_seen,
              report->tokens / seconds, report->flops / seconds / report->peak,
              seconds / (double)report->steps, step->memory / mebibyte, shares);
     metrics_append(&report->metrics, line);
@@ -69,33 +81,28 @@ static void write_metrics(struct report *report, uint64_t number, const struct l
 void report_step(struct report *report, uint64_t number, const struct learner_step *step,
                  double tokens_seen)
 {
-    report->loss_sum += step->loss;
+    bool has_loss = !isnan(step->loss);
+    report->loss_sum += has_loss ? step->loss : 0.0;
+    report->steps_with_loss += has_loss;
     report->tokens += step->tokens;
     report->flops += step->flops;
     step_timer_add(&report->timer, &step->timer);
     step_timer_add(&report->timer_sum, &step->timer);
     report->steps++;
     double seconds = clock_seconds() - report->begun;
-    char detail[256];
+    char loss[64] = "no label was known", detail[256];
+    if (report->steps_with_loss > 0) {
+        snprintf(loss, sizeof loss, "loss %.5f",
+                 report->loss_sum / (double)report->steps_with_loss);
+    }
     snprintf(detail, sizeof detail,
-             "loss %.5f, gradient %.3f, %.0f tokens/s, %.1f%% of GEMM peak, %.0f MiB",
-             report->loss_sum / (double)report->steps, step->gradient_norm,
-             report->tokens / seconds, 100.0 * report->flops / seconds / report->peak,
-             step->memory / mebibyte);
+             "%s, gradient %.3f, %.0f tokens/s, %.1f%% of GEMM peak, %.0f MiB", loss,
+             step->gradient_norm, report->tokens / seconds,
+             100.0 * report->flops / seconds / report->peak, step->memory / mebibyte);
     progress_show(&report->progress, number, detail);
     if (number % report->log_every == 0 || number == report->progress.total) {
         write_metrics(report, number, step, tokens_seen, seconds);
         begin_interval(report);
-    }
-}
-
-/* `, "name": value`, null for NaN. */
-static void write_number(char *text, size_t size, const char *name, double value)
-{
-    if (isnan(value)) {
-        snprintf(text, size, ", \"%s\": null", name);
-    } else {
-        snprintf(text, size, ", \"%s\": %.17g", name, value);
     }
 }
 
@@ -115,6 +122,9 @@ void report_summary(const struct report *report, uint64_t done)
 {
     double seconds = clock_seconds() - report->opened;
     size_t steps = done - report->progress.done_before;
+    if (steps == 0) {
+        return; /* only an evaluation was made up */
+    }
     struct step_timer timer = complete(&report->timer_sum, seconds);
     char text[512];
     size_t used = 0;

@@ -20,7 +20,7 @@ struct report {
     double begun;
     double loss_sum, tokens, flops;
     struct step_timer timer;
-    size_t steps;
+    size_t steps, steps_with_loss;
     /* Since the report was opened: */
     double opened;
     struct step_timer timer_sum;
@@ -37,7 +37,8 @@ void report_close(struct report *report);
 void report_evaluation(struct report *report, uint64_t number, double validation_loss,
                        double last_trial, double seconds);
 
-/* One line on how long the steps took since it was opened, and where the time went. */
+/* One line on how long the steps took since it was opened, if there were any, and where the time
+ * went. */
 void report_summary(const struct report *report, uint64_t done);
 
 /* Step `number` is done. tokens_seen: of the whole run. */
