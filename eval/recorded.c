@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "base/arithmetic.h"
+#include "base/fatal.h"
 #include "base/memory.h"
 #include "comm/comm.h"
 #include "eval/trained_policy.h"
@@ -144,12 +145,31 @@ static void fill_recorded_result(struct recorded_result *result, const struct re
     snprintf(result->checkpoint, sizeof result->checkpoint, "%s", recorded->trained.path);
     for (size_t trial = 0; trial < shape->trial_max; trial++) {
         const double *sums = recorded->sums[trial];
-        result->trial[trial] = sums[0] / (sums[1] * components);
+        result->trial[trial] = sums[1] > 0.0 ? sums[0] / (sums[1] * components) : (double)NAN;
         result->trials = sums[1] > 0.0 ? trial + 1 : result->trials;
         loss += sums[0];
         weight += sums[1];
     }
-    result->all = loss / (weight * components);
+    result->all = weight > 0.0 ? loss / (weight * components) : (double)NAN;
+}
+
+/* The same on every rank. */
+static void check_result(const struct recorded *recorded, const struct recorded_result *result)
+{
+    const struct recorded_options *options = recorded->options;
+    struct failure failure = {0};
+    if (result->trials == 0) {
+        failure_set(&failure, EXIT_CODE_DATA,
+                    "%s: found no label that is known in the %zu chains, expected some for "
+                    "chain.loss=label; label the store (chainring convert STORE --label=script "
+                    "--output=NEW.h5), draw more (eval.contexts), or take chain.loss=all",
+                    options->data.stores, options->contexts);
+    } else if (!isfinite(result->all)) {
+        failure_set(&failure, EXIT_CODE_DATA,
+                    "%s: found a mean loss of %g on %s, expected a number; take another checkpoint",
+                    recorded->trained.path, result->all, options->data.stores);
+    }
+    comm_agree(&failure);
 }
 
 void recorded_run(struct recorded_result *result, const struct recorded_options *options)
@@ -165,6 +185,7 @@ void recorded_run(struct recorded_result *result, const struct recorded_options 
     trained_policy_load(&recorded->parameters, &recorded->trained);
     predict_chains(recorded);
     fill_recorded_result(result, recorded);
+    check_result(recorded, result);
     batch_close(&recorded->batch);
     transformer_close(&recorded->transformer);
     arena_close(&recorded->arena);
@@ -187,9 +208,20 @@ void recorded_print_text(FILE *stream, const struct recorded_result *result, con
             trial = result->trials - SHOWN / 2;
             fputs("...\n", stream);
         }
-        fprintf(stream, "trial %-6zu %.6f\n", trial + 1, result->trial[trial]);
+        if (isnan(result->trial[trial])) {
+            fprintf(stream, "trial %-6zu no known label\n", trial + 1);
+        } else {
+            fprintf(stream, "trial %-6zu %.6f\n", trial + 1, result->trial[trial]);
+        }
     }
     fprintf(stream, "all          %.6f\n", result->all);
+}
+
+/* JSON holds no bytes that are no UTF-8. */
+static json_t *text_or_null(const char *bytes)
+{
+    json_t *text = json_string(bytes);
+    return text ? text : json_null();
 }
 
 void recorded_print_json(FILE *stream, const struct recorded_result *result, const char *data)
@@ -199,11 +231,12 @@ void recorded_print_json(FILE *stream, const struct recorded_result *result, con
         double loss = result->trial[trial];
         json_array_append_new(trials, isnan(loss) ? json_null() : json_real(loss));
     }
-    json_t *object =
-        json_pack("{s:s, s:i, s:s, s:I, s:s, s:I, s:s, s:f, s:o}", "format", "chainring-recorded",
-                  "version", 1, "checkpoint", result->checkpoint, "step", (json_int_t)result->step,
-                  "data", data, "chains", (json_int_t)result->contexts, "measure", result->measure,
-                  "all", result->all, "trials", trials);
+    json_t *object = json_pack("{s:s, s:i, s:o, s:I, s:o, s:I, s:s, s:f, s:o}", "format",
+                               "chainring-recorded", "version", 1, "checkpoint",
+                               text_or_null(result->checkpoint), "step", (json_int_t)result->step,
+                               "data", text_or_null(data), "chains", (json_int_t)result->contexts,
+                               "measure", result->measure, "all", result->all, "trials", trials);
+    invariant(object);
     json_dumpf(object, stream, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
     fputc('\n', stream);
     json_decref(object);

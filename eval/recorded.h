@@ -32,10 +32,11 @@ struct recorded_result {
     size_t contexts, trials;
     const char *measure;            /* "squared error", ... */
     double all;                     /* mean loss over everything */
-    double trial[CHAIN_TRIALS_MAX]; /* NaN: no chain has it */
+    double trial[CHAIN_TRIALS_MAX]; /* NaN: no chain has it, or a known label of it */
 };
 
-/* The same result on every rank; what does not fit is fatal. Collective over the job. */
+/* The same result on every rank; what does not fit is fatal, and so are chains of which no label is
+ * known (EXIT_CODE_DATA). Collective over the job. */
 void recorded_run(struct recorded_result *result, const struct recorded_options *options);
 
 /* A table or one JSON object. Local. */
