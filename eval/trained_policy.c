@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arithmetic.h"
 #include "base/log.h"
@@ -36,19 +37,27 @@ static bool find_newest_checkpoint(char *path, const char *run, struct failure *
 static bool find_best_checkpoint(char *path, const char *run, struct failure *failure)
 {
     struct best_checkpoint best;
-    char folder[FILE_PATH_MAX], name[32];
-    if (!best_checkpoint_read(&best, run, UINT64_MAX, failure)) {
+    if (!best_checkpoint_read(&best, run, failure)) {
         return false;
     }
     if (best.step == 0) {
         return failure_set(failure, EXIT_CODE_NO_INPUT,
                            "%s: found no best checkpoint, expected one; train with "
-                           "train.evaluate_every, or leave the checkpoint out",
+                           "train.evaluate_every and something to measure (data.holdout, "
+                           "train.evaluate_contexts), or leave the checkpoint out",
                            run);
     }
-    snprintf(name, sizeof name, "step-%" PRIu64, best.step);
-    return file_join(folder, run, "ckpt", failure) && file_join(path, folder, name, failure) &&
-           checkpoint_verify(path, failure);
+    if (!best_checkpoint_path(path, &best, run, failure)) {
+        return false;
+    }
+    if (access(path, F_OK) != 0) {
+        return failure_set(failure, EXIT_CODE_NO_INPUT,
+                           "%s: found best.json, but no %s, which it names; leave the checkpoint "
+                           "out to take the newest, or repeat the run's training command, which "
+                           "evaluates anew",
+                           run, path);
+    }
+    return checkpoint_verify(path, failure);
 }
 
 static bool find_named_checkpoint(char *path, const char *checkpoint, struct failure *failure)

@@ -17,14 +17,23 @@ struct best_checkpoint {
     uint64_t evaluated;     /* the last step that was compared */
 };
 
-/* Is a step of these numbers better than the best? */
+/* Is a step of these numbers better than the best? Where nothing was measured, never. */
 bool best_checkpoint_is_beaten(const struct best_checkpoint *best, double validation_loss,
                                double last_trial);
 
-/* What the file says of a run that stands at `step`: nothing where it is absent or of a later one,
- * which will be done again. False and a failure where it cannot be read. */
-bool best_checkpoint_read(struct best_checkpoint *best, const char *run, uint64_t step,
+/* What the file says: nothing (step 0) where it is absent. False and a failure where it cannot be
+ * read. */
+bool best_checkpoint_read(struct best_checkpoint *best, const char *run, struct failure *failure);
+
+/* path (FILE_PATH_MAX characters) = the checkpoint's folder, which may be gone. */
+bool best_checkpoint_path(char *path, const struct best_checkpoint *best, const char *run,
                           struct failure *failure);
+
+/* As read, for a run that goes on from `step`: nothing where the file is of a later step, which
+ * will be done again, or its checkpoint is gone, which costs a warning. */
+bool best_checkpoint_resume(struct best_checkpoint *best, const char *run, uint64_t step,
+                            struct failure *failure);
+
 bool best_checkpoint_write(const struct best_checkpoint *best, const char *run,
                            struct failure *failure);
 

@@ -143,3 +143,18 @@ void run_folder_write_status(struct run_folder *run, const struct run_status *st
     }
     memory_free(text);
 }
+
+double run_folder_loss(const struct run_folder *run, uint64_t step)
+{
+    enum { BYTES_MAX = 65536 };
+    char path[FILE_PATH_MAX];
+    struct failure problem = {0};
+    json_t *object = file_join(path, run->path, "status.json", &problem)
+                         ? json_file_read(path, BYTES_MAX, &problem)
+                         : NULL;
+    const json_t *loss = json_object_get(object, "loss");
+    bool is_of_step = json_integer_value(json_object_get(object, "step")) == (json_int_t)step;
+    double value = is_of_step && json_is_number(loss) ? json_number_value(loss) : (double)NAN;
+    json_decref(object);
+    return value;
+}

@@ -42,4 +42,7 @@ struct run_status {
  * A process that is killed leaves its last status: "running". */
 void run_folder_write_status(struct run_folder *run, const struct run_status *status);
 
+/* The loss that RUN/status.json has of `step`; NaN where it has none. */
+double run_folder_loss(const struct run_folder *run, uint64_t step);
+
 #endif

@@ -248,7 +248,7 @@ static void restore(struct trainer *trainer, struct failure *failure)
                       options->keep, &trainer->learner);
     bool is_restored =
         checkpointer_restore(&trainer->checkpointer, &trainer->state, failure) &&
-        best_checkpoint_read(&trainer->best, options->run, trainer->state.step, failure);
+        best_checkpoint_resume(&trainer->best, options->run, trainer->state.step, failure);
     trainer->checkpointer.retention.spared = trainer->best.step;
     if (is_restored && !is_complete(trainer) &&
         file_join(path, options->run, "config.yaml", failure)) {

@@ -103,11 +103,14 @@ static void test_status_tells_state_step_and_loss(void **state)
         assert_null(json_object_get(status, "message"));
         json_decref(status);
     }
+    assert_true(run_folder_loss(&run, 7) == 0.1);
+    assert_true(isnan(run_folder_loss(&run, 6)));
     run_folder_write_status(&run,
                             &(struct run_status){.step = RUN_STEP_UNKNOWN, .loss = (double)NAN});
     json_t *status = read_status(*state);
     assert_true(json_is_null(json_object_get(status, "loss")));
     assert_true(json_is_null(json_object_get(status, "step")));
+    assert_true(isnan(run_folder_loss(&run, 7)));
     json_decref(status);
     run_folder_close(&run);
 }
