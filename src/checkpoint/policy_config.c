@@ -40,6 +40,15 @@ static const struct {
     [SHAPE_TRIAL_MAX] = {"trial_max", "chain.trials"},
 };
 
+static const char *const head_names[] = {
+    [ACTION_HEAD_TANH] = "tanh",
+    [ACTION_HEAD_GAUSSIAN] = "gaussian",
+};
+static const char *const activation_names[] = {
+    [ACTIVATION_RELU] = "relu",
+    [ACTIVATION_GELU] = "gelu",
+};
+
 static void put_number(struct checkpoint_state *state, const char *name, double value)
 {
     checkpoint_state_put_numbers(state, name, &value, 1);
@@ -74,6 +83,19 @@ static void put_action_space(struct checkpoint_state *state, const struct action
     checkpoint_state_put_numbers(state, "action_categories", categories, space->categorical_count);
 }
 
+/* What was made of the data, and what it began from. */
+static void put_origin(struct checkpoint_state *state, const struct policy_config *policy)
+{
+    const double lengths[2] = {(double)policy->from_time_max, (double)policy->from_trial_max};
+    if (isnan(policy->data_holdout)) {
+        return;
+    }
+    put_number(state, "data.holdout", policy->data_holdout);
+    checkpoint_state_put_text(state, "data.weights", policy->data_weights);
+    checkpoint_state_put_text(state, "train.from", policy->from);
+    checkpoint_state_put_numbers(state, "from_lengths", lengths, 2);
+}
+
 void policy_config_put(struct checkpoint_state *state, const struct policy_config *policy)
 {
     const struct model_shape *shape = &policy->shape;
@@ -101,6 +123,7 @@ void policy_config_put(struct checkpoint_state *state, const struct policy_confi
     char hash[17];
     snprintf(hash, sizeof hash, "%016" PRIx64, policy->data_hash);
     checkpoint_state_put_text(state, "data_hash", hash);
+    put_origin(state, policy);
     checkpoint_state_put_text(state, "domain", policy->domain);
     checkpoint_state_put_text(state, "task", policy->task);
 }
@@ -258,17 +281,18 @@ static bool get_scaling(struct scaling *scaling, const struct checkpoint_state *
                                         scaling->observation_dim, failure);
 }
 
-static bool get_name(char *name, const struct checkpoint_state *state, const char *key,
+/* A text that fits into `size` characters. */
+static bool get_text(char *copy, size_t size, const struct checkpoint_state *state, const char *key,
                      struct failure *failure)
 {
     const char *text = checkpoint_state_get_text(state, key, failure);
     if (!text) {
         return false;
     }
-    if (strlen(text) >= POLICY_CONFIG_NAME_MAX) {
-        return refuse_state(state, "a name that is too long", failure);
+    if (strlen(text) >= size) {
+        return refuse_state(state, "a text that is too long", failure);
     }
-    memcpy(name, text, strlen(text) + 1);
+    memcpy(copy, text, strlen(text) + 1);
     return true;
 }
 
@@ -297,6 +321,27 @@ static bool get_size_or_zero(size_t *size, const struct checkpoint_state *state,
     return value == 0.0 || get_size(size, value, state, name, failure);
 }
 
+/* Older checkpoints say nothing of it. */
+static bool get_origin(struct policy_config *policy, const struct checkpoint_state *state,
+                       struct failure *failure)
+{
+    double lengths[2];
+    policy->data_holdout = (double)NAN;
+    if (checkpoint_state_count_numbers(state, "data.holdout") == 0) {
+        return true;
+    }
+    if (!checkpoint_state_get_numbers(&policy->data_holdout, state, "data.holdout", 1, failure) ||
+        !checkpoint_state_get_numbers(lengths, state, "from_lengths", 2, failure) ||
+        !get_text(policy->data_weights, sizeof policy->data_weights, state, "data.weights",
+                  failure) ||
+        !get_text(policy->from, sizeof policy->from, state, "train.from", failure)) {
+        return false;
+    }
+    return policy->from[0] == '\0' ||
+           (get_size(&policy->from_time_max, lengths[0], state, "from_lengths", failure) &&
+            get_size(&policy->from_trial_max, lengths[1], state, "from_lengths", failure));
+}
+
 bool policy_config_get(struct policy_config *policy, const struct checkpoint_state *state,
                        struct failure *failure)
 {
@@ -311,85 +356,136 @@ bool policy_config_get(struct policy_config *policy, const struct checkpoint_sta
            checkpoint_state_get_numbers(&policy->target, state, "target", 1, failure) &&
            checkpoint_state_get_numbers(policy->return_range, state, "return_range", 2, failure) &&
            get_data_hash(&policy->data_hash, state, failure) &&
-           get_name(policy->domain, state, "domain", failure) &&
-           get_name(policy->task, state, "task", failure);
+           get_origin(policy, state, failure) &&
+           get_text(policy->domain, sizeof policy->domain, state, "domain", failure) &&
+           get_text(policy->task, sizeof policy->task, state, "task", failure);
 }
 
-static bool differ(const char *what, const char *path, struct failure *failure)
+/* --- Comparing -------------------------------------------------------------------------------- */
+
+struct comparison {
+    const char *path;   /* that the saved one was read from */
+    const char *remedy; /* what to do where they differ */
+    struct failure *failure;
+};
+
+static bool differ(const struct comparison *comparison, const char *what)
 {
-    return failure_set(failure, EXIT_CODE_DATA,
-                       "%s: was made with %s; go on with the same, or give this run another "
-                       "run.name",
-                       path, what);
+    return failure_set(comparison->failure, EXIT_CODE_DATA, "%s: was made with %s; %s",
+                       comparison->path, what, comparison->remedy);
 }
 
-static bool agree_in(const char *words, const char *saved, const char *wanted, const char *path,
-                     struct failure *failure)
+static bool texts_agree(const struct comparison *comparison, const char *words, const char *saved,
+                        const char *wanted)
 {
     char what[2 * ACTION_SPACE_TEXT_SIZE + 64];
     snprintf(what, sizeof what, "%s%s, found %s now", words, saved, wanted);
-    return strcmp(saved, wanted) == 0 || differ(what, path, failure);
+    return strcmp(saved, wanted) == 0 || differ(comparison, what);
 }
 
-static bool layouts_agree(const struct token_layout *saved, const struct token_layout *wanted,
-                          const char *path, struct failure *failure)
+static bool numbers_agree(const struct comparison *comparison, const char *words, double saved,
+                          double wanted)
+{
+    char what[256];
+    snprintf(what, sizeof what, "%s = %.15g, found %.15g now", words, saved, wanted);
+    return saved == wanted || differ(comparison, what);
+}
+
+static bool shapes_agree(const struct comparison *comparison, const struct model_shape *saved,
+                         const struct model_shape *wanted)
+{
+    double found[SHAPE_NUMBERS];
+    double expected[SHAPE_NUMBERS];
+    list_shape(found, saved);
+    list_shape(expected, wanted);
+    for (size_t i = 0; i < SHAPE_NUMBERS; i++) {
+        if (i != SHAPE_ACTIVATION &&
+            !numbers_agree(comparison, shape_numbers[i].words, found[i], expected[i])) {
+            return false;
+        }
+    }
+    return texts_agree(comparison, "model.activation = ", activation_names[saved->activation],
+                       activation_names[wanted->activation]) &&
+           texts_agree(comparison, "model.head = ", head_names[saved->head],
+                       head_names[wanted->head]);
+}
+
+static bool layouts_agree(const struct comparison *comparison, const struct token_layout *saved,
+                          const struct token_layout *wanted)
 {
     char found[TOKEN_LAYOUT_TEXT_SIZE];
     char expected[TOKEN_LAYOUT_TEXT_SIZE];
     token_layout_print(saved, found);
     token_layout_print(wanted, expected);
-    return agree_in("context.tokens = ", found, expected, path, failure);
+    return texts_agree(comparison, "context.tokens = ", found, expected);
 }
 
-static bool action_spaces_agree(const struct action_space *saved, const struct action_space *wanted,
-                                const char *path, struct failure *failure)
+static bool action_spaces_agree(const struct comparison *comparison,
+                                const struct action_space *saved, const struct action_space *wanted)
 {
     char found[ACTION_SPACE_TEXT_SIZE];
     char expected[ACTION_SPACE_TEXT_SIZE];
     action_space_print(saved, found);
     action_space_print(wanted, expected);
-    return agree_in("actions of the data = ", found, expected, path, failure) &&
+    return texts_agree(comparison, "actions of the data = ", found, expected) &&
            (action_space_equal(saved, wanted) ||
-            differ("other bounds of the data's actions", path, failure));
+            differ(comparison, "other bounds of the data's actions"));
+}
+
+static bool weights_agree(const struct comparison *comparison, const char *saved,
+                          const char *wanted)
+{
+    char what[POLICY_CONFIG_TEXT_MAX];
+    snprintf(what, sizeof what, "data.weights = \"%.200s\", found \"%.200s\" now", saved, wanted);
+    return strcmp(saved, wanted) == 0 || differ(comparison, what);
+}
+
+/* The hash is of the options and the store; where the options are the same, it is the store. */
+static bool data_agree(const struct comparison *comparison, const struct policy_config *saved,
+                       const struct policy_config *wanted)
+{
+    bool is_known = !isnan(saved->data_holdout);
+    if (saved->data_hash == wanted->data_hash) {
+        return true;
+    }
+    if (is_known &&
+        (!numbers_agree(comparison, "data.holdout", saved->data_holdout, wanted->data_holdout) ||
+         !weights_agree(comparison, saved->data_weights, wanted->data_weights))) {
+        return false;
+    }
+    return failure_set(comparison->failure, EXIT_CODE_DATA,
+                       "%s: found a trajectory store whose index has the hash %016" PRIx64
+                       ", expected %016" PRIx64 " as when this run was started; bring that store%s "
+                       "back, or give this run another run.name",
+                       comparison->path, wanted->data_hash, saved->data_hash,
+                       is_known ? "" : ", data.holdout and data.weights");
+}
+
+/* A run that began from another took over its numbers. */
+static bool scalings_agree(const struct comparison *comparison, const struct scaling *saved,
+                           const struct scaling *wanted)
+{
+    return numbers_agree(comparison, "data.return_scale (its own or train.from's)",
+                         saved->return_scale, wanted->return_scale) &&
+           numbers_agree(comparison, "data.reward_scale (its own or train.from's)",
+                         saved->reward_scale, wanted->reward_scale) &&
+           (scaling_equal(saved, wanted) ||
+            differ(comparison, "another data.normalize (its own or train.from's)"));
 }
 
 bool policy_config_agrees(const struct policy_config *saved, const struct policy_config *wanted,
-                          const char *path, struct failure *failure)
+                          const char *path, const char *remedy, struct failure *failure)
 {
-    double found[SHAPE_NUMBERS];
-    double expected[SHAPE_NUMBERS];
-    char what[256];
-    list_shape(found, &saved->shape);
-    list_shape(expected, &wanted->shape);
-    for (size_t i = 0; i < SHAPE_NUMBERS; i++) {
-        if (found[i] != expected[i]) {
-            snprintf(what, sizeof what, "%s = %g, found %g now", shape_numbers[i].words, found[i],
-                     expected[i]);
-            return differ(what, path, failure);
-        }
-    }
-    if (saved->window != wanted->window || saved->rewarded_trials != wanted->rewarded_trials) {
-        return differ("another chain.window or chain.rewarded_trials", path, failure);
-    }
-    if (saved->shape.head != wanted->shape.head) {
-        return differ("another model.head", path, failure);
-    }
-    if (!action_spaces_agree(&saved->shape.action_space, &wanted->shape.action_space, path,
-                             failure) ||
-        !layouts_agree(&saved->shape.layout, &wanted->shape.layout, path, failure) ||
-        !agree_in("task ", saved->task, wanted->task, path, failure)) {
-        return false;
-    }
-    if (saved->data_hash != wanted->data_hash) {
-        return failure_set(failure, EXIT_CODE_DATA,
-                           "%s: found a trajectory store whose index has the hash %016" PRIx64
-                           ", expected %016" PRIx64 " as when this run was started; bring that "
-                           "store back, or give this run another run.name",
-                           path, wanted->data_hash, saved->data_hash);
-    }
-    if (!scaling_equal(&saved->scaling, &wanted->scaling)) {
-        return differ("other data.normalize, data.return_scale or data.reward_scale", path,
-                      failure);
-    }
-    return true;
+    const struct comparison comparison = {path, remedy, failure};
+    return shapes_agree(&comparison, &saved->shape, &wanted->shape) &&
+           numbers_agree(&comparison, "chain.window", (double)saved->window,
+                         (double)wanted->window) &&
+           numbers_agree(&comparison, "chain.rewarded_trials", (double)saved->rewarded_trials,
+                         (double)wanted->rewarded_trials) &&
+           action_spaces_agree(&comparison, &saved->shape.action_space,
+                               &wanted->shape.action_space) &&
+           layouts_agree(&comparison, &saved->shape.layout, &wanted->shape.layout) &&
+           texts_agree(&comparison, "task ", saved->task, wanted->task) &&
+           data_agree(&comparison, saved, wanted) &&
+           scalings_agree(&comparison, &saved->scaling, &wanted->scaling);
 }

@@ -15,7 +15,7 @@
 #include "context/scaling.h"
 #include "parameters/shape.h"
 
-enum { POLICY_CONFIG_NAME_MAX = 64 };
+enum { POLICY_CONFIG_NAME_MAX = 64, POLICY_CONFIG_TEXT_MAX = 512 };
 
 /* Plain data without pointers: it may be broadcast as it is. */
 struct policy_config {
@@ -27,7 +27,11 @@ struct policy_config {
     size_t rewarded_trials; /* of a context, whose rewards it is told; 0: all */
     double target;          /* mean over groups of the training data's best returns, raw */
     double return_range[2]; /* least and largest return of the training data, raw */
-    uint64_t data_hash;     /* over the index of the training data's store */
+    uint64_t data_hash;     /* over the index of the training data's store, and the next two */
+    double data_holdout;    /* fraction that was held out; NaN: not known, nor what follows */
+    char data_weights[POLICY_CONFIG_TEXT_MAX]; /* of several stores, as the option gave them */
+    char from[POLICY_CONFIG_TEXT_MAX]; /* whose weights it began from, likewise; empty: initial */
+    size_t from_time_max, from_trial_max; /* lengths of that one's tables */
 };
 
 /* Write it into an open state; read it back with every number's bits. A state that lacks part of it
@@ -37,8 +41,9 @@ bool policy_config_get(struct policy_config *policy, const struct checkpoint_sta
                        struct failure *failure);
 
 /* Is a policy_config read from `path` of the same model and data as the one of this run? False and
- * a failure (EXIT_CODE_DATA) naming the first thing that differs. */
+ * a failure (EXIT_CODE_DATA) naming the first thing that differs, with both values, and `remedy`:
+ * what to do. */
 bool policy_config_agrees(const struct policy_config *saved, const struct policy_config *wanted,
-                          const char *path, struct failure *failure);
+                          const char *path, const char *remedy, struct failure *failure);
 
 #endif

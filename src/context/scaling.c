@@ -72,6 +72,16 @@ bool scaling_equal(const struct scaling *left, const struct scaling *right)
     return true;
 }
 
+bool scaling_moves_observations(const struct scaling *scaling)
+{
+    bool moves = false;
+    for (size_t i = 0; i < scaling->observation_dim; i++) {
+        moves = moves || scaling->observation_mean[i] != 0.0 ||
+                scaling->observation_deviation[i] != 1.0;
+    }
+    return moves;
+}
+
 real scaling_return(double raw, const struct scaling *scaling)
 {
     return (real)(raw / scaling->return_scale);

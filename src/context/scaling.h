@@ -37,6 +37,9 @@ void scaling_observations(real *scaled, const float *raw, size_t rows,
 /* Do both change numbers in the same way, to the bit? */
 bool scaling_equal(const struct scaling *left, const struct scaling *right);
 
+/* Are any observations changed by it? */
+bool scaling_moves_observations(const struct scaling *scaling);
+
 real scaling_return(double raw, const struct scaling *scaling);
 real scaling_reward(double raw, const struct scaling *scaling);
 

@@ -1,5 +1,7 @@
 #include "train/checkpointer.h"
 
+#include <math.h>
+
 #include "base/memory.h"
 
 void checkpointer_open(struct checkpointer *checkpointer, const char *run,
@@ -56,13 +58,23 @@ bool checkpointer_write(const struct checkpointer *checkpointer,
     return is_written;
 }
 
+/* Older checkpoints do not say what they began from, and took over. */
+static const char *remedy_for(const struct policy_config *saved)
+{
+    return isnan(saved->data_holdout)
+               ? "go on with the same (and the same train.from, if this run began from another), "
+                 "or give this run another run.name"
+               : "go on with the same, or give this run another run.name";
+}
+
 static bool check_state(const struct checkpointer *checkpointer,
                         const struct checkpoint_state *state, const char *path,
                         struct failure *failure)
 {
     struct policy_config *saved = memory_take(1, sizeof *saved);
-    bool agrees = policy_config_get(saved, state, failure) &&
-                  policy_config_agrees(saved, checkpointer->policy, path, failure);
+    bool agrees =
+        policy_config_get(saved, state, failure) &&
+        policy_config_agrees(saved, checkpointer->policy, path, remedy_for(saved), failure);
     memory_free(saved);
     if (agrees && state->seed != checkpointer->seed) {
         return failure_set(failure, EXIT_CODE_DATA,
@@ -74,8 +86,8 @@ static bool check_state(const struct checkpointer *checkpointer,
     return agrees;
 }
 
-static bool restore_from(const struct checkpointer *checkpointer, struct train_state *train_state,
-                         const char *path, struct failure *failure)
+bool checkpointer_restore(const struct checkpointer *checkpointer, struct train_state *train_state,
+                          const char *path, struct failure *failure)
 {
     struct checkpoint_state state;
     struct checkpoint_tensors tensors = tensors_of(checkpointer);
@@ -87,21 +99,4 @@ static bool restore_from(const struct checkpointer *checkpointer, struct train_s
                        checkpoint_load_tensors(&tensors, path, failure);
     checkpoint_state_close(&state);
     return is_restored;
-}
-
-bool checkpointer_restore(const struct checkpointer *checkpointer, struct train_state *train_state,
-                          struct failure *failure)
-{
-    char path[FILE_PATH_MAX];
-    uint64_t step;
-    *train_state = (struct train_state){0};
-    switch (checkpoint_find_newest(path, &step, checkpointer->run, failure)) {
-    case CHECKPOINT_NONE:
-        return true;
-    case CHECKPOINT_REFUSED:
-        return false;
-    case CHECKPOINT_FOUND:
-        break;
-    }
-    return restore_from(checkpointer, train_state, path, failure);
 }

@@ -39,9 +39,9 @@ void checkpointer_close(struct checkpointer *checkpointer);
 bool checkpointer_write(const struct checkpointer *checkpointer,
                         const struct train_state *train_state, struct failure *failure);
 
-/* Find the newest whole checkpoint and read it into the learner; a run without one is at step 0. A
- * checkpoint of another model, other data or another seed is a failure (EXIT_CODE_DATA). */
+/* Read the run's checkpoint folder `path`, which is whole, into the learner. One of another model,
+ * other data or another seed is a failure (EXIT_CODE_DATA). */
 bool checkpointer_restore(const struct checkpointer *checkpointer, struct train_state *train_state,
-                          struct failure *failure);
+                          const char *path, struct failure *failure);
 
 #endif

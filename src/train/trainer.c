@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/action_space.h"
 #include "base/arithmetic.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -18,6 +17,7 @@
 #include "train/checkpointer.h"
 #include "train/report.h"
 #include "train/ring_overlap.h"
+#include "train/run_policy.h"
 #include "train/starting_point.h"
 #include "train/stop.h"
 
@@ -30,7 +30,7 @@ struct trainer {
     struct workers *workers;
     struct dataset dataset;
     struct policy_config policy;
-    struct starting_point *start;         /* NULL: initial weights */
+    struct starting_point *start;
     struct loader_options loader_options; /* with chains as long as there are */
     struct loader *loader;
     struct loader *held_out; /* NULL: nothing is */
@@ -63,39 +63,7 @@ static void trainer_open_data(struct trainer *trainer)
     comm_agree(&failure);
     char what[600];
     snprintf(what, sizeof what, "%.500s: the hash of its attributes", options->stores);
-    trainer->policy.data_hash = dataset_fingerprint(&trainer->dataset);
     comm_same(dataset_description(&trainer->dataset), what);
-}
-
-static void choose_scaling(struct scaling *scaling, const struct trainer *trainer)
-{
-    const struct trainer_options *options = trainer->options;
-    size_t dim = dataset_spec(&trainer->dataset)->observation_dim;
-    const double *range = trainer->policy.return_range;
-    double largest = fmax(fabs(range[0]), fabs(range[1]));
-    *scaling = scaling_identity(dim);
-    scaling->reward_scale = options->reward_scale;
-    scaling->return_scale = options->return_scale;
-    if (options->return_scale <= 0.0) {
-        scaling->return_scale = largest > 0.0 ? largest : 1.0;
-    }
-    if (options->observations == TRAINER_OBSERVATIONS_NORMALISED) {
-        double *moments = memory_take(2 * dim, sizeof *moments);
-        dataset_moments(moments, moments + dim, &trainer->dataset);
-        scaling_set_observations(scaling, moments, moments + dim);
-        memory_free(moments);
-    }
-}
-
-static void check_dims(const struct dataset *dataset, struct failure *failure)
-{
-    const struct store_spec *spec = dataset_spec(dataset);
-    if (spec->observation_dim > OBSERVATION_DIM_MAX || spec->action_dim > ACTION_DIM_MAX) {
-        failure_set(failure, EXIT_CODE_DATA,
-                    "%s: found %zu observations and %zu actions, expected at most %d and %d",
-                    store_path(dataset->stores[0].store), spec->observation_dim, spec->action_dim,
-                    OBSERVATION_DIM_MAX, ACTION_DIM_MAX);
-    }
 }
 
 /* Chains hold no more trajectories than the largest group has; draws stay as they are. */
@@ -116,38 +84,25 @@ static void limit_chains(struct trainer *trainer)
     }
 }
 
-/* What the policy will be: the configured shape with the data's sizes. */
 static void describe_policy(struct trainer *trainer)
 {
     struct failure failure = {0};
-    check_dims(&trainer->dataset, &failure);
-    comm_agree(&failure);
-    const struct store_spec *spec = dataset_spec(&trainer->dataset);
-    struct policy_config *policy = &trainer->policy;
-    policy->shape = trainer->options->learner.shape;
-    policy->shape.observation_dim = spec->observation_dim;
-    policy->shape.action_space = spec->actions;
-    policy->shape.time_max = dataset_length_max(&trainer->dataset);
-    dataset_return_range(policy->return_range, &trainer->dataset);
-    choose_scaling(&policy->scaling, trainer);
-    snprintf(policy->domain, sizeof policy->domain, "%s", spec->domain);
-    snprintf(policy->task, sizeof policy->task, "%s", spec->tasks[trainer->dataset.stores[0].task]);
     limit_chains(trainer);
-    policy->shape.trial_max = trainer->loader_options.chain.trials;
-    policy->window = trainer->loader_options.chain.window;
-    policy->rewarded_trials = trainer->loader_options.rewarded_trials;
-    policy->target = dataset_best(&trainer->dataset);
+    run_policy_describe(&trainer->policy, trainer->options, &trainer->dataset,
+                        trainer->loader_options.chain.trials, &failure);
+    comm_agree(&failure);
 }
 
-static void adopt_starting_point(struct trainer *trainer)
+/* A run that goes on needs nothing but its own checkpoint. */
+static void choose_starting_point(struct trainer *trainer)
 {
     struct failure failure = {0};
-    if (trainer->options->from[0] != '\0') {
-        trainer->start = memory_take(1, sizeof *trainer->start);
-        starting_point_find(trainer->start, trainer->options->from);
-        starting_point_adopt(&trainer->policy, trainer->start, &failure);
-    }
+    const char *from = trainer->options->from;
+    trainer->start = memory_take(1, sizeof *trainer->start);
+    starting_point_find(trainer->start, trainer->options->run, from);
+    starting_point_adopt(&trainer->policy, trainer->start, from, &failure);
     comm_agree(&failure);
+    run_policy_warn(&trainer->policy, trainer->options);
 }
 
 static void trainer_open_loader(struct trainer *trainer)
@@ -238,6 +193,17 @@ static bool is_complete(const struct trainer *trainer)
     return trainer->state.step >= trainer->options->steps;
 }
 
+static bool restore_learner(struct trainer *trainer, struct failure *failure)
+{
+    const struct starting_point *start = trainer->start;
+    if (start->path[0] == '\0') {
+        return true;
+    }
+    return start->is_own
+               ? checkpointer_restore(&trainer->checkpointer, &trainer->state, start->path, failure)
+               : starting_point_load(&trainer->learner.parameters, start, failure);
+}
+
 /* After the lock is held and before anything is written for good. The configuration of a complete
  * run stays that of its steps. */
 static void restore(struct trainer *trainer, struct failure *failure)
@@ -247,7 +213,7 @@ static void restore(struct trainer *trainer, struct failure *failure)
     checkpointer_open(&trainer->checkpointer, options->run, &trainer->policy, options->learner.seed,
                       options->keep, &trainer->learner);
     bool is_restored =
-        checkpointer_restore(&trainer->checkpointer, &trainer->state, failure) &&
+        restore_learner(trainer, failure) &&
         best_checkpoint_resume(&trainer->best, options->run, trainer->state.step, failure);
     trainer->checkpointer.retention.spared = trainer->best.step;
     if (is_restored && !is_complete(trainer) &&
@@ -303,26 +269,23 @@ static void log_changes(const char *changes)
 static void resume(struct trainer *trainer)
 {
     struct failure failure = {0};
+    const struct starting_point *start = trainer->start;
     if (comm_rank() == 0) {
         restore(trainer, &failure);
-    }
-    if (comm_rank() == 0 && trainer->start && trainer->state.step == 0) {
-        starting_point_load(&trainer->learner.parameters, trainer->start, &failure);
     }
     comm_agree(&failure);
     comm_broadcast(&trainer->state, sizeof trainer->state);
     comm_broadcast(&trainer->best, sizeof trainer->best);
     trainer->is_resumed = true;
-    if (trainer->state.step > 0 || trainer->start) {
+    if (start->path[0] != '\0') {
         learner_broadcast(&trainer->learner);
     }
-    if (trainer->start && trainer->state.step == 0) {
-        log_line("begin: from the weights in %s", trainer->start->path);
-    }
-    if (trainer->state.step > 0) {
+    if (start->is_own) {
         log_line("resume: from step %llu of %s", (unsigned long long)trainer->state.step,
                  trainer->options->run);
         log_changes(trainer->options->changes);
+    } else if (start->path[0] != '\0') {
+        log_line("begin: from the weights in %s", start->path);
     }
 }
 
@@ -496,7 +459,7 @@ enum exit_code trainer_run(const struct trainer_options *options)
     trainer_open_folder(trainer);
     trainer_open_data(trainer);
     describe_policy(trainer);
-    adopt_starting_point(trainer);
+    choose_starting_point(trainer);
     trainer_open_loader(trainer);
     trainer_open_learner(trainer);
     resume(trainer);

@@ -27,8 +27,8 @@ struct trainer_options {
     const char *configuration; /* kept as its config.yaml; read on rank 0 only */
     const char *changes;       /* since an earlier start, a line each; read on rank 0 only */
     struct dataset_options data;
-    const char
-        *from; /* folder of a run whose policy this one begins from; empty: initial weights */
+    const char *from; /* folder of a run, or of one of its checkpoints, whose policy this one begins
+                         from; empty: initial weights */
     enum trainer_observations observations;
     double return_scale; /* 0: the largest absolute return of the data */
     double reward_scale;
