@@ -188,9 +188,23 @@ static void predict_overlap(const struct trainer *trainer)
 
 /* --- The run's folder ------------------------------------------------------------------------- */
 
-static bool is_complete(const struct trainer *trainer)
+static bool steps_are_done(const struct trainer *trainer)
 {
     return trainer->state.step >= trainer->options->steps;
+}
+
+static bool evaluates_at(const struct trainer *trainer, uint64_t step)
+{
+    const struct trainer_options *options = trainer->options;
+    return options->evaluate_every > 0 &&
+           (step % options->evaluate_every == 0 || step == options->steps);
+}
+
+/* A kill, or a stop, came between the checkpoint and its evaluation. */
+static bool owes_evaluation(const struct trainer *trainer)
+{
+    uint64_t step = trainer->state.step;
+    return step > 0 && evaluates_at(trainer, step) && trainer->best.evaluated < step;
 }
 
 static bool restore_learner(struct trainer *trainer, struct failure *failure)
@@ -204,8 +218,8 @@ static bool restore_learner(struct trainer *trainer, struct failure *failure)
                : starting_point_load(&trainer->learner.parameters, start, failure);
 }
 
-/* After the lock is held and before anything is written for good. The configuration of a complete
- * run stays that of its steps. */
+/* After the lock is held and before anything is written for good. The configuration of a run whose
+ * steps are done stays that of its steps. */
 static void restore(struct trainer *trainer, struct failure *failure)
 {
     const struct trainer_options *options = trainer->options;
@@ -216,8 +230,11 @@ static void restore(struct trainer *trainer, struct failure *failure)
         restore_learner(trainer, failure) &&
         best_checkpoint_resume(&trainer->best, options->run, trainer->state.step, failure);
     trainer->checkpointer.retention.spared = trainer->best.step;
-    if (is_restored && !is_complete(trainer) &&
-        file_join(path, options->run, "config.yaml", failure)) {
+    if (!is_restored) {
+        return;
+    }
+    trainer->loss = run_folder_loss(&trainer->folder, trainer->state.step);
+    if (!steps_are_done(trainer) && file_join(path, options->run, "config.yaml", failure)) {
         file_write_text(path, options->configuration, failure);
     }
 }
@@ -304,37 +321,47 @@ static void trainer_open_report(struct trainer *trainer)
 
 enum urgency { MAY_FAIL, MUST_SUCCEED };
 
-/* A checkpoint that cannot be written keeps the older one, and only the last one matters. */
-static void write_checkpoint(struct trainer *trainer, enum urgency urgency)
+/* A checkpoint that cannot be written keeps the older one, and only the last one matters. Was it
+ * written? */
+static bool write_checkpoint(struct trainer *trainer, enum urgency urgency)
 {
     struct failure failure = {0};
+    bool is_written = true;
     if (comm_rank() == 0) {
         metrics_sync(&trainer->report.metrics);
-        if (!checkpointer_write(&trainer->checkpointer, &trainer->state, &failure) &&
-            urgency == MAY_FAIL) {
+        is_written = checkpointer_write(&trainer->checkpointer, &trainer->state, &failure);
+        if (!is_written && urgency == MAY_FAIL) {
             log_warning("%s; the older checkpoint is kept", failure.text);
             failure = (struct failure){0};
         }
     }
-    if (urgency == MUST_SUCCEED) {
-        comm_agree(&failure);
-    }
+    comm_agree(&failure);
+    comm_broadcast(&is_written, sizeof is_written);
+    return is_written;
 }
 
 /* --- Looking while training ------------------------------------------------------------------- */
 
-static void log_evaluation(uint64_t step, double loss, double last_trial,
-                           const struct best_checkpoint *best)
+static void log_evaluation(const struct trainer *trainer, double loss, double last_trial)
 {
+    unsigned long long step = trainer->state.step, best = trainer->best.step;
     char held_out[64] = "", played[64] = "";
+    if (isnan(loss) && isnan(last_trial)) {
+        log_warning("train.evaluate_every: found nothing to measure at step %llu: %s; set "
+                    "data.holdout, or give labels to what it holds out",
+                    step,
+                    trainer->held_out ? "no label is known in the chains held out"
+                                      : "the task has no environment, and nothing is held out");
+        return;
+    }
     if (!isnan(loss)) {
         snprintf(held_out, sizeof held_out, ", validation loss %.5f", loss);
     }
     if (!isnan(last_trial)) {
         snprintf(played, sizeof played, ", return of the last trial %.2f", last_trial);
     }
-    log_line("step %llu%s%s; the best checkpoint is that of step %llu", (unsigned long long)step,
-             held_out, played, (unsigned long long)best->step);
+    log_line("step %llu%s%s; the best checkpoint is that of step %llu", step, held_out, played,
+             best);
 }
 
 /* How good the checkpoint is that has just been written; whether it is the best. */
@@ -358,7 +385,7 @@ static void evaluate(struct trainer *trainer)
     }
     if (comm_rank() == 0) {
         struct failure failure = {0};
-        log_evaluation(step, loss, last_trial, best);
+        log_evaluation(trainer, loss, last_trial);
         report_evaluation(&trainer->report, step, loss, last_trial, clock_seconds() - begun);
         trainer->checkpointer.retention.spared = best->step;
         if (!best_checkpoint_write(best, options->run, &failure)) {
@@ -367,55 +394,71 @@ static void evaluate(struct trainer *trainer)
     }
 }
 
-static bool evaluates_at(const struct trainer *trainer, uint64_t step)
+/* Is the run to stop after it? */
+static bool take_step(struct trainer *trainer)
 {
-    const struct trainer_options *options = trainer->options;
-    return options->evaluate_every > 0 &&
-           (step % options->evaluate_every == 0 || step == options->steps);
+    uint64_t number = trainer->state.step + 1;
+    struct learner_step step = learner_step(&trainer->learner, number);
+    trainer->state.step = number;
+    trainer->state.tokens_seen += step.tokens;
+    trainer->loss = step.loss;
+    if (comm_rank() == 0) {
+        report_step(&trainer->report, number, &step, trainer->state.tokens_seen);
+    }
+    return step.is_stopping || number == trainer->options->until;
+}
+
+static enum exit_code stop(struct trainer *trainer)
+{
+    write_checkpoint(trainer, MUST_SUCCEED);
+    write_status(trainer, RUN_STATE_STOPPED, NULL);
+    log_line("stopped after step %llu; the same command goes on",
+             (unsigned long long)trainer->state.step);
+    return EXIT_CODE_RESUMABLE;
+}
+
+/* The checkpoint of the step that was taken, where it is to have one. Evaluated is what lies on the
+ * disk. */
+static void keep_step(struct trainer *trainer)
+{
+    uint64_t step = trainer->state.step;
+    bool is_last = steps_are_done(trainer), is_evaluated = evaluates_at(trainer, step);
+    if (!is_last && !is_evaluated && step % trainer->options->checkpoint_every != 0) {
+        return;
+    }
+    bool is_written = write_checkpoint(trainer, is_last ? MUST_SUCCEED : MAY_FAIL);
+    write_status(trainer, RUN_STATE_RUNNING, NULL);
+    if (is_evaluated && is_written) {
+        evaluate(trainer);
+    } else if (is_evaluated) {
+        log_warning("step %llu is not evaluated, as its checkpoint is not there",
+                    (unsigned long long)step);
+    }
 }
 
 /* Step after step until the last one, or until a rank is asked to stop. */
 static enum exit_code take_steps(struct trainer *trainer)
 {
-    const struct trainer_options *options = trainer->options;
-    if (trainer->state.step > 0 && evaluates_at(trainer, trainer->state.step) &&
-        trainer->best.evaluated < trainer->state.step) {
-        evaluate(trainer); /* a kill came between the checkpoint and this */
+    if (owes_evaluation(trainer)) {
+        evaluate(trainer);
     }
-    while (trainer->state.step < options->steps) {
-        uint64_t number = trainer->state.step + 1;
-        struct learner_step step = learner_step(&trainer->learner, number);
-        trainer->state.step = number;
-        trainer->state.tokens_seen += step.tokens;
-        trainer->loss = step.loss;
-        if (comm_rank() == 0) {
-            report_step(&trainer->report, number, &step, trainer->state.tokens_seen);
+    while (!steps_are_done(trainer)) {
+        bool is_stopping = take_step(trainer);
+        if (is_stopping && !steps_are_done(trainer)) {
+            return stop(trainer);
         }
-        if (number == options->steps) {
-            write_checkpoint(trainer, MUST_SUCCEED);
-            write_status(trainer, RUN_STATE_DONE, NULL);
-        } else if (step.is_stopping || number == options->until) {
-            write_checkpoint(trainer, MUST_SUCCEED);
-            write_status(trainer, RUN_STATE_STOPPED, NULL);
-            log_line("stopped after step %llu; the same command goes on",
-                     (unsigned long long)number);
-            return EXIT_CODE_RESUMABLE;
-        } else if (number % options->checkpoint_every == 0 || evaluates_at(trainer, number)) {
-            write_checkpoint(trainer, MAY_FAIL);
-            write_status(trainer, RUN_STATE_RUNNING, NULL);
-        }
-        if (evaluates_at(trainer, number)) {
-            evaluate(trainer);
-        }
+        keep_step(trainer);
     }
+    write_status(trainer, RUN_STATE_DONE, NULL);
     return EXIT_CODE_DONE;
 }
 
 static enum exit_code train(struct trainer *trainer)
 {
-    if (is_complete(trainer)) {
+    if (steps_are_done(trainer) && !owes_evaluation(trainer)) {
         log_line("%s is complete: %llu steps are done", trainer->options->run,
                  (unsigned long long)trainer->state.step);
+        write_status(trainer, RUN_STATE_DONE, NULL);
         return EXIT_CODE_DONE;
     }
     log_model(trainer);
@@ -449,8 +492,22 @@ static void close_all(struct trainer *trainer)
     ring_close(trainer->ring);
 }
 
+/* A best checkpoint is the best by something. */
+static void check_evaluation(const struct trainer_options *options)
+{
+    struct failure failure = {0};
+    if (options->evaluate_every > 0 && options->data.holdout <= 0.0 && !options->rollouts.play) {
+        failure_set(&failure, EXIT_CODE_CONFIG,
+                    "train.evaluate_every: found %zu, but nothing to measure; set data.holdout or "
+                    "train.evaluate_contexts, or leave it out",
+                    options->evaluate_every);
+    }
+    comm_agree(&failure);
+}
+
 enum exit_code trainer_run(const struct trainer_options *options)
 {
+    check_evaluation(options);
     struct trainer *trainer = memory_take(1, sizeof *trainer);
     trainer->options = options;
     trainer->loss = (double)NAN;
