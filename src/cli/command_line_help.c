@@ -46,7 +46,7 @@ static void print_section(FILE *stream, const struct config *defaults, enum comm
 }
 
 /* Where options may stand, and how they may be called. */
-static void print_sources(FILE *stream, const struct command_entry *entry)
+static void help_print_sources(FILE *stream, const struct command_entry *entry)
 {
     fputs("Options and their defaults. Each may also be a variable of the environment,\n"
           "CHAINRING_SECTION_KEY",
@@ -76,7 +76,7 @@ static void print_command(FILE *stream, enum command command)
     config_defaults(&defaults, &origins);
     fprintf(stream, "Usage: chainring %s %s [--key=value ...]\n", entry->name, entry->positional);
     fprintf(stream, "  %s\n\n", entry->help);
-    print_sources(stream, entry);
+    help_print_sources(stream, entry);
     for (size_t i = 0; i < CONFIG_SECTIONS; i++) {
         if (entry->sections & (1u << i)) {
             print_section(stream, &defaults, command, i);
