@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "eval/trial_list.h"
+
 /* More trials than TRIALS_SHOWN are shown as the first and the last few. */
 enum {
     TRIALS_SHOWN = 8,
@@ -149,12 +151,10 @@ static void print_exploration(FILE *stream, const struct evaluation_result *resu
     if (noisy < result->trials) {
         fputs(noisy > 0 ? ", then none" : "none", stream);
     }
-    size_t drawn = 0;
-    for (size_t i = 0; i < result->trials; i++) {
-        drawn += result->samples[i];
-    }
-    if (drawn > 0) {
-        fprintf(stream, "; actions are sampled in %zu of %zu trials", drawn, result->trials);
+    if (memchr(result->samples, true, result->trials)) {
+        char drawn[128];
+        trial_list_print(drawn, sizeof drawn, result->samples, result->trials);
+        fprintf(stream, "; actions are sampled in %s", drawn);
     }
     fputs("\n", stream);
 }

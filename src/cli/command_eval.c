@@ -77,8 +77,8 @@ enum exit_code command_eval(const struct config *config, const char *subject)
     config_sample(options->samples, EVALUATION_TRIALS_MAX, "eval.sample", config->eval.sample,
                   &failure);
     config_target(&options->target, "eval.target", config->eval.target, &failure);
-    config_explore(options->explore, EVALUATION_TRIALS_MAX, "eval.explore", config->eval.explore,
-                   &failure);
+    config_explore(options->explore, options->samples, EVALUATION_TRIALS_MAX, "eval.explore",
+                   config->eval.explore, &failure);
     comm_agree(&failure);
     evaluation_run(options, result);
     if (comm_rank() == 0) {

@@ -92,10 +92,10 @@ static double play_last_trial(const void *self, const char *run, const char *tas
         .is_policy_alone = true,
     };
     config_target(&options->target, "eval.target", config->eval.target, &failure);
-    config_explore(options->explore, EVALUATION_TRIALS_MAX, "eval.explore", config->eval.explore,
-                   &failure);
     config_sample(options->samples, EVALUATION_TRIALS_MAX, "eval.sample", config->eval.sample,
                   &failure);
+    config_explore(options->explore, options->samples, EVALUATION_TRIALS_MAX, "eval.explore",
+                   config->eval.explore, &failure);
     comm_agree(&failure);
     evaluation_run(options, result);
     mean = score_of_trial(&result->rows[0].score, result->trials - 1).mean;

@@ -216,10 +216,6 @@ bool config_check(const struct config *config, const struct config_origins *orig
     if (!token_layout_parse(&layout, config->context.tokens, &reason)) {
         return refuse_misfit(origins, CONFIG_OPTION_context_tokens, reason.text, failure);
     }
-    double first_deviation;
-    if (!config_explore(&first_deviation, 1, "eval.explore", config->eval.explore, &reason)) {
-        return refuse_misfit(origins, CONFIG_OPTION_eval_explore, reason.text, failure);
-    }
     bool is_drawn;
     if (!config_sample(&is_drawn, 1, "eval.sample", config->eval.sample, &reason)) {
         return refuse_misfit(origins, CONFIG_OPTION_eval_sample, reason.text, failure);
@@ -227,7 +223,12 @@ bool config_check(const struct config *config, const struct config_origins *orig
     if (!config_sample(&is_drawn, 1, "collect.sample", config->collect.sample, &reason)) {
         return refuse_misfit(origins, CONFIG_OPTION_collect_sample, reason.text, failure);
     }
-    if (!config_explore(&first_deviation, 1, "collect.explore", config->collect.explore, &reason)) {
+    double deviation;
+    if (!config_explore(&deviation, &is_drawn, 1, "eval.explore", config->eval.explore, &reason)) {
+        return refuse_misfit(origins, CONFIG_OPTION_eval_explore, reason.text, failure);
+    }
+    if (!config_explore(&deviation, &is_drawn, 1, "collect.explore", config->collect.explore,
+                        &reason)) {
         return refuse_misfit(origins, CONFIG_OPTION_collect_explore, reason.text, failure);
     }
     double target;

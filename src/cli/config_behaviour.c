@@ -45,8 +45,8 @@ static bool check_trials(const struct trained_policy *trained, size_t trials,
     size_t most = trained->policy.shape.trial_max;
     return trials <= most ||
            failure_set(failure, EXIT_CODE_CONFIG,
-                       "found %zu episodes in a group, expected at most %zu, the longest contexts "
-                       "that the policy in %s was trained on; lower their number",
+                       "collect.episodes: found %zu, expected at most %zu, the trials of the "
+                       "longest contexts that the policy in %s was trained on; lower it",
                        trials, most, trained->path);
 }
 
@@ -59,13 +59,6 @@ static void open_policy(struct config_behaviour *opened, const struct env_task *
     config_target(&target, "collect.target", use->target, &failure);
     comm_agree(&failure);
     trained_policy_find(&opened->trained, use->run, use->checkpoint);
-    if (trained_policy_check(&opened->trained, env_task_spec(task), &failure)) {
-        check_trials(&opened->trained, use->trials, &failure);
-        trained_policy_check_samples(&opened->trained, opened->samples, use->trials,
-                                     "collect.sample", &failure);
-    }
-    opened->workers = workers_open(1, &failure);
-    comm_agree(&failure);
     struct trained_policy_options options = {
         .contexts = 1,
         .trials = use->trials,
@@ -73,8 +66,13 @@ static void open_policy(struct config_behaviour *opened, const struct env_task *
         .explore = opened->explore,
         .samples = opened->samples,
         .kernel = (enum attention_choice)config->attention.kernel,
-        .workers = opened->workers,
     };
+    if (trained_policy_check(&opened->trained, env_task_spec(task), &failure) &&
+        check_trials(&opened->trained, use->trials, &failure)) {
+        trained_policy_check_exploration(&opened->trained, &options, "collect", &failure);
+    }
+    options.workers = opened->workers = workers_open(1, &failure);
+    comm_agree(&failure);
     trained_policy_open(&opened->behaviour, &opened->trained, env_task_spec(task), &options);
 }
 
@@ -90,8 +88,12 @@ static void open_collecting_policy(struct config_behaviour *opened, const struct
     opened->explore = memory_take(collect->episodes, sizeof *opened->explore);
     opened->samples = memory_take(collect->episodes, sizeof *opened->samples);
     config_sample(opened->samples, collect->episodes, "collect.sample", collect->sample, &failure);
-    config_explore(opened->explore, collect->episodes, "collect.explore", collect->explore,
-                   &failure);
+    config_explore(opened->explore, opened->samples, collect->episodes, "collect.explore",
+                   collect->explore, &failure);
+    config_list_fits("collect.explore", collect->explore, collect->episodes, "episode of a group",
+                     &failure);
+    config_list_fits("collect.sample", collect->sample, collect->episodes, "episode of a group",
+                     &failure);
     comm_agree(&failure);
     const struct policy_use use = {.run = collect->run,
                                    .checkpoint = collect->checkpoint,

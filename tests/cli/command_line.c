@@ -351,7 +351,7 @@ static void test_help_and_version_come_first(void **state)
         {"train --version", COMMAND_ACTION_VERSION, CHAINRING_VERSION},
         {"train --help", COMMAND_ACTION_COMMAND_HELP, "chainring train CONFIG.yaml"},
         {"train nowhere.yaml --steps=x -h", COMMAND_ACTION_COMMAND_HELP, "--model.width=64"},
-        {"help eval", COMMAND_ACTION_COMMAND_HELP, "--explore=0.5"},
+        {"help eval", COMMAND_ACTION_COMMAND_HELP, "--explore=auto"},
         {"collect --help", COMMAND_ACTION_COMMAND_HELP, "collect [CONFIG.yaml]"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -475,19 +475,47 @@ static void test_explore_fills_trials_and_then_zeros(void **state)
     (void)state;
     struct failure failure = {0};
     double deviations[4] = {9.0, 9.0, 9.0, 9.0};
-    assert_true(config_explore(deviations, 4, "eval.explore", "0.5,0.25", &failure));
+    bool none[4] = {false}, all[4] = {true, true, true, true};
+    assert_true(config_explore(deviations, all, 4, "eval.explore", "0.5,0.25", &failure));
     assert_true(deviations[0] == 0.5 && deviations[1] == 0.25);
     assert_true(deviations[2] == 0.0 && deviations[3] == 0.0);
-    assert_true(config_explore(deviations, 1, "eval.explore", "1,2,3", &failure));
+    assert_true(config_explore(deviations, none, 1, "eval.explore", "1,2,3", &failure));
     assert_true(deviations[0] == 1.0 && deviations[1] == 0.25);
-    assert_true(config_explore(deviations, 4, "eval.explore", "", &failure));
+    assert_true(config_explore(deviations, none, 4, "eval.explore", "", &failure));
     assert_true(deviations[0] == 0.0);
-    static const char *const refused[] = {",", "1,", ",1", "1,,2", "1;2", "-1", "11", "1 ,2", "x"};
+    static const char *const refused[] = {",",  "1,", ",1",   "1,,2", "1;2",
+                                          "-1", "11", "1 ,2", "x",    "auto,1"};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         failure = (struct failure){0};
-        assert_false(config_explore(deviations, 4, "eval.explore", refused[i], &failure));
+        assert_false(config_explore(deviations, none, 4, "eval.explore", refused[i], &failure));
         expect_failure(&failure, EXIT_CODE_CONFIG, "eval.explore: found");
     }
+}
+
+static void test_what_is_sampled_is_not_explored_unasked(void **state)
+{
+    (void)state;
+    struct failure failure = {0};
+    double deviations[3] = {9.0, 9.0, 9.0};
+    bool samples[3];
+    assert_true(config_sample(samples, 3, "eval.sample", "no,yes", &failure));
+    assert_true(config_explore(deviations, samples, 3, "eval.explore", "auto", &failure));
+    assert_true(deviations[0] == 0.5 && deviations[1] == 0.0 && deviations[2] == 0.0);
+    assert_true(config_sample(samples, 3, "eval.sample", "yes,no", &failure));
+    assert_true(config_explore(deviations, samples, 3, "eval.explore", "auto", &failure));
+    assert_true(deviations[0] == 0.0 && deviations[1] == 0.0);
+}
+
+static void test_lists_are_no_longer_than_the_trials(void **state)
+{
+    (void)state;
+    struct failure failure = {0};
+    assert_true(config_list_fits("eval.explore", "", 1, "trial", &failure));
+    assert_true(config_list_fits("eval.explore", "0.5,0.2", 2, "trial", &failure));
+    assert_false(config_list_fits("eval.explore", "0.5,0.2", 1, "trial", &failure));
+    expect_failure(&failure, EXIT_CODE_CONFIG,
+                   "eval.explore: found 2 items in \"0.5,0.2\", expected at most 1, one for each "
+                   "trial; shorten it");
 }
 
 static void test_target_is_a_number_or_the_best(void **state)
@@ -551,6 +579,8 @@ int main(void)
         cmocka_unit_test(test_environment_refuses_unknown_keys),
         cmocka_unit_test(test_changes_are_a_line_for_each_option_of_the_sections),
         cmocka_unit_test(test_explore_fills_trials_and_then_zeros),
+        cmocka_unit_test(test_what_is_sampled_is_not_explored_unasked),
+        cmocka_unit_test(test_lists_are_no_longer_than_the_trials),
         cmocka_unit_test(test_target_is_a_number_or_the_best),
         cmocka_unit_test(test_check_names_the_place_of_a_misfit),
     };

@@ -65,8 +65,8 @@ static void test_table_has_a_row_for_each_behaviour(void **state)
     expect_text(&result,
                 "runs/demo, step 500, in point_mass_hidden\n"
                 "2 contexts of 3 trials, target return 18.00, seed 7\n"
-                "exploration noise trial by trial: 0.5, 0.25, then none; actions are sampled in 1 "
-                "of 3 trials\n"
+                "exploration noise trial by trial: 0.5, 0.25, then none; actions are sampled in "
+                "trial 2\n"
                 "\n"
                 "behaviour       trial 1       trial 2       trial 3          mean          last"
                 "     best of 3\n"
