@@ -9,6 +9,7 @@
 #include "behaviours/script.h"
 #include "behaviours/searcher.h"
 #include "cli/config_map.h"
+#include "cli/config_option.h"
 #include "comm/comm.h"
 
 static bool open_planner(struct behaviour *behaviour, const struct env_task *task,
@@ -145,29 +146,64 @@ void config_behaviour_open(struct config_behaviour *opened, const struct env_tas
 
 /* --- Whose actions are labels ----------------------------------------------------------------- */
 
-void config_expert_open(struct config_behaviour *opened, const char *name,
+static const char checkpoint_prefix[] = "checkpoint:";
+
+static void open_labelling_policy(struct config_behaviour *opened, const char *run,
+                                  const struct env_task *task, const struct config *config)
+{
+    const struct policy_use use = {
+        .run = run, .checkpoint = "", .trials = 1, .target = "best", .margin = 0.05};
+    opened->explore = memory_take(use.trials, sizeof *opened->explore);
+    opened->samples = memory_take(use.trials, sizeof *opened->samples);
+    open_policy(opened, task, &use, config);
+}
+
+/* Can the expert of that name label in the task? */
+static bool check_expert(const char *option, const char *name, const struct env_spec *spec,
+                         struct failure *failure)
+{
+    bool is_script = strcmp(name, "script") == 0, is_planner = strcmp(name, "planner") == 0;
+    bool is_policy = strncmp(name, checkpoint_prefix, sizeof checkpoint_prefix - 1) == 0;
+    if (is_script && !spec->has_script) {
+        return failure_set(failure, EXIT_CODE_CONFIG,
+                           "%s: found script, expected planner or checkpoint:RUN, as task %s has "
+                           "no script",
+                           option, spec->task);
+    }
+    if (is_planner && spec->actions.kind != ACTION_CONTINUOUS) {
+        return failure_set(failure, EXIT_CODE_CONFIG,
+                           "%s: found planner, expected script or checkpoint:RUN, as the actions "
+                           "of task %s are categorical",
+                           option, spec->task);
+    }
+    if (is_policy && name[sizeof checkpoint_prefix - 1] == '\0') {
+        return failure_set(failure, EXIT_CODE_CONFIG,
+                           "%s: found \"%s\" without a run, expected checkpoint:RUN, RUN being "
+                           "the folder of one whose policy labels",
+                           option, name);
+    }
+    return is_script || is_planner || is_policy ||
+           failure_set(failure, EXIT_CODE_CONFIG,
+                       "%s: found \"%s\", expected script, planner or checkpoint:RUN", option,
+                       name);
+}
+
+void config_expert_open(struct config_behaviour *opened, enum config_option_id id,
                         const struct env_task *task, const struct config *config)
 {
-    static const char checkpoint[] = "checkpoint:";
-    const struct noise_options quiet = {0};
+    static const struct noise_options quiet = {0};
     struct failure failure = {0};
+    const char *name =
+        id == CONFIG_OPTION_collect_label ? config->collect.label : config->convert.label;
     *opened = (struct config_behaviour){0};
+    check_expert(config_option_at(id)->name, name, env_task_spec(task), &failure);
+    comm_agree(&failure);
     if (strcmp(name, "script") == 0) {
         script_open(&opened->behaviour, env_task_spec(task), &quiet, 1, &failure);
     } else if (strcmp(name, "planner") == 0) {
         open_planner(&opened->behaviour, task, &config->planner, &failure);
-    } else if (strncmp(name, checkpoint, sizeof checkpoint - 1) == 0) {
-        const struct policy_use use = {.run = name + sizeof checkpoint - 1,
-                                       .checkpoint = "",
-                                       .trials = 1,
-                                       .target = "best",
-                                       .margin = 0.05};
-        opened->explore = memory_take(use.trials, sizeof *opened->explore);
-        opened->samples = memory_take(use.trials, sizeof *opened->samples);
-        open_policy(opened, task, &use, config);
     } else {
-        failure_set(&failure, EXIT_CODE_CONFIG,
-                    "label: found \"%s\", expected script, planner or checkpoint:RUN", name);
+        open_labelling_policy(opened, name + sizeof checkpoint_prefix - 1, task, config);
     }
     comm_agree(&failure);
 }

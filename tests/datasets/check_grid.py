@@ -132,7 +132,8 @@ def test_what_a_room_cannot_do_is_refused_in_one_line(program):
         lines = run.stderr.splitlines()
         assert run.returncode == 78 and len(lines) == 1, run.stderr
         assert "task dark_room: found categorical actions" in lines[0] and policy in lines[0], lines
-    program.refuse(bare, ["the planner policy"], "--label=planner", code=78)
+    program.refuse(bare, ["convert.label: found planner, expected script or checkpoint:RUN", "dark_room are categorical"],
+                   "--label=planner", code=78)
 
 
 def main():
