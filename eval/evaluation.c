@@ -80,6 +80,8 @@ static void fill_result(const struct evaluation *evaluation)
         .contexts = options->contexts,
         .trials = limit_trials(options->trials, policy->shape.trial_max),
         .target_best = policy->target,
+        .is_target_told = token_layout_has(&policy->shape.layout, FIELD_RETURN) ||
+                          token_layout_has(&policy->shape.layout, FIELD_DONE),
         .seed = options->seed,
     };
     result->target = trained_policy_target(&result->target_margin, trained, options->target,

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arithmetic.h"
 #include "base/log.h"
@@ -52,13 +53,40 @@ static bool find_best_checkpoint(char *path, const char *run, struct failure *fa
            checkpoint_verify(path, failure);
 }
 
-static bool find_named_checkpoint(char *path, const char *checkpoint, struct failure *failure)
+/* "step-20, step-40": the newest of the run's checkpoints. */
+static void list_checkpoints(char *text, size_t size, const char *folder)
 {
-    int length = snprintf(path, FILE_PATH_MAX, "%s", checkpoint);
-    if (length < 0 || length >= FILE_PATH_MAX) {
-        return failure_set(failure, EXIT_CODE_USAGE,
-                           "found a checkpoint path of %d characters, expected fewer than %d",
-                           length, FILE_PATH_MAX);
+    enum { SHOWN = 8 };
+    uint64_t *steps = NULL;
+    size_t count = 0;
+    struct failure failure = {0};
+    file_list_numbered(&steps, &count, folder, "step-", &failure);
+    size_t first = count > SHOWN ? count - SHOWN : 0;
+    int used = snprintf(text, size, "%s", count == 0 ? "none" : first > 0 ? "..., " : "");
+    for (size_t i = first; i < count; i++) {
+        used += snprintf(text + used, size - (size_t)used, "%sstep-%" PRIu64, i > first ? ", " : "",
+                         steps[i]);
+    }
+    memory_free(steps);
+}
+
+/* A name without a slash is one of the run's. */
+static bool find_named_checkpoint(char *path, const char *run, const char *checkpoint,
+                                  struct failure *failure)
+{
+    char folder[FILE_PATH_MAX], there[512];
+    if (strchr(checkpoint, '/')) {
+        snprintf(path, FILE_PATH_MAX, "%s", checkpoint);
+        return checkpoint_verify(path, failure);
+    }
+    if (!file_join(folder, run, "ckpt", failure) || !file_join(path, folder, checkpoint, failure)) {
+        return false;
+    }
+    if (access(path, F_OK) != 0) {
+        list_checkpoints(there, sizeof there, folder);
+        return failure_set(failure, EXIT_CODE_NO_INPUT,
+                           "%s: found no such checkpoint, expected one of those in %s: %s", path,
+                           folder, there);
     }
     return checkpoint_verify(path, failure);
 }
@@ -83,7 +111,7 @@ void trained_policy_find(struct trained_policy *trained, const char *run, const 
         bool is_found = checkpoint[0] == '\0' ? find_newest_checkpoint(trained->path, run, &failure)
                         : strcmp(checkpoint, "best") == 0
                             ? find_best_checkpoint(trained->path, run, &failure)
-                            : find_named_checkpoint(trained->path, checkpoint, &failure);
+                            : find_named_checkpoint(trained->path, run, checkpoint, &failure);
         if (is_found) {
             read_state(trained, &failure);
         }

@@ -23,8 +23,8 @@ struct trained_policy {
     struct policy_config policy;
 };
 
-/* Find the newest whole checkpoint of the run folder `run`, or verify the checkpoint folder
- * `checkpoint` where that is not empty, and read what it holds. Fatal on all ranks:
+/* Find the newest whole checkpoint of the run folder `run`, its best one where `checkpoint` is
+ * "best", or the one of that name or path, and read what it holds. Fatal on all ranks:
  * EXIT_CODE_NO_INPUT where there is none, EXIT_CODE_DATA where it is damaged. Collective over the
  * job. */
 void trained_policy_find(struct trained_policy *trained, const char *run, const char *checkpoint);

@@ -1,6 +1,7 @@
 #include "cli/command_line.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/nearest.h"
 #include "cli/command_use.h"
@@ -284,10 +285,26 @@ static bool read_option_values(struct command_line *line, struct config *config,
     }
 }
 
+/* Of a run that is not there, the run is at fault and not its file. */
+static bool read_run(struct command_line *line, struct config *config, struct failure *failure)
+{
+    char path[CONFIG_TEXT_SIZE + 16];
+    char printable[CONFIG_TEXT_SIZE];
+    snprintf(path, sizeof path, "%s/config.yaml", line->positional);
+    if (access(path, F_OK) != 0) {
+        config_value_printable(printable, sizeof printable, line->positional,
+                               strlen(line->positional));
+        return failure_set(failure, EXIT_CODE_NO_INPUT,
+                           "%s: found no run there, expected the folder of one, with the "
+                           "config.yaml that training writes; name it as runs/NAME",
+                           printable);
+    }
+    return config_read_file(config, &line->origins, path, failure);
+}
+
 static bool read_config_file(struct command_line *line, struct config *config,
                              struct failure *failure)
 {
-    char path[CONFIG_TEXT_SIZE + 16];
     switch (command_line_entry(line->command)->argument) {
     case COMMAND_ARGUMENT_CONFIG:
     case COMMAND_ARGUMENT_OPTIONAL_CONFIG:
@@ -298,8 +315,7 @@ static bool read_config_file(struct command_line *line, struct config *config,
             return true;
         } /* fall through */
     case COMMAND_ARGUMENT_RUN:
-        snprintf(path, sizeof path, "%s/config.yaml", line->positional);
-        return config_read_file(config, &line->origins, path, failure);
+        return read_run(line, config, failure);
     case COMMAND_ARGUMENT_FILE:
         return config->inspect.chains == CONFIG_NO ||
                config_read_file(config, &line->origins, line->positional, failure);
@@ -343,6 +359,13 @@ static bool check_inspect_subject(const struct command_line *line, const struct 
                     : refuse_nothing(entry, failure);
 }
 
+/* As training does. */
+static bool draws_chains(const struct command_line *line, const struct config *config)
+{
+    return line->command == COMMAND_TRAIN ||
+           (line->command == COMMAND_INSPECT && config->inspect.chains == CONFIG_YES);
+}
+
 static bool resolve(struct command_line *line, struct config *config, char **arguments,
                     struct failure *failure)
 {
@@ -360,7 +383,8 @@ static bool resolve(struct command_line *line, struct config *config, char **arg
            read_option_values(line, config, arguments, failure) &&
            name_run(line, config, failure) && check_inspect_subject(line, config, failure) &&
            command_use_check(line->command, config, &line->origins, failure) &&
-           config_check(config, &line->origins, failure);
+           config_check(config, &line->origins, failure) &&
+           (!draws_chains(line, config) || config_check_chains(config, &line->origins, failure));
 }
 
 static bool find_command(enum command *command, const char *name, struct failure *failure)

@@ -23,6 +23,7 @@ static const struct {
     {CONFIG_OPTION_eval_explore, COMMAND_USE_ACTING},
     {CONFIG_OPTION_eval_sample, COMMAND_USE_ACTING},
     {CONFIG_OPTION_eval_inertia, COMMAND_USE_ACTING},
+    {CONFIG_OPTION_eval_output, COMMAND_USE_ACTING},
 };
 
 enum command_use command_use(enum command command, const struct config_option *option)

@@ -82,7 +82,7 @@ static void open_collecting_policy(struct config_behaviour *opened, const struct
 {
     const struct config_collect *collect = &config->collect;
     struct failure failure = {0};
-    if (collect->run[0] == '\0' && collect->checkpoint[0] == '\0') {
+    if (collect->run[0] == '\0' && !strchr(collect->checkpoint, '/')) {
         failure_set(&failure, EXIT_CODE_CONFIG,
                     "collect.run: found no run, expected the folder of one whose policy acts");
     }

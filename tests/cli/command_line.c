@@ -248,6 +248,12 @@ static void test_mistakes_elsewhere_keep_their_codes(void **state)
     parsing = parse(training);
     unsetenv("CHAINRING_TRAIN_STEPS");
     expect_failure(&parsing.failure, EXIT_CODE_CONFIG, "CHAINRING_TRAIN_STEPS: found \"x\"");
+    parsing = parse_both(training, "--chain.trials_min=5");
+    expect_failure(&parsing.failure, EXIT_CODE_USAGE,
+                   "command line: found chain.trials_min = 5 (command line), expected at most "
+                   "chain.trials = 4 (default)");
+    parsing = parse_both("inspect --chains --chain.trials=2 --chain.trials_min=3", file);
+    expect_failure(&parsing.failure, EXIT_CODE_USAGE, "expected at most chain.trials = 2 (");
     parsing = parse_both(training, "--model.heads=5");
     expect_failure(&parsing.failure, EXIT_CODE_USAGE,
                    "command line: found model.heads = 5 (command line), expected a divisor of "
@@ -273,7 +279,8 @@ static void test_eval_starts_from_the_run(void **state)
     assert_int_equal(parsing.config.eval.trials, 3);
     expect_usage("eval x --model.width=64", "eval does not read --model.width");
     parsing = parse("eval nowhere");
-    expect_failure(&parsing.failure, EXIT_CODE_NO_INPUT, "nowhere/config.yaml: cannot be opened");
+    expect_failure(&parsing.failure, EXIT_CODE_NO_INPUT,
+                   "nowhere: found no run there, expected the folder of one");
 }
 
 /* The run's own configuration may have them: its training read them. */

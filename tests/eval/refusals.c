@@ -154,6 +154,19 @@ static void test_named_checkpoint_that_is_not_there_is_no_input(void **state)
     expect_refused(&point_mass, load_what_is_not_there, EXIT_CODE_NO_INPUT, "nowhere/ckpt/step-3");
 }
 
+static void load_a_step_that_is_not_there(struct evaluation_options *options)
+{
+    options->checkpoint = "step-40";
+}
+
+static void test_checkpoint_of_the_run_that_is_not_there_names_those_that_are(void **state)
+{
+    (void)state;
+    expect_refused(&point_mass, load_a_step_that_is_not_there, EXIT_CODE_NO_INPUT,
+                   "ckpt/step-40: found no such checkpoint, expected one of those in ");
+    expect_refused(&point_mass, load_a_step_that_is_not_there, EXIT_CODE_NO_INPUT, "/ckpt: step-5");
+}
+
 static void test_run_without_a_checkpoint_is_no_input(void **state)
 {
     (void)state;
@@ -199,6 +212,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_unknown_task_is_refused),
         cmocka_unit_test(test_rewards_that_are_no_task_ask_for_one),
         cmocka_unit_test(test_named_checkpoint_that_is_not_there_is_no_input),
+        cmocka_unit_test(test_checkpoint_of_the_run_that_is_not_there_names_those_that_are),
         cmocka_unit_test(test_run_without_a_checkpoint_is_no_input),
         cmocka_unit_test(test_damaged_checkpoint_is_refused),
     };
