@@ -1,6 +1,5 @@
 #include "context/layout.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,19 +14,15 @@ static const char *name_of(const struct token_field *field)
     return names[field->field][field->is_previous];
 }
 
-__attribute__((format(printf, 3, 4))) static bool layout_refuse(const char *text,
-                                                                struct failure *failure,
-                                                                const char *why, ...)
+/* "found TEXT, where NAME WHY". */
+static bool layout_refuse(const char *text, const char *name, const char *why,
+                          struct failure *failure)
 {
-    char reason[160];
-    va_list arguments;
-    va_start(arguments, why);
-    vsnprintf(reason, sizeof reason, why, arguments);
-    va_end(arguments);
-    return failure_set(failure, EXIT_CODE_CONFIG,
-                       "context.tokens: found \"%s\", %s; expected tokens made of R, s, a, r, d, "
-                       "such as \"R,s,a,r,d\" or \"R+s+-a+-r+-d\"",
-                       text, reason);
+    return failure_set(
+        failure, EXIT_CODE_CONFIG,
+        "context.tokens: found \"%s\", where %s %s; expected tokens made of R, s, a, "
+        "r, d, such as \"R,s,a,r,d\" or \"R+s+-a+-r+-d\"",
+        text, name, why);
 }
 
 static void add_field(struct token_layout *layout, struct token_field added)
@@ -60,28 +55,38 @@ static bool is_outcome(const struct token_field *field)
     return field->field != FIELD_RETURN && field->field != FIELD_STATE;
 }
 
+/* The layout has a field of the same kind already: as it is now, or as of the step before. */
+static bool refuse_second(const char *text, const struct token_field *one,
+                          const struct token_field *other, struct failure *failure)
+{
+    char both[16];
+    if (one->is_previous == other->is_previous) {
+        return layout_refuse(text, name_of(one), "stands twice", failure);
+    }
+    snprintf(both, sizeof both, "%s and %s", names[one->field][0], names[one->field][1]);
+    return layout_refuse(text, both, "exclude each other", failure);
+}
+
 /* The layout's next field, of `length` letters at `at`. */
 static bool read_field(struct token_layout *layout, const char *at, size_t length, const char *text,
                        struct failure *failure)
 {
     struct token_field added = {.token = layout->count};
     if (length == 0) {
-        return layout_refuse(text, failure, "where a field is missing");
+        return layout_refuse(text, "a field", "is missing", failure);
     }
     if (!find_field(&added, at, length)) {
-        return layout_refuse(text, failure, "where \"%.*s\" is no field", (int)length, at);
+        char quoted[80];
+        snprintf(quoted, sizeof quoted, "\"%.*s\"", (int)length, at);
+        return layout_refuse(text, quoted, "is no field", failure);
     }
     if (added.is_previous && !is_outcome(&added)) {
-        return layout_refuse(text, failure, "where %s is no field: of the step before are -a -r -d",
-                             name_of(&added));
+        return layout_refuse(text, name_of(&added), "is no field: of the step before are -a -r -d",
+                             failure);
     }
     for (size_t i = 0; i < layout->field_count; i++) {
-        const struct token_field *other = &layout->fields[i];
-        if (other->field == added.field) {
-            return other->is_previous == added.is_previous
-                       ? layout_refuse(text, failure, "with %s twice", name_of(other))
-                       : layout_refuse(text, failure, "where %s and %s exclude each other",
-                                       names[added.field][0], names[added.field][1]);
+        if (layout->fields[i].field == added.field) {
+            return refuse_second(text, &added, &layout->fields[i], failure);
         }
     }
     add_field(layout, added);
@@ -108,19 +113,16 @@ static bool check_order(const struct token_layout *layout, const char *text,
         const struct token_field *field = &layout->fields[i];
         bool is_late = field->token > layout->state_index;
         if (field->is_previous && is_late) {
-            return layout_refuse(text, failure,
-                                 "where %s, of the step before, stands in a token after the "
-                                 "state's",
-                                 name_of(field));
+            return layout_refuse(text, name_of(field),
+                                 "of the step before stands in a token after the state's", failure);
         }
         if (!field->is_previous && is_outcome(field) && !is_late) {
-            return layout_refuse(text, failure,
+            return layout_refuse(text, name_of(field),
                                  field->field == FIELD_ACTION
-                                     ? "where the action %s is no later than the state s, at which "
-                                       "it is predicted"
-                                     : "where %s, which comes of the action, is no later than the "
-                                       "state s, at which that is predicted",
-                                 name_of(field));
+                                     ? "is no later than the state s, at which it is predicted"
+                                     : "comes of the action, but is no later than the state s, at "
+                                       "which that is predicted",
+                                 failure);
         }
     }
     return true;
@@ -141,7 +143,7 @@ bool token_layout_parse(struct token_layout *layout, const char *text, struct fa
         }
     }
     if (!find_state(layout)) {
-        return layout_refuse(text, failure, "without a state s");
+        return layout_refuse(text, "the state s", "is missing", failure);
     }
     return check_order(layout, text, failure);
 }

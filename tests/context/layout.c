@@ -133,10 +133,10 @@ static void test_layout_refuses_what_is_no_list_of_tokens(void **state)
 static void test_layout_refuses_a_field_named_twice(void **state)
 {
     (void)state;
-    refuse("R,s,a,R", "with R twice");
-    refuse("s,s", "with s twice");
-    refuse("R,s,a,r,d,a", "with a twice");
-    refuse("s+-a+-a", "with -a twice");
+    refuse("R,s,a,R", "where R stands twice");
+    refuse("s,s", "where s stands twice");
+    refuse("R,s,a,r,d,a", "where a stands twice");
+    refuse("s+-a+-a", "where -a stands twice");
     refuse("s+-a,a", "where a and -a exclude each other");
     refuse("R+-r,s+-a,a", "where a and -a exclude each other");
     refuse("s,r,-r", "where r and -r exclude each other");
@@ -145,25 +145,25 @@ static void test_layout_refuses_a_field_named_twice(void **state)
 static void test_layout_refuses_to_go_without_a_state(void **state)
 {
     (void)state;
-    refuse("R,a,r", "without a state s");
-    refuse("R", "without a state s");
+    refuse("R,a,r", "where the state s is missing");
+    refuse("R", "where the state s is missing");
 }
 
 static void test_layout_refuses_an_outcome_before_its_action(void **state)
 {
     (void)state;
-    refuse("a,s", "where the action a is no later than the state s");
-    refuse("s+a", "where the action a is no later than the state s");
-    refuse("R,r,s,a", "where r, which comes of the action, is no later than the state s");
-    refuse("d,s", "where d, which comes of the action, is");
-    refuse("R+s+r,a", "where r, which comes of the action, is");
+    refuse("a,s", "where a is no later than the state s, at which it is predicted");
+    refuse("s+a", "where a is no later than the state s, at which it is predicted");
+    refuse("R,r,s,a", "where r comes of the action, but is no later than the state s");
+    refuse("d,s", "where d comes of the action, but is");
+    refuse("R+s+r,a", "where r comes of the action, but is");
 }
 
 static void test_layout_refuses_the_step_before_where_it_comes_late(void **state)
 {
     (void)state;
-    refuse("s,-a", "where -a, of the step before, stands in a token after");
-    refuse("R,s,-r+a", "where -r, of the step before, stands in a token after");
+    refuse("s,-a", "where -a of the step before stands in a token after");
+    refuse("R,s,-r+a", "where -r of the step before stands in a token after");
     refuse("-s,a", "where -s is no field: of the step before are -a -r -d");
     refuse("s+-R", "where -R is no field: of the step before are -a -r -d");
 }
