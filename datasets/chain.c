@@ -156,9 +156,8 @@ bool chain_sampler_check(const struct chain_sampler *sampler, struct failure *fa
     }
     if (sampler->trials_min == 0 || sampler->trials_min > sampler->trials) {
         return failure_set(failure, EXIT_CODE_CONFIG,
-                           "found chains of at least %zu and at most %zu trajectories, expected at "
-                           "least 1 and no more than at most; change chain.trials_min or "
-                           "chain.trials",
+                           "chain.trials_min: found %zu, expected 1 to %zu, which chain.trials is; "
+                           "change one of them",
                            sampler->trials_min, sampler->trials);
     }
     if (sampler->sampling == CHAIN_BEST &&

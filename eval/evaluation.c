@@ -44,11 +44,27 @@ static size_t limit_trials(size_t trials, size_t trained)
 {
     size_t most = size_min(trained, EVALUATION_TRIALS_MAX);
     if (trials > most) {
-        log_warning("found %zu trials asked for, but the policy was trained on contexts of at most "
-                    "%zu: %zu are played",
-                    trials, most, most);
+        log_warning("eval.trials: found %zu, but the policy was trained on contexts of at most "
+                    "%zu: no more are played",
+                    trials, most);
     }
     return trials > 0 ? size_min(trials, most) : most;
+}
+
+/* What a list says of later trials is lost: a deviation, or another answer than the last one. */
+static void warn_of_long_lists(const struct evaluation_options *options, size_t trials)
+{
+    const char *lost = NULL;
+    for (size_t trial = trials; trial < EVALUATION_TRIALS_MAX && !lost; trial++) {
+        lost = options->explore[trial] > 0.0                             ? "eval.explore"
+               : options->samples[trial] != options->samples[trials - 1] ? "eval.sample"
+                                                                         : NULL;
+    }
+    if (lost) {
+        log_warning("%s: found more than contexts have trials, which is %zu: the rest of the list "
+                    "is not used",
+                    lost, trials);
+    }
 }
 
 /* result = the options with what the checkpoint fills in. */
@@ -64,6 +80,8 @@ static void fill_result(const struct evaluation *evaluation)
         .contexts = options->contexts,
         .trials = limit_trials(options->trials, policy->shape.trial_max),
         .target_best = policy->target,
+        .is_target_told = token_layout_has(&policy->shape.layout, FIELD_RETURN) ||
+                          token_layout_has(&policy->shape.layout, FIELD_DONE),
         .seed = options->seed,
     };
     result->target = trained_policy_target(&result->target_margin, trained, options->target,
@@ -73,6 +91,9 @@ static void fill_result(const struct evaluation *evaluation)
     snprintf(result->checkpoint, sizeof result->checkpoint, "%s", trained->path);
     snprintf(result->task, sizeof result->task, "%s", task);
     memcpy(result->samples, options->samples, sizeof result->samples);
+    if (!options->is_policy_alone) {
+        warn_of_long_lists(options, result->trials);
+    }
     /* Noise in the last trial would cost return and tell nobody anything. */
     for (size_t trial = 0; trial + 1 < result->trials && trial < EVALUATION_TRIALS_MAX; trial++) {
         result->explore[trial] = options->explore[trial];
@@ -92,9 +113,13 @@ static bool evaluation_open_task(struct evaluation *evaluation, struct failure *
         return failure_set(failure, problem.code, "%s%s", problem.text, hint);
     }
     evaluation->spec = env_task_spec(evaluation->task);
+    const struct trained_policy_options exploration = {
+        .trials = evaluation->result->trials,
+        .explore = evaluation->result->explore,
+        .samples = evaluation->result->samples,
+    };
     return trained_policy_check(&evaluation->trained, evaluation->spec, failure) &&
-           trained_policy_check_samples(&evaluation->trained, evaluation->result->samples,
-                                        evaluation->result->trials, "eval.sample", failure);
+           trained_policy_check_exploration(&evaluation->trained, &exploration, "eval", failure);
 }
 
 /* --- Opening ---------------------------------------------------------------------------------- */

@@ -25,7 +25,7 @@ enum { EVALUATION_TRIALS_MAX = 1024 };
 /* Counts are at least 1 where 0 has no meaning. The texts are borrowed. */
 struct evaluation_options {
     const char *run;        /* its folder */
-    const char *checkpoint; /* a folder RUN/ckpt/step-N; "": the run's newest whole one */
+    const char *checkpoint; /* trained_policy_find; "": the run's newest whole one */
     const char *task;       /* to act in; "": the one it was trained on */
     size_t contexts;        /* over all ranks */
     size_t trials;          /* in each context, no more than it was trained on; 0: as many */
@@ -67,6 +67,7 @@ struct evaluation_result {
     uint64_t step; /* of the checkpoint */
     size_t contexts, trials;
     double target;        /* return that each trial is asked for */
+    bool is_target_told;  /* the policy's tokens show it, or whether it is reached */
     double target_best;   /* mean over the training data's groups of their best returns */
     double target_margin; /* what was added to it; NaN: the target was asked for */
     double explore[EVALUATION_TRIALS_MAX]; /* as it was */

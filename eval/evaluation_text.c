@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "eval/trial_list.h"
+
 /* More trials than TRIALS_SHOWN are shown as the first and the last few. */
 enum {
     TRIALS_SHOWN = 8,
@@ -149,14 +151,29 @@ static void print_exploration(FILE *stream, const struct evaluation_result *resu
     if (noisy < result->trials) {
         fputs(noisy > 0 ? ", then none" : "none", stream);
     }
-    size_t drawn = 0;
-    for (size_t i = 0; i < result->trials; i++) {
-        drawn += result->samples[i];
-    }
-    if (drawn > 0) {
-        fprintf(stream, "; actions are sampled in %zu of %zu trials", drawn, result->trials);
+    if (memchr(result->samples, true, result->trials)) {
+        char drawn[128];
+        trial_list_print(drawn, sizeof drawn, result->samples, result->trials);
+        fprintf(stream, "; actions are sampled in %s", drawn);
     }
     fputs("\n", stream);
+}
+
+/* The end of a line that says the sizes, and how the target is made up. */
+static void print_target(FILE *stream, const struct evaluation_result *result, int decimals)
+{
+    unsigned long long seed = (unsigned long long)result->seed;
+    if (!result->is_target_told) {
+        fprintf(stream, "target return not told, seed %llu\n", seed);
+        return;
+    }
+    fprintf(stream, "target return %.*f, seed %llu\n", decimals, result->target, seed);
+    if (!isnan(result->target_margin)) {
+        fprintf(stream,
+                "target: the best return of the training data's groups, %.*f in the mean, and a "
+                "margin of %.*f\n",
+                decimals, result->target_best, decimals, result->target_margin);
+    }
 }
 
 static void print_failures(FILE *stream, const struct evaluation_result *result)
@@ -193,15 +210,9 @@ void evaluation_print_text(FILE *stream, const struct evaluation_result *result)
     fill(&table, result);
     fprintf(stream, "%s, step %llu, in %s%s\n", result->run, (unsigned long long)result->step,
             result->task, result->inertia == INERTIA_LEGACY ? ", legacy inertia of capsules" : "");
-    fprintf(stream, "%zu context%s of %zu trial%s, target return %.*f, seed %llu\n",
-            result->contexts, plural(result->contexts), result->trials, plural(result->trials),
-            table.decimals, result->target, (unsigned long long)result->seed);
-    if (!isnan(result->target_margin)) {
-        fprintf(stream,
-                "target: the best return of the training data's groups, %.*f in the mean, and a "
-                "margin of %.*f\n",
-                table.decimals, result->target_best, table.decimals, result->target_margin);
-    }
+    fprintf(stream, "%zu context%s of %zu trial%s, ", result->contexts, plural(result->contexts),
+            result->trials, plural(result->trials));
+    print_target(stream, result, table.decimals);
     print_exploration(stream, result);
     fputc('\n', stream);
     print_scores(stream, &table);

@@ -205,12 +205,14 @@ static void policy_behaviour_act(const struct behaviour *behaviour, struct behav
 
 struct behaviour policy_behaviour_of(struct policy_behaviour *policy)
 {
+    size_t steps_max = policy->options.decoder.steps_max, window = policy->options.window;
     return (struct behaviour){
         .self = policy,
         .name = "policy",
         .curriculum = BEHAVIOUR_TRIALS,
         .is_trained = true,
         .target = policy->options.target,
+        .steps_max = window > 0 && window <= steps_max ? 0 : steps_max,
         .begin = policy_behaviour_begin,
         .act = policy_behaviour_act,
         .select = policy_behaviour_select,

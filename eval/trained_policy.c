@@ -14,6 +14,7 @@
 #include "comm/comm.h"
 #include "datasets/store_format.h"
 #include "eval/policy_behaviour.h"
+#include "eval/trial_list.h"
 #include "parameters/parameter_store.h"
 
 /* path = the folder of the newest whole checkpoint of a run. */
@@ -60,13 +61,40 @@ static bool find_best_checkpoint(char *path, const char *run, struct failure *fa
     return checkpoint_verify(path, failure);
 }
 
-static bool find_named_checkpoint(char *path, const char *checkpoint, struct failure *failure)
+/* "step-20, step-40": the newest of the run's checkpoints. */
+static void list_checkpoints(char *text, size_t size, const char *folder)
 {
-    int length = snprintf(path, FILE_PATH_MAX, "%s", checkpoint);
-    if (length < 0 || length >= FILE_PATH_MAX) {
-        return failure_set(failure, EXIT_CODE_USAGE,
-                           "found a checkpoint path of %d characters, expected fewer than %d",
-                           length, FILE_PATH_MAX);
+    enum { SHOWN = 8 };
+    uint64_t *steps = NULL;
+    size_t count = 0;
+    struct failure failure = {0};
+    file_list_numbered(&steps, &count, folder, "step-", &failure);
+    size_t first = count > SHOWN ? count - SHOWN : 0;
+    int used = snprintf(text, size, "%s", count == 0 ? "none" : first > 0 ? "..., " : "");
+    for (size_t i = first; i < count; i++) {
+        used += snprintf(text + used, size - (size_t)used, "%sstep-%" PRIu64, i > first ? ", " : "",
+                         steps[i]);
+    }
+    memory_free(steps);
+}
+
+/* A name without a slash is one of the run's. */
+static bool find_named_checkpoint(char *path, const char *run, const char *checkpoint,
+                                  struct failure *failure)
+{
+    char folder[FILE_PATH_MAX], there[512];
+    if (strchr(checkpoint, '/')) {
+        snprintf(path, FILE_PATH_MAX, "%s", checkpoint);
+        return checkpoint_verify(path, failure);
+    }
+    if (!file_join(folder, run, "ckpt", failure) || !file_join(path, folder, checkpoint, failure)) {
+        return false;
+    }
+    if (access(path, F_OK) != 0) {
+        list_checkpoints(there, sizeof there, folder);
+        return failure_set(failure, EXIT_CODE_NO_INPUT,
+                           "%s: found no such checkpoint, expected one of those in %s: %s", path,
+                           folder, there);
     }
     return checkpoint_verify(path, failure);
 }
@@ -91,7 +119,7 @@ void trained_policy_find(struct trained_policy *trained, const char *run, const 
         bool is_found = checkpoint[0] == '\0' ? find_newest_checkpoint(trained->path, run, &failure)
                         : strcmp(checkpoint, "best") == 0
                             ? find_best_checkpoint(trained->path, run, &failure)
-                            : find_named_checkpoint(trained->path, checkpoint, &failure);
+                            : find_named_checkpoint(trained->path, run, checkpoint, &failure);
         if (is_found) {
             read_state(trained, &failure);
         }
@@ -140,20 +168,28 @@ bool trained_policy_check(const struct trained_policy *trained, const struct env
     return true;
 }
 
-bool trained_policy_check_samples(const struct trained_policy *trained, const bool *samples,
-                                  size_t trials, const char *option, struct failure *failure)
+bool trained_policy_check_exploration(const struct trained_policy *trained,
+                                      const struct trained_policy_options *options,
+                                      const char *section, struct failure *failure)
 {
     const struct model_shape *shape = &trained->policy.shape;
-    bool is_drawn = false;
-    for (size_t trial = 0; trial < trials; trial++) {
-        is_drawn = is_drawn || samples[trial];
+    bool is_categorical = shape->action_space.kind == ACTION_CATEGORICAL;
+    for (size_t trial = 0; trial < options->trials; trial++) {
+        if (options->samples[trial] && !is_categorical && shape->head != ACTION_HEAD_GAUSSIAN) {
+            return failure_set(failure, EXIT_CODE_CONFIG,
+                               "%s.sample: found yes, expected no: the policy in %s predicts "
+                               "actions without probabilities; explore with noise, or train with "
+                               "model.head=gaussian",
+                               section, trained->path);
+        }
+        if (options->explore[trial] > 1.0 && is_categorical) {
+            return failure_set(failure, EXIT_CODE_CONFIG,
+                               "%s.explore: found %g, expected at most 1, as it is the share of "
+                               "random actions where they are categorical",
+                               section, options->explore[trial]);
+        }
     }
-    return !is_drawn || shape->action_space.kind == ACTION_CATEGORICAL ||
-           shape->head == ACTION_HEAD_GAUSSIAN ||
-           failure_set(failure, EXIT_CODE_CONFIG,
-                       "%s: found yes, expected no: the policy in %s predicts actions without "
-                       "probabilities; explore with noise, or train with model.head=gaussian",
-                       option, trained->path);
+    return true;
 }
 
 double trained_policy_target(double *added, const struct trained_policy *trained, double target,
@@ -232,15 +268,14 @@ static void describe_source(char *text, size_t capacity, const struct trained_po
                             const struct trained_policy_options *options)
 {
     size_t bytes = parameters->layout.count * sizeof(real);
-    size_t sampled = 0;
     size_t noisy = 1; /* trials up to the last one with noise */
     for (size_t trial = 0; trial < options->trials; trial++) {
         noisy = options->explore[trial] > 0.0 ? trial + 1 : noisy;
-        sampled += options->samples[trial];
     }
-    char drawn[80] = "";
-    if (sampled > 0) {
-        snprintf(drawn, sizeof drawn, ", sampled in %zu of %zu trials", sampled, options->trials);
+    char sampled[128], drawn[sizeof sampled + 16] = "";
+    if (memchr(options->samples, true, options->trials)) {
+        trial_list_print(sampled, sizeof sampled, options->samples, options->trials);
+        snprintf(drawn, sizeof drawn, ", sampled in %s", sampled);
     }
     int used = snprintf(text, capacity, "policy %s (weights %016" PRIx64 "), target %.17g%s, noise",
                         trained->path, store_hash_of(parameters->master.flat, bytes),

@@ -23,8 +23,8 @@ struct trained_policy {
     struct policy_config policy;
 };
 
-/* Find the newest whole checkpoint of the run folder `run`, or verify the checkpoint folder
- * `checkpoint` where that is not empty, and read what it holds. Fatal on all ranks:
+/* Find the newest whole checkpoint of the run folder `run`, its best one where `checkpoint` is
+ * "best", or the one of that name or path, and read what it holds. Fatal on all ranks:
  * EXIT_CODE_NO_INPUT where there is none, EXIT_CODE_DATA where it is damaged. Collective over the
  * job. */
 void trained_policy_find(struct trained_policy *trained, const char *run, const char *checkpoint);
@@ -34,11 +34,6 @@ void trained_policy_find(struct trained_policy *trained, const char *run, const 
  * (EXIT_CODE_CONFIG). Local. */
 bool trained_policy_check(const struct trained_policy *trained, const struct env_spec *spec,
                           struct failure *failure);
-
-/* Can its actions be drawn in the trials (trials) of `samples`? False and a failure
- * (EXIT_CODE_CONFIG), which names the option, where they have no probabilities. Local. */
-bool trained_policy_check_samples(const struct trained_policy *trained, const bool *samples,
-                                  size_t trials, const char *option, struct failure *failure);
 
 /* The return to ask for: `target`, or, where that is NaN, more than the training data's best return
  * (in the mean over its groups) by *added = `margin` times the range of all its returns, so that it
@@ -59,6 +54,13 @@ struct trained_policy_options {
     enum attention_choice kernel;
     struct workers *workers;
 };
+
+/* Can it explore so? Sampled actions need probabilities, and categorical ones shares of at most 1.
+ * False and a failure (EXIT_CODE_CONFIG), which names the options of `section`. Reads trials,
+ * explore and samples. Local. */
+bool trained_policy_check_exploration(const struct trained_policy *trained,
+                                      const struct trained_policy_options *options,
+                                      const char *section, struct failure *failure);
 
 /* Read its parameters and let it act in a task that it can act in (trained_policy_check). `trained`
  * and what the options point at are borrowed while the behaviour lives; the caller closes it. Fatal

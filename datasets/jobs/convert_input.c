@@ -246,7 +246,9 @@ bool convert_input_read(struct convert_input *input, size_t index,
     if (read.is_partial && input->options->partial == CONVERT_DROP_PARTIAL) {
         return true;
     }
-    if (!check_episode_numbers(input, &read, failure)) {
+    if (!check_episode_numbers(input, &read, failure) ||
+        (input->labeller &&
+         !labeller_check_length(input->labeller, read.data.length, read.name, failure))) {
         return false;
     }
     episode->data = read.data;

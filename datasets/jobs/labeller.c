@@ -46,6 +46,17 @@ static bool labeller_check(const struct env_spec *task, const struct store_spec 
                        task->task);
 }
 
+/* "WHERE; labels: EXPERT", in the place of the labels that there were. */
+static void name_labels(struct store_spec *spec, const struct behaviour *expert)
+{
+    static const char mark[] = "; labels: ";
+    char source[sizeof spec->source + sizeof expert->source + sizeof mark];
+    const char *earlier = spec->has_label ? strstr(spec->source, mark) : NULL;
+    size_t kept = earlier ? (size_t)(earlier - spec->source) : strlen(spec->source);
+    snprintf(source, sizeof source, "%.*s%s%s", (int)kept, spec->source, mark, expert->source);
+    description_copy_text(spec->source, sizeof spec->source, source);
+}
+
 struct labeller *labeller_open(const struct expert *expert, struct store_spec *spec,
                                struct failure *failure)
 {
@@ -53,9 +64,7 @@ struct labeller *labeller_open(const struct expert *expert, struct store_spec *s
     if (!labeller_check(task, spec, failure)) {
         return NULL;
     }
-    char source[sizeof spec->source + sizeof expert->behaviour->source + 16];
-    snprintf(source, sizeof source, "%s; labels: %s", spec->source, expert->behaviour->source);
-    description_copy_text(spec->source, sizeof spec->source, source);
+    name_labels(spec, expert->behaviour);
     spec->has_label = true;
     struct labeller *labeller = memory_take(1, sizeof *labeller);
     *labeller = (struct labeller){
@@ -76,6 +85,17 @@ void labeller_close(struct labeller *labeller)
     memory_free(labeller->action);
     memory_free(labeller->label);
     memory_free(labeller);
+}
+
+bool labeller_check_length(const struct labeller *labeller, size_t length, const char *episode,
+                           struct failure *failure)
+{
+    size_t most = labeller->expert->steps_max;
+    return most == 0 || length <= most ||
+           failure_set(failure, EXIT_CODE_CONFIG,
+                       "label: found %zu steps in %s, expected at most %zu, as long as task %s "
+                       "lasts, of which the %s remembers every step; label with script or planner",
+                       length, episode, most, labeller->spec->task, labeller->expert->name);
 }
 
 static void labeller_begin(struct labeller *labeller, const struct store_episode *episode,

@@ -8,6 +8,7 @@
 #ifndef CHAINRING_DATASETS_JOBS_LABELLER_H
 #define CHAINRING_DATASETS_JOBS_LABELLER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,8 +31,13 @@ struct labeller *labeller_open(const struct expert *expert, struct store_spec *s
                                struct failure *failure);
 void labeller_close(struct labeller *labeller);
 
-/* The labels of an episode with physics, (length, action_dim), valid until the next call; a row is
- * NaN where the expert knows none. `number` is the episode's in the store to be. */
+/* Can the expert act that long? False and a failure (EXIT_CODE_CONFIG), which names the episode. */
+bool labeller_check_length(const struct labeller *labeller, size_t length, const char *episode,
+                           struct failure *failure);
+
+/* The labels of an episode with physics that is not too long, (length, action_dim), valid until the
+ * next call; a row is NaN where the expert knows none. `number` is the episode's in the store to
+ * be. */
 const float *labeller_label(struct labeller *labeller, const struct store_episode *episode,
                             uint64_t number);
 

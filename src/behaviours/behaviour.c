@@ -6,7 +6,7 @@ bool behaviour_check_continuous(const char *policy, const struct env_spec *spec,
     return spec->actions.kind == ACTION_CONTINUOUS ||
            failure_set(failure, EXIT_CODE_CONFIG,
                        "task %s: found categorical actions, expected continuous ones for the %s "
-                       "policy; choose script, random or checkpoint",
+                       "policy; choose script, searcher, random or checkpoint",
                        spec->task, policy);
 }
 

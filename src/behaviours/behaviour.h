@@ -52,8 +52,9 @@ struct behaviour {
     char name[32];     /* "script" */
     char source[1024]; /* with all that makes it what it is: "script, noise 0.3" */
     enum behaviour_curriculum curriculum;
-    bool is_trained; /* on collected data, whose hidden tasks it must not meet again */
-    double target;   /* that a policy is asked for; 0: this is none */
+    bool is_trained;  /* on collected data, whose hidden tasks it must not meet again */
+    double target;    /* that a policy is asked for; 0: this is none */
+    size_t steps_max; /* that it can take in a context, all trials together; 0: any number */
     /* `count` empty contexts begin in rows 0 .. count-1; all others are forgotten. */
     void (*begin)(const struct behaviour *behaviour, size_t count);
     /* The row's environment has been reset for a trial. */

@@ -5,11 +5,18 @@
 #include "base/memory.h"
 #include "behaviours/random_actions.h"
 
-bool noise_check(const struct noise_options *options, struct failure *failure)
+bool noise_check(const struct noise_options *options, const struct action_space *actions,
+                 struct failure *failure)
 {
     if (!(options->deviation >= 0.0) || !isfinite(options->deviation)) {
         return failure_set(failure, EXIT_CODE_CONFIG,
                            "found action noise of deviation %g, expected 0 or more; change it",
+                           options->deviation);
+    }
+    if (actions->kind == ACTION_CATEGORICAL && options->deviation > 1.0) {
+        return failure_set(failure, EXIT_CODE_CONFIG,
+                           "found action noise of %g, expected at most 1, as it is the share of "
+                           "random actions where they are categorical; change it",
                            options->deviation);
     }
     return (options->coefficient >= 0.0 && options->coefficient < 1.0) ||

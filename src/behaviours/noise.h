@@ -30,7 +30,8 @@ struct noise {
 
 /* False and a failure (EXIT_CODE_CONFIG) where the options are out of their ranges. Local, like all
  * of this file. */
-bool noise_check(const struct noise_options *options, struct failure *failure);
+bool noise_check(const struct noise_options *options, const struct action_space *actions,
+                 struct failure *failure);
 
 /* `slots` processes on their own. The caller closes it. */
 void noise_open(struct noise *noise, const struct noise_options *options, size_t slots,

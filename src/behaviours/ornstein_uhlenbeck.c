@@ -31,8 +31,8 @@ bool ornstein_uhlenbeck_open(struct behaviour *behaviour, const struct env_spec 
                              const struct noise_options *options, size_t slots,
                              struct failure *failure)
 {
-    if (!noise_check(options, failure) ||
-        !behaviour_check_continuous("ornstein_uhlenbeck", spec, failure)) {
+    if (!behaviour_check_continuous("ornstein_uhlenbeck", spec, failure) ||
+        !noise_check(options, &spec->actions, failure)) {
         return false;
     }
     struct noise *noise = memory_take(1, sizeof *noise);

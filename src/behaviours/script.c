@@ -27,7 +27,7 @@ static void script_close(const struct behaviour *behaviour)
 bool script_open(struct behaviour *behaviour, const struct env_spec *spec,
                  const struct noise_options *options, size_t slots, struct failure *failure)
 {
-    if (!noise_check(options, failure)) {
+    if (!noise_check(options, &spec->actions, failure)) {
         return false;
     }
     if (!spec->has_script) {

@@ -9,14 +9,17 @@
 #include "comm/comm.h"
 #include "datasets/jobs/collector.h"
 
-static void print_collection(const struct collector_summary *summary, const char *path,
-                             struct failure *failure)
+static void print_collection(const struct collector_summary *summary,
+                             const struct collector_options *options, struct failure *failure)
 {
     if (summary->redrawn > 0) {
-        log_warning("%s: %zu episodes became unstable in simulation and were drawn again", path,
-                    summary->redrawn);
+        log_warning("%s: %zu episodes became unstable in simulation and were drawn again",
+                    options->path, summary->redrawn);
     }
-    collector_print(stdout, summary, path);
+    collector_print(stdout, summary, options->path);
+    if (options->expert.task) {
+        printf("labels: %s\n", options->expert.behaviour->source);
+    }
     if (fflush(stdout) != 0 || ferror(stdout)) {
         failure_set(failure, EXIT_CODE_IO, "standard output: the summary cannot be written");
     }
@@ -31,7 +34,7 @@ static void collect_store(const struct collector_options *options)
     }
     comm_agree(&failure);
     if (collector_run(options, &summary, &failure) && comm_rank() == 0) {
-        print_collection(&summary, options->path, &failure);
+        print_collection(&summary, options, &failure);
     }
     comm_agree(&failure);
 }
@@ -56,7 +59,7 @@ enum exit_code command_collect(const struct config *config, const char *subject)
         .path = collect->output,
     };
     if (collect->label[0] != '\0') {
-        config_expert_open(expert, collect->label, task, config);
+        config_expert_open(expert, CONFIG_OPTION_collect_label, task, config);
         options.expert = (struct expert){task, &expert->behaviour};
     }
     collect_store(&options);

@@ -11,10 +11,11 @@
 #include "comm/comm.h"
 #include "datasets/jobs/convert.h"
 
-static void print_conversion(const struct convert_summary *summary, const char *output)
+static void print_conversion(const struct convert_summary *summary,
+                             const struct convert_options *options)
 {
     const struct store_spec *spec = &summary->spec;
-    printf("%s: %zu episodes, %zu steps of %s from %s, %.0f MB in %.1f s\n", output,
+    printf("%s: %zu episodes, %zu steps of %s from %s, %.0f MB in %.1f s\n", options->output,
            summary->episodes, summary->steps, spec->domain, summary->format,
            1e-6 * (double)summary->bytes, summary->seconds);
     printf("rewards:");
@@ -22,6 +23,10 @@ static void print_conversion(const struct convert_summary *summary, const char *
         printf("%s %s (%s)", k > 0 ? "," : "", spec->tasks[k], spec->reward_source[k]);
     }
     printf("\n");
+    if (spec->has_label) {
+        printf("labels: %s\n",
+               options->expert.task ? options->expert.behaviour->source : "as recorded");
+    }
 }
 
 /* What the producer's actions have become. */
@@ -94,7 +99,7 @@ static struct env_task *open_expert(struct config_behaviour *expert, const struc
     if (config->convert.label[0] != '\0') {
         task = open_label_task(&config->convert, input, &failure);
         comm_agree(&failure);
-        config_expert_open(expert, config->convert.label, task, config);
+        config_expert_open(expert, CONFIG_OPTION_convert_label, task, config);
     }
     return task;
 }
@@ -127,7 +132,7 @@ static void convert_to_store(const struct config *config, const char *input, con
     };
     struct convert_summary summary;
     if (convert_run(&summary, &options, failure) && comm_rank() == 0) {
-        print_conversion(&summary, options.output);
+        print_conversion(&summary, &options);
         print_conversion_changes(&summary, options.partial);
     }
     config_behaviour_close(expert);

@@ -10,11 +10,20 @@
 #include "eval/evaluation.h"
 #include "eval/recorded.h"
 
-/* The table, or the JSON, on standard output; the JSON also beside the checkpoints. */
-static void report(const struct config *config, const struct evaluation_result *result,
-                   const char *run, struct failure *failure)
+/* Where the JSON goes: beside the checkpoints unless another place is named. */
+static bool find_output(char path[FILE_PATH_MAX], const struct config *config, const char *run,
+                        struct failure *failure)
 {
-    char path[FILE_PATH_MAX];
+    const char *output = config->eval.output;
+    snprintf(path, FILE_PATH_MAX, "%s", output);
+    return output[0] != '\0' ? file_make_parent(output, failure)
+                             : file_join(path, run, "evaluation.json", failure);
+}
+
+/* The table, or the JSON, on standard output; the JSON also into a file. */
+static void report(const struct config *config, const struct evaluation_result *result,
+                   const char *path, struct failure *failure)
+{
     if (config->eval.format == CONFIG_FORMAT_JSON) {
         evaluation_print_json(stdout, result);
     } else {
@@ -23,8 +32,7 @@ static void report(const struct config *config, const struct evaluation_result *
     if (fflush(stdout) != 0 || ferror(stdout)) {
         failure_set(failure, EXIT_CODE_IO, "standard output: the scores cannot be written");
     }
-    if (file_join(path, run, "evaluation.json", failure) &&
-        evaluation_write_json(path, result, failure)) {
+    if (evaluation_write_json(path, result, failure)) {
         log_line("eval: %s has every trial's return", path);
     }
 }
@@ -74,15 +82,19 @@ enum exit_code command_eval(const struct config *config, const char *subject)
         .kernel = (enum attention_choice)config->attention.kernel,
         .seed = config->eval.seed,
     };
+    char path[FILE_PATH_MAX];
+    if (comm_rank() == 0) {
+        find_output(path, config, subject, &failure);
+    }
     config_sample(options->samples, EVALUATION_TRIALS_MAX, "eval.sample", config->eval.sample,
                   &failure);
     config_target(&options->target, "eval.target", config->eval.target, &failure);
-    config_explore(options->explore, EVALUATION_TRIALS_MAX, "eval.explore", config->eval.explore,
-                   &failure);
+    config_explore(options->explore, options->samples, EVALUATION_TRIALS_MAX, "eval.explore",
+                   config->eval.explore, &failure);
     comm_agree(&failure);
     evaluation_run(options, result);
     if (comm_rank() == 0) {
-        report(config, result, subject, &failure);
+        report(config, result, path, &failure);
     }
     comm_agree(&failure);
     evaluation_close(result);

@@ -1,8 +1,10 @@
 #include "cli/command_line.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/nearest.h"
+#include "cli/command_use.h"
 #include "cli/config_option.h"
 #include "cli/config_value.h"
 
@@ -71,24 +73,29 @@ struct item {
 };
 
 struct walk {
-    const struct command_entry *entry;
+    enum command command;
     char **next; /* ends in NULL */
     bool has_options_ended;
 };
 
-static enum item_kind refuse_option(const struct command_entry *entry, const char *name,
-                                    const char *section, const char *key, struct failure *failure)
+/* `known`: the option that has the name, or NULL. */
+static enum item_kind refuse_option(enum command command, const char *name,
+                                    const struct config_option *known, struct failure *failure)
 {
+    const struct command_entry *entry = command_line_entry(command);
+    char section[2 * CONFIG_NAME_SIZE];
     char printable[CONFIG_NAME_SIZE];
     config_value_printable(printable, sizeof printable, name, strlen(name));
-    if (config_option_find(section, key)) {
+    if (known) {
         failure_set(failure, EXIT_CODE_USAGE,
-                    "%s does not read --%s.%s; chainring %s --help lists what it reads",
-                    entry->name, section, key, entry->name);
+                    "%s does not read --%s; chainring %s --help lists what it reads", entry->name,
+                    known->name, entry->name);
     } else {
         const char *why;
+        const char *dot = strchr(name, '.');
+        snprintf(section, sizeof section, "%.*s", dot ? (int)(dot - name) : 0, name);
         const struct config_option *meant =
-            config_option_suggest(&why, section, key, entry->sections);
+            config_option_suggest(&why, section, dot ? dot + 1 : name, entry->sections);
         failure_set(failure, EXIT_CODE_USAGE, "unknown option --%s; %s --%s", printable, why,
                     meant->name);
     }
@@ -97,10 +104,10 @@ static enum item_kind refuse_option(const struct command_entry *entry, const cha
 
 /* The option of "train.steps=5", "train.steps", or "steps": in its own command, or where no other
  * section that the command reads has that key. */
-static enum item_kind find_option(const struct config_option **option,
-                                  const struct command_entry *entry, const char *text,
-                                  struct failure *failure)
+static enum item_kind find_option(const struct config_option **option, enum command command,
+                                  const char *text, struct failure *failure)
 {
+    const struct command_entry *entry = command_line_entry(command);
     char name[2 * CONFIG_NAME_SIZE];
     char section[sizeof name];
     config_value_printable(name, sizeof name, text, strcspn(text, "="));
@@ -112,10 +119,9 @@ static enum item_kind find_option(const struct config_option **option,
     if (!*option && !dot) {
         *option = config_option_find_only(entry->sections, key);
     }
-    if (*option && entry->sections & (1u << (*option)->section_id)) {
-        return ITEM_OPTION;
-    }
-    return refuse_option(entry, name, dot ? section : "", key, failure);
+    return *option && command_use(command, *option) != COMMAND_USE_NEVER
+               ? ITEM_OPTION
+               : refuse_option(command, name, *option, failure);
 }
 
 static bool is_answer(const char *text)
@@ -141,12 +147,13 @@ static const struct config_option *find_form(const struct command_entry *entry, 
 
 static struct item option_item(struct walk *walk, const char *argument, struct failure *failure)
 {
-    struct item item = {
-        .kind = ITEM_OPTION, .option = find_form(walk->entry, argument + 2), .text = argument + 2};
+    struct item item = {.kind = ITEM_OPTION,
+                        .option = find_form(command_line_entry(walk->command), argument + 2),
+                        .text = argument + 2};
     if (item.option) {
         return item;
     }
-    item.kind = find_option(&item.option, walk->entry, argument + 2, failure);
+    item.kind = find_option(&item.option, walk->command, argument + 2, failure);
     if (item.kind == ITEM_REFUSED) {
         return item;
     }
@@ -194,7 +201,7 @@ static struct item next_item(struct walk *walk, struct failure *failure)
         config_value_printable(printable, sizeof printable, argument, strlen(argument));
         failure_set(failure, EXIT_CODE_USAGE,
                     "unknown option %s; options begin with two hyphens, see chainring %s --help",
-                    printable, walk->entry->name);
+                    printable, command_line_entry(walk->command)->name);
         return (struct item){.kind = ITEM_REFUSED};
     }
     return option_item(walk, argument, failure);
@@ -232,7 +239,7 @@ static bool refuse_nothing(const struct command_entry *entry, struct failure *fa
 static bool gather_arguments(struct command_line *line, char **arguments, struct failure *failure)
 {
     const struct command_entry *entry = command_line_entry(line->command);
-    struct walk walk = {.entry = entry, .next = arguments};
+    struct walk walk = {.command = line->command, .next = arguments};
     for (;;) {
         struct item item = next_item(&walk, failure);
         switch (item.kind) {
@@ -265,7 +272,7 @@ static bool read_option_values(struct command_line *line, struct config *config,
                                struct failure *failure)
 {
     struct config_location location = {.source = CONFIG_COMMAND_LINE};
-    struct walk walk = {.entry = command_line_entry(line->command), .next = arguments};
+    struct walk walk = {.command = line->command, .next = arguments};
     for (;;) {
         struct item item = next_item(&walk, failure);
         if (item.kind == ITEM_END) {
@@ -278,10 +285,26 @@ static bool read_option_values(struct command_line *line, struct config *config,
     }
 }
 
+/* Of a run that is not there, the run is at fault and not its file. */
+static bool read_run(struct command_line *line, struct config *config, struct failure *failure)
+{
+    char path[CONFIG_TEXT_SIZE + 16];
+    char printable[CONFIG_TEXT_SIZE];
+    snprintf(path, sizeof path, "%s/config.yaml", line->positional);
+    if (access(path, F_OK) != 0) {
+        config_value_printable(printable, sizeof printable, line->positional,
+                               strlen(line->positional));
+        return failure_set(failure, EXIT_CODE_NO_INPUT,
+                           "%s: found no run there, expected the folder of one, with the "
+                           "config.yaml that training writes; name it as runs/NAME",
+                           printable);
+    }
+    return config_read_file(config, &line->origins, path, failure);
+}
+
 static bool read_config_file(struct command_line *line, struct config *config,
                              struct failure *failure)
 {
-    char path[CONFIG_TEXT_SIZE + 16];
     switch (command_line_entry(line->command)->argument) {
     case COMMAND_ARGUMENT_CONFIG:
     case COMMAND_ARGUMENT_OPTIONAL_CONFIG:
@@ -292,8 +315,7 @@ static bool read_config_file(struct command_line *line, struct config *config,
             return true;
         } /* fall through */
     case COMMAND_ARGUMENT_RUN:
-        snprintf(path, sizeof path, "%s/config.yaml", line->positional);
-        return config_read_file(config, &line->origins, path, failure);
+        return read_run(line, config, failure);
     case COMMAND_ARGUMENT_FILE:
         return config->inspect.chains == CONFIG_NO ||
                config_read_file(config, &line->origins, line->positional, failure);
@@ -337,6 +359,13 @@ static bool check_inspect_subject(const struct command_line *line, const struct 
                     : refuse_nothing(entry, failure);
 }
 
+/* As training does. */
+static bool draws_chains(const struct command_line *line, const struct config *config)
+{
+    return line->command == COMMAND_TRAIN ||
+           (line->command == COMMAND_INSPECT && config->inspect.chains == CONFIG_YES);
+}
+
 static bool resolve(struct command_line *line, struct config *config, char **arguments,
                     struct failure *failure)
 {
@@ -353,7 +382,9 @@ static bool resolve(struct command_line *line, struct config *config, char **arg
            config_read_environment(config, &line->origins, sections, failure) &&
            read_option_values(line, config, arguments, failure) &&
            name_run(line, config, failure) && check_inspect_subject(line, config, failure) &&
-           config_check(config, &line->origins, failure);
+           command_use_check(line->command, config, &line->origins, failure) &&
+           config_check(config, &line->origins, failure) &&
+           (!draws_chains(line, config) || config_check_chains(config, &line->origins, failure));
 }
 
 static bool find_command(enum command *command, const char *name, struct failure *failure)

@@ -38,7 +38,8 @@ struct command_entry {
     const char *help;
     const char *positional; /* "CONFIG.yaml" */
     enum command_argument argument;
-    unsigned sections; /* that the environment and the command line may set (CONFIG_READS) */
+    unsigned sections; /* that the environment and the command line may set (CONFIG_READS), but for
+                          options that command_use.h says */
 };
 
 enum command_action {
@@ -64,8 +65,8 @@ const struct command_entry *command_line_entry(enum command command);
  * command's own section may be left out, and any other where only one of those that the command
  * reads has such a key, as may the value of a no|yes option when it is yes; of a repeated option
  * the last value holds; -- ends the options. Refuses unknown commands and options,
- * options of sections that the command does not read, bad values, and positionals that are missing
- * or too many (EXIT_CODE_USAGE); a bad file or environment as config.h says. Local. */
+ * options that the command does not read (command_use.h), bad values, and positionals that are
+ * missing or too many (EXIT_CODE_USAGE); a bad file or environment as config.h says. Local. */
 bool command_line_parse(struct command_line *line, struct config *config, int argc, char **argv,
                         struct failure *failure);
 

@@ -49,8 +49,8 @@ static void record_policy(struct recording *recording, const struct config *conf
     config_sample(options->samples, EVALUATION_TRIALS_MAX, "eval.sample", config->eval.sample,
                   &failure);
     config_target(&options->target, "eval.target", config->eval.target, &failure);
-    config_explore(options->explore, EVALUATION_TRIALS_MAX, "eval.explore", config->eval.explore,
-                   &failure);
+    config_explore(options->explore, options->samples, EVALUATION_TRIALS_MAX, "eval.explore",
+                   config->eval.explore, &failure);
     comm_agree(&failure);
     evaluation_run(options, result);
     evaluation_close(result);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "cli/command_line.h"
 #include "cli/config_map.h"
@@ -92,10 +93,10 @@ static double play_last_trial(const void *self, const char *run, const char *tas
         .is_policy_alone = true,
     };
     config_target(&options->target, "eval.target", config->eval.target, &failure);
-    config_explore(options->explore, EVALUATION_TRIALS_MAX, "eval.explore", config->eval.explore,
-                   &failure);
     config_sample(options->samples, EVALUATION_TRIALS_MAX, "eval.sample", config->eval.sample,
                   &failure);
+    config_explore(options->explore, options->samples, EVALUATION_TRIALS_MAX, "eval.explore",
+                   config->eval.explore, &failure);
     comm_agree(&failure);
     evaluation_run(options, result);
     mean = score_of_trial(&result->rows[0].score, result->trials - 1).mean;
@@ -105,6 +106,22 @@ static double play_last_trial(const void *self, const char *run, const char *tas
     return mean;
 }
 
+/* The head is for continuous actions; who asks for another should know that it changes nothing. */
+static void warn_of_head(const struct config *config)
+{
+    struct failure unsaid = {0}; /* training will say it */
+    struct dataset dataset;
+    const struct dataset_options options = config_dataset(config);
+    if (config->model.head == ACTION_HEAD_GAUSSIAN && dataset_open(&dataset, &options, &unsaid)) {
+        if (dataset_spec(&dataset)->actions.kind == ACTION_CATEGORICAL) {
+            log_warning("model.head: found gaussian, but the actions of %s are categorical, which "
+                        "any head learns by cross-entropy",
+                        config->data.store);
+        }
+        dataset_close(&dataset);
+    }
+}
+
 enum exit_code command_train(const struct config *config, const char *subject)
 {
     (void)subject;
@@ -112,6 +129,9 @@ enum exit_code command_train(const struct config *config, const char *subject)
     struct failure failure = {0};
     file_join(run, config->run.folder, config->run.name, &failure);
     comm_agree(&failure);
+    if (comm_rank() == 0) {
+        warn_of_head(config);
+    }
     char *configuration = NULL;
     char *changes = NULL;
     size_t size;

@@ -181,23 +181,19 @@ static bool refuse_misfit(const struct config_origins *origins, enum config_opti
     return failure_set(failure, code, "%s: %s", origin, why);
 }
 
-/* A misfit of two options is blamed on the one that was set last. */
-static bool check_heads(const struct config *config, const struct config_origins *origins,
-                        struct failure *failure)
+/* "found ONE, expected WHAT OTHER", blamed on the one that was set last. */
+static bool refuse_pair(const struct config *config, const struct config_origins *origins,
+                        enum config_option_id one, const char *expected,
+                        enum config_option_id other, struct failure *failure)
 {
-    const enum config_option_id heads = CONFIG_OPTION_model_heads;
-    const enum config_option_id width = CONFIG_OPTION_model_width;
-    if (config->model.width % config->model.heads == 0) {
-        return true;
-    }
     char found[CONFIG_TEXT_SIZE];
     char wanted[ORIGIN_SIZE + CONFIG_TEXT_SIZE];
     char why[sizeof found + sizeof wanted + CONFIG_NAME_SIZE];
-    config_describe(found, sizeof found, config, origins, heads);
-    config_describe(wanted, sizeof wanted, config, origins, width);
-    snprintf(why, sizeof why, "found %s, expected a divisor of %s", found, wanted);
-    bool is_heads_last = origins->options[heads].source >= origins->options[width].source;
-    return refuse_misfit(origins, is_heads_last ? heads : width, why, failure);
+    config_describe(found, sizeof found, config, origins, one);
+    config_describe(wanted, sizeof wanted, config, origins, other);
+    snprintf(why, sizeof why, "found %s, expected %s %s", found, expected, wanted);
+    bool is_one_last = origins->options[one].source >= origins->options[other].source;
+    return refuse_misfit(origins, is_one_last ? one : other, why, failure);
 }
 
 bool config_check(const struct config *config, const struct config_origins *origins,
@@ -216,10 +212,6 @@ bool config_check(const struct config *config, const struct config_origins *orig
     if (!token_layout_parse(&layout, config->context.tokens, &reason)) {
         return refuse_misfit(origins, CONFIG_OPTION_context_tokens, reason.text, failure);
     }
-    double first_deviation;
-    if (!config_explore(&first_deviation, 1, "eval.explore", config->eval.explore, &reason)) {
-        return refuse_misfit(origins, CONFIG_OPTION_eval_explore, reason.text, failure);
-    }
     bool is_drawn;
     if (!config_sample(&is_drawn, 1, "eval.sample", config->eval.sample, &reason)) {
         return refuse_misfit(origins, CONFIG_OPTION_eval_sample, reason.text, failure);
@@ -227,7 +219,12 @@ bool config_check(const struct config *config, const struct config_origins *orig
     if (!config_sample(&is_drawn, 1, "collect.sample", config->collect.sample, &reason)) {
         return refuse_misfit(origins, CONFIG_OPTION_collect_sample, reason.text, failure);
     }
-    if (!config_explore(&first_deviation, 1, "collect.explore", config->collect.explore, &reason)) {
+    double deviation;
+    if (!config_explore(&deviation, &is_drawn, 1, "eval.explore", config->eval.explore, &reason)) {
+        return refuse_misfit(origins, CONFIG_OPTION_eval_explore, reason.text, failure);
+    }
+    if (!config_explore(&deviation, &is_drawn, 1, "collect.explore", config->collect.explore,
+                        &reason)) {
         return refuse_misfit(origins, CONFIG_OPTION_collect_explore, reason.text, failure);
     }
     double target;
@@ -248,7 +245,36 @@ bool config_check(const struct config *config, const struct config_origins *orig
     if (!config_size(&width, &height, config->render.size, &reason)) {
         return refuse_misfit(origins, CONFIG_OPTION_render_size, reason.text, failure);
     }
-    return check_heads(config, origins, failure);
+    return config->model.width % config->model.heads == 0 ||
+           refuse_pair(config, origins, CONFIG_OPTION_model_heads, "a divisor of",
+                       CONFIG_OPTION_model_width, failure);
+}
+
+/* Are rewards among what the tokens show? */
+static bool tells_rewards(const struct config *config)
+{
+    struct token_layout layout;
+    struct failure failure = {0};
+    return token_layout_parse(&layout, config->context.tokens, &failure) &&
+           (token_layout_has(&layout, FIELD_RETURN) || token_layout_has(&layout, FIELD_REWARD) ||
+            token_layout_has(&layout, FIELD_DONE));
+}
+
+bool config_check_chains(const struct config *config, const struct config_origins *origins,
+                         struct failure *failure)
+{
+    const enum config_option_id rewarded = CONFIG_OPTION_chain_rewarded_trials;
+    const enum config_option_id trials = CONFIG_OPTION_chain_trials;
+    if (config->chain.trials_min > config->chain.trials) {
+        return refuse_pair(config, origins, CONFIG_OPTION_chain_trials_min, "at most", trials,
+                           failure);
+    }
+    if (config->chain.rewarded_trials > config->chain.trials) {
+        return refuse_pair(config, origins, rewarded, "at most", trials, failure);
+    }
+    return config->chain.rewarded_trials == 0 || tells_rewards(config) ||
+           refuse_pair(config, origins, rewarded, "0, or R, r or d in",
+                       CONFIG_OPTION_context_tokens, failure);
 }
 
 /* --- As a file -------------------------------------------------------------------------------- */

@@ -87,6 +87,10 @@ bool config_read_environment(struct config *config, struct config_origins *origi
 bool config_check(const struct config *config, const struct config_origins *origins,
                   struct failure *failure);
 
+/* The same of how chains become contexts, for commands that draw them as training does. */
+bool config_check_chains(const struct config *config, const struct config_origins *origins,
+                         struct failure *failure);
+
 /* Write all options of some sections (CONFIG_READS) as a configuration file with comments; reading
  * it gives the same bytes. False when the stream has failed. The caller opens, flushes and closes.
  */

@@ -9,6 +9,7 @@
 #include "behaviours/script.h"
 #include "behaviours/searcher.h"
 #include "cli/config_map.h"
+#include "cli/config_option.h"
 #include "comm/comm.h"
 
 static bool open_planner(struct behaviour *behaviour, const struct env_task *task,
@@ -45,8 +46,8 @@ static bool check_trials(const struct trained_policy *trained, size_t trials,
     size_t most = trained->policy.shape.trial_max;
     return trials <= most ||
            failure_set(failure, EXIT_CODE_CONFIG,
-                       "found %zu episodes in a group, expected at most %zu, the longest contexts "
-                       "that the policy in %s was trained on; lower their number",
+                       "collect.episodes: found %zu, expected at most %zu, the trials of the "
+                       "longest contexts that the policy in %s was trained on; lower it",
                        trials, most, trained->path);
 }
 
@@ -59,13 +60,6 @@ static void open_policy(struct config_behaviour *opened, const struct env_task *
     config_target(&target, "collect.target", use->target, &failure);
     comm_agree(&failure);
     trained_policy_find(&opened->trained, use->run, use->checkpoint);
-    if (trained_policy_check(&opened->trained, env_task_spec(task), &failure)) {
-        check_trials(&opened->trained, use->trials, &failure);
-        trained_policy_check_samples(&opened->trained, opened->samples, use->trials,
-                                     "collect.sample", &failure);
-    }
-    opened->workers = workers_open(1, &failure);
-    comm_agree(&failure);
     struct trained_policy_options options = {
         .contexts = 1,
         .trials = use->trials,
@@ -73,8 +67,13 @@ static void open_policy(struct config_behaviour *opened, const struct env_task *
         .explore = opened->explore,
         .samples = opened->samples,
         .kernel = (enum attention_choice)config->attention.kernel,
-        .workers = opened->workers,
     };
+    if (trained_policy_check(&opened->trained, env_task_spec(task), &failure) &&
+        check_trials(&opened->trained, use->trials, &failure)) {
+        trained_policy_check_exploration(&opened->trained, &options, "collect", &failure);
+    }
+    options.workers = opened->workers = workers_open(1, &failure);
+    comm_agree(&failure);
     trained_policy_open(&opened->behaviour, &opened->trained, env_task_spec(task), &options);
 }
 
@@ -83,15 +82,19 @@ static void open_collecting_policy(struct config_behaviour *opened, const struct
 {
     const struct config_collect *collect = &config->collect;
     struct failure failure = {0};
-    if (collect->run[0] == '\0' && collect->checkpoint[0] == '\0') {
+    if (collect->run[0] == '\0' && !strchr(collect->checkpoint, '/')) {
         failure_set(&failure, EXIT_CODE_CONFIG,
                     "collect.run: found no run, expected the folder of one whose policy acts");
     }
     opened->explore = memory_take(collect->episodes, sizeof *opened->explore);
     opened->samples = memory_take(collect->episodes, sizeof *opened->samples);
     config_sample(opened->samples, collect->episodes, "collect.sample", collect->sample, &failure);
-    config_explore(opened->explore, collect->episodes, "collect.explore", collect->explore,
-                   &failure);
+    config_explore(opened->explore, opened->samples, collect->episodes, "collect.explore",
+                   collect->explore, &failure);
+    config_list_fits("collect.explore", collect->explore, collect->episodes, "episode of a group",
+                     &failure);
+    config_list_fits("collect.sample", collect->sample, collect->episodes, "episode of a group",
+                     &failure);
     comm_agree(&failure);
     const struct policy_use use = {.run = collect->run,
                                    .checkpoint = collect->checkpoint,
@@ -143,29 +146,64 @@ void config_behaviour_open(struct config_behaviour *opened, const struct env_tas
 
 /* --- Whose actions are labels ----------------------------------------------------------------- */
 
-void config_expert_open(struct config_behaviour *opened, const char *name,
+static const char checkpoint_prefix[] = "checkpoint:";
+
+static void open_labelling_policy(struct config_behaviour *opened, const char *run,
+                                  const struct env_task *task, const struct config *config)
+{
+    const struct policy_use use = {
+        .run = run, .checkpoint = "", .trials = 1, .target = "best", .margin = 0.05};
+    opened->explore = memory_take(use.trials, sizeof *opened->explore);
+    opened->samples = memory_take(use.trials, sizeof *opened->samples);
+    open_policy(opened, task, &use, config);
+}
+
+/* Can the expert of that name label in the task? */
+static bool check_expert(const char *option, const char *name, const struct env_spec *spec,
+                         struct failure *failure)
+{
+    bool is_script = strcmp(name, "script") == 0, is_planner = strcmp(name, "planner") == 0;
+    bool is_policy = strncmp(name, checkpoint_prefix, sizeof checkpoint_prefix - 1) == 0;
+    if (is_script && !spec->has_script) {
+        return failure_set(failure, EXIT_CODE_CONFIG,
+                           "%s: found script, expected planner or checkpoint:RUN, as task %s has "
+                           "no script",
+                           option, spec->task);
+    }
+    if (is_planner && spec->actions.kind != ACTION_CONTINUOUS) {
+        return failure_set(failure, EXIT_CODE_CONFIG,
+                           "%s: found planner, expected script or checkpoint:RUN, as the actions "
+                           "of task %s are categorical",
+                           option, spec->task);
+    }
+    if (is_policy && name[sizeof checkpoint_prefix - 1] == '\0') {
+        return failure_set(failure, EXIT_CODE_CONFIG,
+                           "%s: found \"%s\" without a run, expected checkpoint:RUN, RUN being "
+                           "the folder of one whose policy labels",
+                           option, name);
+    }
+    return is_script || is_planner || is_policy ||
+           failure_set(failure, EXIT_CODE_CONFIG,
+                       "%s: found \"%s\", expected script, planner or checkpoint:RUN", option,
+                       name);
+}
+
+void config_expert_open(struct config_behaviour *opened, enum config_option_id id,
                         const struct env_task *task, const struct config *config)
 {
-    static const char checkpoint[] = "checkpoint:";
-    const struct noise_options quiet = {0};
+    static const struct noise_options quiet = {0};
     struct failure failure = {0};
+    const char *name =
+        id == CONFIG_OPTION_collect_label ? config->collect.label : config->convert.label;
     *opened = (struct config_behaviour){0};
+    check_expert(config_option_at(id)->name, name, env_task_spec(task), &failure);
+    comm_agree(&failure);
     if (strcmp(name, "script") == 0) {
         script_open(&opened->behaviour, env_task_spec(task), &quiet, 1, &failure);
     } else if (strcmp(name, "planner") == 0) {
         open_planner(&opened->behaviour, task, &config->planner, &failure);
-    } else if (strncmp(name, checkpoint, sizeof checkpoint - 1) == 0) {
-        const struct policy_use use = {.run = name + sizeof checkpoint - 1,
-                                       .checkpoint = "",
-                                       .trials = 1,
-                                       .target = "best",
-                                       .margin = 0.05};
-        opened->explore = memory_take(use.trials, sizeof *opened->explore);
-        opened->samples = memory_take(use.trials, sizeof *opened->samples);
-        open_policy(opened, task, &use, config);
     } else {
-        failure_set(&failure, EXIT_CODE_CONFIG,
-                    "label: found \"%s\", expected script, planner or checkpoint:RUN", name);
+        open_labelling_policy(opened, name + sizeof checkpoint_prefix - 1, task, config);
     }
     comm_agree(&failure);
 }

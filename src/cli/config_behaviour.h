@@ -22,8 +22,9 @@ struct config_behaviour {
 void config_behaviour_open(struct config_behaviour *opened, const struct env_task *task,
                            const struct config *config);
 
-/* Open an expert without noise: "script", "planner" or "checkpoint:RUN". As above. */
-void config_expert_open(struct config_behaviour *opened, const char *name,
+/* Open an expert without noise: "script", "planner" or "checkpoint:RUN", as the option
+ * collect.label or convert.label says. As above. */
+void config_expert_open(struct config_behaviour *opened, enum config_option_id id,
                         const struct env_task *task, const struct config *config);
 
 void config_behaviour_close(struct config_behaviour *opened);

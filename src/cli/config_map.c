@@ -72,6 +72,7 @@ struct chain_sampler config_chain_sampler(const struct config *config)
 }
 
 static const double explore_max = 10.0;
+static const double explore_usual = 0.5; /* in the first trial */
 
 /* Read one deviation of `length` letters. */
 static bool read_deviation(double *deviation, const char *text, size_t length)
@@ -85,17 +86,21 @@ static bool read_deviation(double *deviation, const char *text, size_t length)
     return config_value_number(deviation, item) && *deviation >= 0.0 && *deviation <= explore_max;
 }
 
-bool config_explore(double *deviations, size_t trials, const char *option, const char *list,
-                    struct failure *failure)
+bool config_explore(double *deviations, const bool *samples, size_t trials, const char *option,
+                    const char *list, struct failure *failure)
 {
     memset(deviations, 0, trials * sizeof *deviations);
+    if (strcmp(list, "auto") == 0) {
+        deviations[0] = samples[0] ? 0.0 : explore_usual;
+        return true;
+    }
     const char *at = list;
     for (size_t trial = 0; *list; trial++) {
         double deviation;
         size_t length = strcspn(at, ",");
         if (!read_deviation(&deviation, at, length)) {
             return failure_set(failure, EXIT_CODE_CONFIG,
-                               "%s: found \"%s\", expected numbers from 0 to %g "
+                               "%s: found \"%s\", expected auto, or numbers from 0 to %g "
                                "separated by commas, such as \"0.5,0.2\"",
                                option, list, explore_max);
         }
@@ -131,6 +136,20 @@ bool config_sample(bool *samples, size_t trials, const char *option, const char 
         }
         at += length + 1;
     }
+}
+
+bool config_list_fits(const char *option, const char *list, size_t trials, const char *what,
+                      struct failure *failure)
+{
+    size_t items = 1;
+    for (const char *letter = list; *letter; letter++) {
+        items += *letter == ',';
+    }
+    return items <= trials ||
+           failure_set(failure, EXIT_CODE_CONFIG,
+                       "%s: found %zu items in \"%s\", expected at most %zu, one for each %s; "
+                       "shorten it",
+                       option, items, list, trials, what);
 }
 
 bool config_target(double *target, const char *option, const char *text, struct failure *failure)

@@ -21,10 +21,16 @@ struct chain_sampler config_chain_sampler(const struct config *config);
 bool config_sample(bool *samples, size_t trials, const char *option, const char *list,
                    struct failure *failure);
 
-/* The deviation of action noise in each of `trials` trials, read from eval.explore: 0 where the
- * list is shorter. False and a failure (EXIT_CODE_CONFIG) where it is not a list of numbers. */
-bool config_explore(double *deviations, size_t trials, const char *option, const char *list,
-                    struct failure *failure);
+/* The deviation of action noise in each of `trials` trials (at least 1), read from eval.explore: 0
+ * where the list is shorter; "auto" is the usual one in the first trial, unless that is sampled.
+ * False and a failure (EXIT_CODE_CONFIG) where it is neither that nor a list of numbers. */
+bool config_explore(double *deviations, const bool *samples, size_t trials, const char *option,
+                    const char *list, struct failure *failure);
+
+/* Has a list no more items than there are trials? False and a failure (EXIT_CODE_CONFIG) otherwise,
+ * which calls a trial `what`. */
+bool config_list_fits(const char *option, const char *list, size_t trials, const char *what,
+                      struct failure *failure);
 
 /* The target return, read from eval.target: a number, or NaN for "best". False and a failure
  * (EXIT_CODE_CONFIG) where it is neither. */

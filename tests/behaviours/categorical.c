@@ -104,7 +104,6 @@ static void test_noise_replaces_categories_with_its_deviation_as_probability(voi
     assert_true(share_of_noise(0.0) == 0.0);
     support_expect_near(share_of_noise(0.3), 0.3 * 0.8, 0.015);
     support_expect_near(share_of_noise(1.0), 0.8, 0.015);
-    support_expect_near(share_of_noise(7.0), 0.8, 0.015);
 }
 
 static void test_behaviours_of_continuous_numbers_are_refused_by_name(void **state)

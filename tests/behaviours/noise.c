@@ -62,6 +62,8 @@ static void test_ornstein_uhlenbeck_stays_within_bounds(void **state)
 static void test_noise_refuses_options_that_make_no_sense(void **state)
 {
     (void)state;
+    const struct action_space continuous = action_space_continuous(WIDTH);
+    const struct action_space categorical = action_space_categorical((const size_t[]){WIDTH}, 1);
     const struct {
         struct noise_options options;
         const char *words;
@@ -74,10 +76,18 @@ static void test_noise_refuses_options_that_make_no_sense(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct failure failure = {0};
-        assert_false(noise_check(&cases[i].options, &failure));
+        assert_false(noise_check(&cases[i].options, &continuous, &failure));
         assert_int_equal(failure.code, EXIT_CODE_CONFIG);
         assert_non_null(strstr(failure.text, cases[i].words));
     }
+    /* As a share of random categories. */
+    const struct noise_options all = {.deviation = 1.0}, more = {.deviation = 1.5};
+    struct failure failure = {0};
+    assert_true(noise_check(&all, &categorical, &failure));
+    assert_true(noise_check(&more, &continuous, &failure));
+    assert_false(noise_check(&more, &categorical, &failure));
+    assert_int_equal(failure.code, EXIT_CODE_CONFIG);
+    assert_non_null(strstr(failure.text, "found action noise of 1.5, expected at most 1"));
 }
 
 int main(void)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/command_line.h"
+#include "cli/command_use.h"
 #include "cli/config_option.h"
 
 enum { WORDS_MAX = 16 };
@@ -25,7 +26,9 @@ static int open_folder(void **state)
     if (!stream) {
         return 1;
     }
-    fputs("train:\n  steps: 100\n  warmup: 10\n  keep: 5\nmodel:\n  width: 32\n", stream);
+    fputs("train:\n  steps: 100\n  warmup: 10\n  keep: 5\nmodel:\n  width: 32\n"
+          "chain:\n  window: 5\n  loss: all\neval:\n  explore: 0.25\n",
+          stream);
     return fclose(stream);
 }
 
@@ -245,6 +248,12 @@ static void test_mistakes_elsewhere_keep_their_codes(void **state)
     parsing = parse(training);
     unsetenv("CHAINRING_TRAIN_STEPS");
     expect_failure(&parsing.failure, EXIT_CODE_CONFIG, "CHAINRING_TRAIN_STEPS: found \"x\"");
+    parsing = parse_both(training, "--chain.trials_min=5");
+    expect_failure(&parsing.failure, EXIT_CODE_USAGE,
+                   "command line: found chain.trials_min = 5 (command line), expected at most "
+                   "chain.trials = 4 (default)");
+    parsing = parse_both("inspect --chains --chain.trials=2 --chain.trials_min=3", file);
+    expect_failure(&parsing.failure, EXIT_CODE_USAGE, "expected at most chain.trials = 2 (");
     parsing = parse_both(training, "--model.heads=5");
     expect_failure(&parsing.failure, EXIT_CODE_USAGE,
                    "command line: found model.heads = 5 (command line), expected a divisor of "
@@ -270,7 +279,38 @@ static void test_eval_starts_from_the_run(void **state)
     assert_int_equal(parsing.config.eval.trials, 3);
     expect_usage("eval x --model.width=64", "eval does not read --model.width");
     parsing = parse("eval nowhere");
-    expect_failure(&parsing.failure, EXIT_CODE_NO_INPUT, "nowhere/config.yaml: cannot be opened");
+    expect_failure(&parsing.failure, EXIT_CODE_NO_INPUT,
+                   "nowhere: found no run there, expected the folder of one");
+}
+
+/* The run's own configuration may have them: its training read them. */
+static void test_eval_refuses_what_it_would_ignore(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *options, *words;
+    } cases[] = {
+        {"--chain.window=5", "eval does not read --chain.window; chainring eval --help lists"},
+        {"--window=5", "eval does not read --chain.window; chainring eval --help lists"},
+        {"--store=a.h5 --chain.rewarded_trials=1", "eval does not read --chain.rewarded_trials;"},
+        {"--chain.trials=2", "eval does not read --chain.trials without --eval.store; leave it"},
+        {"--order=random", "eval does not read --chain.order without --eval.store"},
+        {"--loss=all", "eval does not read --chain.loss without --eval.store"},
+        {"--store=a.h5 --trials=2", "eval does not read --eval.trials with --eval.store; leave"},
+        {"--store=a.h5 --explore=0.1", "eval does not read --eval.explore with --eval.store"},
+        {"--sample=yes --store=a.h5", "eval does not read --eval.sample with --eval.store"},
+        {"--store=a.h5 --target=3", "eval does not read --eval.target with --eval.store"},
+    };
+    char start[300];
+    snprintf(start, sizeof start, "eval %s", folder);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct parsing parsing = parse_both(start, cases[i].options);
+        expect_failure(&parsing.failure, EXIT_CODE_USAGE, cases[i].words);
+    }
+    struct parsing parsing = parse_both(start, "--store=a.h5 --order=random --chain.trials=2");
+    assert_true(parsing.is_parsed);
+    assert_int_equal(parsing.config.chain.window, 5);
+    assert_true(parse_both(start, "--explore=0.1 --trials=2").is_parsed);
 }
 
 static void test_collect_may_do_without_a_file(void **state)
@@ -318,7 +358,7 @@ static void test_help_and_version_come_first(void **state)
         {"train --version", COMMAND_ACTION_VERSION, CHAINRING_VERSION},
         {"train --help", COMMAND_ACTION_COMMAND_HELP, "chainring train CONFIG.yaml"},
         {"train nowhere.yaml --steps=x -h", COMMAND_ACTION_COMMAND_HELP, "--model.width=64"},
-        {"help eval", COMMAND_ACTION_COMMAND_HELP, "--explore=0.5"},
+        {"help eval", COMMAND_ACTION_COMMAND_HELP, "--explore=auto"},
         {"collect --help", COMMAND_ACTION_COMMAND_HELP, "collect [CONFIG.yaml]"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -346,7 +386,7 @@ static void test_help_lists_every_option_that_a_command_reads(void **state)
         for (size_t j = 0; j < CONFIG_OPTIONS; j++) {
             const struct config_option *option = config_option_at(j);
             bool is_own = config_section_at(option->section_id) == own;
-            bool is_read = (entry->sections & (1u << option->section_id)) != 0;
+            bool is_read = command_use(i, option) != COMMAND_USE_NEVER;
             char wanted[80];
             snprintf(wanted, sizeof wanted, "  --%s=", is_own ? option->key : option->name);
             assert_true((strstr(text, wanted) != NULL) == is_read);
@@ -391,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_mistakes_elsewhere_keep_their_codes),
         cmocka_unit_test(test_run_is_named_after_its_file),
         cmocka_unit_test(test_eval_starts_from_the_run),
+        cmocka_unit_test(test_eval_refuses_what_it_would_ignore),
         cmocka_unit_test(test_collect_may_do_without_a_file),
         cmocka_unit_test(test_command_line_is_bytes_alone),
         cmocka_unit_test(test_help_and_version_come_first),

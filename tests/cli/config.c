@@ -1,6 +1,5 @@
 #include "tests/support/support.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +7,6 @@
 #include <unistd.h>
 
 #include "cli/config.h"
-#include "cli/config_map.h"
 #include "cli/config_option.h"
 #include "cli/config_value.h"
 #include "context/partition.h"
@@ -470,48 +468,47 @@ static void test_changes_are_a_line_for_each_option_of_the_sections(void **state
                               "train.rate was 0.001, is 0.01 now\n");
 }
 
-static void test_explore_fills_trials_and_then_zeros(void **state)
+static void expect_misfit_of(bool (*check)(const struct config *, const struct config_origins *,
+                                           struct failure *),
+                             const char *text, const char *words)
 {
-    (void)state;
-    struct failure failure = {0};
-    double deviations[4] = {9.0, 9.0, 9.0, 9.0};
-    assert_true(config_explore(deviations, 4, "eval.explore", "0.5,0.25", &failure));
-    assert_true(deviations[0] == 0.5 && deviations[1] == 0.25);
-    assert_true(deviations[2] == 0.0 && deviations[3] == 0.0);
-    assert_true(config_explore(deviations, 1, "eval.explore", "1,2,3", &failure));
-    assert_true(deviations[0] == 1.0 && deviations[1] == 0.25);
-    assert_true(config_explore(deviations, 4, "eval.explore", "", &failure));
-    assert_true(deviations[0] == 0.0);
-    static const char *const refused[] = {",", "1,", ",1", "1,,2", "1;2", "-1", "11", "1 ,2", "x"};
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-        failure = (struct failure){0};
-        assert_false(config_explore(deviations, 4, "eval.explore", refused[i], &failure));
-        expect_failure(&failure, EXIT_CODE_CONFIG, "eval.explore: found");
-    }
-}
-
-static void test_target_is_a_number_or_the_best(void **state)
-{
-    (void)state;
-    struct failure failure = {0};
-    double target;
-    assert_true(config_target(&target, "eval.target", "best", &failure) && isnan(target));
-    assert_true(config_target(&target, "eval.target", "0", &failure) && target == 0.0);
-    assert_true(config_target(&target, "eval.target", "-18.5", &failure) && target == -18.5);
-    static const char *const refused[] = {"1e300", "Best", "best ", "nan", "1e", "5,", "17.5 "};
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-        failure = (struct failure){0};
-        assert_false(config_target(&target, "eval.target", refused[i], &failure));
-        expect_failure(&failure, EXIT_CODE_CONFIG, "eval.target: found");
-    }
+    struct reading reading = read_text(text);
+    assert_true(reading.is_read);
+    assert_false(check(&reading.config, &reading.origins, &reading.failure));
+    expect_failure(&reading.failure, EXIT_CODE_CONFIG, words);
 }
 
 static void expect_misfit(const char *text, const char *words)
 {
-    struct reading reading = read_text(text);
-    assert_true(reading.is_read);
-    assert_false(config_check(&reading.config, &reading.origins, &reading.failure));
-    expect_failure(&reading.failure, EXIT_CODE_CONFIG, words);
+    expect_misfit_of(config_check, text, words);
+}
+
+static void test_check_of_chains_names_the_place_of_a_misfit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *words;
+    } cases[] = {
+        {
+            "chain:\n  trials_min: 5\n",
+            "x.yaml:2: found chain.trials_min = 5 (",
+        },
+        {"chain:\n  trials: 2\n  trials_min: 3\n", "expected at most chain.trials = 2 ("},
+        {"chain:\n  rewarded_trials: 5\n", "expected at most chain.trials = 4 (default)"},
+        {"chain:\n  rewarded_trials: 1\ncontext:\n  tokens: s,a\n",
+         "expected 0, or R, r or d in context.tokens = s,a ("},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        expect_misfit_of(config_check_chains, cases[i].text, cases[i].words);
+    }
+    static const char *const fits[] = {
+        "chain:\n  trials_min: 4\n  rewarded_trials: 4\n",
+        "chain:\n  rewarded_trials: 1\ncontext:\n  tokens: s+-a+-r\n",
+    };
+    for (size_t i = 0; i < sizeof fits / sizeof *fits; i++) {
+        struct reading reading = read_text(fits[i]);
+        assert_true(config_check_chains(&reading.config, &reading.origins, &reading.failure));
+    }
 }
 
 static void test_check_names_the_place_of_a_misfit(void **state)
@@ -550,9 +547,8 @@ int main(void)
         cmocka_unit_test(test_environment_sets_values_of_its_sections),
         cmocka_unit_test(test_environment_refuses_unknown_keys),
         cmocka_unit_test(test_changes_are_a_line_for_each_option_of_the_sections),
-        cmocka_unit_test(test_explore_fills_trials_and_then_zeros),
-        cmocka_unit_test(test_target_is_a_number_or_the_best),
         cmocka_unit_test(test_check_names_the_place_of_a_misfit),
+        cmocka_unit_test(test_check_of_chains_names_the_place_of_a_misfit),
     };
     return cmocka_run_group_tests(tests, open_folder, remove_folder);
 }

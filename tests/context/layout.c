@@ -95,7 +95,8 @@ static void test_every_layout_is_printed_as_it_was_read(void **state)
     }
 }
 
-static void refuse(const char *text)
+/* `why` stands in the message. */
+static void refuse(const char *text, const char *why)
 {
     struct token_layout layout;
     struct failure failure = {0};
@@ -103,56 +104,68 @@ static void refuse(const char *text)
         fail_msg("\"%s\" was accepted", text);
     }
     assert_int_equal(failure.code, EXIT_CODE_CONFIG);
-    char quoted[64];
-    snprintf(quoted, sizeof quoted, "found \"%s\"", text);
-    assert_non_null(strstr(failure.text, quoted));
-    assert_null(strchr(failure.text, '\n'));
+    char wanted[160];
+    snprintf(wanted, sizeof wanted, "found \"%s\", %s", text, why);
+    if (!strstr(failure.text, wanted) || strchr(failure.text, '\n')) {
+        fail_msg("expected \"%s\" in \"%s\"", wanted, failure.text);
+    }
 }
 
 static void test_layout_refuses_what_is_no_list_of_tokens(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"",     "R,s,x", "Rs,a", "R;s", "R, s", ",s",
-                                        "R,,s", "s,a,",  "S",    "s+",  "+s",   "s++R",
-                                        "s-a",  "--as",  "s,-",  "-",   "s,-,a"};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        refuse(texts[i]);
+    static const char *const missing[] = {"", ",s", "R,,s", "s,a,", "s+", "+s", "s++R"};
+    for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
+        refuse(missing[i], "where a field is missing");
+    }
+    static const char *const others[][2] = {
+        {"R,s,x", "x"},   {"R,s+q", "q"}, {"R,s+q,d", "q"}, {"Rs,a", "Rs"},
+        {"R;s", "R;s"},   {"R, s", " s"}, {"S", "S"},       {"s-a", "s-a"},
+        {"--as", "--as"}, {"s,-", "-"},   {"-", "-"},       {"s,-,a", "-"},
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        char why[64];
+        snprintf(why, sizeof why, "where \"%s\" is no field", others[i][1]);
+        refuse(others[i][0], why);
     }
 }
 
 static void test_layout_refuses_a_field_named_twice(void **state)
 {
     (void)state;
-    refuse("R,s,a,R");
-    refuse("s,s");
-    refuse("s+-a,a");
-    refuse("R,s,a,r,d,a");
+    refuse("R,s,a,R", "where R stands twice");
+    refuse("s,s", "where s stands twice");
+    refuse("R,s,a,r,d,a", "where a stands twice");
+    refuse("s+-a+-a", "where -a stands twice");
+    refuse("s+-a,a", "where a and -a exclude each other");
+    refuse("R+-r,s+-a,a", "where a and -a exclude each other");
+    refuse("s,r,-r", "where r and -r exclude each other");
 }
 
 static void test_layout_refuses_to_go_without_a_state(void **state)
 {
     (void)state;
-    refuse("R,a,r");
-    refuse("R");
+    refuse("R,a,r", "where the state s is missing");
+    refuse("R", "where the state s is missing");
 }
 
 static void test_layout_refuses_an_outcome_before_its_action(void **state)
 {
     (void)state;
-    refuse("a,s");
-    refuse("R,r,s,a");
-    refuse("d,s");
-    refuse("s+a");
-    refuse("R+s+r,a");
+    refuse("a,s", "where a is no later than the state s, at which it is predicted");
+    refuse("s+a", "where a is no later than the state s, at which it is predicted");
+    refuse("R,r,s,a", "where r comes of the action, but is no later than the state s");
+    refuse("d,s", "where d comes of the action, but is");
+    refuse("R+s+r,a", "where r comes of the action, but is");
 }
 
 static void test_layout_refuses_the_step_before_where_it_comes_late(void **state)
 {
     (void)state;
-    refuse("s,-a");
-    refuse("R,s,-r+a");
-    refuse("-s,a");
-    refuse("s+-R");
+    refuse("s,-a", "where -a of the step before stands in a token after");
+    refuse("R,s,-r+a", "where -r of the step before stands in a token after");
+    refuse("-s,a", "where -s is no field: of the step before are -a -r -d");
+    refuse("s+-R", "where -R is no field: of the step before are -a -r -d");
 }
 
 int main(void)

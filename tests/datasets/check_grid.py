@@ -97,6 +97,8 @@ def test_a_policy_learns_and_acts_in_the_room_that_it_was_trained_on(program):
         assert rows["random"]["last"]["mean"] <= 20
     run = program.run("eval", folder, "--contexts=1", "--task=point_mass_hidden")
     assert run.returncode == 78 and "task point_mass_hidden: found 4 observations" in run.stderr, run.stderr
+    run, _ = train(program, path, "head", "--model.head=gaussian")
+    assert run.returncode == 0 and run.stderr.count("model.head: found gaussian, but the actions") == 1, run.stderr
     again = collect(program, "acted.h5", "--policy=checkpoint", "--run=" + folder, "--task=dark_room",
                     "--groups=2", "--episodes=3")
     with h5py.File(again) as store:
@@ -132,7 +134,8 @@ def test_what_a_room_cannot_do_is_refused_in_one_line(program):
         lines = run.stderr.splitlines()
         assert run.returncode == 78 and len(lines) == 1, run.stderr
         assert "task dark_room: found categorical actions" in lines[0] and policy in lines[0], lines
-    program.refuse(bare, ["the planner policy"], "--label=planner", code=78)
+    program.refuse(bare, ["convert.label: found planner, expected script or checkpoint:RUN", "dark_room are categorical"],
+                   "--label=planner", code=78)
 
 
 def main():

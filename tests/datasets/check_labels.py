@@ -94,16 +94,58 @@ def test_what_is_learnt_are_labels(program):
     assert run.returncode == 0, run.stderr
 
 
+def test_new_labels_take_the_place_of_others(program):
+    path = collect(program, "first.h5", "--label=script", *SMALL)
+    other, printed = program.convert(path, "second.h5", "--label=planner", "--planner.samples=4")
+    assert "\nlabels: planner, 4 samples" in printed, printed
+    with h5py.File(path) as before, h5py.File(other) as after:
+        origin = before.attrs["source"].partition(b"; labels: ")[0]
+        assert after.attrs["source"].startswith(origin + b"; labels: planner, 4 samples"), after.attrs["source"]
+        assert after.attrs["source"].count(b"labels: ") == 1
+    _, printed = program.convert(path, "same.h5")
+    assert "\nlabels: as recorded\n" in printed, printed
+    _, printed = program.convert(collect(program, "without.h5", *SMALL), "none.h5")
+    assert "labels" not in printed, printed
+
+
+def long_store(program, steps):
+    """An episode that lasts longer than its task, which has 1000 steps."""
+    folder = os.path.join(program.folder, "long")
+    os.mkdir(folder)
+    state = np.zeros((steps + 1, 4))
+    for name, array in (("length", np.array([steps])), ("observation", state.astype(np.float32)), ("physics", state),
+                        ("action", np.zeros((steps, 2), np.float32)), ("reward", np.zeros(steps, np.float32))):
+        np.save(os.path.join(folder, name + ".npy"), array)
+    store, _ = program.convert(folder, "long.h5", "--task=point_mass_easy", "--domain=point_mass")
+    return store
+
+
+def test_a_policy_labels_no_more_steps_than_it_remembers(program):
+    store = long_store(program, 1001)
+    options = ("--model.width=16", "--model.heads=2", "--train.contexts=1", "--chain.trials=1", "--loss=all")
+    run, folder = train(program, store, "whole", *options, steps=1)
+    assert run.returncode == 0, run.stderr
+    program.refuse(store, ["found 1001 steps in episode 0, expected at most 1000", "point_mass_easy",
+                           "label with script or planner"], "--label=checkpoint:" + folder, code=78)
+    run, folder = train(program, store, "window", *options, "--chain.window=20", steps=1)
+    assert run.returncode == 0, run.stderr
+    labelled, _ = program.convert(store, "windows.h5", "--label=checkpoint:" + folder)
+    assert np.isfinite(labels_of(labelled)).all() and len(labels_of(labelled)) == 1001
+
+
 def test_refusals_name_the_way_out(program):
     bare = collect(program, "bare.h5", *SMALL)
     run, _ = train(program, bare, "bare", "--loss=label", ranks=2)
     lines = run.stderr.splitlines()
     assert run.returncode == 78 and sum("--label=script --output=NEW.h5" in line for line in lines) == 1, run.stderr
-    program.refuse(bare, ['label: found "expert"', "checkpoint:RUN"], "--label=expert", code=78)
+    program.refuse(bare, ['convert.label: found "expert"', "checkpoint:RUN"], "--label=expert", code=78)
+    program.refuse(bare, ['convert.label: found "checkpoint:" without a run', "checkpoint:RUN"], "--label=checkpoint:",
+                   code=78)
     program.refuse(bare, ["no checkpoint"], "--label=checkpoint:" + program.folder, code=66)
     program.refuse(bare, ["label", "export"], "--label=script", "--to=exorl", code=78)
     walker = collect(program, "walker.h5", "--task=walker_walk", "--policy=random", "--groups=1", "--episodes=1")
-    program.refuse(walker, ["walker_walk: found no script"], "--label=script", code=78)
+    program.refuse(walker, ["convert.label: found script, expected planner or checkpoint:RUN",
+                            "walker_walk has no script"], "--label=script", code=78)
     program.refuse(walker, ["relabel with a task of the same domain"], "--label=script", "--relabel=point_mass_hidden", code=78)
     table = os.path.join(program.folder, "table.csv")
     with open(table, "w", encoding="utf-8") as file:

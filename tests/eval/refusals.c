@@ -101,6 +101,29 @@ static void test_sampling_of_continuous_actions_is_refused(void **state)
     expect_refused(&point_mass, sample, EXIT_CODE_CONFIG, "eval.sample: found yes, expected no:");
 }
 
+static void explore_more_than_all(struct evaluation_options *options)
+{
+    options->trials = 2;
+    options->explore[0] = 1.5;
+}
+
+static void test_share_of_random_actions_above_one_is_refused(void **state)
+{
+    (void)state;
+    const struct untrained_options trained = {
+        .domain = "dark_room",
+        .task = "dark_room",
+        .tokens = "R,s,a,r,d",
+        .observation_dim = 2,
+        .categoricals = 1,
+        .categories = {5},
+        .time_max = 20,
+        .trial_max = 3,
+    };
+    expect_refused(&trained, explore_more_than_all, EXIT_CODE_CONFIG,
+                   "eval.explore: found 1.5, expected at most 1, as it is the share");
+}
+
 static void act_in_nowhere(struct evaluation_options *options)
 {
     options->task = "point_mass_hiden";
@@ -129,6 +152,19 @@ static void test_named_checkpoint_that_is_not_there_is_no_input(void **state)
 {
     (void)state;
     expect_refused(&point_mass, load_what_is_not_there, EXIT_CODE_NO_INPUT, "nowhere/ckpt/step-3");
+}
+
+static void load_a_step_that_is_not_there(struct evaluation_options *options)
+{
+    options->checkpoint = "step-40";
+}
+
+static void test_checkpoint_of_the_run_that_is_not_there_names_those_that_are(void **state)
+{
+    (void)state;
+    expect_refused(&point_mass, load_a_step_that_is_not_there, EXIT_CODE_NO_INPUT,
+                   "ckpt/step-40: found no such checkpoint, expected one of those in ");
+    expect_refused(&point_mass, load_a_step_that_is_not_there, EXIT_CODE_NO_INPUT, "/ckpt: step-5");
 }
 
 static void test_run_without_a_checkpoint_is_no_input(void **state)
@@ -172,9 +208,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_task_with_other_actions_is_refused),
         cmocka_unit_test(test_categorical_policy_is_refused_where_actions_are_continuous),
         cmocka_unit_test(test_sampling_of_continuous_actions_is_refused),
+        cmocka_unit_test(test_share_of_random_actions_above_one_is_refused),
         cmocka_unit_test(test_unknown_task_is_refused),
         cmocka_unit_test(test_rewards_that_are_no_task_ask_for_one),
         cmocka_unit_test(test_named_checkpoint_that_is_not_there_is_no_input),
+        cmocka_unit_test(test_checkpoint_of_the_run_that_is_not_there_names_those_that_are),
         cmocka_unit_test(test_run_without_a_checkpoint_is_no_input),
         cmocka_unit_test(test_damaged_checkpoint_is_refused),
     };

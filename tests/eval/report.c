@@ -21,6 +21,7 @@ static struct evaluation_result result_with(size_t contexts, size_t trials)
         .contexts = contexts,
         .trials = trials,
         .target = 18.0,
+        .is_target_told = true,
         .target_margin = (double)NAN,
         .seed = 7,
     };
@@ -65,8 +66,8 @@ static void test_table_has_a_row_for_each_behaviour(void **state)
     expect_text(&result,
                 "runs/demo, step 500, in point_mass_hidden\n"
                 "2 contexts of 3 trials, target return 18.00, seed 7\n"
-                "exploration noise trial by trial: 0.5, 0.25, then none; actions are sampled in 1 "
-                "of 3 trials\n"
+                "exploration noise trial by trial: 0.5, 0.25, then none; actions are sampled in "
+                "trial 2\n"
                 "\n"
                 "behaviour       trial 1       trial 2       trial 3          mean          last"
                 "     best of 3\n"
@@ -100,6 +101,26 @@ static void test_table_says_what_the_target_is_made_of(void **state)
                 "policy       10.00  10.00  10.00      10.00\n"
                 "\n"
                 "mean return ± standard error over contexts\n");
+    evaluation_close(&result);
+}
+
+static void test_table_has_no_target_that_is_not_told(void **state)
+{
+    (void)state;
+    struct evaluation_result result = result_with(1, 1);
+    result.is_target_told = false;
+    result.target_best = 17.25;
+    result.target_margin = 0.75;
+    result.samples[0] = true;
+    add_row(&result, EVALUATION_POLICY, 10.0);
+    expect_text(&result, "runs/demo, step 500, in point_mass_hidden\n"
+                         "1 context of 1 trial, target return not told, seed 7\n"
+                         "exploration noise trial by trial: none; actions are sampled in trial 1\n"
+                         "\n"
+                         "behaviour  trial 1   mean   last  best of 1\n"
+                         "policy       10.00  10.00  10.00      10.00\n"
+                         "\n"
+                         "mean return ± standard error over contexts\n");
     evaluation_close(&result);
 }
 
@@ -180,6 +201,7 @@ static void expect_json(const json_t *object)
                         "runs/demo/ckpt/step-500");
     assert_true(number_at(object, "step") == 500.0);
     assert_true(number_at(object, "target") == 18.0);
+    assert_true(json_is_true(json_object_get(object, "target_told")));
     assert_true(number_at(object, "target_best") == 16.0);
     assert_true(json_is_null(json_object_get(object, "target_margin")));
     assert_int_equal(json_array_size(json_object_get(object, "explore")), 3);
@@ -274,6 +296,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table_has_a_row_for_each_behaviour),
         cmocka_unit_test(test_table_says_what_the_target_is_made_of),
+        cmocka_unit_test(test_table_has_no_target_that_is_not_told),
         cmocka_unit_test(test_table_leaves_out_the_middle_of_many_trials),
         cmocka_unit_test(test_table_shows_eight_trials_whole),
         cmocka_unit_test(test_table_states_failed_trials),

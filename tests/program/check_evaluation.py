@@ -101,6 +101,12 @@ def test_the_best_stays_beside_the_newest():
     assert {f"step-{best['step']}", "step-24"} <= set(os.listdir(os.path.join(FOLDER, "runs/looking/ckpt")))
     printed = run("eval", "runs/looking", "--checkpoint=best", "--contexts=2").stdout
     assert f"step {best['step']}," in printed, printed
+    named = f"--checkpoint=step-{best['step']}"
+    before = read("looking", "evaluation.json")
+    again = run("eval", "runs/looking", named, "--contexts=2", "--output=scores/best.json").stdout
+    assert again == printed and read("looking", "evaluation.json") == before  # another file
+    with open(os.path.join(FOLDER, "scores/best.json"), "rb") as file:
+        assert file.read() == before
     refused = run("eval", "runs/plain", "--checkpoint=best", code=66).stderr
     assert "train.evaluate_every" in refused, refused
 

@@ -108,8 +108,10 @@ static void test_trials_beyond_what_groups_hold_are_said_in_one_line_and_left_ou
         {"train run.yaml --run.name=long --steps=2 --chain.trials=9",
          "warning: chain.trials: found 9, but no group of store.h5 has more than 4 trajectories: "},
         {"eval runs/long --contexts=2 --eval.trials=7",
-         "warning: found 7 trials asked for, but the policy was trained on contexts of at most "
-         "4: "},
+         "warning: eval.trials: found 7, but the policy was trained on contexts of at most 4: no "
+         "more are played"},
+        {"eval runs/long --contexts=2 --explore=0.5,0.2,0.1,0.1,0.3",
+         "warning: eval.explore: found more than contexts have trials, which is 4: the rest"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct support_outcome outcome = program_run(program, 2, cases[i].arguments);
