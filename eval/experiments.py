@@ -1,14 +1,26 @@
 """What eval/ladder trains and compares: a table of experiments, nothing else.
 
-An experiment has stores (arguments of `chainring collect`, or of `chainring convert` from another
-store), models (options of `chainring train` beside the shared ones), and what its scores are
-measured against, `expert`: the "script" of the evaluation, or the highest expertise in the "data". A model may be evaluated
-in several ways; {folder} in a command or an option stands for the ladder's folder."""
+To add an experiment, add an Experiment to EXPERIMENTS, here or in a file of your own (`--experiments=FILE`,
+which may import these):
+
+- Experiment: `name`, of its table and of its files; `tier`, "quick" or "full"; `question`, what it is to
+  answer; `stores`, the data; `shared`, options of `chainring train` for all its models, beside data.store,
+  which is all the stores if left out; `models`, the first of which the others are compared with; `seeds` of
+  the runs; `evaluations`, {way: options of `chainring eval`}, "" for the only way; `expert`, what the area is
+  measured against: the "script" of the evaluation, or the highest expertise in the "data" of the first store.
+- Model: `name`; `options` of `chainring train` of its own; `seeds`, if not the experiment's.
+- Store: `name`; `command`, the arguments of `chainring collect`, or of `chainring convert`, but --output (the
+  ladder adds it: NAME.h5 in its folder); `needs`, if a trained policy makes it, the Run that is trained first,
+  whose folder is {run} in the command. Experiments may share a store, of the same name and command.
+- Run: `experiment`, `model`, `seed`.
+
+{folder} in a command or an option is the ladder's folder. No experiment but by `needs` depends on another."""
 
 from collections import namedtuple
 
 Experiment = namedtuple("Experiment", "name tier question stores shared models seeds evaluations expert")
-Store = namedtuple("Store", "name command")
+Store = namedtuple("Store", "name command needs", defaults=(None,))
+Run = namedtuple("Run", "experiment model seed")
 Model = namedtuple("Model", "name options seeds", defaults=({}, None))
 
 ONE_TOKEN = {"context.tokens": "R+s+-a+-r+-d", "chain.trials_min": 4, "train.contexts": 32, "train.rate": 3e-3,
@@ -16,8 +28,8 @@ ONE_TOKEN = {"context.tokens": "R+s+-a+-r+-d", "chain.trials_min": 4, "train.con
 SEEDS = (0, 1, 2, 3, 4)
 
 
-def collect(name, **options):
-    return Store(name, ("collect", *(f"--{key}={value}" for key, value in options.items())))
+def collect(name, needs=None, **options):
+    return Store(name, ("collect", *(f"--{key}={value}" for key, value in options.items())), needs)
 
 
 def planner_ladder(task, groups, episodes, every=1):
@@ -119,7 +131,7 @@ EXPERIMENTS = (
         question="Whether states that the policy itself visits, labelled by the expert, add to those of the script.",
         stores=(collect("point_mass_hidden", label="script"),
                 collect("point_mass_hidden_own", policy="checkpoint", groups=4000, episodes=4, label="script", seed=1,
-                        run="{folder}/runs/point_mass_hidden-agentic_transformer_labels-0")),
+                        run="{run}", needs=Run("point_mass_hidden", "agentic transformer, labels", 0))),
         shared={**ONE_TOKEN, "chain.loss": "label"},
         models=(Model("two rounds"), Model("one round", {"data.weights": "1,1e-9"})),
         seeds=SEEDS[:3], evaluations={"": {}}, expert="script"),
