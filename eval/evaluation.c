@@ -141,6 +141,7 @@ static void open_players(struct evaluation *evaluation)
         .explore = result->explore,
         .samples = result->samples,
         .kernel = evaluation->options->kernel,
+        .dtype = evaluation->options->dtype,
         .workers = evaluation->workers,
     };
     struct behaviour *behaviours = evaluation->behaviours;

@@ -37,7 +37,8 @@ struct evaluation_options {
                                               none in the last, which no later one profits from */
     bool samples[EVALUATION_TRIALS_MAX];   /* trials whose actions are drawn */
     enum attention_choice kernel;
-    uint64_t seed; /* below 2^63 */
+    enum dtype dtype; /* of activations, as of decoder_options */
+    uint64_t seed;    /* below 2^63 */
 
     enum inertia_rule inertia; /* of the task's capsules */
 

@@ -92,7 +92,9 @@ static void bind_model(struct recorded *recorded)
     };
     recorded->weight = arena_take(arena, recorded->batch.steps.row_max, sizeof(real));
     parameter_store_bind(&recorded->parameters, arena, shape, 0, recorded->workers);
-    executor_bind(&recorded->executor, arena, shape, EXECUTOR_TRAINING, recorded->workers, NULL);
+    parameter_store_multiply_in(&recorded->parameters, recorded->options->product_dtype);
+    executor_bind(&recorded->executor, arena, shape, recorded->options->dtype, EXECUTOR_TRAINING,
+                  recorded->workers, NULL);
     transformer_bind(&recorded->transformer, arena, &transformer, recorded->ring,
                      &recorded->executor);
 }

@@ -22,7 +22,8 @@ struct recorded_options {
     enum loader_loss loss;      /* labels, or all actions */
     size_t contexts;            /* chains */
     size_t threads;             /* of a rank; 0: its share of the cores */
-    struct ring_attention_options attention;
+    struct attention_options attention;
+    enum dtype dtype, product_dtype; /* as of learner_options */
     uint64_t seed;
 };
 

@@ -249,6 +249,7 @@ static void acting_policy_bind(struct acting_policy *acting, const struct policy
         .decoder = {.context_max = options->contexts,
                     .steps_max = steps,
                     .kernel = options->kernel,
+                    .dtype = options->dtype,
                     .workers = options->workers},
     };
     parameter_store_bind(&acting->parameters, &acting->arena, &config->shape, 0, NULL);

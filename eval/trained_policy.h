@@ -52,6 +52,7 @@ struct trained_policy_options {
     const double *explore; /* (trials): exploration in each (eval/policy_behaviour.h) */
     const bool *samples;   /* (trials): likewise */
     enum attention_choice kernel;
+    enum dtype dtype; /* of activations, as of decoder_options */
     struct workers *workers;
 };
 

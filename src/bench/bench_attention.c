@@ -5,20 +5,19 @@
 #include "bench/measure.h"
 #include "checkpoint/safetensors.h"
 #include "comm/comm.h"
+#include "math/convert.h"
 
 /* What is timed. */
 enum { ALONE_FORWARD, ALONE_BACKWARD, SHARED_FORWARD, SHARED_BACKWARD, PASSES };
 
 /* --- Saving ----------------------------------------------------------------------------------- */
 
-/* Keys and values lie side by side; other libraries keep them apart. */
-static void split_key_value(real *keys, real *values, const real *key_value, size_t rows,
-                            size_t width)
+/* to (rows x width) = columns of a tensor as reals: keys and values lie side by side, which other
+ * libraries keep apart. */
+static void take_columns(real *to, const struct tensor *from, size_t column, size_t width)
 {
-    for (size_t i = 0; i < rows * width; i++) {
-        size_t at = i / width * 2 * width + i % width;
-        keys[i] = key_value[at];
-        values[i] = key_value[at + width];
+    for (size_t row = 0; row < from->rows; row++) {
+        convert_from(to + row * width, tensor_at(from, row, column), from->dtype, width);
     }
 }
 
@@ -31,28 +30,33 @@ static void attention_save(const struct bench_options *options, struct failure *
     attention_fixture_run(&fixture, RING_BACKWARD);
     size_t rows = fixture.rows;
     size_t width = options->learner.shape.width;
-    real *key = memory_take(4 * rows * width, sizeof *key);
-    real *value = key + rows * width;
-    real *d_key = value + rows * width;
-    real *d_value = d_key + rows * width;
-    split_key_value(key, value, fixture.attention.key_value, rows, width);
-    split_key_value(d_key, d_value, fixture.attention.d_key_value, rows, width);
+    struct tensor d_key_value = tensor_of_reals(fixture.attention.d_key_value, rows, 2 * width);
+    struct tensor d_output = tensor_of_reals(fixture.d_output, rows, width);
+    struct tensor d_query = tensor_of_reals(fixture.d_query, rows, width);
     const struct {
         const char *name;
-        real *data;
+        const struct tensor *from;
+        size_t column;
     } arrays[] = {
-        {"query", fixture.query},   {"key", key},
-        {"value", value},           {"d_output", fixture.d_output},
-        {"output", fixture.output}, {"d_query", fixture.d_query},
-        {"d_key", d_key},           {"d_value", d_value},
+        {"query", &fixture.query, 0},
+        {"key", &fixture.attention.key_value, 0},
+        {"value", &fixture.attention.key_value, width},
+        {"d_output", &d_output, 0},
+        {"output", &fixture.output, 0},
+        {"d_query", &d_query, 0},
+        {"d_key", &d_key_value, 0},
+        {"d_value", &d_key_value, width},
     };
     enum { ARRAYS = sizeof arrays / sizeof arrays[0] };
     struct named_tensor tensors[ARRAYS];
+    real *reals = memory_take(ARRAYS * rows * width, sizeof *reals);
     for (size_t i = 0; i < ARRAYS; i++) {
-        tensors[i] = named_tensor_of(arrays[i].name, arrays[i].data, rows, width);
+        real *data = reals + i * rows * width;
+        take_columns(data, arrays[i].from, arrays[i].column, width);
+        tensors[i] = named_tensor_of(arrays[i].name, data, rows, width);
     }
     safetensors_write(NULL, options->save, tensors, ARRAYS, failure);
-    memory_free(key);
+    memory_free(reals);
     attention_fixture_close(&fixture);
     workers_close(workers);
 }
@@ -113,8 +117,8 @@ static void attention_print_head(struct table_printer *printer, const struct ben
               "for %s, tiles of %zu queries x %zu keys\n",
               options->length, learner->shape.width, learner->shape.heads, options->threads,
               options->threads == 1 ? "" : "s",
-              attention_kernel_name(learner->attention.attention.kernel),
-              learner->attention.attention.query_block, learner->attention.attention.key_block);
+              attention_kernel_name(learner->attention.kernel, learner->dtype),
+              learner->attention.query_block, learner->attention.key_block);
     compute_peak_print(printer, peak);
     table_say(printer, "\n\n");
 }

@@ -11,7 +11,7 @@
 /* 512 MiB of floats; a half is copied to the other. */
 enum { MEMORY_REALS = 1 << 27 };
 
-enum { MULTIPLY_ADD, GEMM, READ, COPY, RATES };
+enum { MULTIPLY_ADD, GEMM, GEMM_BF16, READ, COPY, RATES };
 
 /* --- Computing and memory --------------------------------------------------------------------- */
 
@@ -28,6 +28,8 @@ static void peak_print_rates(struct table_printer *printer,
         [MULTIPLY_ADD] = {.label = "multiply-adds in registers, GFLOP/s",
                           .key = "multiply_add_flops_per_second"},
         [GEMM] = {.label = gemm, .key = "gemm_flops_per_second"},
+        [GEMM_BF16] = {.label = "the same of bf16, oneDNN, GFLOP/s",
+                       .key = "gemm_bf16_flops_per_second"},
         [READ] = {.label = "reading memory, GB/s", .key = "read_bytes_per_second"},
         [COPY] = {.label = "copying memory, GB/s copied", .key = "copy_bytes_per_second"},
     };
@@ -50,6 +52,7 @@ static void peak_measure_rates(struct samples_summary rates[RATES], struct worke
         struct peak peak = peak_of_threads(workers, matrices, TRIES);
         samples_of(&samples, MULTIPLY_ADD)[i] = peak.multiply_add;
         samples_of(&samples, GEMM)[i] = peak.gemm;
+        samples_of(&samples, GEMM_BF16)[i] = peak.gemm_bf16;
         samples_of(&samples, READ)[i] = peak_read(workers, memory, MEMORY_REALS);
         samples_of(&samples, COPY)[i] =
             peak_copy(workers, memory + MEMORY_REALS / 2, memory, MEMORY_REALS / 2);
@@ -137,7 +140,7 @@ void bench_peak(struct table_printer *printer, const struct bench_options *optio
     peak_fill(memory, MEMORY_REALS);
     struct samples_summary rates[RATES];
     peak_measure_rates(rates, workers, matrices, memory, options->repeats);
-    const char *kernel = attention_kernel_name(ATTENTION_AUTO);
+    const char *kernel = attention_kernel_name(ATTENTION_AUTO, DTYPE_REAL);
     table_word(printer, "bench", "peak");
     table_number(printer, "ranks", comm_size());
     table_number(printer, "threads", options->threads);

@@ -148,7 +148,7 @@ static void step_measure_memory(struct step_result *result, const struct learner
                                 double before)
 {
     const struct model_shape *shape = &result->shape;
-    struct footprint footprint = footprint_of(shape);
+    struct footprint footprint = footprint_of(shape, learner->options.dtype);
     size_t rows = learner->batches.batch.steps.row_max;
     double largest[] = {footprint_bytes(&footprint, shape, rows),
                         (double)(learner->arena.peak + learner->arena.elsewhere),
@@ -166,7 +166,8 @@ static void step_print_head(struct table_printer *printer, const struct bench_op
                             const struct step_result *result)
 {
     const struct model_shape *shape = &result->shape;
-    const char *kernel = attention_kernel_name(options->learner.attention.attention.kernel);
+    const char *kernel =
+        attention_kernel_name(options->learner.attention.kernel, options->learner.dtype);
     char tokens[TOKEN_LAYOUT_TEXT_SIZE];
     token_layout_print(&shape->layout, tokens);
     fixture_print_options(printer, "step", options);
@@ -253,7 +254,7 @@ static struct table_row step_memory_row(const char *label, const char *key,
                                         const struct step_result *result, double bytes)
 {
     /* All but the parameters is shared out over tokens and layers. */
-    double shared = bytes - footprint_of(&result->shape).parameters;
+    double shared = bytes - footprint_of(&result->shape, DTYPE_REAL).parameters;
     return (struct table_row){
         .label = label,
         .key = key,

@@ -6,6 +6,7 @@
 #include "bench/random_store.h"
 #include "comm/comm.h"
 #include "comm/progress.h"
+#include "math/convert.h"
 #include "math/peak.h"
 
 struct workers *fixture_workers(size_t threads)
@@ -30,9 +31,9 @@ void fixture_print_options(struct table_printer *printer, const char *bench,
     table_number(printer, "heads", shape->heads);
     table_number(printer, "hidden", shape->hidden);
     table_word(printer, "kernel",
-               attention_kernel_name(options->learner.attention.attention.kernel));
-    table_number(printer, "query_block", options->learner.attention.attention.query_block);
-    table_number(printer, "key_block", options->learner.attention.attention.key_block);
+               attention_kernel_name(options->learner.attention.kernel, options->learner.dtype));
+    table_number(printer, "query_block", options->learner.attention.query_block);
+    table_number(printer, "key_block", options->learner.attention.key_block);
 }
 
 /* --- Attention -------------------------------------------------------------------------------- */
@@ -48,25 +49,28 @@ static void attention_fixture_bind(struct attention_fixture *fixture,
     const struct mesh_position position = {
         .split = learner->split, .ring_size = ranks, .ring_rank = ring_rank(fixture->ring)};
     batch_bind(&fixture->batch, arena, position, 1, options->length, 1, 1);
-    fixture->query = arena_take(arena, rows * width, sizeof(real));
-    fixture->output = arena_take(arena, rows * width, sizeof(real));
     fixture->d_output = arena_take(arena, rows * width, sizeof(real));
     fixture->d_query = arena_take(arena, rows * width, sizeof(real));
     fixture->logsumexp = arena_take(arena, rows * learner->shape.heads, sizeof(real));
     fixture->shape = learner->shape;
     fixture->shape.layout.count = 1;
-    executor_bind(&fixture->executor, arena, &fixture->shape, EXECUTOR_FORWARD, workers,
-                  comm_progress);
+    executor_bind(&fixture->executor, arena, &fixture->shape, learner->dtype, EXECUTOR_FORWARD,
+                  workers, comm_progress);
+    fixture->query = executor_activations(&fixture->executor, arena, rows, width);
+    fixture->output = executor_activations(&fixture->executor, arena, rows, width);
     ring_attention_bind(&fixture->attention, arena, rows, 1, &learner->attention, fixture->ring,
                         &fixture->executor);
     fixture->rows = rows;
 }
 
-static void draw_normal(real *values, size_t count, uint64_t which)
+static void draw_normal(const struct tensor *tensor, uint64_t which)
 {
     struct random random = random_stream(1, RANDOM_BENCH, which, comm_rank());
-    for (size_t i = 0; i < count; i++) {
-        values[i] = (real)random_normal(&random);
+    for (size_t row = 0; row < tensor->rows; row++) {
+        for (size_t column = 0; column < tensor->columns; column++) {
+            real value = (real)random_normal(&random);
+            convert_to(tensor_at(tensor, row, column), tensor->dtype, &value, 1);
+        }
     }
 }
 
@@ -78,10 +82,11 @@ void attention_fixture_open(struct attention_fixture *fixture, const struct benc
     arena_open(&fixture->arena, fixture->arena.peak);
     attention_fixture_bind(fixture, options, workers);
     partition_cut(&fixture->batch.partition, &options->length, 1);
-    size_t reals = fixture->rows * options->learner.shape.width;
-    draw_normal(fixture->query, reals, 0);
-    draw_normal(fixture->attention.key_value, 2 * reals, 1);
-    draw_normal(fixture->d_output, reals, 2);
+    struct tensor d_output =
+        tensor_of_reals(fixture->d_output, fixture->rows, options->learner.shape.width);
+    draw_normal(&fixture->query, 0);
+    draw_normal(&fixture->attention.key_value, 1);
+    draw_normal(&d_output, 2);
     ring_attention_begin(&fixture->attention, &fixture->batch);
 }
 
@@ -96,8 +101,8 @@ void attention_fixture_close(struct attention_fixture *fixture)
 void attention_fixture_run(struct attention_fixture *fixture, enum ring_direction direction)
 {
     if (direction == RING_FORWARD) {
-        ring_attention_forward(fixture->output, fixture->logsumexp, &fixture->attention,
-                               fixture->query, &fixture->batch);
+        ring_attention_forward(&fixture->output, fixture->logsumexp, &fixture->attention,
+                               &fixture->query, &fixture->batch);
     } else {
         const struct attention_saved saved = {
             .query = fixture->query,
@@ -195,7 +200,8 @@ static void decoder_fixture_bind(struct decoder_fixture *fixture,
     struct decoder_options decoder = {
         .context_max = contexts,
         .steps_max = steps,
-        .kernel = options->learner.attention.attention.kernel,
+        .kernel = options->learner.attention.kernel,
+        .dtype = options->learner.dtype,
         .workers = fixture->workers,
     };
     parameter_store_bind(&fixture->parameters, arena, shape, 0, NULL);

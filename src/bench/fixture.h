@@ -22,9 +22,10 @@ struct attention_fixture {
     struct model_shape shape;
     struct executor executor;
     struct ring_attention attention;
-    size_t rows;                               /* tokens of this rank */
-    real *query, *output, *d_output, *d_query; /* (rows x width) */
-    real *logsumexp;                           /* (rows x heads) */
+    size_t rows;                 /* tokens of this rank */
+    struct tensor query, output; /* (rows x width) */
+    real *d_output, *d_query;    /* (rows x width) */
+    real *logsumexp;             /* (rows x heads) */
 };
 
 /* Over rings of `ranks` ranks. `workers` are borrowed; the caller closes it. Collective over the

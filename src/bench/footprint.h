@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 
+#include "base/tensor.h"
 #include "parameters/shape.h"
 
 /* In bytes. */
@@ -19,7 +20,8 @@ struct footprint {
     double parameters;
 };
 
-struct footprint footprint_of(const struct model_shape *shape);
+/* dtype: of activations, keys and values. */
+struct footprint footprint_of(const struct model_shape *shape, enum dtype dtype);
 
 /* All of it, for a rank that holds so many control steps. */
 double footprint_bytes(const struct footprint *footprint, const struct model_shape *shape,

@@ -73,14 +73,16 @@ void compute_peak_sample(struct compute_peak *peak)
     struct peak sample = peak_of_threads(peak->workers, peak->memory, 1);
     peak->multiply_add = fmax(peak->multiply_add, sample.multiply_add);
     peak->gemm = fmax(peak->gemm, sample.gemm);
+    peak->gemm_bf16 = fmax(peak->gemm_bf16, sample.gemm_bf16);
 }
 
 void compute_peak_close(struct compute_peak *peak)
 {
-    double sums[] = {peak->multiply_add, peak->gemm};
-    comm_sum_double(sums, 2);
+    double sums[] = {peak->multiply_add, peak->gemm, peak->gemm_bf16};
+    comm_sum_double(sums, 3);
     peak->multiply_add = sums[0] / (double)comm_size();
     peak->gemm = sums[1] / (double)comm_size();
+    peak->gemm_bf16 = sums[2] / (double)comm_size();
     memory_free(peak->memory);
     peak->memory = NULL;
 }
@@ -90,9 +92,12 @@ void compute_peak_print(struct table_printer *printer, const struct compute_peak
     table_word(printer, "openblas_core", gemm_core_name());
     table_number(printer, "multiply_add_flops_per_second", peak->multiply_add);
     table_number(printer, "gemm_flops_per_second", peak->gemm);
+    table_number(printer, "gemm_bf16_flops_per_second", peak->gemm_bf16);
     table_say(printer,
-              "in this run on each rank: multiply-adds %.1f GFLOP/s, SGEMM (OpenBLAS for %s) %.1f",
-              1e-9 * peak->multiply_add, gemm_core_name(), 1e-9 * peak->gemm);
+              "in this run on each rank: multiply-adds %.1f GFLOP/s, SGEMM (OpenBLAS for %s) %.1f, "
+              "products of bf16 (oneDNN) %.1f",
+              1e-9 * peak->multiply_add, gemm_core_name(), 1e-9 * peak->gemm,
+              1e-9 * peak->gemm_bf16);
 }
 
 /* --- Memory of this process ------------------------------------------------------------------- */

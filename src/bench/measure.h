@@ -42,6 +42,7 @@ struct samples_summary samples_rates(const struct samples *samples, size_t quant
 struct compute_peak {
     double multiply_add; /* the loop that nothing can be faster than */
     double gemm;         /* a matrix product of OpenBLAS */
+    double gemm_bf16;    /* of oneDNN, of bfloat16 */
     struct workers *workers;
     real *memory;
 };
@@ -50,7 +51,7 @@ struct compute_peak {
  * Local. */
 void compute_peak_open(struct compute_peak *peak, struct workers *workers);
 
-/* Measure both once more, and keep the better. Takes a few milliseconds. Local. */
+/* Measure all once more, and keep the better. Takes a few milliseconds. Local. */
 void compute_peak_sample(struct compute_peak *peak);
 
 /* Keeps the mean over the ranks. Collective over the job. */

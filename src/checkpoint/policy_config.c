@@ -93,6 +93,7 @@ static void put_origin(struct checkpoint_state *state, const struct policy_confi
     put_number(state, "data.holdout", policy->data_holdout);
     checkpoint_state_put_text(state, "data.weights", policy->data_weights);
     checkpoint_state_put_text(state, "train.from", policy->from);
+    checkpoint_state_put_text(state, "kernels", policy->kernels);
     checkpoint_state_put_numbers(state, "from_lengths", lengths, 2);
 }
 
@@ -334,7 +335,8 @@ static bool get_origin(struct policy_config *policy, const struct checkpoint_sta
         !checkpoint_state_get_numbers(lengths, state, "from_lengths", 2, failure) ||
         !get_text(policy->data_weights, sizeof policy->data_weights, state, "data.weights",
                   failure) ||
-        !get_text(policy->from, sizeof policy->from, state, "train.from", failure)) {
+        !get_text(policy->from, sizeof policy->from, state, "train.from", failure) ||
+        !get_text(policy->kernels, sizeof policy->kernels, state, "kernels", failure)) {
         return false;
     }
     return policy->from[0] == '\0' ||

@@ -32,6 +32,7 @@ struct policy_config {
     char data_weights[POLICY_CONFIG_TEXT_MAX]; /* of several stores, as the option gave them */
     char from[POLICY_CONFIG_TEXT_MAX]; /* whose weights it began from, likewise; empty: initial */
     size_t from_time_max, from_trial_max; /* lengths of that one's tables */
+    char kernels[POLICY_CONFIG_NAME_MAX]; /* who computed its last steps, as "avx512, f32" */
 };
 
 /* Write it into an open state; read it back with every number's bits. A state that lacks part of it

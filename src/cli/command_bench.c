@@ -27,7 +27,7 @@ enum exit_code command_bench(const struct config *config, const char *subject)
         .stream = comm_rank() == 0 ? stdout : NULL,
         .is_json = config->bench.format == CONFIG_FORMAT_JSON,
     };
-    const struct bench_options options = {
+    struct bench_options options = {
         .length = config->bench.length,
         .contexts = config->bench.contexts,
         .tasks = config->bench.tasks,
@@ -38,6 +38,8 @@ enum exit_code command_bench(const struct config *config, const char *subject)
         .threads = comm_threads(config->mesh.threads),
         .repeats = config->bench.repeats,
     };
+    options.learner.dtype = config_dtype(config->bench.precision);
+    learner_choose_kernels(&options.learner);
     size_t bench = 0;
     while (bench < BENCHES && strcmp(subject, benches[bench].name) != 0) {
         bench++;

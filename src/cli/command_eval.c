@@ -39,12 +39,17 @@ static void report(const struct config *config, const struct evaluation_result *
 
 static void predict_recorded(const struct config *config, const char *run)
 {
+    struct learner_options learner = config_learner_options(config);
+    learner.dtype = config_eval_dtype(config);
+    learner_choose_kernels(&learner);
     const struct recorded_options options = {
         .run = run,
         .checkpoint = config->eval.checkpoint,
         .data = {.stores = config->eval.store, .weights = "", .task = config->eval.task},
         .chain = config_chain_sampler(config),
-        .attention = config_learner_options(config).attention,
+        .attention = learner.attention,
+        .dtype = learner.dtype,
+        .product_dtype = learner.product_dtype,
         .loss = config->chain.loss == LOADER_LOSS_LABEL ? LOADER_LOSS_LABEL : LOADER_LOSS_ALL,
         .contexts = config->eval.contexts,
         .threads = config->eval.threads,
@@ -80,6 +85,7 @@ enum exit_code command_eval(const struct config *config, const char *subject)
         .threads = config->eval.threads,
         .target_margin = config->eval.target_margin,
         .kernel = (enum attention_choice)config->attention.kernel,
+        .dtype = config_eval_dtype(config),
         .seed = config->eval.seed,
     };
     char path[FILE_PATH_MAX];

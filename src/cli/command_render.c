@@ -43,6 +43,7 @@ static void record_policy(struct recording *recording, const struct config *conf
         .threads = 1,
         .target_margin = config->eval.target_margin,
         .kernel = (enum attention_choice)config->attention.kernel,
+        .dtype = config_eval_dtype(config),
         .seed = config->render.seed,
         .observer = &observer,
     };

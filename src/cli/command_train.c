@@ -89,6 +89,7 @@ static double play_last_trial(const void *self, const char *run, const char *tas
         .threads = 1,
         .target_margin = config->eval.target_margin,
         .kernel = (enum attention_choice)config->attention.kernel,
+        .dtype = config_eval_dtype(config),
         .seed = SEED,
         .is_policy_alone = true,
     };

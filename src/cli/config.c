@@ -234,7 +234,8 @@ bool config_check(const struct config *config, const struct config_origins *orig
     if (!config_target(&target, "collect.target", config->collect.target, &reason)) {
         return refuse_misfit(origins, CONFIG_OPTION_collect_target, reason.text, failure);
     }
-    if (!attention_runs((enum attention_choice)config->attention.kernel)) {
+    enum attention_choice kernel = (enum attention_choice)config->attention.kernel;
+    if (!attention_runs(kernel, DTYPE_REAL) && !attention_runs(kernel, DTYPE_BF16)) {
         return refuse_misfit(
             origins, CONFIG_OPTION_attention_kernel,
             "attention.kernel: found instructions that this processor lacks, expected "

@@ -17,6 +17,8 @@ enum { CONFIG_TEXT_SIZE = 512 };
 
 /* Values of choices; the other choices have the values of an enum of the module they are for. */
 enum config_answer { CONFIG_NO, CONFIG_YES };
+enum config_precision { CONFIG_F32, CONFIG_BF16 };
+enum config_eval_precision { CONFIG_EVAL_TRAINED, CONFIG_EVAL_F32, CONFIG_EVAL_BF16 };
 enum config_policy {
     CONFIG_POLICY_SCRIPT,
     CONFIG_POLICY_RANDOM,

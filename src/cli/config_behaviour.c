@@ -67,6 +67,7 @@ static void open_policy(struct config_behaviour *opened, const struct env_task *
         .explore = opened->explore,
         .samples = opened->samples,
         .kernel = (enum attention_choice)config->attention.kernel,
+        .dtype = config_eval_dtype(config),
     };
     if (trained_policy_check(&opened->trained, env_task_spec(task), &failure) &&
         check_trials(&opened->trained, use->trials, &failure)) {

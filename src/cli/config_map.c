@@ -26,15 +26,32 @@ static struct model_shape shape_of(const struct config *config)
     return shape;
 }
 
+enum dtype config_dtype(int precision)
+{
+    return precision == CONFIG_BF16 ? DTYPE_BF16 : DTYPE_REAL;
+}
+
+enum dtype config_eval_dtype(const struct config *config)
+{
+    switch (config->eval.precision) {
+    case CONFIG_EVAL_F32:
+        return config_dtype(CONFIG_F32);
+    case CONFIG_EVAL_BF16:
+        return config_dtype(CONFIG_BF16);
+    default:
+        return config_dtype(config->train.precision);
+    }
+}
+
 struct learner_options config_learner_options(const struct config *config)
 {
     return (struct learner_options){
         .shape = shape_of(config),
         .split = (enum partition_rule)config->mesh.split,
-        .attention = {.attention = {.kernel = (enum attention_choice)config->attention.kernel,
-                                    .query_block = config->attention.query_block,
-                                    .key_block = config->attention.key_block},
-                      .comm_dtype = (enum dtype)config->mesh.comm_dtype},
+        .attention = {.kernel = (enum attention_choice)config->attention.kernel,
+                      .query_block = config->attention.query_block,
+                      .key_block = config->attention.key_block},
+        .dtype = config_dtype(config->train.precision),
         .adamw = {.beta1 = config->train.beta1,
                   .beta2 = config->train.beta2,
                   .epsilon = epsilon,

@@ -7,6 +7,11 @@
 #include "datasets/chain.h"
 #include "train/learner.h"
 
+/* How activations are kept: of train.precision and the like (enum config_precision); and in
+ * rollouts of a run whose configuration has been read. */
+enum dtype config_dtype(int precision);
+enum dtype config_eval_dtype(const struct config *config);
+
 /* The shape's sizes of the data are left 0. config must have been checked (config_check). */
 struct learner_options config_learner_options(const struct config *config);
 

@@ -17,7 +17,7 @@ enum direction { SENDS, RECEIVES, DIRECTIONS };
 /* Messages that were begun and not yet seen to be complete. */
 struct pending {
     MPI_Request requests[PENDING_MAX];
-    int reals[PENDING_MAX]; /* in each message */
+    int bytes[PENDING_MAX]; /* of each message */
     int count;
 };
 
@@ -99,8 +99,8 @@ static void check_lengths(const struct pending *receives, const MPI_Status *stat
 {
     for (int i = 0; i < receives->count; i++) {
         int received;
-        MPI_Get_count(&statuses[i], COLLECTIVE_REAL, &received);
-        invariant(received == receives->reals[i]);
+        MPI_Get_count(&statuses[i], MPI_BYTE, &received);
+        invariant(received == receives->bytes[i]);
     }
 }
 
@@ -210,39 +210,41 @@ static int message_peer(const struct ring *ring, size_t rank)
     return (int)rank;
 }
 
-static MPI_Request *add_request(struct pending *pending, int reals)
+static MPI_Request *add_request(struct pending *pending, int bytes)
 {
     invariant(pending->count < PENDING_MAX);
-    pending->reals[pending->count] = reals;
+    pending->bytes[pending->count] = bytes;
     return &pending->requests[pending->count++];
 }
 
 /* Pieces of one message share its tag: MPI keeps their order. */
 void ring_send(struct ring *ring, enum ring_channel channel, size_t rank, size_t tag,
-               const real *data, size_t count)
+               const void *data, size_t size)
 {
+    const char *next = data;
     int to = message_peer(ring, rank);
     int name = message_tag(channel, tag);
-    while (count > 0) {
-        int piece = collective_piece(count);
-        MPI_Isend(data, piece, COLLECTIVE_REAL, to, name, ring->communicator,
+    while (size > 0) {
+        int piece = collective_piece(size);
+        MPI_Isend(next, piece, MPI_BYTE, to, name, ring->communicator,
                   add_request(&ring->pending[channel][SENDS], piece));
-        data += piece;
-        count -= (size_t)piece;
+        next += piece;
+        size -= (size_t)piece;
     }
 }
 
-void ring_receive(struct ring *ring, enum ring_channel channel, size_t rank, size_t tag, real *data,
-                  size_t count)
+void ring_receive(struct ring *ring, enum ring_channel channel, size_t rank, size_t tag, void *data,
+                  size_t size)
 {
+    char *next = data;
     int from = message_peer(ring, rank);
     int name = message_tag(channel, tag);
-    while (count > 0) {
-        int piece = collective_piece(count);
-        MPI_Irecv(data, piece, COLLECTIVE_REAL, from, name, ring->communicator,
+    while (size > 0) {
+        int piece = collective_piece(size);
+        MPI_Irecv(next, piece, MPI_BYTE, from, name, ring->communicator,
                   add_request(&ring->pending[channel][RECEIVES], piece));
-        data += piece;
-        count -= (size_t)piece;
+        next += piece;
+        size -= (size_t)piece;
     }
 }
 

@@ -31,14 +31,14 @@ size_t ring_group_count(const struct ring *ring);
 /* Are two ring ranks of one node group? The same answer on every rank. */
 bool ring_shares_memory(const struct ring *ring, size_t rank, size_t other);
 
-/* Begin to send to, or to receive from, a rank of this ring (not this rank's own). `data` stays
- * the caller's and must not be touched before ring_wait. `tag` (0 .. 2^20-1) tells messages on one
- * channel apart. A count of 0 sends nothing. Local, but each send needs a receive of the same
- * count. */
+/* Begin to send to, or to receive from, a rank of this ring (not this rank's own). `data` (size
+ * bytes) stays the caller's and must not be touched before ring_wait. `tag` (0 .. 2^20-1) tells
+ * messages on one channel apart. A size of 0 sends nothing. Local, but each send needs a receive of
+ * the same size. */
 void ring_send(struct ring *ring, enum ring_channel channel, size_t rank, size_t tag,
-               const real *data, size_t count);
-void ring_receive(struct ring *ring, enum ring_channel channel, size_t rank, size_t tag, real *data,
-                  size_t count);
+               const void *data, size_t size);
+void ring_receive(struct ring *ring, enum ring_channel channel, size_t rank, size_t tag, void *data,
+                  size_t size);
 
 /* Wait until all messages begun on a channel are complete, or only those in one direction. Return
  * the seconds spent waiting. */

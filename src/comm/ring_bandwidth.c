@@ -10,8 +10,8 @@ static double time_exchange(struct ring *ring, real *memory, size_t count)
     size_t previous = (ring_rank(ring) + ranks - 1) % ranks;
     comm_barrier();
     double begun = clock_seconds();
-    ring_receive(ring, RING_KEYS_VALUES, previous, 0, memory + count, count);
-    ring_send(ring, RING_KEYS_VALUES, next, 0, memory, count);
+    ring_receive(ring, RING_KEYS_VALUES, previous, 0, memory + count, count * sizeof *memory);
+    ring_send(ring, RING_KEYS_VALUES, next, 0, memory, count * sizeof *memory);
     (void)ring_wait(ring, RING_KEYS_VALUES);
     return clock_seconds() - begun;
 }
@@ -33,13 +33,13 @@ double ring_bandwidth(struct ring *ring, real *memory, size_t count, size_t repe
 
 static void send(struct ring *ring, size_t rank, const real *memory, size_t count)
 {
-    ring_send(ring, RING_KEYS_VALUES, rank, 0, memory, count);
+    ring_send(ring, RING_KEYS_VALUES, rank, 0, memory, count * sizeof *memory);
     (void)ring_wait_sends(ring, RING_KEYS_VALUES);
 }
 
 static void receive(struct ring *ring, size_t rank, real *memory, size_t count)
 {
-    ring_receive(ring, RING_KEYS_VALUES, rank, 0, memory, count);
+    ring_receive(ring, RING_KEYS_VALUES, rank, 0, memory, count * sizeof *memory);
     (void)ring_wait_receives(ring, RING_KEYS_VALUES);
 }
 
@@ -48,8 +48,8 @@ static void there_and_back(struct ring *ring, enum ring_way way, real *memory, s
 {
     size_t other = 1 - ring_rank(ring);
     if (way == RING_BOTH_WAYS) {
-        ring_receive(ring, RING_KEYS_VALUES, other, 0, memory + count, count);
-        ring_send(ring, RING_KEYS_VALUES, other, 0, memory, count);
+        ring_receive(ring, RING_KEYS_VALUES, other, 0, memory + count, count * sizeof *memory);
+        ring_send(ring, RING_KEYS_VALUES, other, 0, memory, count * sizeof *memory);
         (void)ring_wait(ring, RING_KEYS_VALUES);
     } else if (other == 1) {
         send(ring, other, memory, count);

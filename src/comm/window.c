@@ -18,7 +18,7 @@ enum {
     PATIENCE = 1 << 12, /* looks at a number before the core is lent to others */
 };
 
-/* The first line of a rank's region; the reals follow. */
+/* The first line of a rank's region; its bytes follow. */
 struct window_region {
     _Alignas(LINE) atomic_uint_least64_t progress;
 };
@@ -76,19 +76,19 @@ static void window_find_regions(struct window *window)
     }
 }
 
-struct window *window_open(struct ring *ring, size_t count)
+struct window *window_open(struct ring *ring, size_t size)
 {
     struct window *window = memory_take(1, sizeof *window);
     window->ring = ring;
-    size_t bytes = LINE + sizeof(struct window_region) + count * sizeof(real);
+    size_t bytes = LINE + sizeof(struct window_region) + size;
     window_check_capacity(ring_node_communicator(ring), bytes);
     void *address;
     MPI_Win_allocate_shared((MPI_Aint)bytes, 1, MPI_INFO_NULL, ring_node_communicator(ring),
                             &address, &window->memory);
     window_find_regions(window);
     struct window_region *own = window->regions[ring_rank(ring)];
-    memory_prefer_large_pages(own, sizeof *own + count * sizeof(real));
-    memset(own, 0, sizeof *own + count * sizeof(real));
+    memory_prefer_large_pages(own, sizeof *own + size);
+    memset(own, 0, sizeof *own + size);
     MPI_Barrier(ring_node_communicator(ring));
     return window;
 }
@@ -100,11 +100,11 @@ void window_close(struct window *window)
     memory_free(window);
 }
 
-real *window_at(const struct window *window, size_t rank)
+void *window_at(const struct window *window, size_t rank)
 {
     struct window_region *region = window->regions[rank];
     invariant(region != NULL);
-    return (real *)(region + 1);
+    return region + 1;
 }
 
 /* --- Progress --------------------------------------------------------------------------------- */

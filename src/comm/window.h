@@ -11,19 +11,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/real.h"
 #include "comm/ring.h"
 
 struct window;
 
-/* A region of `count` zeroed reals on each rank, 64-byte aligned, the same count on all. The ring
+/* A region of `size` zeroed bytes on each rank, 64-byte aligned, the same size on all. The ring
  * is borrowed and must outlive the window; the caller closes it. Fatal (EXIT_CODE_SYSTEM) where
  * there is no room for the regions. Collective over the job, as is closing over the ring. */
-struct window *window_open(struct ring *ring, size_t count);
+struct window *window_open(struct ring *ring, size_t size);
 void window_close(struct window *window);
 
 /* The region of a ring rank of this node group. */
-real *window_at(const struct window *window, size_t rank);
+void *window_at(const struct window *window, size_t rank);
 
 /* Raise this rank's progress; it never falls. Local. */
 void window_advance(struct window *window, uint64_t progress);

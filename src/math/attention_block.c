@@ -17,6 +17,7 @@ static struct query_panel panel_at(const struct attention_workspace *workspace,
         .count = panel_queries(workspace, panel, queries->count),
         .position = queries->position + lane,
         .width = queries->width,
+        .scale = attention_score_scale(queries->width),
         .lanes = workspace->lanes,
         .row_stride = workspace->row_stride,
         .query = workspace->query + row,
@@ -27,8 +28,8 @@ static struct query_panel panel_at(const struct attention_workspace *workspace,
         .d_query = workspace->d_query + row,
         .logsumexp = workspace->logsumexp + lane,
         .delta = workspace->delta + lane,
-        .query_rows = workspace->query_rows + row,
-        .d_output_rows = workspace->d_output_rows + row,
+        .query_rows = workspace->query_rows + row / workspace->kernel->steps,
+        .d_output_rows = workspace->d_output_rows + row / workspace->kernel->steps,
     };
 }
 
@@ -53,9 +54,11 @@ static struct attention_work work_of(const struct attention_workspace *workspace
 static struct attention_keys keys_from(const struct attention_keys *keys, size_t start)
 {
     start = size_min(start, keys->count);
+    size_t bytes = start * keys->stride * dtype_size(keys->dtype);
     return (struct attention_keys){
-        .key = keys->key + start * keys->stride,
-        .value = keys->value + start * keys->stride,
+        .key = (const char *)keys->key + bytes,
+        .value = (const char *)keys->value + bytes,
+        .dtype = keys->dtype,
         .count = keys->count - start,
         .stride = keys->stride,
         .position = keys->position + start,
@@ -121,9 +124,9 @@ static size_t keys_before(const struct attention_kernel *kernel, const struct qu
 }
 
 /* The queries of a panel from `lane` on. */
-static struct query_panel panel_from(const struct query_panel *panel, size_t lane)
+static struct query_panel panel_from(const struct query_panel *panel, size_t lane, size_t steps)
 {
-    size_t row = lane * panel->row_stride;
+    size_t row = lane * panel->row_stride / steps;
     struct query_panel part = *panel;
     part.count -= lane;
     part.position += lane;
@@ -144,13 +147,14 @@ static struct query_panel panel_from(const struct query_panel *panel, size_t lan
 static struct attention_work work_from(const struct attention_workspace *workspace,
                                        const struct attention_work *work, size_t key)
 {
-    size_t width = workspace->width;
+    size_t steps = workspace->kernel->steps;
+    size_t depth = workspace->width / steps;
     struct attention_work part = *work;
     part.d_key += key * workspace->row_stride;
     part.d_value += key * workspace->row_stride;
-    part.key_panels += key * width;
-    part.value_panels += key * width;
-    part.column_panels += key * workspace->kernel->vector;
+    part.key_panels += key * depth;
+    part.value_panels += key * depth;
+    part.column_panels += key / steps * workspace->kernel->vector;
     part.next = keys_from(&work->next, key);
     return part;
 }
@@ -187,6 +191,23 @@ static bool diagonal_next(struct diagonal *d)
     return false;
 }
 
+/* A block of keys as the kernel reads them. */
+static struct attention_keys convert_keys(const struct attention_workspace *workspace,
+                                          const struct attention_keys *block)
+{
+    struct attention_keys converted = *block;
+    if (block->dtype != workspace->kernel->dtype) {
+        converted.dtype = DTYPE_REAL;
+        converted.stride = workspace->width;
+        converted.key = attention_convert_rows(workspace->converted, block->key, block->dtype,
+                                               block->stride, block->count, workspace->width);
+        converted.value =
+            attention_convert_rows(workspace->converted_values, block->value, block->dtype,
+                                   block->stride, block->count, workspace->width);
+    }
+    return converted;
+}
+
 /* All panels of queries meet a block of keys, which stays near the processor meanwhile, while the
  * next one comes near. */
 static void update_panels(struct attention_workspace *workspace,
@@ -194,14 +215,15 @@ static void update_panels(struct attention_workspace *workspace,
                           const struct attention_direction *direction)
 {
     struct attention_work work = work_of(workspace, &block->keys, &block->next);
-    direction->load(&work, &block->keys, queries->width);
+    struct attention_keys converted = convert_keys(workspace, &block->keys);
+    direction->load(&work, &converted, queries->width);
     work.shares = panel_count(workspace, queries->count);
     for (work.share = 0; work.share < work.shares; work.share++) {
         struct query_panel panel = panel_at(workspace, queries, work.share);
         struct attention_keys seen = keys_seen(&block->keys, panel.position + panel.count - 1);
         struct diagonal d = diagonal_first(workspace, &panel, &seen);
         while (diagonal_next(&d)) {
-            struct query_panel rest = panel_from(&panel, d.lane);
+            struct query_panel rest = panel_from(&panel, d.lane, workspace->kernel->steps);
             struct attention_work part = work_from(workspace, &work, d.begin);
             struct attention_keys keys = keys_from(&seen, d.begin);
             keys.count = d.end - d.begin;
@@ -238,12 +260,13 @@ size_t attention_block_scores(const struct attention_workspace *workspace,
     return scores;
 }
 
-static void add_rows(real *restrict out, size_t out_stride, const real *restrict in,
-                     size_t in_stride, size_t rows, size_t width)
+/* out (count x width) += scale * the first rows of in, which is the workspace's. */
+static void add_key_rows(real *restrict out, size_t out_stride, real scale, const real *restrict in,
+                         const struct attention_workspace *workspace, size_t count)
 {
-    for (size_t i = 0; i < rows; i++) {
-        for (size_t column = 0; column < width; column++) {
-            out[i * out_stride + column] += in[i * in_stride + column];
+    for (size_t i = 0; i < count; i++) {
+        for (size_t column = 0; column < workspace->width; column++) {
+            out[i * out_stride + column] += scale * in[i * workspace->row_stride + column];
         }
     }
 }
@@ -256,13 +279,15 @@ static void add_key_gradients(const struct attention_gradients *gradients,
     const struct attention_tickets *tickets = gradients->tickets;
     size_t number = block->start / workspace->options.key_block;
     size_t offset = block->start * gradients->stride;
+    bool is_scaled = workspace->kernel->dtype == DTYPE_REAL; /* by the query rows */
+    real scale = is_scaled ? 1 : attention_inverse_root(workspace->width);
     if (tickets && tickets->workers) {
         workers_await(tickets->workers, tickets->thread, &tickets->next[number], tickets->number);
     }
-    add_rows(gradients->d_key + offset, gradients->stride, workspace->d_key, workspace->row_stride,
-             block->keys.count, workspace->width);
-    add_rows(gradients->d_value + offset, gradients->stride, workspace->d_value,
-             workspace->row_stride, block->keys.count, workspace->width);
+    add_key_rows(gradients->d_key + offset, gradients->stride, scale, workspace->d_key, workspace,
+                 block->keys.count);
+    add_key_rows(gradients->d_value + offset, gradients->stride, 1, workspace->d_value, workspace,
+                 block->keys.count);
     if (tickets) {
         atomic_store(&tickets->next[number], tickets->number + 1);
     }

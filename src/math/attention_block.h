@@ -14,11 +14,13 @@
 
 #include "base/memory.h"
 #include "base/real.h"
+#include "base/tensor.h"
 #include "base/workers.h"
 
-/* One block of one head. The strides count reals between tokens. */
+/* One block of one head. The strides count numbers between tokens. */
 struct attention_queries {
-    const real *query; /* (count x width), row stride `stride` */
+    const void *query; /* (count x width), row stride `stride` */
+    enum dtype dtype;  /* DTYPE_REAL or DTYPE_BF16; sums are of reals either way */
     size_t count;      /* at most the block size that workspace was made for */
     size_t width;      /* of the head */
     size_t stride;
@@ -26,7 +28,8 @@ struct attention_queries {
 };
 
 struct attention_keys {
-    const real *key, *value; /* (count x width), row stride `stride` */
+    const void *key, *value; /* (count x width), row stride `stride` */
+    enum dtype dtype;        /* DTYPE_REAL or DTYPE_BF16 */
     size_t count;
     size_t stride;
     size_t position; /* of the first key in the same context */
@@ -39,12 +42,13 @@ struct attention_state {
     real *sum;     /* (query count) of 2^(score - maximum) */
 };
 
-/* Who computes: the widest vectors that this processor has, or what the user names. */
+/* Who computes: what is fastest on this processor, or what the user names. */
 enum attention_choice {
     ATTENTION_AUTO,
     ATTENTION_AVX512,
     ATTENTION_AVX2,
-    ATTENTION_PORTABLE, /* vectors of 128 bits, which every processor has */
+    ATTENTION_PORTABLE,    /* vectors of 128 bits, which every processor has */
+    ATTENTION_AVX512_BF16, /* products of bfloat16, where these are what is kept */
     ATTENTION_CHOICES
 };
 
@@ -55,11 +59,15 @@ struct attention_options {
     size_t key_block;   /* keys that they meet at once */
 };
 
-/* Can this processor run it? Local, like all of this file. */
-bool attention_runs(enum attention_choice choice);
+/* Can this processor run it on queries, keys and values of a type? Local, like all of this file. */
+bool attention_runs(enum attention_choice choice, enum dtype dtype);
 
-/* "avx512", "avx2" or "portable": what a choice comes to. */
-const char *attention_kernel_name(enum attention_choice choice);
+/* What ATTENTION_AUTO comes to for a type, by the processor's instructions and, where there are
+ * several ways, a few milliseconds of timing; any other choice stays. */
+enum attention_choice attention_choose(enum attention_choice choice, enum dtype dtype);
+
+/* "avx512", "avx2", ...: what a choice comes to for a type. */
+const char *attention_kernel_name(enum attention_choice choice, enum dtype dtype);
 
 /* Room for one block of queries and one block of keys. */
 struct attention_workspace {
@@ -74,12 +82,15 @@ struct attention_workspace {
     real *scores, *score_gradients;                  /* (key block x lanes) */
     real *d_key, *d_value;                           /* (key block x row_stride) */
     real *key_panels, *value_panels, *column_panels; /* (key block in whole vectors x row_stride) */
+    /* Rows as reals where they are stored otherwise: of queries, or of a block of keys. */
+    real *converted, *converted_values; /* (the larger block x width) */
 };
 
-/* Out of the arena, which may only be measuring; `width` of the head. A kernel that this processor
- * cannot run is an invariant. */
+/* Out of the arena, which may only be measuring; for queries, keys and values of a type, and
+ * `width` of the head. A kernel that this processor cannot run is an invariant. */
 void attention_workspace_bind(struct attention_workspace *workspace, struct arena *arena,
-                              const struct attention_options *options, size_t width);
+                              const struct attention_options *options, enum dtype dtype,
+                              size_t width);
 
 /* Nothing has been seen yet. */
 void attention_block_init(struct attention_state *state, const struct attention_queries *queries);
@@ -105,19 +116,27 @@ size_t attention_block_scores(const struct attention_workspace *workspace,
                               const struct attention_queries *queries,
                               const struct attention_keys *keys);
 
-/* output (count x width, row stride output_stride) = the attention's result;
- * logsumexp (count) = log2 of the sum of 2^score, which backward needs. A query that has seen no
- * key gets a zero output. Nothing need be loaded. */
-void attention_block_finalize(real *output, size_t output_stride, real *logsumexp,
+/* Where a result is written: (count x width), row stride `stride`. */
+struct attention_output {
+    void *output;
+    enum dtype dtype; /* DTYPE_REAL or DTYPE_BF16 */
+    size_t stride;
+};
+
+/* output = the attention's result; logsumexp (count) = log2 of the sum of 2^score, which backward
+ * needs. A query that has seen no key gets a zero output. Nothing need be loaded. */
+void attention_block_finalize(const struct attention_output *output, real *logsumexp,
                               const struct attention_state *state,
                               const struct attention_workspace *workspace,
                               const struct attention_queries *queries);
 
 /* What forward left of a block of queries, and the gradient that comes back. */
 struct attention_result {
-    const real *output, *d_output; /* (count x width), row stride `stride` */
-    const real *logsumexp;         /* (count) */
+    const void *output; /* (count x width), row stride `stride` */
+    enum dtype dtype;   /* of output: DTYPE_REAL or DTYPE_BF16 */
     size_t stride;
+    const real *d_output;  /* (count x width), the same row stride */
+    const real *logsumexp; /* (count) */
 };
 
 /* Bring a block of queries and their result into the workspace, where they may be updated backward

@@ -8,16 +8,11 @@
 #include "math/attention_kernel.h"
 #include "math/attention_panels.h"
 #include "math/exponential.h"
+#include "math/linear.h"
 #include "math/panel.h"
 #include "math/vector.h"
 
-static const double log2_e = 1.4426950408889634074;
 static const real unseen_logsumexp = (real)1e30;
-
-static real inverse_root(size_t width)
-{
-    return (real)(1.0 / sqrt((double)width));
-}
 
 /* Where a panel lies in what is transposed. */
 static size_t panel_offset(const struct attention_workspace *workspace, size_t panel)
@@ -31,12 +26,12 @@ static size_t state_offset(const struct attention_workspace *workspace, size_t p
     return panel * workspace->width * workspace->lanes;
 }
 
-/* lanes (panels x row_stride x lanes) = scale * rows (queries x width, row stride `stride`), with
- * zeros in the lanes that are left. */
-static void load_rows(real *lanes, const real *rows, size_t stride, real scale,
-                      const struct attention_workspace *workspace, size_t queries)
+/* lanes (panels x row_stride x lanes) = scale * rows (queries x width), with zeros in the lanes
+ * that are left. */
+static void load_rows(real *lanes, struct linear_rows rows, size_t width, real scale,
+                      const struct attention_workspace *workspace)
 {
-    size_t width = workspace->width;
+    size_t queries = rows.count;
     if (queries % workspace->lanes > 0) {
         real *last = lanes + panel_offset(workspace, queries / workspace->lanes);
         memset(last, 0, width * workspace->lanes * sizeof *last);
@@ -44,11 +39,34 @@ static void load_rows(real *lanes, const real *rows, size_t stride, real scale,
     for (size_t query = 0; query < queries; query += VECTOR_LANES) {
         size_t panel = query / workspace->lanes;
         real *columns = lanes + panel_offset(workspace, panel) + query % workspace->lanes;
-        panel_pack(columns, workspace->lanes, rows + query * stride, stride,
+        panel_pack(columns, workspace->lanes, rows.data + query * rows.stride, rows.stride,
                    size_min(queries - query, VECTOR_LANES), width);
-        for (size_t column = 0; column < width; column++) {
+        for (size_t column = 0; scale != 1 && column < width; column++) {
             real *line = columns + column * workspace->lanes;
             vector_store(line, vector_all(scale) * vector_load(line));
+        }
+    }
+}
+
+/* The same of rows of bfloat16, for a kernel that reads them: they move as half as many reals. */
+static void load_pairs(real *lanes, const uint16_t *rows, size_t stride, size_t queries,
+                       const struct attention_workspace *workspace)
+{
+    struct linear_rows pairs =
+        linear_rows_of((const real *)(const void *)rows, stride / 2, queries);
+    load_rows(lanes, pairs, workspace->width / 2, 1, workspace);
+}
+
+/* out (pairs of queries x row_stride) = rows of bfloat16, two of them beside each other. */
+static void pair_query_rows(real *out, const uint16_t *rows, size_t stride, size_t queries,
+                            const struct attention_workspace *workspace)
+{
+    uint16_t *pairs = (uint16_t *)(void *)out;
+    memset(out, 0, divide_up(queries, 2) * workspace->row_stride * sizeof *out);
+    for (size_t i = 0; i < queries; i++) {
+        uint16_t *to = pairs + i / 2 * 2 * workspace->row_stride + i % 2;
+        for (size_t column = 0; column < workspace->width; column++) {
+            to[2 * column] = rows[i * stride + column];
         }
     }
 }
@@ -101,13 +119,30 @@ static void load_lanes(real *out, const real *in, real rest,
     }
 }
 
+/* The queries as reals. */
+static struct linear_rows query_rows(const struct attention_workspace *workspace,
+                                     const struct attention_queries *queries)
+{
+    if (queries->dtype == DTYPE_REAL) {
+        return linear_rows_of(queries->query, queries->stride, queries->count);
+    }
+    const real *converted =
+        attention_convert_rows(workspace->converted, queries->query, queries->dtype,
+                               queries->stride, queries->count, queries->width);
+    return linear_rows_of(converted, queries->width, queries->count);
+}
+
 static void load_queries(struct attention_workspace *workspace,
                          const struct attention_queries *queries)
 {
     invariant(queries->count <= workspace->options.query_block);
     invariant(queries->width == workspace->width);
-    real scale = (real)(log2_e / sqrt((double)queries->width)); /* and into base 2 */
-    load_rows(workspace->query, queries->query, queries->stride, scale, workspace, queries->count);
+    if (workspace->kernel->dtype == DTYPE_BF16) {
+        load_pairs(workspace->query, queries->query, queries->stride, queries->count, workspace);
+        return;
+    }
+    load_rows(workspace->query, query_rows(workspace, queries), queries->width,
+              attention_score_scale(queries->width), workspace);
 }
 
 /* --- Forward ---------------------------------------------------------------------------------- */
@@ -164,36 +199,55 @@ void attention_block_store(struct attention_state *state,
     }
 }
 
-void attention_block_finalize(real *output, size_t output_stride, real *logsumexp,
-                              const struct attention_state *state,
-                              const struct attention_workspace *workspace,
-                              const struct attention_queries *queries)
+/* The same as reals, where output is that: else in room. */
+static void finalize_rows(real *rows, size_t stride, real *logsumexp,
+                          const struct attention_state *state,
+                          const struct attention_workspace *workspace,
+                          const struct attention_queries *queries)
 {
     for (size_t panel = 0; panel < panel_count(workspace, queries->count); panel++) {
         size_t count = panel_queries(workspace, panel, queries->count);
         struct panel_lanes from = {state->output + state_offset(workspace, panel), count, count,
                                    queries->width};
-        store_rows(output + panel * workspace->lanes * output_stride, output_stride, ROWS_SET, 1,
-                   from);
+        store_rows(rows + panel * workspace->lanes * stride, stride, ROWS_SET, 1, from);
     }
     for (size_t i = 0; i < queries->count; i++) {
         real sum = state->sum[i];
         real inverse = sum > 0 ? 1 / sum : 0;
         logsumexp[i] = sum > 0 ? state->maximum[i] + logarithm_base2(sum) : unseen_logsumexp;
         for (size_t column = 0; column < queries->width; column++) {
-            output[i * output_stride + column] *= inverse;
+            rows[i * stride + column] *= inverse;
         }
+    }
+}
+
+void attention_block_finalize(const struct attention_output *output, real *logsumexp,
+                              const struct attention_state *state,
+                              const struct attention_workspace *workspace,
+                              const struct attention_queries *queries)
+{
+    if (output->dtype == DTYPE_REAL) {
+        finalize_rows(output->output, output->stride, logsumexp, state, workspace, queries);
+        return;
+    }
+    real *rows = workspace->converted;
+    finalize_rows(rows, queries->width, logsumexp, state, workspace, queries);
+    size_t row_bytes = output->stride * dtype_size(output->dtype);
+    for (size_t i = 0; i < queries->count; i++) {
+        convert_to((char *)output->output + i * row_bytes, output->dtype, rows + i * queries->width,
+                   queries->width);
     }
 }
 
 /* --- Backward --------------------------------------------------------------------------------- */
 
-/* out (queries x row_stride) = scale * in, with zeros behind each row. */
-static void copy_rows(real *restrict out, const real *restrict in, size_t stride, real scale,
-                      const struct attention_workspace *workspace, size_t queries)
+/* out (queries x row_stride) = scale * rows, with zeros behind each. */
+static void copy_rows(real *restrict out, struct linear_rows rows, real scale,
+                      const struct attention_workspace *workspace)
 {
     size_t width = workspace->width;
-    for (size_t i = 0; i < queries; i++, out += workspace->row_stride, in += stride) {
+    const real *restrict in = rows.data;
+    for (size_t i = 0; i < rows.count; i++, out += workspace->row_stride, in += rows.stride) {
         for (size_t column = 0; column < width; column++) {
             out[column] = scale * in[column];
         }
@@ -217,6 +271,44 @@ static real dot(const real *a, const real *b, size_t count)
     return sum;
 }
 
+/* Forward's output as reals. */
+static struct linear_rows output_rows(const struct attention_workspace *workspace,
+                                      const struct attention_queries *queries,
+                                      const struct attention_result *result)
+{
+    struct attention_queries alike = *queries;
+    alike.query = result->output;
+    alike.dtype = result->dtype;
+    alike.stride = result->stride;
+    return query_rows(workspace, &alike);
+}
+
+static void load_reals_backward(struct attention_workspace *workspace,
+                                const struct attention_queries *queries,
+                                const struct attention_result *result)
+{
+    struct linear_rows d_output = linear_rows_of(result->d_output, result->stride, queries->count);
+    struct linear_rows rows = query_rows(workspace, queries);
+    load_rows(workspace->d_output, d_output, queries->width, 1, workspace);
+    copy_rows(workspace->d_output_rows, d_output, 1, workspace);
+    copy_rows(workspace->query_rows, rows, attention_inverse_root(queries->width), workspace);
+}
+
+static void load_pairs_backward(struct attention_workspace *workspace,
+                                const struct attention_queries *queries,
+                                const struct attention_result *result)
+{
+    size_t width = queries->width;
+    uint16_t *d_output = (uint16_t *)(void *)workspace->converted;
+    for (size_t i = 0; i < queries->count; i++) {
+        convert_to_bfloat16(d_output + i * width, result->d_output + i * result->stride, width);
+    }
+    load_pairs(workspace->d_output, d_output, width, queries->count, workspace);
+    pair_query_rows(workspace->d_output_rows, d_output, width, queries->count, workspace);
+    pair_query_rows(workspace->query_rows, queries->query, queries->stride, queries->count,
+                    workspace);
+}
+
 void attention_block_load_backward(struct attention_workspace *workspace,
                                    const struct attention_queries *queries,
                                    const struct attention_result *result)
@@ -224,15 +316,17 @@ void attention_block_load_backward(struct attention_workspace *workspace,
     size_t count = queries->count;
     size_t panels = panel_count(workspace, count);
     load_queries(workspace, queries);
-    load_rows(workspace->d_output, result->d_output, result->stride, 1, workspace, count);
-    copy_rows(workspace->d_output_rows, result->d_output, result->stride, 1, workspace, count);
-    copy_rows(workspace->query_rows, queries->query, queries->stride, inverse_root(queries->width),
-              workspace, count);
+    if (workspace->kernel->dtype == DTYPE_BF16) {
+        load_pairs_backward(workspace, queries, result);
+    } else {
+        load_reals_backward(workspace, queries, result);
+    }
     load_lanes(workspace->logsumexp, result->logsumexp, unseen_logsumexp, workspace, count);
     memset(workspace->delta, 0, panels * workspace->lanes * sizeof *workspace->delta);
+    struct linear_rows output = output_rows(workspace, queries, result);
     for (size_t i = 0; i < count; i++) {
         workspace->delta[i] = dot(result->d_output + i * result->stride,
-                                  result->output + i * result->stride, queries->width);
+                                  output.data + i * output.stride, queries->width);
     }
     memset(workspace->d_query, 0, panel_offset(workspace, panels) * sizeof *workspace->d_query);
 }
@@ -246,6 +340,6 @@ void attention_block_store_backward(real *d_query, size_t d_query_stride,
                                    workspace->lanes,
                                    panel_queries(workspace, panel, queries->count), queries->width};
         store_rows(d_query + panel * workspace->lanes * d_query_stride, d_query_stride, ROWS_ADD,
-                   inverse_root(queries->width), from);
+                   attention_inverse_root(queries->width), from);
     }
 }

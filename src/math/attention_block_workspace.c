@@ -4,15 +4,18 @@
 #include "math/attention_kernel.h"
 
 void attention_workspace_bind(struct attention_workspace *workspace, struct arena *arena,
-                              const struct attention_options *options, size_t width)
+                              const struct attention_options *options, enum dtype dtype,
+                              size_t width)
 {
-    const struct attention_kernel *kernel = attention_kernel_find(options->kernel);
+    const struct attention_kernel *kernel =
+        attention_kernel_for_width(options->kernel, dtype, width);
     invariant(kernel != NULL);
     size_t row_stride = round_up(width, kernel->vector);
     size_t queries = round_up(options->query_block, kernel->lanes);
     size_t key_rows = round_up(options->key_block, kernel->vector);
     size_t query_rows = options->query_block * row_stride;
     size_t gradient_rows = options->key_block * row_stride;
+    size_t converted = size_max(options->query_block, options->key_block) * width;
     *workspace = (struct attention_workspace){
         .kernel = kernel,
         .options = *options,
@@ -36,5 +39,7 @@ void attention_workspace_bind(struct attention_workspace *workspace, struct aren
         .key_panels = arena_take(arena, key_rows * row_stride, sizeof(real)),
         .value_panels = arena_take(arena, key_rows * row_stride, sizeof(real)),
         .column_panels = arena_take(arena, key_rows * row_stride, sizeof(real)),
+        .converted = arena_take(arena, converted, sizeof(real)),
+        .converted_values = arena_take(arena, converted, sizeof(real)),
     };
 }

@@ -6,6 +6,7 @@
 #include "base/arithmetic.h"
 #include "base/fatal.h"
 #include "math/attention_kernel.h"
+#include "math/convert.h"
 
 static const double log2_e = 1.4426950408889634074;
 
@@ -21,19 +22,44 @@ size_t attention_cache_size(size_t tokens, size_t width)
     return blocks * block_size(width) + ATTENTION_CACHE_LANES;
 }
 
+/* The keys of the block that a token is in; its values follow. */
+static char *block_of(const struct attention_cache *cache, size_t token)
+{
+    size_t first = token / ATTENTION_CACHE_BLOCK * block_size(cache->width);
+    return (char *)cache->blocks + first * dtype_size(cache->dtype);
+}
+
+/* column (every ATTENTION_CACHE_BLOCK-th number) = row (width). */
+static void turn_row(void *column, const void *row, enum dtype dtype, size_t width)
+{
+    if (dtype == DTYPE_BF16) {
+        uint16_t *to = column;
+        const uint16_t *from = row;
+        for (size_t i = 0; i < width; i++) {
+            to[i * ATTENTION_CACHE_BLOCK] = from[i];
+        }
+    } else {
+        real *to = column;
+        const real *from = row;
+        for (size_t i = 0; i < width; i++) {
+            to[i * ATTENTION_CACHE_BLOCK] = from[i];
+        }
+    }
+}
+
 void attention_cache_append(struct attention_cache *cache, const struct attention_keys *keys)
 {
     size_t width = cache->width;
-    invariant(keys->position == cache->count);
+    size_t number = dtype_size(cache->dtype);
+    invariant(keys->position == cache->count && keys->dtype == cache->dtype);
     for (size_t i = 0; i < keys->count; i++) {
         size_t token = cache->count + i;
         size_t slot = token % ATTENTION_CACHE_BLOCK;
-        real *key = cache->blocks + token / ATTENTION_CACHE_BLOCK * block_size(width);
-        real *value = key + ATTENTION_CACHE_BLOCK * width;
-        for (size_t column = 0; column < width; column++) {
-            key[column * ATTENTION_CACHE_BLOCK + slot] = keys->key[i * keys->stride + column];
-        }
-        memcpy(value + slot * width, keys->value + i * keys->stride, width * sizeof *value);
+        size_t row = i * keys->stride * number;
+        char *key = block_of(cache, token);
+        char *value = key + ATTENTION_CACHE_BLOCK * width * number;
+        turn_row(key + slot * number, (const char *)keys->key + row, cache->dtype, width);
+        memcpy(value + slot * width * number, (const char *)keys->value + row, width * number);
     }
     cache->count += keys->count;
 }
@@ -50,13 +76,14 @@ void attention_cache_workspace_bind(struct attention_cache_workspace *workspace,
 {
     const size_t queries = ATTENTION_CACHE_QUERIES;
     *workspace = (struct attention_cache_workspace){
-        .kernel = attention_kernel_find(kernel),
+        .kernel = attention_kernel_for_width(kernel, DTYPE_REAL, width),
         .width = width,
         .query = arena_take(arena, queries * row_stride(width), sizeof(real)),
         .output = arena_take(arena, queries * row_stride(width), sizeof(real)),
         .sum = arena_take(arena, queries * ATTENTION_CACHE_LANES, sizeof(real)),
         .scores = arena_take(arena, queries * ATTENTION_CACHE_BLOCK, sizeof(real)),
         .maximum = arena_take(arena, queries, sizeof(real)),
+        .block = arena_take(arena, block_size(width), sizeof(real)),
     };
     invariant(workspace->kernel != NULL);
 }
@@ -78,9 +105,11 @@ static struct attention_cache_queries begin(const struct attention_cache_workspa
     };
     real scale = (real)(log2_e / sqrt((double)queries->width));
     for (size_t i = 0; i < queries->count; i++) {
+        size_t row = i * queries->stride * dtype_size(queries->dtype);
+        convert_from(workspace->block, (const char *)queries->query + row, queries->dtype,
+                     queries->width);
         for (size_t column = 0; column < queries->width; column++) {
-            workspace->query[column * queries->count + i] =
-                scale * queries->query[i * queries->stride + column];
+            workspace->query[column * queries->count + i] = scale * workspace->block[column];
         }
         panel.maximum[i] = ATTENTION_LEAST_MAXIMUM;
     }
@@ -90,21 +119,36 @@ static struct attention_cache_queries begin(const struct attention_cache_workspa
 }
 
 /* Every query has seen its own key, so no sum is 0. */
-static void finish(real *output, size_t output_stride, const struct attention_cache_queries *panel)
+static void finish(const struct attention_output *output,
+                   const struct attention_cache_queries *panel)
 {
+    size_t row_bytes = output->stride * dtype_size(output->dtype);
     for (size_t i = 0; i < panel->count; i++) {
+        real *row = panel->output + i * panel->row_stride;
         real sum = 0;
         for (size_t lane = 0; lane < ATTENTION_CACHE_LANES; lane++) {
             sum += panel->sum[i * ATTENTION_CACHE_LANES + lane];
         }
         for (size_t column = 0; column < panel->width; column++) {
-            output[i * output_stride + column] =
-                panel->output[i * panel->row_stride + column] * (1 / sum);
+            row[column] *= 1 / sum;
         }
+        convert_to((char *)output->output + i * row_bytes, output->dtype, row, panel->width);
     }
 }
 
-void attention_cache_attend(real *output, size_t output_stride, const struct attention_cache *cache,
+/* A block's numbers as reals. */
+static const real *read_block(const struct attention_cache *cache, size_t token, real *room)
+{
+    const void *block = block_of(cache, token);
+    if (cache->dtype == DTYPE_REAL) {
+        return block;
+    }
+    convert_from(room, block, cache->dtype, block_size(cache->width));
+    return room;
+}
+
+void attention_cache_attend(const struct attention_output *output,
+                            const struct attention_cache *cache,
                             const struct attention_queries *queries,
                             struct attention_cache_workspace *workspace)
 {
@@ -115,7 +159,7 @@ void attention_cache_attend(real *output, size_t output_stride, const struct att
     struct attention_cache_queries panel = begin(workspace, queries);
     for (size_t first = 0; first < end; first += ATTENTION_CACHE_BLOCK) {
         size_t left = end - first;
-        const real *key = cache->blocks + first / ATTENTION_CACHE_BLOCK * block_size(width);
+        const real *key = read_block(cache, first, workspace->block);
         workspace->kernel->update_cache(
             &panel, &(struct attention_cache_block){
                         .key = key,
@@ -124,5 +168,5 @@ void attention_cache_attend(real *output, size_t output_stride, const struct att
                         .position = first,
                     });
     }
-    finish(output, output_stride, &panel);
+    finish(output, &panel);
 }

@@ -19,15 +19,17 @@ enum {
 };
 
 struct attention_cache {
-    real *blocks; /* attention_cache_size reals, the caller's */
-    size_t width; /* of the head */
-    size_t count; /* tokens that it holds */
+    void *blocks;     /* attention_cache_size numbers, the caller's */
+    enum dtype dtype; /* DTYPE_REAL or DTYPE_BF16 */
+    size_t width;     /* of the head */
+    size_t count;     /* tokens that it holds */
 };
 
-/* Reals that `tokens` tokens of a head need. Local, like all of this file. */
+/* Numbers that `tokens` tokens of a head need. Local, like all of this file. */
 size_t attention_cache_size(size_t tokens, size_t width);
 
-/* Put keys behind those that are there; their position must be the cache's count. */
+/* Put keys behind those that are there; their position must be the cache's count, their type the
+ * cache's. */
 void attention_cache_append(struct attention_cache *cache, const struct attention_keys *keys);
 
 /* Room for the queries of one head. */
@@ -35,6 +37,7 @@ struct attention_cache_workspace {
     const struct attention_kernel *kernel;
     size_t width;
     real *query, *output, *maximum, *sum, *scores; /* see struct attention_cache_queries */
+    real *block; /* of the cache, where its numbers are no reals */
 };
 
 /* Out of the arena, which may only be measuring. A kernel that this processor cannot run is an
@@ -43,10 +46,11 @@ void attention_cache_workspace_bind(struct attention_cache_workspace *workspace,
                                     struct arena *arena, size_t width,
                                     enum attention_choice kernel);
 
-/* output (query count x width, row stride output_stride) = attention of at most
+/* output (query count x width) = attention of at most
  * ATTENTION_CACHE_QUERIES queries to the cache's tokens up to each one's own position, which is in
  * the cache. Cost 4 * queries * tokens * width flops, and one reading of the cache. */
-void attention_cache_attend(real *output, size_t output_stride, const struct attention_cache *cache,
+void attention_cache_attend(const struct attention_output *output,
+                            const struct attention_cache *cache,
                             const struct attention_queries *queries,
                             struct attention_cache_workspace *workspace);
 

@@ -25,14 +25,15 @@ struct query_panel {
     size_t width;              /* of the head */
     size_t lanes;              /* stride of what is transposed */
     size_t row_stride;         /* of rows, at least width */
-    const real *query;         /* (width x lanes), scaled to base 2 */
+    real scale;                /* of scores, where queries are not scaled themselves */
+    const real *query;         /* (width x lanes), scaled to base 2 if the kernel has reals */
     real *output;              /* (width x lanes), += */
     real *maximum, *sum;       /* (lanes) */
     const real *d_output;      /* (width x lanes) */
     real *d_query;             /* (width x lanes), += , not yet divided by sqrt(width) */
     const real *logsumexp;     /* (lanes) */
     const real *delta;         /* (lanes): d_output . output */
-    const real *query_rows;    /* (count x row_stride), divided by sqrt(width) */
+    const real *query_rows;    /* (count x row_stride), divided by sqrt(width) if these are reals */
     const real *d_output_rows; /* (count x row_stride) */
 };
 
@@ -81,8 +82,13 @@ struct attention_cache_block {
     size_t position; /* of the first key */
 };
 
+/* A kernel multiplies elements of one real, or of `steps` numbers of a narrower type that follow
+ * each other in the depth of a product. What is (width x lanes) or (count x row_stride) has so many
+ * times fewer rows then; sums are of reals. */
 struct attention_kernel {
     const char *name;
+    enum dtype dtype; /* of keys, values and queries that it reads */
+    size_t steps;
     size_t lanes;         /* of a panel */
     size_t vector;        /* rows and lanes are padded to multiples of this */
     size_t diagonal_step; /* queries that the diagonal goes past at once: whole vectors */
@@ -95,11 +101,18 @@ struct attention_kernel {
 };
 
 /* NULL where the compiler or the processor's family does not know the instructions. */
+const struct attention_kernel *attention_kernel_avx512_bf16(void);
 const struct attention_kernel *attention_kernel_avx512(void);
 const struct attention_kernel *attention_kernel_avx2(void);
 const struct attention_kernel *attention_kernel_portable(void);
 
-/* What a choice comes to; NULL where this processor cannot run it. */
-const struct attention_kernel *attention_kernel_find(enum attention_choice choice);
+/* What a choice comes to for a type; NULL where this processor cannot run it. */
+const struct attention_kernel *attention_kernel_find(enum attention_choice choice,
+                                                     enum dtype dtype);
+
+/* The same, but where a choice's elements do not fit the type or the width of the head, its like
+ * for reals. */
+const struct attention_kernel *attention_kernel_for_width(enum attention_choice choice,
+                                                          enum dtype dtype, size_t width);
 
 #endif

@@ -1,20 +1,18 @@
 /* Blockwise attention in register tiles of vectors: the one source of the kernels of our own.
  *
- * Each instruction set has a file that is compiled for it and holds nothing but this (vector.h
- * gives the vectors). What is done to scores is done while a tile of them is in registers. */
+ * Each instruction set has a file that is compiled for it and holds nothing but this, after the
+ * factors that it multiplies (attention_operands.h; vector.h gives the vectors). What is done to scores is done while a tile of them is in registers. */
 #ifndef CHAINRING_MATH_ATTENTION_TILES_H
 #define CHAINRING_MATH_ATTENTION_TILES_H
 
 #include "math/attention_cache_tiles.h"
 #include "math/attention_kernel.h"
-#include "math/panel.h"
-#include "math/tile.h"
 
 /* Queries of a panel: the row stride of scores and of all that is transposed. Narrow steps down
  * the diagonal leave little to be computed in vain, but sums of few products. */
 enum { PANEL_QUERIES = 48, DIAGONAL_STEP = 16 };
 
-static const struct tile_steps score_steps = {.row = PANEL_QUERIES, .depth = 1};
+static const struct tile_steps score_steps = {.row = PANEL_QUERIES / OPERAND_STEPS, .depth = 1};
 
 /* A tile of scores: TILE_ROWS keys from `key` on, and whole vectors of queries from `lane` on. */
 struct key_tile {
@@ -51,34 +49,61 @@ VECTOR_INLINE void mask_keys(vector *score, const struct key_tile *tile, int vec
     }
 }
 
-/* sum (TILE_ROWS x vectors) = panels of keys or values . columns (width x lanes) - less (lanes). */
-VECTOR_INLINE void multiply_keys(vector *sum, const real *panels, const real *columns,
-                                 const real *less, const struct key_tile *tile, int vectors)
+/* Elements that so many steps of a product's depth need. */
+static size_t elements_of(size_t steps)
 {
-    size_t width = tile->panel->width;
+    return (steps + OPERAND_STEPS - 1) / OPERAND_STEPS;
+}
+
+/* Two factors for some keys, and what becomes of their product: scale a b - less (lanes). */
+struct key_product {
+    const real *panels;  /* of keys or values */
+    const real *columns; /* (width x lanes) */
+    real scale;
+    const real *less;
+};
+
+/* sum (TILE_ROWS x vectors) = the product for a tile. */
+VECTOR_INLINE void multiply_keys(vector *sum, const struct key_product *p,
+                                 const struct key_tile *tile, int vectors)
+{
+    size_t depth = elements_of(tile->panel->width);
     size_t panel = tile->key / VECTOR_LANES * VECTOR_LANES;
+    const real *less = p->less + tile->lane;
     for (int i = 0; i < vectors; i++) {
-        vector start = vector_all(0) - vector_load(less + tile->lane + i * VECTOR_LANES);
+        vector start = operand_start(vector_load(less + i * VECTOR_LANES));
         for (int row = 0; row < TILE_ROWS; row++) {
             sum[row * vectors + i] = start;
         }
     }
-    struct tile_product product = {panels + panel * width + (tile->key - panel), panel_steps,
-                                   columns + tile->lane, PANEL_QUERIES, width};
+    struct tile_product product = {p->panels + panel * depth + (tile->key - panel), panel_steps,
+                                   p->columns + tile->lane, PANEL_QUERIES, depth};
     tile_accumulate(sum, product, TILE_ROWS, vectors);
+    for (int row = 0; row < TILE_ROWS; row++) {
+        for (int i = 0; i < vectors; i++) {
+            vector *to = &sum[row * vectors + i];
+            *to = operand_finish(*to, p->scale, vector_load(less + i * VECTOR_LANES));
+        }
+    }
 }
 
-/* Where scores of a tile are kept. */
-VECTOR_INLINE size_t score_at(const struct key_tile *tile, int row, int i)
+/* Where weights of a tile are kept that are summed over keys; and over queries. */
+VECTOR_INLINE size_t at_key(const struct key_tile *tile)
 {
-    return (tile->key + (size_t)row) * PANEL_QUERIES + tile->lane + (size_t)i * VECTOR_LANES;
+    return tile->key / OPERAND_STEPS * PANEL_QUERIES + tile->lane;
 }
 
-/* power and scores = 2^(score - less), 0 where a query does not see a key. */
+VECTOR_INLINE size_t at_query(const struct key_tile *tile)
+{
+    return tile->key * score_steps.row + tile->lane / OPERAND_STEPS;
+}
+
+/* power = 2^(score - less), 0 where a query does not see a key. */
 VECTOR_INLINE void exponentiate(vector *power, const struct attention_work *work, const real *less,
                                 const struct key_tile *tile, int vectors)
 {
-    multiply_keys(power, work->key_panels, tile->panel->query, less, tile, vectors);
+    struct key_product scores = {work->key_panels, tile->panel->query, tile->panel->scale, less};
+    multiply_keys(power, &scores, tile, vectors);
     if (masked_lanes(tile, tile->key + TILE_ROWS - 1) > tile->lane) {
         mask_keys(power, tile, vectors);
     }
@@ -87,7 +112,6 @@ VECTOR_INLINE void exponentiate(vector *power, const struct attention_work *work
         for (int i = 0; i < vectors; i++) {
             vector *to = &power[row * vectors + i];
             *to = vector_exponential_base2(*to);
-            vector_store(work->scores + score_at(tile, row, i), *to);
         }
     }
 }
@@ -99,8 +123,8 @@ VECTOR_INLINE void gather_keys(real *out, const struct attention_work *work, con
     for (size_t column = 0; column < tile->panel->width; column += TILE_ROWS) {
         size_t panel = column / VECTOR_LANES * VECTOR_LANES;
         struct tile_product product = {
-            work->column_panels + panel * work->key_count + (column - panel), panel_steps,
-            weights + tile->lane, PANEL_QUERIES, tile->keys->count};
+            work->column_panels + panel * elements_of(work->key_count) + (column - panel),
+            panel_steps, weights + tile->lane, PANEL_QUERIES, elements_of(tile->keys->count)};
         tile_add(out + column * PANEL_QUERIES + tile->lane, PANEL_QUERIES, product, TILE_ROWS,
                  vectors);
     }
@@ -115,14 +139,17 @@ static size_t vectors_from(const struct query_panel *panel, size_t lane)
 /* While one tile of keys is met, bring near what lies in its place in the next block. */
 static void prefetch_next(const struct key_tile *tile, const struct attention_work *work)
 {
-    enum { LINE = 64 / sizeof(real), NEAR = 2 };
+    enum { LINE = 64, NEAR = 2 };
     const struct attention_keys *next = &work->next;
+    const size_t number = dtype_size(next->dtype);
     size_t row = tile->key + work->share * TILE_ROWS / work->shares;
     size_t end = tile->key + (work->share + 1) * TILE_ROWS / work->shares;
     for (; row < end && row < next->count; row++) {
-        for (size_t column = 0; column < tile->panel->width; column += LINE) {
-            __builtin_prefetch(next->key + row * next->stride + column, 0, NEAR);
-            __builtin_prefetch(next->value + row * next->stride + column, 0, NEAR);
+        const char *key = (const char *)next->key + row * next->stride * number;
+        const char *value = (const char *)next->value + row * next->stride * number;
+        for (size_t byte = 0; byte < tile->panel->width * number; byte += LINE) {
+            __builtin_prefetch(key + byte, 0, NEAR);
+            __builtin_prefetch(value + byte, 0, NEAR);
         }
     }
 }
@@ -132,8 +159,8 @@ static void prefetch_next(const struct key_tile *tile, const struct attention_wo
 static void load_block(const struct attention_work *work, const struct attention_keys *block,
                        size_t width)
 {
-    panel_pack_rows(work->key_panels, block->key, block->stride, block->count, width);
-    panel_pack_columns(work->column_panels, block->value, block->stride, width, block->count);
+    operand_pack_rows(work->key_panels, block->key, block->stride, block->count, width);
+    operand_pack_columns(work->column_panels, block->value, block->stride, block->count, width);
 }
 
 /* Maxima are raised only where a tile's powers add up to more than this: then what has been
@@ -147,14 +174,22 @@ static void rescale(real *rows, size_t count, vector factor)
     }
 }
 
+static void rescale_weights(real *rows, size_t count, vector factor)
+{
+    for (size_t row = 0; row < count; row++, rows += PANEL_QUERIES) {
+        vector_store(rows, operand_rescale(vector_load(rows), factor));
+    }
+}
+
 /* Raise the maxima of a tile of one vector whose powers add up to too much, and rescale what has
  * been gathered, this block's too. Returns whether any rose. */
 static bool raise_maximum(const struct key_tile *tile, const struct attention_work *work,
                           vector sum, vector *total)
 {
     static const real zeros[PANEL_QUERIES] = {0};
+    struct key_product scores = {work->key_panels, tile->panel->query, tile->panel->scale, zeros};
     vector score[TILE_ROWS];
-    multiply_keys(score, work->key_panels, tile->panel->query, zeros, tile, 1);
+    multiply_keys(score, &scores, tile, 1);
     mask_keys(score, tile, 1);
     real *maximum = tile->panel->maximum + tile->lane;
     vector old = vector_load(maximum);
@@ -171,7 +206,7 @@ static bool raise_maximum(const struct key_tile *tile, const struct attention_wo
     *total = factor * *total;
     rescale(tile->panel->sum + tile->lane, 1, factor);
     rescale(tile->panel->output + tile->lane, tile->panel->width, factor);
-    rescale(work->scores + tile->lane, tile->key, factor);
+    rescale_weights(work->scores + tile->lane, tile->key / OPERAND_STEPS, factor);
     return true;
 }
 
@@ -211,6 +246,7 @@ VECTOR_INLINE bool weigh_tile(vector *sum, const struct key_tile *tile,
 {
     vector power[TILE_SUMS];
     exponentiate(power, work, tile->panel->maximum, tile, vectors);
+    operand_store_over_keys(work->scores + at_key(tile), PANEL_QUERIES, power, TILE_ROWS, vectors);
     bool too_large = false;
     for (int i = 0; i < vectors; i++) {
         sum[i] = power[i];
@@ -274,9 +310,17 @@ static void online_softmax_update(const struct query_panel *panel,
 static void load_block_backward(const struct attention_work *work,
                                 const struct attention_keys *block, size_t width)
 {
-    panel_pack_rows(work->key_panels, block->key, block->stride, block->count, width);
-    panel_pack_rows(work->value_panels, block->value, block->stride, block->count, width);
-    panel_pack_columns(work->column_panels, block->key, block->stride, width, block->count);
+    operand_pack_rows(work->key_panels, block->key, block->stride, block->count, width);
+    operand_pack_rows(work->value_panels, block->value, block->stride, block->count, width);
+    operand_pack_columns(work->column_panels, block->key, block->stride, block->count, width);
+}
+
+/* Gradients of scores that are summed over queries: the same as those over keys where an element is
+ * a step, else behind them. */
+static real *gradients_over_queries(const struct attention_work *work)
+{
+    size_t keys = (work->key_count + VECTOR_LANES - 1) / VECTOR_LANES * VECTOR_LANES;
+    return work->score_gradients + (OPERAND_STEPS == 1 ? 0 : elements_of(keys) * PANEL_QUERIES);
 }
 
 /* scores = probabilities P; score_gradients = P (dP - delta). */
@@ -284,17 +328,22 @@ VECTOR_INLINE void differentiate_tile(const struct key_tile *tile,
                                       const struct attention_work *work, int vectors)
 {
     const struct query_panel *panel = tile->panel;
+    const struct key_product d_probability = {work->value_panels, panel->d_output, 1, panel->delta};
     vector probability[TILE_SUMS];
     exponentiate(probability, work, panel->logsumexp, tile, vectors);
+    operand_store_over_queries(work->scores + at_query(tile), score_steps.row, probability,
+                               TILE_ROWS, vectors);
     vector gradient[TILE_SUMS];
-    multiply_keys(gradient, work->value_panels, panel->d_output, panel->delta, tile, vectors);
+    multiply_keys(gradient, &d_probability, tile, vectors);
     VECTOR_UNROLL
-    for (int row = 0; row < TILE_ROWS; row++) {
-        for (int i = 0; i < vectors; i++) {
-            size_t at = score_at(tile, row, i);
-            vector_store(work->score_gradients + at,
-                         vector_load(work->scores + at) * gradient[row * vectors + i]);
-        }
+    for (int i = 0; i < TILE_ROWS * vectors; i++) {
+        gradient[i] = probability[i] * gradient[i];
+    }
+    operand_store_over_keys(work->score_gradients + at_key(tile), PANEL_QUERIES, gradient,
+                            TILE_ROWS, vectors);
+    if (OPERAND_STEPS > 1) {
+        operand_store_over_queries(gradients_over_queries(work) + at_query(tile), score_steps.row,
+                                   gradient, TILE_ROWS, vectors);
     }
 }
 
@@ -315,18 +364,18 @@ VECTOR_INLINE void spread_columns(real *out, const real *weights, const real *ro
     enum { TALLEST = 16 }; /* that the compiler makes registers of */
     const int tall = TILE_SUMS / vectors < TALLEST ? TILE_SUMS / vectors : TALLEST;
     const size_t stride = panel->row_stride;
-    struct tile_product product = {weights, score_steps, rows, stride, panel->count};
+    struct tile_product product = {weights, score_steps, rows, stride, elements_of(panel->count)};
     size_t key = 0;
     for (; key + (size_t)tall <= key_count; key += (size_t)tall) {
-        product.a = weights + key * PANEL_QUERIES;
+        product.a = weights + key * score_steps.row;
         tile_add(out + key * stride, stride, product, tall, vectors);
     }
     for (; key + 2 <= key_count; key += 2) {
-        product.a = weights + key * PANEL_QUERIES;
+        product.a = weights + key * score_steps.row;
         tile_add(out + key * stride, stride, product, 2, vectors);
     }
     for (; key < key_count; key++) {
-        product.a = weights + key * PANEL_QUERIES;
+        product.a = weights + key * score_steps.row;
         tile_add(out + key * stride, stride, product, 1, vectors);
     }
 }
@@ -379,24 +428,26 @@ static void online_softmax_update_backward(const struct query_panel *panel,
         }
     }
     spread_queries(work->d_value, work->scores, panel->d_output_rows, panel, keys->count);
-    spread_queries(work->d_key, work->score_gradients, panel->query_rows, panel, keys->count);
+    spread_queries(work->d_key, gradients_over_queries(work), panel->query_rows, panel,
+                   keys->count);
 }
 
 /* --- The measure of all this ------------------------------------------------------------------ */
 
-/* Sums that approach 1 and wait for nobody: as many as hide the time that one takes. */
+/* Sums that wait for nobody: as many as hide the time that one takes. Both halves of each factor
+ * are numbers, as some processors are faster with zeros. */
 static double multiply_adds(size_t rounds)
 {
     enum { SUMS = 12 };
     vector sums[SUMS];
-    vector keep = vector_all((real)0.75);
-    vector gain = vector_all((real)0.25);
+    vector a = vector_all((real)0.75096512);
+    vector b = vector_all((real)0.25048828);
     for (int i = 0; i < SUMS; i++) {
         sums[i] = vector_all((real)i);
     }
     for (size_t round = 0; round < rounds; round++) {
         for (int i = 0; i < SUMS; i++) {
-            sums[i] = vector_multiply_add(sums[i], keep, gain);
+            sums[i] = TILE_MULTIPLY_ADD(a, b, sums[i]);
         }
     }
     vector total = vector_all(0);
@@ -409,11 +460,13 @@ static double multiply_adds(size_t rounds)
     for (size_t i = 0; i < VECTOR_LANES; i++) {
         sink = sink + lanes[i];
     }
-    return 2.0 * (double)(SUMS * VECTOR_LANES) * (double)rounds;
+    return 2.0 * (double)(SUMS * VECTOR_LANES * OPERAND_STEPS) * (double)rounds;
 }
 
 static const struct attention_kernel kernel = {
-    .name = VECTOR_NAME,
+    .name = OPERANDS_NAME,
+    .dtype = OPERANDS_DTYPE,
+    .steps = OPERAND_STEPS,
     .lanes = PANEL_QUERIES,
     .vector = VECTOR_LANES,
     .diagonal_step = DIAGONAL_STEP,

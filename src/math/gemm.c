@@ -137,6 +137,10 @@ void gemm_choose_core(char **arguments)
     if (!getenv("OPENBLAS_NUM_THREADS")) {
         must_restart |= setenv("OPENBLAS_NUM_THREADS", "1", 1) == 0;
     }
+    /* oneDNN's, likewise. */
+    if (!getenv("OMP_NUM_THREADS")) {
+        must_restart |= setenv("OMP_NUM_THREADS", "1", 1) == 0;
+    }
     if (must_restart) {
         execv("/proc/self/exe", arguments);
     }

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/arithmetic.h"
+#include "math/convert.h"
+#include "math/gemm_bf16.h"
 
 /* Rows whose cache lines stay at hand while they are read column by column. */
 enum { TRANSPOSE_TILE = 16 };
@@ -10,6 +12,28 @@ enum { TRANSPOSE_TILE = 16 };
 static struct gemm_factor factor_of(struct linear_rows rows)
 {
     return (struct gemm_factor){rows.data, rows.stride};
+}
+
+static struct gemm_bf16_factor rounded_factor(const void *data, size_t columns)
+{
+    return (struct gemm_bf16_factor){data, columns, 1};
+}
+
+static struct gemm_bf16_factor turned(struct gemm_bf16_factor factor)
+{
+    return (struct gemm_bf16_factor){factor.data, factor.column, factor.row};
+}
+
+struct linear_rows linear_round(struct linear_rows rows, size_t columns,
+                                const struct linear_weights *w, uint16_t *room)
+{
+    if (w->weight.rounded) {
+        for (size_t row = 0; row < rows.count; row++) {
+            convert_to_bfloat16(room + row * columns, rows.data + row * rows.stride, columns);
+        }
+        rows.rounded = room;
+    }
+    return rows;
 }
 
 static void linear_bias(real *y, size_t y_stride, enum gemm_store store, size_t rows,
@@ -28,10 +52,15 @@ void linear_forward(real *y, size_t y_stride, enum gemm_store store, struct line
 {
     size_t in = w->weight.rows;
     size_t out = w->weight.columns;
+    struct gemm_sizes sizes = {x.count, out, in};
     linear_bias(y, y_stride, store, x.count, &w->bias);
-    gemm_nn(y, y_stride, GEMM_ADD, factor_of(x),
-            (struct gemm_factor){tensor_reals(&w->weight), out},
-            (struct gemm_sizes){x.count, out, in});
+    if (x.rounded && w->weight.rounded) {
+        gemm_bf16(y, y_stride, GEMM_ADD, rounded_factor(x.rounded, in),
+                  rounded_factor(w->weight.rounded, out), sizes);
+    } else {
+        gemm_nn(y, y_stride, GEMM_ADD, factor_of(x),
+                (struct gemm_factor){tensor_reals(&w->weight), out}, sizes);
+    }
 }
 
 void linear_transpose(real *transposed, const struct tensor *weight)
@@ -52,9 +81,15 @@ void linear_backward_input(real *d_x, enum gemm_store store, struct linear_rows 
 {
     size_t in = w->weight.rows;
     size_t out = w->weight.columns;
-    invariant(w->weight.transposed != NULL);
-    gemm_nn(d_x, in, store, factor_of(d_y), (struct gemm_factor){w->weight.transposed, in},
-            (struct gemm_sizes){d_y.count, in, out});
+    struct gemm_sizes sizes = {d_y.count, in, out};
+    if (d_y.rounded && w->weight.rounded) {
+        gemm_bf16(d_x, in, store, rounded_factor(d_y.rounded, out),
+                  turned(rounded_factor(w->weight.rounded, out)), sizes);
+    } else {
+        invariant(w->weight.transposed != NULL);
+        gemm_nn(d_x, in, store, factor_of(d_y), (struct gemm_factor){w->weight.transposed, in},
+                sizes);
+    }
 }
 
 void linear_backward_weights(const struct linear_weights *gradient, struct linear_rows d_y,
@@ -63,8 +98,14 @@ void linear_backward_weights(const struct linear_weights *gradient, struct linea
     size_t in = gradient->weight.rows;
     size_t out = gradient->weight.columns;
     real *d_bias = tensor_reals(&gradient->bias);
-    gemm_tn(tensor_reals(&gradient->weight), out, GEMM_ADD, factor_of(x), factor_of(d_y),
-            (struct gemm_sizes){in, out, x.count});
+    struct gemm_sizes sizes = {in, out, x.count};
+    if (x.rounded && d_y.rounded) {
+        gemm_bf16(tensor_reals(&gradient->weight), out, GEMM_ADD,
+                  turned(rounded_factor(x.rounded, in)), rounded_factor(d_y.rounded, out), sizes);
+    } else {
+        gemm_tn(tensor_reals(&gradient->weight), out, GEMM_ADD, factor_of(x), factor_of(d_y),
+                sizes);
+    }
     for (size_t row = 0; row < d_y.count; row++) {
         const real *d_y_row = d_y.data + row * d_y.stride;
         for (size_t column = 0; column < out; column++) {

@@ -3,6 +3,7 @@
 #define CHAINRING_MATH_LINEAR_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/real.h"
 #include "base/tensor.h"
@@ -19,10 +20,21 @@ struct linear_weights {
 struct linear_rows {
     const real *data;
     size_t stride, count;
+    const uint16_t *rounded; /* the same as bfloat16 without gaps; NULL: only the reals */
 };
 
+static inline struct linear_rows linear_rows_of(const real *data, size_t stride, size_t count)
+{
+    return (struct linear_rows){.data = data, .stride = stride, .count = count};
+}
+
+/* The rows of a map's input or output, rounded into room (rows x columns) where the map's weights
+ * are, so that the product is of bfloat16; else as they are. Local, like all of this file. */
+struct linear_rows linear_round(struct linear_rows rows, size_t columns,
+                                const struct linear_weights *w, uint16_t *room);
+
 /* y (rows x out, y_stride reals apart) = or += x (rows x in) weight + bias. y must not overlap x.
- * Local, like all of this file. */
+ * Here and below: where both factors are rounded, that is what is multiplied. */
 void linear_forward(real *y, size_t y_stride, enum gemm_store store, struct linear_rows x,
                     const struct linear_weights *w);
 
@@ -30,7 +42,7 @@ void linear_forward(real *y, size_t y_stride, enum gemm_store store, struct line
  * ones of OpenBLAS; once serves any number of rows. */
 void linear_transpose(real *transposed, const struct tensor *weight);
 
-/* d_x (rows x in, dense) = or += d_y weight^T, by the weight's transposed copy. */
+/* d_x (rows x in, dense) = or += d_y weight^T, by the weight's transposed or rounded copy. */
 void linear_backward_input(real *d_x, enum gemm_store store, struct linear_rows d_y,
                            const struct linear_weights *w);
 

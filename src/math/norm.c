@@ -132,13 +132,13 @@ static inline void norm_row_backward(real *restrict d_x, real *restrict d_gain,
     }
 }
 
-void norm_backward(real *d_x, const struct norm_weights *gradient, const real *d_y, const real *x,
-                   size_t x_stride, size_t rows, const struct norm_weights *w)
+void norm_backward(real *d_x, size_t d_x_stride, const struct norm_weights *gradient,
+                   const real *d_y, struct linear_rows x, const struct norm_weights *w)
 {
     size_t width = w->gain.columns;
-    for (size_t row = 0; row < rows; row++) {
-        norm_row_backward(d_x + row * x_stride, tensor_reals(&gradient->gain),
-                          tensor_reals(&gradient->bias), d_y + row * width, x + row * x_stride,
+    for (size_t row = 0; row < x.count; row++) {
+        norm_row_backward(d_x + row * d_x_stride, tensor_reals(&gradient->gain),
+                          tensor_reals(&gradient->bias), d_y + row * width, x.data + row * x.stride,
                           tensor_reals(&w->gain), width);
     }
 }

@@ -6,6 +6,7 @@
 
 #include "base/real.h"
 #include "base/tensor.h"
+#include "math/linear.h"
 
 /* What normalised rows are scaled and shifted by, or the gradient of it. */
 struct norm_weights {
@@ -17,9 +18,9 @@ struct norm_weights {
 void norm_forward(real *y, const real *x, size_t x_stride, size_t rows,
                   const struct norm_weights *w);
 
-/* d_x += , laid out as x; gradient += ; mean and deviation are computed again from x. d_y (rows x
- * width) is dense and must not overlap d_x. */
-void norm_backward(real *d_x, const struct norm_weights *gradient, const real *d_y, const real *x,
-                   size_t x_stride, size_t rows, const struct norm_weights *w);
+/* d_x (rows x width, d_x_stride reals apart) += and gradient += ; mean and deviation are computed
+ * again from x. d_y (rows x width) is dense and must not overlap d_x. */
+void norm_backward(real *d_x, size_t d_x_stride, const struct norm_weights *gradient,
+                   const real *d_y, struct linear_rows x, const struct norm_weights *w);
 
 #endif

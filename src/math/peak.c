@@ -4,7 +4,9 @@
 
 #include "base/clock.h"
 #include "math/attention_kernel.h"
+#include "math/convert.h"
 #include "math/gemm.h"
+#include "math/gemm_bf16.h"
 
 double peak_gemm(real *memory, size_t repeats)
 {
@@ -24,10 +26,31 @@ double peak_gemm(real *memory, size_t repeats)
     return best;
 }
 
+double peak_gemm_bf16(real *memory, size_t repeats)
+{
+    const size_t extent = PEAK_EXTENT, count = extent * extent;
+    real *c = memory + 2 * count;
+    uint16_t *a = (uint16_t *)(void *)(memory + count);
+    uint16_t *b = a + count;
+    peak_fill(memory, count);
+    convert_to_bfloat16(a, memory, count);
+    memcpy(b, a, count * sizeof *b);
+    double best = 0.0;
+    for (size_t i = 0; i < repeats && gemm_bf16_runs(); i++) {
+        double begun = clock_seconds();
+        gemm_bf16(c, extent, GEMM_SET, (struct gemm_bf16_factor){a, extent, 1},
+                  (struct gemm_bf16_factor){b, extent, 1},
+                  (struct gemm_sizes){extent, extent, extent});
+        double rate = 2.0 * (double)(count * extent) / (clock_seconds() - begun);
+        best = rate > best ? rate : best;
+    }
+    return best;
+}
+
 double peak_multiply_add(size_t repeats)
 {
     enum { ROUNDS = 400000 };
-    const struct attention_kernel *kernel = attention_kernel_find(ATTENTION_AUTO);
+    const struct attention_kernel *kernel = attention_kernel_find(ATTENTION_AUTO, DTYPE_REAL);
     double best = 0.0;
     for (size_t i = 0; i < repeats; i++) {
         double begun = clock_seconds();
@@ -41,7 +64,7 @@ double peak_multiply_add(size_t repeats)
 struct peaks {
     real *memory;
     size_t repeats;
-    atomic_size_t multiply_add, gemm; /* sums, in whole operations */
+    atomic_size_t multiply_add, gemm, gemm_bf16; /* sums, in whole operations */
 };
 
 static void measure_one(void *self, size_t item, size_t thread)
@@ -50,21 +73,23 @@ static void measure_one(void *self, size_t item, size_t thread)
     (void)thread;
     double gemm = peak_gemm(peaks->memory + item * PEAK_REALS, peaks->repeats);
     atomic_fetch_add(&peaks->multiply_add, (size_t)peak_multiply_add(peaks->repeats));
+    double gemm_bf16 = peak_gemm_bf16(peaks->memory + item * PEAK_REALS, peaks->repeats);
     atomic_fetch_add(&peaks->gemm, (size_t)gemm);
+    atomic_fetch_add(&peaks->gemm_bf16, (size_t)gemm_bf16);
 }
 
 struct peak peak_of_threads(struct workers *workers, real *memory, size_t repeats)
 {
     struct peaks peaks = {.memory = memory, .repeats = repeats};
     workers_run(workers, workers_count(workers), measure_one, &peaks);
-    return (struct peak){(double)atomic_load(&peaks.multiply_add),
-                         (double)atomic_load(&peaks.gemm)};
+    return (struct peak){(double)atomic_load(&peaks.multiply_add), (double)atomic_load(&peaks.gemm),
+                         (double)atomic_load(&peaks.gemm_bf16)};
 }
 
 void peak_fill(real *values, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        values[i] = (real)(i % 7) - 3;
+        values[i] = (real)(i % 7) - (real)3.1; /* no zeros, with which some processors are faster */
     }
 }
 

@@ -8,6 +8,11 @@
 
 #include "math/vector.h"
 
+/* sum + a b, of elements that may hold several steps of the depth (attention_operands.h). */
+#ifndef TILE_MULTIPLY_ADD
+#define TILE_MULTIPLY_ADD vector_multiply_add
+#endif
+
 /* The sums of a tile fill the registers, but for a row of b and an element of a. */
 enum {
     TILE_SUMS = VECTOR_REGISTERS == 32 ? 24 : 12,
@@ -47,7 +52,7 @@ VECTOR_INLINE void tile_accumulate(vector *restrict sum, struct tile_product p, 
             const real *factor = p.a + (size_t)row * p.a_steps.row + k * p.a_steps.depth;
             for (int i = 0; i < vectors; i++) {
                 sum[row * vectors + i] =
-                    vector_multiply_add(vector_all(*factor), line[i], sum[row * vectors + i]);
+                    TILE_MULTIPLY_ADD(vector_all(*factor), line[i], sum[row * vectors + i]);
             }
         }
     }

@@ -2,10 +2,8 @@
 
 #include <string.h>
 
-#include "base/arithmetic.h"
 #include "base/fatal.h"
 #include "math/accumulate.h"
-#include "math/bfloat16.h"
 
 /* --- Ranks ------------------------------------------------------------------------------------ */
 
@@ -43,32 +41,36 @@ static bool is_in_node_group(const struct kv_ring *kv_ring, size_t source)
 
 /* --- Memory ----------------------------------------------------------------------------------- */
 
-/* Room of `count` packed numbers, as a message of reals. */
-static size_t packed_reals(size_t count)
+/* Bytes of a shard's keys and values, or of their gradients. */
+static size_t shard_size(const struct kv_ring *kv_ring, size_t source)
 {
-    return divide_up(count * dtype_size(DTYPE_BF16), sizeof(real));
+    return kv_ring->count[source] * dtype_size(kv_ring->dtype);
 }
 
-void kv_ring_bind(struct kv_ring *kv_ring, struct arena *arena, struct ring *ring, size_t reals_max,
-                  enum dtype comm_dtype)
+static size_t gradient_size(const struct kv_ring *kv_ring, size_t source)
+{
+    return kv_ring->count[source] * sizeof(real);
+}
+
+void kv_ring_bind(struct kv_ring *kv_ring, struct arena *arena, struct ring *ring, size_t count_max,
+                  enum dtype dtype)
 {
     size_t ranks = ring_size(ring);
     bool all_near = ring_shares_memory(ring, 0, ranks - 1);
-    size_t travelling = all_near ? 0 : reals_max;
-    size_t packed = comm_dtype == DTYPE_BF16 ? packed_reals(travelling) : 0;
-    *kv_ring = (struct kv_ring){.ring = ring, .comm_dtype = comm_dtype, .reals_max = reals_max};
+    size_t travelling = all_near ? 0 : count_max;
+    size_t number = sizeof(real) + dtype_size(dtype);
+    *kv_ring = (struct kv_ring){.ring = ring, .dtype = dtype, .count_max = count_max};
     kv_ring->last_step = arena_take(arena, ranks, sizeof(size_t));
-    kv_ring->reals = arena_take(arena, ranks, sizeof(size_t));
+    kv_ring->count = arena_take(arena, ranks, sizeof(size_t));
     for (size_t i = 0; i < 2; i++) {
-        kv_ring->remote[i] = arena_take(arena, travelling, sizeof(real));
-        kv_ring->packed[i] = arena_take(arena, packed, sizeof(real));
+        kv_ring->remote[i] = arena_take(arena, travelling, dtype_size(dtype));
         kv_ring->outgoing[i] = arena_take(arena, travelling, sizeof(real));
     }
     kv_ring->incoming = arena_take(arena, travelling, sizeof(real));
     kv_ring->returned = arena_take(arena, travelling, sizeof(real));
-    arena_count_elsewhere(arena, 2 * reals_max, sizeof(real));
+    arena_count_elsewhere(arena, count_max, number);
     if (kv_ring->last_step) {
-        kv_ring->window = window_open(ring, 2 * reals_max);
+        kv_ring->window = window_open(ring, count_max * number);
     }
 }
 
@@ -77,7 +79,7 @@ void kv_ring_close(struct kv_ring *kv_ring)
     window_close(kv_ring->window);
 }
 
-void kv_ring_plan(struct kv_ring *kv_ring, const struct batch *batch, size_t reals_per_row)
+void kv_ring_plan(struct kv_ring *kv_ring, const struct batch *batch, size_t row_count)
 {
     size_t ranks = ring_size(kv_ring->ring);
     for (size_t source = 0; source < ranks; source++) {
@@ -87,25 +89,31 @@ void kv_ring_plan(struct kv_ring *kv_ring, const struct batch *batch, size_t rea
             step--;
         }
         kv_ring->last_step[source] = step;
-        kv_ring->reals[source] = batch->partition.shards[source].row_count * reals_per_row;
-        invariant(kv_ring->reals[source] <= kv_ring->reals_max);
+        kv_ring->count[source] = batch->partition.shards[source].row_count * row_count;
+        invariant(kv_ring->count[source] <= kv_ring->count_max);
     }
     kv_ring->message_wait = kv_ring->rank_wait = 0.0;
 }
 
-real *kv_ring_own_shard(const struct kv_ring *kv_ring)
+/* Gradients come first: they are the wider numbers. */
+static real *gradient_in_window(const struct kv_ring *kv_ring, size_t rank)
 {
-    return kv_ring->window ? window_at(kv_ring->window, ring_rank(kv_ring->ring)) : NULL;
+    return window_at(kv_ring->window, rank);
 }
 
-static real *gradient_at(const struct kv_ring *kv_ring, size_t rank)
+static void *shard_in_window(const struct kv_ring *kv_ring, size_t rank)
 {
-    return window_at(kv_ring->window, rank) + kv_ring->reals_max;
+    return gradient_in_window(kv_ring, rank) + kv_ring->count_max;
+}
+
+void *kv_ring_own_shard(const struct kv_ring *kv_ring)
+{
+    return kv_ring->window ? shard_in_window(kv_ring, ring_rank(kv_ring->ring)) : NULL;
 }
 
 real *kv_ring_own_gradient(const struct kv_ring *kv_ring)
 {
-    return kv_ring->window ? gradient_at(kv_ring, ring_rank(kv_ring->ring)) : NULL;
+    return kv_ring->window ? gradient_in_window(kv_ring, ring_rank(kv_ring->ring)) : NULL;
 }
 
 /* --- Progress: a rank's number says how many steps of which round it has behind it ------------ */
@@ -144,11 +152,11 @@ void kv_ring_begin(struct kv_ring *kv_ring, enum ring_direction direction)
     kv_ring->steps = ring_size(kv_ring->ring) + (direction == RING_BACKWARD ? 1 : 0);
     size_t away = is_backward(kv_ring) ? last_step_away(kv_ring) : 0;
     if (is_backward(kv_ring)) {
-        memset(gradient_at(kv_ring, rank), 0, kv_ring->reals[rank] * sizeof(real));
+        memset(gradient_in_window(kv_ring, rank), 0, gradient_size(kv_ring, rank));
     }
     if (away > 0) {
         ring_receive(kv_ring->ring, RING_RETURNED_GRADIENTS, rank_after(kv_ring, rank, away), rank,
-                     kv_ring->returned, kv_ring->reals[rank]);
+                     kv_ring->returned, gradient_size(kv_ring, rank));
     }
     window_advance(kv_ring->window, progress_after(kv_ring, 0));
 }
@@ -172,36 +180,12 @@ void kv_ring_end(struct kv_ring *kv_ring)
         kv_ring->message_wait += ring_wait(kv_ring->ring, RING_GRADIENTS);
         kv_ring->message_wait += ring_wait(kv_ring->ring, RING_RETURNED_GRADIENTS);
         if (last_step_away(kv_ring) > 0) {
-            accumulate(gradient_at(kv_ring, rank), kv_ring->returned, kv_ring->reals[rank]);
+            accumulate(gradient_in_window(kv_ring, rank), kv_ring->returned, kv_ring->count[rank]);
         }
     }
 }
 
 /* --- Keys and values -------------------------------------------------------------------------- */
-
-enum { LEAVING, COMING };
-
-static void send_on(struct kv_ring *kv_ring, size_t source, const real *shard)
-{
-    size_t count = kv_ring->reals[source];
-    if (kv_ring->comm_dtype == DTYPE_BF16) {
-        bfloat16_pack(kv_ring->packed[LEAVING], shard, count);
-        shard = kv_ring->packed[LEAVING];
-        count = packed_reals(count);
-    }
-    ring_send(kv_ring->ring, RING_KEYS_VALUES, next_rank(kv_ring), source, shard, count);
-}
-
-static void expect(struct kv_ring *kv_ring, size_t source, size_t step)
-{
-    size_t count = kv_ring->reals[source];
-    real *shard = kv_ring->remote[step % 2];
-    if (kv_ring->comm_dtype == DTYPE_BF16) {
-        shard = kv_ring->packed[COMING];
-        count = packed_reals(count);
-    }
-    ring_receive(kv_ring->ring, RING_KEYS_VALUES, previous_rank(kv_ring), source, shard, count);
-}
 
 /* Does a step meet a shard that comes by a message? */
 static bool is_expected(const struct kv_ring *kv_ring, size_t step)
@@ -212,25 +196,28 @@ static bool is_expected(const struct kv_ring *kv_ring, size_t step)
 
 /* While a shard is met, it goes on to the next rank unless that reaches it in place, and its
  * follower comes in. */
-static void begin_exchange(struct kv_ring *kv_ring, const real *shard, size_t step)
+static void begin_exchange(struct kv_ring *kv_ring, const void *shard, size_t step)
 {
     size_t source = kv_ring_source(kv_ring, step);
     if (step < kv_ring->last_step[source] &&
         !ring_shares_memory(kv_ring->ring, source, next_rank(kv_ring))) {
-        send_on(kv_ring, source, shard);
+        ring_send(kv_ring->ring, RING_KEYS_VALUES, next_rank(kv_ring), source, shard,
+                  shard_size(kv_ring, source));
     }
     if (is_expected(kv_ring, step + 1)) {
-        expect(kv_ring, kv_ring_source(kv_ring, step + 1), step + 1);
+        size_t coming = kv_ring_source(kv_ring, step + 1);
+        ring_receive(kv_ring->ring, RING_KEYS_VALUES, previous_rank(kv_ring), coming,
+                     kv_ring->remote[(step + 1) % 2], shard_size(kv_ring, coming));
     }
 }
 
-const real *kv_ring_acquire(struct kv_ring *kv_ring, size_t step)
+void *kv_ring_acquire(struct kv_ring *kv_ring, size_t step)
 {
     size_t source = kv_ring_source(kv_ring, step);
-    const real *shard = NULL;
+    void *shard = NULL;
     if (is_acquired(kv_ring, step) && is_in_node_group(kv_ring, source)) {
         wait_until(kv_ring, source, 0);
-        shard = window_at(kv_ring->window, source);
+        shard = shard_in_window(kv_ring, source);
     } else if (is_acquired(kv_ring, step)) {
         shard = kv_ring->remote[step % 2];
     }
@@ -241,10 +228,6 @@ const real *kv_ring_acquire(struct kv_ring *kv_ring, size_t step)
 void kv_ring_release(struct kv_ring *kv_ring, size_t step)
 {
     kv_ring->message_wait += ring_wait(kv_ring->ring, RING_KEYS_VALUES);
-    if (kv_ring->comm_dtype == DTYPE_BF16 && is_expected(kv_ring, step + 1)) {
-        bfloat16_unpack(kv_ring->remote[(step + 1) % 2], kv_ring->packed[COMING],
-                        kv_ring->reals[kv_ring_source(kv_ring, step + 1)]);
-    }
     window_advance(kv_ring->window, progress_after(kv_ring, step + 1));
 }
 
@@ -280,13 +263,13 @@ real *kv_ring_acquire_gradient(struct kv_ring *kv_ring, size_t step)
     size_t source = kv_ring_source(kv_ring, step);
     if (is_in_node_group(kv_ring, source)) {
         wait_for_turn(kv_ring, source, step);
-        return gradient_at(kv_ring, source);
+        return gradient_in_window(kv_ring, source);
     }
     if (comes_in(kv_ring, source)) {
         ring_receive(kv_ring->ring, RING_GRADIENTS, previous_rank(kv_ring), source,
-                     kv_ring->incoming, kv_ring->reals[source]);
+                     kv_ring->incoming, gradient_size(kv_ring, source));
     }
-    memset(outgoing(kv_ring), 0, kv_ring->reals[source] * sizeof(real));
+    memset(outgoing(kv_ring), 0, gradient_size(kv_ring, source));
     return outgoing(kv_ring);
 }
 
@@ -294,22 +277,22 @@ void kv_ring_release_gradient(struct kv_ring *kv_ring, size_t step)
 {
     size_t source = kv_ring_source(kv_ring, step);
     real *gradient = outgoing(kv_ring);
-    size_t reals = kv_ring->reals[source];
+    size_t size = gradient_size(kv_ring, source);
     if (is_in_node_group(kv_ring, source)) {
         return;
     }
     if (comes_in(kv_ring, source)) {
         kv_ring->message_wait += ring_wait_receives(kv_ring->ring, RING_GRADIENTS);
-        accumulate(gradient, kv_ring->incoming, reals);
+        accumulate(gradient, kv_ring->incoming, kv_ring->count[source]);
     }
     /* The gradient before has had a whole step to leave; its buffer is written to next. */
     kv_ring->message_wait += ring_wait_sends(kv_ring->ring, RING_GRADIENTS);
     kv_ring->message_wait += ring_wait_sends(kv_ring->ring, RING_RETURNED_GRADIENTS);
     if (step < kv_ring->last_step[source] &&
         !ring_shares_memory(kv_ring->ring, source, next_rank(kv_ring))) {
-        ring_send(kv_ring->ring, RING_GRADIENTS, next_rank(kv_ring), source, gradient, reals);
+        ring_send(kv_ring->ring, RING_GRADIENTS, next_rank(kv_ring), source, gradient, size);
     } else {
-        ring_send(kv_ring->ring, RING_RETURNED_GRADIENTS, source, source, gradient, reals);
+        ring_send(kv_ring->ring, RING_RETURNED_GRADIENTS, source, source, gradient, size);
     }
     kv_ring->gradients_sent++;
 }

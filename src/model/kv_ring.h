@@ -22,19 +22,16 @@
 #include "context/batch.h"
 
 struct kv_ring {
-    struct ring *ring; /* borrowed */
-    /* Of keys and values in messages; in place they are never rounded, and gradients always go as
-     * they are. */
-    enum dtype comm_dtype;
-    struct window *window; /* every rank's keys and values, then their gradients */
-    size_t reals_max;      /* keys and values of the largest shard */
+    struct ring *ring;     /* borrowed */
+    enum dtype dtype;      /* of keys and values, in memory and in messages; gradients are reals */
+    struct window *window; /* every rank's gradients of keys and values, then these */
+    size_t count_max;      /* keys and values of the largest shard */
     size_t *last_step;     /* (ranks): how far the shard of each source goes in this batch */
-    size_t *reals;         /* (ranks): its keys and values */
-    real *remote[2];       /* (reals_max): shards from beyond the node group */
-    void *packed[2];       /* a shard that leaves and one that comes, as in messages */
-    real *outgoing[2];     /* (reals_max): their gradients, with this rank's part added; by turns */
-    real *incoming;        /* (reals_max): the same before that */
-    real *returned;  /* (reals_max): what was added to this rank's gradient beyond its group */
+    size_t *count;         /* (ranks): its keys and values */
+    void *remote[2];       /* (count_max): shards from beyond the node group */
+    real *outgoing[2];     /* (count_max): their gradients, with this rank's part added; by turns */
+    real *incoming;        /* (count_max): the same before that */
+    real *returned;  /* (count_max): what was added to this rank's gradient beyond its group */
     uint64_t rounds; /* begun so far */
     size_t steps;    /* of the round begun last */
     size_t gradients_sent; /* in all of them */
@@ -42,21 +39,20 @@ struct kv_ring {
     double rank_wait;      /* and for ranks of the node group that are not as far */
 };
 
-/* Room for shards of at most reals_max reals, the same number on every rank. The arena may only be
- * measuring; where it is not, the window is opened, which is collective over the job, and the
- * caller closes the kv_ring. `ring` is borrowed. Closing is collective over the ring.
- * comm_dtype: DTYPE_BF16, or any other for reals as they are. */
-void kv_ring_bind(struct kv_ring *kv_ring, struct arena *arena, struct ring *ring, size_t reals_max,
-                  enum dtype comm_dtype);
+/* Room for shards of at most count_max numbers of a type, the same on every rank. The arena may
+ * only be measuring; where it is not, the window is opened, which is collective over the job, and
+ * the caller closes the kv_ring. `ring` is borrowed. Closing is collective over the ring. */
+void kv_ring_bind(struct kv_ring *kv_ring, struct arena *arena, struct ring *ring, size_t count_max,
+                  enum dtype dtype);
 void kv_ring_close(struct kv_ring *kv_ring);
 
-/* Before the first layer of each batch, whose tokens hold `reals_per_row` reals of keys and values
- * for every row of a shard: how far each shard must go. Local. */
-void kv_ring_plan(struct kv_ring *kv_ring, const struct batch *batch, size_t reals_per_row);
+/* Before the first layer of each batch, whose tokens hold `row_count` keys and values for every row
+ * of a shard: how far each shard must go. Local. */
+void kv_ring_plan(struct kv_ring *kv_ring, const struct batch *batch, size_t row_count);
 
 /* This rank's own shard and its gradient: to be written before a round begins, and read after it
  * has ended. */
-real *kv_ring_own_shard(const struct kv_ring *kv_ring);
+void *kv_ring_own_shard(const struct kv_ring *kv_ring);
 real *kv_ring_own_gradient(const struct kv_ring *kv_ring);
 
 /* A round: begin, then for each of its steps, from 0 on: acquire, release; then end. All of them
@@ -70,8 +66,9 @@ size_t kv_ring_steps(const struct kv_ring *kv_ring);
 /* The source rank of the shard of a step. */
 size_t kv_ring_source(const struct kv_ring *kv_ring, size_t step);
 
-/* The shard of a step; NULL where it does not come this far. It stays until kv_ring_release. */
-const real *kv_ring_acquire(struct kv_ring *kv_ring, size_t step);
+/* The shard of a step, only to be read; NULL where it does not come this far. It stays until
+ * kv_ring_release. */
+void *kv_ring_acquire(struct kv_ring *kv_ring, size_t step);
 void kv_ring_release(struct kv_ring *kv_ring, size_t step);
 
 /* Where this rank adds its part of the gradient of the shard that it has, between acquire and

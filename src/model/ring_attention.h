@@ -14,26 +14,22 @@
 #include "model/kv_ring.h"
 #include "ops/attention.h"
 
-struct ring_attention_options {
-    struct attention_options attention;
-    enum dtype comm_dtype; /* of keys and values in messages */
-};
-
 struct ring_attention {
     struct kv_ring kv_ring;
     struct attention attention;
     /* This rank's keys and values (tokens x 2 width: a token's keys, then its values), which the
      * caller writes before forward and again before backward, and their gradient after that. */
-    real *key_value, *d_key_value;
+    struct tensor key_value;
+    real *d_key_value;
 };
 
 /* For shards of at most tokens_max tokens on any rank, and batches of at most contexts_max
- * contexts. Take buffers out of the arena. While it is measuring nothing else happens; otherwise
- * collective over the job, and the caller closes the attention, which is collective too. `ring` and
- * `executor` are borrowed. */
+ * contexts; keys and values are of the executor's type. Take buffers out of the arena. While it is
+ * measuring nothing else happens; otherwise collective over the job, and the caller closes the
+ * attention, which is collective too. `ring` and `executor` are borrowed. */
 void ring_attention_bind(struct ring_attention *ring_attention, struct arena *arena,
                          size_t tokens_max, size_t contexts_max,
-                         const struct ring_attention_options *options, struct ring *ring,
+                         const struct attention_options *options, struct ring *ring,
                          struct executor *executor);
 void ring_attention_close(struct ring_attention *ring_attention);
 
@@ -47,8 +43,9 @@ size_t ring_attention_scores(struct ring_attention *ring_attention, const struct
 /* output (tokens x width) = causal attention of query (tokens x width) to key_value; logsumexp
  * (tokens x heads) for backward, in tiles. Arrays must not overlap. Collective over the ring: every
  * rank with its shard of the same batch. Afterwards key_value may be written again. */
-void ring_attention_forward(real *output, real *logsumexp, struct ring_attention *ring_attention,
-                            const real *query, const struct batch *batch);
+void ring_attention_forward(const struct tensor *output, real *logsumexp,
+                            struct ring_attention *ring_attention, const struct tensor *query,
+                            const struct batch *batch);
 
 /* d_query (tokens x width) and d_key_value are set; key_value and what is saved as in forward. The
  * order in which parts are added is fixed. Collective over the ring. */

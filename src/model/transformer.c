@@ -8,14 +8,14 @@
 #include "ops/qkv.h"
 
 static void bind_saved_activations(struct saved_activations *saved, struct arena *arena,
-                                   const struct model_shape *shape, size_t tokens)
+                                   const struct executor *executor, size_t tokens)
 {
-    size_t count = tokens * shape->width;
-    saved->residual[0] = arena_take(arena, count, sizeof(real));
+    const struct model_shape *shape = executor->shape;
+    saved->residual[0] = executor_activations(executor, arena, tokens, shape->width);
     for (size_t layer = 0; layer < shape->layers; layer++) {
-        saved->attention[layer] = arena_take(arena, count, sizeof(real));
+        saved->attention[layer] = executor_activations(executor, arena, tokens, shape->width);
         saved->logsumexp[layer] = arena_take(arena, tokens * shape->heads, sizeof(real));
-        saved->residual[layer + 1] = arena_take(arena, count, sizeof(real));
+        saved->residual[layer + 1] = executor_activations(executor, arena, tokens, shape->width);
     }
 }
 
@@ -28,8 +28,8 @@ void transformer_bind(struct transformer *transformer, struct arena *arena,
     size_t tokens = options->rows_max * shape->layout.count;
     size_t actions = options->rows_max * model_prediction_dim(shape);
     *t = (struct transformer){.shape = shape, .executor = executor};
-    bind_saved_activations(&t->saved, arena, shape, tokens);
-    t->query = arena_take(arena, tokens * shape->width, sizeof(real));
+    bind_saved_activations(&t->saved, arena, executor, tokens);
+    t->query = executor_activations(executor, arena, tokens, shape->width);
     t->d_query = arena_take(arena, tokens * shape->width, sizeof(real));
     t->d_residual = arena_take(arena, tokens * shape->width, sizeof(real));
     t->predicted = arena_take(arena, actions, sizeof(real));
@@ -89,12 +89,13 @@ static void layer_forward(struct transformer *t, const struct layer_weights *w,
                           const struct batch *batch, size_t layer)
 {
     struct executor *e = t->executor;
-    real *x = t->saved.residual[layer];
-    real *y = t->saved.residual[layer + 1];
-    real *attention = t->saved.attention[layer];
-    qkv_forward(e, qkv_of(t), x, &w->qkv);
+    const struct tensor *x = &t->saved.residual[layer];
+    const struct tensor *y = &t->saved.residual[layer + 1];
+    const struct tensor *attention = &t->saved.attention[layer];
+    struct qkv qkv = qkv_of(t);
+    qkv_forward(e, &qkv, x, &w->qkv);
     lap(t, TRANSFORMER_PROJECTIONS);
-    ring_attention_forward(attention, t->saved.logsumexp[layer], &t->attention, t->query, batch);
+    ring_attention_forward(attention, t->saved.logsumexp[layer], &t->attention, &t->query, batch);
     lap(t, TRANSFORMER_ATTENTION_FORWARD);
     attention_out_forward(e, y, x, attention, &w->attention_out, layer);
     ffn_forward(e, y, &w->ffn, layer);
@@ -111,14 +112,14 @@ void transformer_forward(struct transformer *transformer, struct parameter_store
     ring_attention_begin(&t->attention, batch);
     const struct outer_weights *outer =
         parameter_store_acquire_outer(parameters, PARAMETER_FORWARD);
-    embedding_forward(t->executor, t->saved.residual[0], &all, 1, &outer->embedding);
+    embedding_forward(t->executor, &t->saved.residual[0], &all, 1, &outer->embedding);
     lap(t, TRANSFORMER_EMBEDDING);
     for (size_t layer = 0; layer < layers; layer++) {
         layer_forward(t, parameter_store_acquire(parameters, layer, PARAMETER_FORWARD), batch,
                       layer);
         parameter_store_release(parameters, layer);
     }
-    action_head_forward(t->executor, t->predicted, t->saved.residual[layers], &outer->head);
+    action_head_forward(t->executor, t->predicted, &t->saved.residual[layers], &outer->head);
     parameter_store_release_outer(parameters);
     lap(t, TRANSFORMER_HEAD);
 }
@@ -139,13 +140,14 @@ static void layer_backward(struct transformer *t, const struct layer_weights *gr
                            const struct layer_weights *w, const struct batch *batch, size_t layer)
 {
     struct executor *e = t->executor;
-    const real *x = t->saved.residual[layer];
-    const real *attention = t->saved.attention[layer];
-    real *middle = t->query;
-    struct qkv d_qkv = {t->d_query, t->attention.d_key_value};
+    const struct tensor *x = &t->saved.residual[layer];
+    const struct tensor *attention = &t->saved.attention[layer];
+    const struct tensor *middle = &t->query;
+    struct qkv qkv = qkv_of(t);
+    struct qkv_gradients d_qkv = {t->d_query, t->attention.d_key_value};
     struct attention_saved saved = {
         .query = t->query,
-        .output = attention,
+        .output = *attention,
         .d_output = t->d_attention,
         .logsumexp = t->saved.logsumexp[layer],
     };
@@ -153,7 +155,7 @@ static void layer_backward(struct transformer *t, const struct layer_weights *gr
     ffn_backward(e, t->d_residual, &gradients->ffn, middle, &w->ffn, layer);
     attention_out_backward(e, t->d_attention, &gradients->attention_out, t->d_residual, attention,
                            &w->attention_out, layer);
-    qkv_forward(e, qkv_of(t), x, &w->qkv);
+    qkv_forward(e, &qkv, x, &w->qkv);
     lap(t, TRANSFORMER_PROJECTIONS);
     ring_attention_backward(t->d_query, &t->attention, &saved, batch);
     lap(t, TRANSFORMER_ATTENTION_BACKWARD);
@@ -182,7 +184,7 @@ void transformer_backward(struct transformer *transformer, struct parameter_arra
     const struct outer_weights *outer =
         parameter_store_acquire_outer(parameters, PARAMETER_BACKWARD);
     action_head_backward(t->executor, t->d_residual, &g->outer.head, t->d_predicted,
-                         t->saved.residual[layers], &outer->head);
+                         &t->saved.residual[layers], &outer->head);
     lap(t, TRANSFORMER_HEAD);
     for (size_t layer = layers; layer-- > 0;) {
         layer_backward(t, &g->layers[layer],
@@ -191,8 +193,8 @@ void transformer_backward(struct transformer *transformer, struct parameter_arra
         parameter_store_release(parameters, layer);
         mark_ready(sink, gradients->layout, layer);
     }
-    embedding_backward(t->executor, &g->outer.embedding, t->d_residual, t->query, t->d_query,
-                       &batch->steps, &outer->embedding);
+    embedding_backward(t->executor, &g->outer.embedding, t->d_residual, &batch->steps,
+                       &outer->embedding);
     parameter_store_release_outer(parameters);
     mark_ready(sink, gradients->layout, PARAMETER_OUTER);
     lap(t, TRANSFORMER_EMBEDDING);

@@ -21,7 +21,7 @@
 struct transformer_options {
     size_t rows_max;     /* steps of the largest shard of any rank */
     size_t contexts_max; /* of a batch */
-    struct ring_attention_options attention;
+    struct attention_options attention;
 };
 
 /* Parts of forward and backward. Loss and head are one, and so are all projections of a layer. */
@@ -37,9 +37,9 @@ enum transformer_part {
 /* What forward leaves behind for backward: between layers, and around attention. Everything else is
  * computed again. Its size does not depend on the feed-forward's. */
 struct saved_activations {
-    real *residual[MODEL_LAYERS_MAX + 1]; /* (tokens x width): what enters each layer; the result */
-    real *attention[MODEL_LAYERS_MAX];    /* (tokens x width): what attention gave each layer */
-    real *logsumexp[MODEL_LAYERS_MAX];    /* (tokens x heads), as ring_attention_forward left it */
+    /* (tokens x width): what enters each layer, and the result; what attention gave each layer */
+    struct tensor residual[MODEL_LAYERS_MAX + 1], attention[MODEL_LAYERS_MAX];
+    real *logsumexp[MODEL_LAYERS_MAX]; /* (tokens x heads), as ring_attention_forward left it */
 };
 
 struct transformer {
@@ -47,7 +47,8 @@ struct transformer {
     struct executor *executor;       /* borrowed */
     struct ring_attention attention;
     struct saved_activations saved;
-    real *query, *d_query;             /* (tokens x width) */
+    struct tensor query;               /* (tokens x width) */
+    real *d_query;                     /* (tokens x width) */
     real *d_attention;                 /* (tokens x width) */
     real *d_residual;                  /* (tokens x width) */
     real *predicted;                   /* (steps x dim), as action_head_forward left it */

@@ -6,30 +6,37 @@
 #include "math/categorical.h"
 #include "math/gaussian.h"
 #include "math/loss.h"
+#include "math/rows.h"
 
 struct action_head_call {
     const struct head_weights *w, *gradients;
-    const real *x, *d_action;
+    const struct tensor *x;
+    const real *d_action;
     real *action, *d_x;
 };
 
-/* Some of a block's steps, computed at once: their first state token, and reals from one to the
- * next. */
+/* Some of a block's steps, computed at once, and their first state token. */
 struct state_rows {
     size_t step, count;
-    size_t first, stride;
+    size_t token;
 };
 
 static struct state_rows states_from(const struct row_block *block, size_t step)
 {
     const struct token_rows *rows = &block->executor->rows;
-    size_t width = block->executor->shape->width;
     return (struct state_rows){
         .step = step,
         .count = size_min(block->step + block->steps - step, ROW_CHUNK),
-        .first = (step * rows->tokens_per_step + rows->state_index) * width,
-        .stride = rows->tokens_per_step * width,
+        .token = step * rows->tokens_per_step + rows->state_index,
     };
+}
+
+/* Their tokens as reals. */
+static struct linear_rows read_states(const struct action_head_call *call,
+                                      const struct row_block *block, const struct state_rows *s)
+{
+    return rows_read_every(call->x, s->token, block->executor->rows.tokens_per_step, s->count,
+                           block->workspace->stream);
 }
 
 static void action_head_forward_block(void *self, const struct row_block *block)
@@ -41,18 +48,17 @@ static void action_head_forward_block(void *self, const struct row_block *block)
     struct state_rows s = states_from(block, block->step);
     for (; s.count > 0; s = states_from(block, s.step + s.count)) {
         real *action = call->action + s.step * dim;
-        norm_forward(block->workspace->normed, call->x + s.first, s.stride, s.count,
-                     &call->w->norm);
+        struct linear_rows x = read_states(call, block, &s);
+        norm_forward(block->workspace->normed, x.data, x.stride, s.count, &call->w->norm);
         linear_forward(action, dim, GEMM_SET,
-                       (struct linear_rows){block->workspace->normed, width, s.count},
-                       &call->w->action);
+                       linear_rows_of(block->workspace->normed, width, s.count), &call->w->action);
         if (shape->action_space.kind == ACTION_CONTINUOUS) {
             loss_tanh(action, dim, s.count, shape->action_space.dim);
         }
     }
 }
 
-void action_head_forward(struct executor *executor, real *action, const real *x,
+void action_head_forward(struct executor *executor, real *action, const struct tensor *x,
                          const struct head_weights *w)
 {
     struct action_head_call call = {.w = w, .x = x, .action = action};
@@ -139,23 +145,24 @@ static void action_head_backward_block(void *self, const struct row_block *block
     size_t dim = model_prediction_dim(block->executor->shape);
     real *normed = block->workspace->normed;
     real *d_normed = block->workspace->branch;
+    size_t stride = block->executor->rows.tokens_per_step * width;
     executor_clear_gradients(&g->all);
     memset(call->d_x + block->token * width, 0, block->tokens * width * sizeof *call->d_x);
     struct state_rows s = states_from(block, block->step);
     for (; s.count > 0; s = states_from(block, s.step + s.count)) {
-        struct linear_rows d_action = {call->d_action + s.step * dim, dim, s.count};
-        norm_forward(normed, call->x + s.first, s.stride, s.count, &call->w->norm);
+        struct linear_rows d_action = linear_rows_of(call->d_action + s.step * dim, dim, s.count);
+        struct linear_rows x = read_states(call, block, &s);
+        norm_forward(normed, x.data, x.stride, s.count, &call->w->norm);
         linear_backward_input(d_normed, GEMM_SET, d_action, &call->w->action);
-        linear_backward_weights(&g->action, d_action, (struct linear_rows){normed, width, s.count});
-        norm_backward(call->d_x + s.first, &g->norm, d_normed, call->x + s.first, s.stride, s.count,
-                      &call->w->norm);
+        linear_backward_weights(&g->action, d_action, linear_rows_of(normed, width, s.count));
+        norm_backward(call->d_x + s.token * width, stride, &g->norm, d_normed, x, &call->w->norm);
     }
     executor_add_gradients(block, &call->gradients->all, &g->all);
 }
 
 void action_head_backward(struct executor *executor, real *d_x,
-                          const struct head_weights *gradients, const real *d_action, const real *x,
-                          const struct head_weights *w)
+                          const struct head_weights *gradients, const real *d_action,
+                          const struct tensor *x, const struct head_weights *w)
 {
     struct action_head_call call = {
         .w = w,

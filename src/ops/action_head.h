@@ -14,7 +14,7 @@
 
 /* action (steps x model_prediction_dim) from x (tokens x width). Local, like
  * all of this file. */
-void action_head_forward(struct executor *executor, real *action, const real *x,
+void action_head_forward(struct executor *executor, real *action, const struct tensor *x,
                          const struct head_weights *w);
 
 /* The sum over steps of weight |action - steps' label|^2, or of weight times the components' -log
@@ -25,7 +25,7 @@ double action_head_loss(struct executor *executor, real *d_action, const real *a
 
 /* d_x (tokens x width) is set and gradients += , given d_action as action_head_loss left it. */
 void action_head_backward(struct executor *executor, real *d_x,
-                          const struct head_weights *gradients, const real *d_action, const real *x,
-                          const struct head_weights *w);
+                          const struct head_weights *gradients, const real *d_action,
+                          const struct tensor *x, const struct head_weights *w);
 
 #endif

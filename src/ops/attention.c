@@ -31,18 +31,19 @@ void attention_bind(struct attention *attention, struct arena *arena, size_t tok
     for (size_t thread = 0; thread < threads; thread++) {
         struct attention_workspace measured;
         attention_workspace_bind(attention->workspaces ? &attention->workspaces[thread] : &measured,
-                                 arena, options, model_head_width(attention_shape(attention)));
+                                 arena, options, executor->dtype,
+                                 model_head_width(attention_shape(attention)));
     }
 }
 
 /* --- Tiles of queries, ranges of keys --------------------------------------------------------- */
 
-static struct query_tiles tiles_of(const struct attention *attention, const real *query,
+static struct query_tiles tiles_of(const struct attention *attention, const struct tensor *query,
                                    const struct shard *own, struct query_share share)
 {
     return (struct query_tiles){
         .shard = own,
-        .query = query,
+        .query = *query,
         .heads = attention_shape(attention)->heads,
         .head_width = model_head_width(attention_shape(attention)),
         .tokens_per_step = attention_shape(attention)->layout.count,
@@ -50,6 +51,13 @@ static struct query_tiles tiles_of(const struct attention *attention, const real
         .query_panel = attention->workspaces->lanes,
         .share = share,
     };
+}
+
+/* The tiles where queries are not looked at. */
+static struct query_tiles places_of(const struct attention *attention, const struct shard *own)
+{
+    struct tensor none = {.columns = attention_shape(attention)->width, .dtype = DTYPE_REAL};
+    return tiles_of(attention, &none, own, QUERY_SHARE_ALL);
 }
 
 /* Where a tile's first query is in arrays of tokens x width. */
@@ -98,11 +106,12 @@ static struct attention_keys keys_of_segment(const struct key_range *range,
 {
     size_t tokens = attention_shape(range->attention)->layout.count;
     size_t width = attention_shape(range->attention)->width;
-    const real *key = range->kv->key_value + segment->row * tokens * 2 * width +
-                      range->tile->head * model_head_width(attention_shape(range->attention));
+    const struct tensor *key_value = &range->kv->key_value;
+    size_t column = range->tile->head * model_head_width(attention_shape(range->attention));
     return (struct attention_keys){
-        .key = key,
-        .value = key + width,
+        .key = tensor_at(key_value, segment->row * tokens, column),
+        .value = tensor_at(key_value, segment->row * tokens, width + column),
+        .dtype = key_value->dtype,
         .count = segment->count * tokens,
         .stride = 2 * width,
         .position = segment->first * tokens,
@@ -133,7 +142,8 @@ struct attention_call {
     struct query_tiles tiles;
     const struct kv_shard *kv;
     const struct attention_saved *saved;
-    real *output, *logsumexp, *d_query;
+    const struct tensor *output;
+    real *logsumexp, *d_query;
 };
 
 static void run_tiles(struct attention_call *call, workers_call *tile)
@@ -153,9 +163,7 @@ static void init_tile(void *self, size_t item, size_t thread)
 
 void attention_init(struct attention *attention, const struct shard *own)
 {
-    struct attention_call call = {.attention = attention,
-                                  .tiles =
-                                      tiles_of(attention, attention->output, own, QUERY_SHARE_ALL)};
+    struct attention_call call = {.attention = attention, .tiles = places_of(attention, own)};
     run_tiles(&call, init_tile);
 }
 
@@ -174,8 +182,8 @@ static void update_tile(void *self, size_t item, size_t thread)
     attention_block_store(&state, workspace, &tile.queries);
 }
 
-void attention_update(struct attention *attention, const real *query, const struct shard *own,
-                      struct query_share share, const struct kv_shard *kv)
+void attention_update(struct attention *attention, const struct tensor *query,
+                      const struct shard *own, struct query_share share, const struct kv_shard *kv)
 {
     struct attention_call call = {
         .attention = attention, .tiles = tiles_of(attention, query, own, share), .kv = kv};
@@ -188,18 +196,22 @@ static void finalize_tile(void *self, size_t item, size_t thread)
     const struct attention *attention = call->attention;
     struct query_tile tile = query_tile_at(&call->tiles, item);
     struct attention_state state = state_of(attention, &tile);
-    attention_block_finalize(call->output + row_offset(attention, &tile),
-                             attention_shape(attention)->width,
-                             call->logsumexp + statistics_offset(attention, &tile), &state,
+    struct attention_output output = {
+        .output = tensor_at(call->output, tile.row,
+                            tile.head * model_head_width(attention_shape(attention))),
+        .dtype = call->output->dtype,
+        .stride = call->output->columns,
+    };
+    attention_block_finalize(&output, call->logsumexp + statistics_offset(attention, &tile), &state,
                              &attention->workspaces[thread], &tile.queries);
 }
 
-void attention_finalize(real *output, real *logsumexp, struct attention *attention,
+void attention_finalize(const struct tensor *output, real *logsumexp, struct attention *attention,
                         const struct shard *own)
 {
     struct attention_call call = {
         .attention = attention,
-        .tiles = tiles_of(attention, attention->output, own, QUERY_SHARE_ALL),
+        .tiles = places_of(attention, own),
         .output = output,
         .logsumexp = logsumexp,
     };
@@ -209,7 +221,7 @@ void attention_finalize(real *output, real *logsumexp, struct attention *attenti
 size_t attention_scores(const struct attention *attention, const struct shard *own,
                         const struct kv_shard *kv)
 {
-    struct query_tiles tiles = tiles_of(attention, attention->output, own, QUERY_SHARE_ALL);
+    struct query_tiles tiles = places_of(attention, own);
     size_t scores = 0;
     for (size_t i = 0; i < query_tiles_count(&tiles); i++) {
         struct query_tile tile = query_tile_at(&tiles, i);
@@ -248,7 +260,9 @@ static void update_tile_backward(void *self, size_t item, size_t thread)
     size_t width = attention_shape(attention)->width;
     size_t offset = row_offset(attention, &tile);
     struct attention_result result = {
-        .output = call->saved->output + offset,
+        .output = tensor_at(&call->saved->output, tile.row,
+                            tile.head * model_head_width(attention_shape(attention))),
+        .dtype = call->saved->output.dtype,
         .d_output = call->saved->d_output + offset,
         .logsumexp = call->saved->logsumexp + statistics_offset(attention, &tile),
         .stride = width,
@@ -257,7 +271,8 @@ static void update_tile_backward(void *self, size_t item, size_t thread)
     attention_block_load_backward(workspace, &tile.queries, &result);
     while (key_range_next(&range)) {
         struct attention_tickets tickets = tickets_of(attention, &tile, &range, thread);
-        real *d_key = call->kv->d_key_value + (range.keys.key - call->kv->key_value);
+        real *d_key = call->kv->d_key_value + range.row * 2 * width +
+                      tile.head * model_head_width(attention_shape(attention));
         struct attention_gradients gradients = {
             .d_key = d_key, .d_value = d_key + width, .stride = 2 * width, .tickets = &tickets};
         attention_block_update_backward(&gradients, workspace, &tile.queries, &range.keys);
@@ -271,7 +286,7 @@ void attention_update_backward(real *d_query, struct attention *attention,
 {
     struct attention_call call = {
         .attention = attention,
-        .tiles = tiles_of(attention, saved->query, own, share),
+        .tiles = tiles_of(attention, &saved->query, own, share),
         .kv = kv,
         .saved = saved,
         .d_query = d_query,

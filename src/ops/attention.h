@@ -37,8 +37,8 @@ void attention_bind(struct attention *attention, struct arena *arena, size_t tok
 
 /* Some rank's keys and values, and which steps of which contexts they are. */
 struct kv_shard {
-    const real *key_value; /* (tokens x 2 width): a token's keys, then its values */
-    real *d_key_value;     /* likewise, += in backward */
+    struct tensor key_value; /* (tokens x 2 width): a token's keys, then its values */
+    real *d_key_value;       /* likewise, += in backward */
     const struct shard *shard;
 };
 
@@ -48,14 +48,15 @@ struct kv_shard {
  * finalize: output (tokens x width) and logsumexp (tokens x heads, in tiles), of all that was seen.
  */
 void attention_init(struct attention *attention, const struct shard *own);
-void attention_update(struct attention *attention, const real *query, const struct shard *own,
-                      struct query_share share, const struct kv_shard *kv);
-void attention_finalize(real *output, real *logsumexp, struct attention *attention,
+void attention_update(struct attention *attention, const struct tensor *query,
+                      const struct shard *own, struct query_share share, const struct kv_shard *kv);
+void attention_finalize(const struct tensor *output, real *logsumexp, struct attention *attention,
                         const struct shard *own);
 
 /* What forward left of this rank's queries, and the gradient that comes back. */
 struct attention_saved {
-    const real *query, *output, *d_output; /* (tokens x width) */
+    struct tensor query, output; /* (tokens x width) */
+    const real *d_output;        /* (tokens x width) */
     const real *logsumexp;
 };
 

@@ -3,30 +3,42 @@
 #include <string.h>
 
 #include "math/accumulate.h"
+#include "math/rows.h"
 
 struct attention_out_call {
     const struct attention_out_weights *w, *gradients;
-    const real *x, *attention, *d_y;
-    real *y, *d_attention;
+    const struct tensor *x, *attention, *y;
+    const real *d_y;
+    real *d_attention;
     size_t layer;
 };
+
+static struct linear_rows rows_of(const struct tensor *tensor, struct row_chunk c, real *room)
+{
+    return linear_rows_of(rows_read(tensor, c.first, c.count, room), tensor->columns, c.count);
+}
 
 static void attention_out_forward_block(void *self, const struct row_block *block)
 {
     const struct attention_out_call *call = self;
+    struct workspace *workspace = block->workspace;
     size_t width = block->executor->shape->width;
-    real *branch = block->workspace->branch;
+    real *branch = workspace->branch;
     struct row_chunk c = {0};
     while (row_chunk_next(block, &c)) {
-        struct linear_rows attention = {call->attention + c.first * width, width, c.count};
+        struct linear_rows attention = rows_of(call->attention, c, workspace->normed);
+        const real *x = rows_read(call->x, c.first, c.count, workspace->stream);
+        real *y = rows_place(call->y, c.first, workspace->stream);
+        attention = linear_round(attention, width, &call->w->projection, workspace->input);
         linear_forward(branch, width, GEMM_SET, attention, &call->w->projection);
         executor_drop(block, branch, c, call->layer, DROPOUT_ATTENTION);
-        accumulate_sum(call->y + c.first * width, branch, call->x + c.first * width,
-                       c.count * width);
+        accumulate_sum(y, branch, x, c.count * width);
+        rows_store(call->y, c.first, c.count, y);
     }
 }
 
-void attention_out_forward(struct executor *executor, real *y, const real *x, const real *attention,
+void attention_out_forward(struct executor *executor, const struct tensor *y,
+                           const struct tensor *x, const struct tensor *attention,
                            const struct attention_out_weights *w, size_t layer)
 {
     struct attention_out_call call = {
@@ -44,10 +56,12 @@ static void attention_out_backward_block(void *self, const struct row_block *blo
     executor_clear_gradients(&g->all);
     struct row_chunk c = {0};
     while (row_chunk_next(block, &c)) {
-        struct linear_rows attention = {call->attention + c.first * width, width, c.count};
-        struct linear_rows d_branch = {branch, width, c.count};
+        struct linear_rows attention = rows_of(call->attention, c, block->workspace->normed);
+        struct linear_rows d_branch = linear_rows_of(branch, width, c.count);
         memcpy(branch, call->d_y + c.first * width, c.count * width * sizeof *branch);
         executor_drop(block, branch, c, call->layer, DROPOUT_ATTENTION);
+        attention = linear_round(attention, width, &call->w->projection, block->workspace->input);
+        d_branch = linear_round(d_branch, width, &call->w->projection, block->workspace->output);
         linear_backward_input(call->d_attention + c.first * width, GEMM_SET, d_branch,
                               &call->w->projection);
         linear_backward_weights(&g->projection, d_branch, attention);
@@ -57,7 +71,7 @@ static void attention_out_backward_block(void *self, const struct row_block *blo
 
 void attention_out_backward(struct executor *executor, real *d_attention,
                             const struct attention_out_weights *gradients, const real *d_y,
-                            const real *attention, const struct attention_out_weights *w,
+                            const struct tensor *attention, const struct attention_out_weights *w,
                             size_t layer)
 {
     struct attention_out_call call = {

@@ -11,13 +11,14 @@
 
 /* y from x and attention, all (tokens x width); y may be x. `layer` names its dropout. Local, as is
  * backward. */
-void attention_out_forward(struct executor *executor, real *y, const real *x, const real *attention,
+void attention_out_forward(struct executor *executor, const struct tensor *y,
+                           const struct tensor *x, const struct tensor *attention,
                            const struct attention_out_weights *w, size_t layer);
 
 /* d_attention is set and gradients += , given d_y, which is the gradient of x as well. */
 void attention_out_backward(struct executor *executor, real *d_attention,
                             const struct attention_out_weights *gradients, const real *d_y,
-                            const real *attention, const struct attention_out_weights *w,
+                            const struct tensor *attention, const struct attention_out_weights *w,
                             size_t layer);
 
 #endif

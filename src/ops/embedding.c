@@ -6,6 +6,7 @@
 #include "base/fatal.h"
 #include "math/linear.h"
 #include "math/norm.h"
+#include "math/rows.h"
 #include "math/table.h"
 
 static struct linear_rows embedding_rows(const struct token_field *field, const struct steps *steps,
@@ -13,18 +14,16 @@ static struct linear_rows embedding_rows(const struct token_field *field, const 
 {
     switch (field->field) {
     case FIELD_RETURN:
-        return (struct linear_rows){steps->return_to_go, 1, rows};
+        return linear_rows_of(steps->return_to_go, 1, rows);
     case FIELD_STATE:
-        return (struct linear_rows){steps->observation, steps->observation_dim, rows};
+        return linear_rows_of(steps->observation, steps->observation_dim, rows);
     case FIELD_ACTION:
-        return (struct linear_rows){field->is_previous ? steps->previous_action : steps->action,
-                                    steps->action_dim, rows};
+        return linear_rows_of(field->is_previous ? steps->previous_action : steps->action,
+                              steps->action_dim, rows);
     case FIELD_REWARD:
-        return (struct linear_rows){field->is_previous ? steps->previous_reward : steps->reward, 1,
-                                    rows};
+        return linear_rows_of(field->is_previous ? steps->previous_reward : steps->reward, 1, rows);
     case FIELD_DONE:
-        return (struct linear_rows){field->is_previous ? steps->previous_done : steps->done, 1,
-                                    rows};
+        return linear_rows_of(field->is_previous ? steps->previous_done : steps->done, 1, rows);
     case FIELDS:
         break;
     }
@@ -58,19 +57,37 @@ struct embedding_call {
     const struct embedding_weights *w, *gradients;
     const struct embedding_part *parts;
     size_t part_count;
-    real *x; /* or its gradient */
-    real *embedded, *d_embedded;
+    const struct tensor *x;
+    real *d_x;
 };
 
-/* x of a block, before normalisation. */
-static void embed_block(real *x, const struct embedding_call *call, const struct row_block *block)
+/* Some of a block's steps, whose tokens are computed at once. */
+struct step_chunk {
+    size_t first, count;
+    struct row_chunk tokens;
+};
+
+/* The next of a block's steps, {0} at first; false where there are no more. */
+static bool step_chunk_next(const struct row_block *block, struct step_chunk *chunk)
+{
+    size_t tokens_per_step = block->executor->rows.tokens_per_step;
+    chunk->first = chunk->count > 0 ? chunk->first + chunk->count : block->step;
+    chunk->count = size_min(block->step + block->steps - chunk->first, ROW_CHUNK / tokens_per_step);
+    chunk->tokens =
+        (struct row_chunk){chunk->first * tokens_per_step, chunk->count * tokens_per_step};
+    return chunk->count > 0;
+}
+
+/* x of a chunk's tokens, before normalisation. */
+static void embed_chunk(real *x, const struct embedding_call *call, const struct row_block *block,
+                        const struct step_chunk *chunk)
 {
     size_t width = block->executor->shape->width;
     for (size_t i = 0; i < call->part_count; i++) {
         struct embedding_part part = call->parts[i];
-        struct steps steps = steps_from(part.steps, block->step);
+        struct steps steps = steps_from(part.steps, chunk->first);
         part.steps = &steps;
-        embed_part(x, block->executor->rows.tokens_per_step * width, &part, block->steps,
+        embed_part(x, block->executor->rows.tokens_per_step * width, &part, chunk->count,
                    &block->executor->shape->layout, call->w);
         x += (part.end - part.begin) * width;
     }
@@ -79,67 +96,74 @@ static void embed_block(real *x, const struct embedding_call *call, const struct
 static void embedding_forward_block(void *self, const struct row_block *block)
 {
     const struct embedding_call *call = self;
-    struct row_chunk all = {block->token, block->tokens};
     size_t width = block->executor->shape->width;
-    real *x = call->x + block->token * width;
-    embed_block(x, call, block);
-    norm_forward(x, x, width, block->tokens, &call->w->norm);
-    executor_drop(block, x, all, 0, DROPOUT_EMBEDDING);
+    struct step_chunk chunk = {0};
+    while (step_chunk_next(block, &chunk)) {
+        struct row_chunk c = chunk.tokens;
+        real *x = rows_place(call->x, c.first, block->workspace->stream);
+        embed_chunk(x, call, block, &chunk);
+        norm_forward(x, x, width, c.count, &call->w->norm);
+        executor_drop(block, x, c, 0, DROPOUT_EMBEDDING);
+        rows_store(call->x, c.first, c.count, x);
+    }
 }
 
-void embedding_forward(struct executor *executor, real *x, const struct embedding_part *parts,
-                       size_t part_count, const struct embedding_weights *w)
+void embedding_forward(struct executor *executor, const struct tensor *x,
+                       const struct embedding_part *parts, size_t part_count,
+                       const struct embedding_weights *w)
 {
     struct embedding_call call = {.w = w, .parts = parts, .part_count = part_count, .x = x};
     executor_run_blocks(executor, EXECUTOR_ANY, embedding_forward_block, &call);
 }
 
-static void embedding_backward_block(void *self, const struct row_block *block)
+static void embedding_backward_chunk(const struct embedding_weights *g, real *d_x,
+                                     const struct embedding_call *call,
+                                     const struct row_block *block, const struct step_chunk *chunk)
 {
-    const struct embedding_call *call = self;
     const struct token_layout *layout = &block->executor->shape->layout;
-    struct row_chunk all = {block->token, block->tokens};
-    const struct embedding_weights *g = &block->workspace->gradients.views.outer.embedding;
-    struct steps steps = steps_from(call->parts->steps, block->step);
+    struct steps steps = steps_from(call->parts->steps, chunk->first);
     size_t width = block->executor->shape->width;
     size_t stride = layout->count * width;
-    real *d_x = call->x + block->token * width;
-    real *embedded = call->embedded + block->token * width;
-    real *d_embedded = call->d_embedded + block->token * width;
-    executor_clear_gradients(&g->all);
-    embed_block(embedded, call, block);
-    memset(d_embedded, 0, block->tokens * width * sizeof *d_embedded);
-    executor_drop(block, d_x, all, 0, DROPOUT_EMBEDDING);
-    norm_backward(d_embedded, &g->norm, d_x, embedded, width, block->tokens, &call->w->norm);
+    real *embedded = block->workspace->stream;
+    real *d_embedded = block->workspace->branch;
+    embed_chunk(embedded, call, block, chunk);
+    memset(d_embedded, 0, chunk->tokens.count * width * sizeof *d_embedded);
+    executor_drop(block, d_x, chunk->tokens, 0, DROPOUT_EMBEDDING);
+    norm_backward(d_embedded, width, &g->norm, d_x,
+                  linear_rows_of(embedded, width, chunk->tokens.count), &call->w->norm);
     for (size_t i = 0; i < layout->field_count; i++) {
         const struct token_field *field = &layout->fields[i];
         linear_backward_weights(
             &g->field[field->field],
-            (struct linear_rows){d_embedded + field->token * width, stride, block->steps},
-            embedding_rows(field, &steps, block->steps));
+            linear_rows_of(d_embedded + field->token * width, stride, chunk->count),
+            embedding_rows(field, &steps, chunk->count));
     }
     for (size_t token = 0; token < layout->count; token++, d_embedded += width) {
-        table_add_backward(tensor_reals(&g->time), d_embedded, stride, steps.time, block->steps,
+        table_add_backward(tensor_reals(&g->time), d_embedded, stride, steps.time, chunk->count,
                            width);
-        table_add_backward(tensor_reals(&g->trial), d_embedded, stride, steps.trial, block->steps,
+        table_add_backward(tensor_reals(&g->trial), d_embedded, stride, steps.trial, chunk->count,
                            width);
+    }
+}
+
+static void embedding_backward_block(void *self, const struct row_block *block)
+{
+    const struct embedding_call *call = self;
+    const struct embedding_weights *g = &block->workspace->gradients.views.outer.embedding;
+    size_t width = block->executor->shape->width;
+    struct step_chunk chunk = {0};
+    executor_clear_gradients(&g->all);
+    while (step_chunk_next(block, &chunk)) {
+        embedding_backward_chunk(g, call->d_x + chunk.tokens.first * width, call, block, &chunk);
     }
     executor_add_gradients(block, &call->gradients->all, &g->all);
 }
 
 void embedding_backward(struct executor *executor, const struct embedding_weights *gradients,
-                        real *d_x, real *embedded, real *d_embedded, const struct steps *steps,
-                        const struct embedding_weights *w)
+                        real *d_x, const struct steps *steps, const struct embedding_weights *w)
 {
     struct embedding_part part = {steps, 0, executor->shape->layout.count};
     struct embedding_call call = {
-        .w = w,
-        .gradients = gradients,
-        .parts = &part,
-        .part_count = 1,
-        .x = d_x,
-        .embedded = embedded,
-        .d_embedded = d_embedded,
-    };
+        .w = w, .gradients = gradients, .parts = &part, .part_count = 1, .d_x = d_x};
     executor_run_blocks(executor, EXECUTOR_ASCENDING, embedding_backward_block, &call);
 }

@@ -21,13 +21,13 @@ struct embedding_part {
 /* x (tokens x width): each step's tokens are those of the parts, one part after the other. Training
  * has one part, all tokens of the shard's steps; decoding has the end of the step before and the
  * beginning of this one. Local, as is backward. */
-void embedding_forward(struct executor *executor, real *x, const struct embedding_part *parts,
-                       size_t part_count, const struct embedding_weights *w);
+void embedding_forward(struct executor *executor, const struct tensor *x,
+                       const struct embedding_part *parts, size_t part_count,
+                       const struct embedding_weights *w);
 
-/* gradients += , given d_x, for one part of all tokens; what was embedded is computed again. d_x is
- * used up; embedded and d_embedded (tokens x width) are room. */
+/* gradients += , given d_x (tokens x width), for one part of all tokens; what was embedded is
+ * computed again. d_x is used up. */
 void embedding_backward(struct executor *executor, const struct embedding_weights *gradients,
-                        real *d_x, real *embedded, real *d_embedded, const struct steps *steps,
-                        const struct embedding_weights *w);
+                        real *d_x, const struct steps *steps, const struct embedding_weights *w);
 
 #endif

@@ -12,11 +12,16 @@ static void workspace_bind(struct workspace *workspace, struct arena *arena,
 {
     size_t narrow = ROW_CHUNK * executor->shape->width;
     size_t wide = ROW_CHUNK * executor->shape->hidden;
+    size_t widest = executor->dtype == DTYPE_BF16 ? size_max(2 * narrow, wide) : 0;
     *workspace = (struct workspace){
+        .stream = arena_take(arena, narrow, sizeof(real)),
         .normed = arena_take(arena, narrow, sizeof(real)),
         .branch = arena_take(arena, narrow, sizeof(real)),
         .up = arena_take(arena, wide, sizeof(real)),
         .activated = arena_take(arena, wide, sizeof(real)),
+        .key_value = arena_take(arena, 2 * narrow, sizeof(real)),
+        .input = arena_take(arena, widest, sizeof(uint16_t)),
+        .output = arena_take(arena, widest, sizeof(uint16_t)),
     };
     if (use == EXECUTOR_TRAINING) {
         workspace->d_up = arena_take(arena, wide, sizeof(real));
@@ -25,11 +30,13 @@ static void workspace_bind(struct workspace *workspace, struct arena *arena,
 }
 
 void executor_bind(struct executor *executor, struct arena *arena, const struct model_shape *shape,
-                   enum executor_use use, struct workers *workers, void (*progress)(void))
+                   enum dtype dtype, enum executor_use use, struct workers *workers,
+                   void (*progress)(void))
 {
     struct model_shape one_layer = *shape;
     one_layer.layers = 1;
-    *executor = (struct executor){.shape = shape, .workers = workers, .progress = progress};
+    *executor =
+        (struct executor){.shape = shape, .dtype = dtype, .workers = workers, .progress = progress};
     if (use == EXECUTOR_TRAINING) {
         parameter_layout_bind(&executor->one_layer, arena, &one_layer);
     }
@@ -40,6 +47,17 @@ void executor_bind(struct executor *executor, struct arena *arena, const struct 
         workspace_bind(executor->workspaces ? &executor->workspaces[thread] : &measured, arena,
                        executor, use);
     }
+}
+
+struct tensor executor_activations(const struct executor *executor, struct arena *arena,
+                                   size_t rows, size_t columns)
+{
+    return (struct tensor){
+        .data = arena_take(arena, rows * columns, dtype_size(executor->dtype)),
+        .rows = rows,
+        .columns = columns,
+        .dtype = executor->dtype,
+    };
 }
 
 size_t executor_threads(const struct executor *executor)

@@ -25,8 +25,10 @@ enum {
 
 /* What one thread needs for a chunk of rows; nothing in it outlives an operation but gradients. */
 struct workspace {
-    real *normed, *branch;            /* (chunk x width) */
+    real *stream, *normed, *branch;   /* (chunk x width) */
     real *up, *activated, *d_up;      /* (chunk x hidden) */
+    real *key_value;                  /* (chunk x 2 width) */
+    uint16_t *input, *output;         /* (chunk x the widest): of a product, rounded */
     struct parameter_array gradients; /* of one block, as of a model of one layer */
 };
 
@@ -39,6 +41,7 @@ struct token_rows {
 
 struct executor {
     const struct model_shape *shape;   /* borrowed */
+    enum dtype dtype;                  /* of activations between operations */
     struct workers *workers;           /* borrowed; NULL: only the calling thread */
     void (*progress)(void);            /* moves messages along, cheaply; NULL: there are none */
     struct workspace *workspaces;      /* (threads) */
@@ -51,9 +54,16 @@ struct executor {
 
 enum executor_use { EXECUTOR_FORWARD, EXECUTOR_TRAINING };
 
-/* Out of the arena, which may only be measuring. Local, like all of this file. */
+/* Out of the arena, which may only be measuring. Activations between operations are kept as
+ * `dtype`, DTYPE_REAL or DTYPE_BF16, and computed with as reals. Local, like all of this file. */
 void executor_bind(struct executor *executor, struct arena *arena, const struct model_shape *shape,
-                   enum executor_use use, struct workers *workers, void (*progress)(void));
+                   enum dtype dtype, enum executor_use use, struct workers *workers,
+                   void (*progress)(void));
+
+/* Room for activations between operations (rows x columns), of the executor's type; data is NULL
+ * while the arena is measuring. */
+struct tensor executor_activations(const struct executor *executor, struct arena *arena,
+                                   size_t rows, size_t columns);
 
 /* Before the operations of a pass: which rows they compute, and what is dropped of them (borrowed;
  * may be NULL). */

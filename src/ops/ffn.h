@@ -13,11 +13,12 @@
 #include "parameters/weights.h"
 
 /* x (tokens x width) in place. `layer` names its dropout. Local, as is backward. */
-void ffn_forward(struct executor *executor, real *x, const struct ffn_weights *w, size_t layer);
+void ffn_forward(struct executor *executor, const struct tensor *x, const struct ffn_weights *w,
+                 size_t layer);
 
 /* d_x comes in as the gradient of what forward gave and leaves as that of x, which is what forward
  * was given; gradients += . */
 void ffn_backward(struct executor *executor, real *d_x, const struct ffn_weights *gradients,
-                  const real *x, const struct ffn_weights *w, size_t layer);
+                  const struct tensor *x, const struct ffn_weights *w, size_t layer);
 
 #endif

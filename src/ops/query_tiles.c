@@ -36,15 +36,16 @@ static size_t shared_among(struct query_share share, size_t count)
 static struct query_tile tile_in(const struct query_tiles *tiles, const struct segment *segment,
                                  size_t index, size_t head)
 {
-    size_t width = tiles->heads * tiles->head_width;
+    const struct tensor *query = &tiles->query;
     size_t length = tile_length(tiles, segment);
     size_t start = index * length;
     size_t row = segment->row * tiles->tokens_per_step + start;
     return (struct query_tile){
-        .queries = {.query = tiles->query + row * width + head * tiles->head_width,
+        .queries = {.query = tensor_at(query, row, head * tiles->head_width),
+                    .dtype = query->dtype,
                     .count = size_min(segment->count * tiles->tokens_per_step - start, length),
                     .width = tiles->head_width,
-                    .stride = width,
+                    .stride = query->columns,
                     .position = segment->first * tiles->tokens_per_step + start},
         .row = row,
         .head = head,

@@ -30,7 +30,8 @@ struct query_share {
 
 struct query_tiles {
     const struct shard *shard;
-    const real *query; /* (tokens of the shard x heads x head_width) */
+    struct tensor query; /* (tokens of the shard x heads x head_width); data may be NULL where only
+                            places are asked for */
     size_t heads, head_width;
     size_t tokens_per_step;
     size_t query_block; /* most tokens of a tile */

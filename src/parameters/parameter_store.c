@@ -4,6 +4,7 @@
 
 #include "base/fatal.h"
 #include "base/random.h"
+#include "math/convert.h"
 
 static const double small_deviation = 0.1;
 
@@ -13,15 +14,16 @@ void parameter_store_bind(struct parameter_store *store, struct arena *arena,
 {
     const struct parameter_layout *layout = &store->layout;
     invariant(slot_count <= PARAMETER_SLOTS_MAX);
-    *store = (struct parameter_store){.workers = workers, .slot_count = slot_count};
+    *store =
+        (struct parameter_store){.workers = workers, .dtype = DTYPE_REAL, .slot_count = slot_count};
     parameter_layout_bind(&store->layout, arena, shape);
     parameter_array_bind(&store->master, arena, layout);
     for (size_t slot = 0; slot < slot_count; slot++) {
         store->slots[slot] = arena_take(arena, layout->count, sizeof(real));
     }
     if (workers) {
-        store->outer_copies.reals = arena_take(arena, layout->outer_transposed_max, sizeof(real));
-        store->layer_copies.reals = arena_take(arena, layout->layer_transposed_max, sizeof(real));
+        store->outer_copies.numbers = arena_take(arena, layout->outer_transposed_max, sizeof(real));
+        store->layer_copies.numbers = arena_take(arena, layout->layer_transposed_max, sizeof(real));
     }
 }
 
@@ -59,20 +61,33 @@ void parameter_store_initialise(struct parameter_store *store, uint64_t seed)
     }
 }
 
-/* --- Transposed copies ------------------------------------------------------------------------ */
+void parameter_store_multiply_in(struct parameter_store *store, enum dtype dtype)
+{
+    store->dtype = dtype;
+}
+
+/* --- Copies ----------------------------------------------------------------------------------- */
 
 enum { MATRICES_MAX = 8 }; /* of a layer, that have a copy */
 
-struct transposition {
-    const struct tensor *from[MATRICES_MAX];
-    real *to[MATRICES_MAX];
+struct copying {
+    struct tensor *matrix[MATRICES_MAX];
+    void *to[MATRICES_MAX];
+    enum dtype dtype;
 };
 
-static void transpose_matrix(void *self, size_t item, size_t thread)
+static void copy_matrix(void *self, size_t item, size_t thread)
 {
     (void)thread;
-    const struct transposition *transposition = self;
-    linear_transpose(transposition->to[item], transposition->from[item]);
+    const struct copying *copying = self;
+    struct tensor *matrix = copying->matrix[item];
+    if (copying->dtype == DTYPE_BF16) {
+        convert_to_bfloat16(copying->to[item], tensor_reals(matrix), tensor_count(matrix));
+        matrix->rounded = copying->to[item];
+    } else {
+        linear_transpose(copying->to[item], matrix);
+        matrix->transposed = copying->to[item];
+    }
 }
 
 static struct parameter_copies *copies_of(struct parameter_store *store, size_t layer)
@@ -80,28 +95,26 @@ static struct parameter_copies *copies_of(struct parameter_store *store, size_t 
     return layer == PARAMETER_OUTER ? &store->outer_copies : &store->layer_copies;
 }
 
-/* Transpose the matrices of a layer that ask for it, one after the other. */
-static void make_copies(struct parameter_store *store, size_t layer)
+/* Copy the matrices of a layer that ask for it, one after the other. */
+static void make_copies(struct parameter_store *store, size_t layer, enum dtype dtype)
 {
     struct parameter_copies *copies = copies_of(store, layer);
-    struct transposition transposition;
+    struct copying copying = {.dtype = dtype};
     size_t entry_count;
     const struct parameter_entry *entries =
         parameter_layout_entries(&store->layout, layer, &entry_count);
-    real *next = copies->reals;
+    char *next = copies->numbers;
     size_t count = 0;
     invariant(store->workers != NULL && !copies->are_made);
     for (size_t i = 0; i < entry_count; i++) {
         if (entries[i].copy == PARAMETER_COPY_TRANSPOSED) {
-            struct tensor *matrix = parameter_array_tensor(&store->master, &entries[i]);
             invariant(count < MATRICES_MAX);
-            transposition.from[count] = matrix;
-            transposition.to[count++] = next;
-            matrix->transposed = next;
-            next += tensor_count(matrix);
+            copying.matrix[count] = parameter_array_tensor(&store->master, &entries[i]);
+            copying.to[count] = next;
+            next += tensor_count(copying.matrix[count++]) * dtype_size(dtype);
         }
     }
-    workers_run(store->workers, count, transpose_matrix, &transposition);
+    workers_run(store->workers, count, copy_matrix, &copying);
     copies->are_made = true;
 }
 
@@ -114,7 +127,8 @@ static void forget_copies(struct parameter_store *store, size_t layer)
         const struct parameter_entry *entries =
             parameter_layout_entries(&store->layout, layer, &count);
         for (size_t i = 0; i < count; i++) {
-            parameter_array_tensor(&store->master, &entries[i])->transposed = NULL;
+            struct tensor *tensor = parameter_array_tensor(&store->master, &entries[i]);
+            tensor->transposed = tensor->rounded = NULL;
         }
         copies->are_made = false;
     }
@@ -125,8 +139,9 @@ static void forget_copies(struct parameter_store *store, size_t layer)
 const struct layer_weights *parameter_store_acquire(struct parameter_store *store, size_t layer,
                                                     enum parameter_use use)
 {
-    if (use == PARAMETER_BACKWARD) {
-        make_copies(store, layer);
+    bool is_rounded = use == PARAMETER_FORWARD && store->dtype == DTYPE_BF16;
+    if (use == PARAMETER_BACKWARD || is_rounded) {
+        make_copies(store, layer, store->dtype);
     }
     return &store->master.views.layers[layer];
 }
@@ -140,7 +155,7 @@ const struct outer_weights *parameter_store_acquire_outer(struct parameter_store
                                                           enum parameter_use use)
 {
     if (use == PARAMETER_BACKWARD) {
-        make_copies(store, PARAMETER_OUTER);
+        make_copies(store, PARAMETER_OUTER, DTYPE_REAL);
     }
     return &store->master.views.outer;
 }

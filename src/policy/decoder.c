@@ -18,7 +18,7 @@ _Static_assert((int)FIELDS <= (int)ATTENTION_CACHE_QUERIES, "a step's tokens loo
 
 /* What a thread needs for one batch. */
 struct decode_workspace {
-    real *x, *attention; /* (a batch's new tokens x width) */
+    struct tensor x, attention; /* (a batch's new tokens x width) */
     struct qkv qkv;
     struct executor executor;
     struct attention_cache_workspace cache;
@@ -42,13 +42,14 @@ static void decode_workspace_bind(struct decode_workspace *workspace, struct are
 {
     const struct model_shape *shape = decoder->shape;
     size_t rows = size_min(decoder->options.context_max, decoder->batch) * shape->layout.count;
-    workspace->x = arena_take(arena, rows * shape->width, sizeof(real));
-    workspace->attention = arena_take(arena, rows * shape->width, sizeof(real));
-    workspace->qkv.query = arena_take(arena, rows * shape->width, sizeof(real));
-    workspace->qkv.key_value = arena_take(arena, rows * 2 * shape->width, sizeof(real));
+    struct executor *executor = &workspace->executor;
+    executor_bind(executor, arena, shape, decoder->options.dtype, EXECUTOR_FORWARD, NULL, NULL);
+    workspace->x = executor_activations(executor, arena, rows, shape->width);
+    workspace->attention = executor_activations(executor, arena, rows, shape->width);
+    workspace->qkv.query = executor_activations(executor, arena, rows, shape->width);
+    workspace->qkv.key_value = executor_activations(executor, arena, rows, 2 * shape->width);
     attention_cache_workspace_bind(&workspace->cache, arena, model_head_width(shape),
                                    decoder->options.kernel);
-    executor_bind(&workspace->executor, arena, shape, EXECUTOR_FORWARD, NULL, NULL);
 }
 
 struct decoder *decoder_bind(struct arena *arena, const struct decoder_options *options,
@@ -65,7 +66,7 @@ struct decoder *decoder_bind(struct arena *arena, const struct decoder_options *
         .batch = shape->width <= NARROW_WIDTH ? NARROW_BATCH : WIDE_BATCH,
     };
     size_t threads = workers_count(options->workers);
-    kv_cache_bind(&decoder->cache, arena, shape, options->context_max,
+    kv_cache_bind(&decoder->cache, arena, shape, options->dtype, options->context_max,
                   options->steps_max * shape->layout.count);
     decoder->slots = arena_take(arena, options->context_max, sizeof *decoder->slots);
     decoder->workspaces = arena_take(arena, threads, sizeof *decoder->workspaces);
@@ -134,7 +135,7 @@ static void embed_new_tokens(struct decode_workspace *workspace,
                                                       shape->layout.count};
     }
     parts[part_count++] = (struct embedding_part){&now, 0, prediction->count - prediction->tail};
-    embedding_forward(&workspace->executor, workspace->x, parts, part_count, w);
+    embedding_forward(&workspace->executor, &workspace->x, parts, part_count, w);
 }
 
 static void predict_batch(void *self, size_t item, size_t thread)
@@ -151,21 +152,21 @@ static void predict_batch(void *self, size_t item, size_t thread)
         .count = prediction->count,
     };
     const struct outer_weights *outer =
-        parameter_store_acquire_outer(decoder->parameters, PARAMETER_FORWARD);
+        parameter_store_acquire_outer(decoder->parameters, PARAMETER_DECODE);
     executor_begin(e, (struct token_rows){batch.contexts, batch.count, batch.count - 1}, NULL);
     embed_new_tokens(workspace, prediction, first, batch.contexts, &outer->embedding);
     for (size_t layer = 0; layer < shape->layers; layer++) {
         const struct layer_weights *w =
-            parameter_store_acquire(decoder->parameters, layer, PARAMETER_FORWARD);
-        qkv_forward(e, workspace->qkv, workspace->x, &w->qkv);
-        kv_cache_attend(workspace->attention, &decoder->cache, &workspace->cache, &batch,
-                        workspace->qkv, layer);
-        attention_out_forward(e, workspace->x, workspace->x, workspace->attention,
+            parameter_store_acquire(decoder->parameters, layer, PARAMETER_DECODE);
+        qkv_forward(e, &workspace->qkv, &workspace->x, &w->qkv);
+        kv_cache_attend(&workspace->attention, &decoder->cache, &workspace->cache, &batch,
+                        &workspace->qkv, layer);
+        attention_out_forward(e, &workspace->x, &workspace->x, &workspace->attention,
                               &w->attention_out, layer);
-        ffn_forward(e, workspace->x, &w->ffn, layer);
+        ffn_forward(e, &workspace->x, &w->ffn, layer);
         parameter_store_release(decoder->parameters, layer);
     }
-    action_head_forward(e, prediction->action + first * model_prediction_dim(shape), workspace->x,
+    action_head_forward(e, prediction->action + first * model_prediction_dim(shape), &workspace->x,
                         &outer->head);
     parameter_store_release_outer(decoder->parameters);
 }
@@ -210,5 +211,5 @@ double decoder_bytes(const struct decoder *decoder)
     const struct model_shape *shape = decoder->shape;
     size_t tokens = decoder->cache.tokens + tail_of(decoder) + shape->layout.state_index + 1;
     return (double)(decoder->contexts * tokens) * (double)(shape->layers * 2 * shape->width) *
-           (double)sizeof(real);
+           (double)dtype_size(decoder->options.dtype);
 }

@@ -22,6 +22,7 @@ struct decoder_options {
     size_t context_max; /* that grow together */
     size_t steps_max;   /* of each context */
     enum attention_choice kernel;
+    enum dtype dtype;        /* of activations, keys and values: DTYPE_REAL or DTYPE_BF16 */
     struct workers *workers; /* borrowed; must outlive the decoder */
 };
 

@@ -1,11 +1,13 @@
 #include "train/learner.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <sys/resource.h>
 
 #include "base/fatal.h"
 #include "comm/comm.h"
 #include "comm/progress.h"
+#include "math/gemm_bf16.h"
 #include "train/stop.h"
 
 /* Called twice with the same arguments: on a measuring arena and on a real one. */
@@ -31,11 +33,27 @@ static void bind_learner(struct learner *learner)
     };
     struct arena *arena = &learner->arena;
     parameter_store_bind(&learner->parameters, arena, shape, ADAMW_SLOTS, learner->workers);
+    parameter_store_multiply_in(&learner->parameters, options->product_dtype);
     parameter_array_bind(&learner->gradients, arena, &learner->parameters.layout);
     adamw_bind(&learner->adamw, arena, &options->adamw, &learner->parameters.layout);
-    executor_bind(&learner->executor, arena, shape, EXECUTOR_TRAINING, learner->workers,
-                  comm_progress);
+    executor_bind(&learner->executor, arena, shape, options->dtype, EXECUTOR_TRAINING,
+                  learner->workers, comm_progress);
     transformer_bind(&learner->transformer, arena, &transformer, ring, &learner->executor);
+}
+
+void learner_choose_kernels(struct learner_options *options)
+{
+    options->attention.kernel = attention_choose(options->attention.kernel, options->dtype);
+    bool is_rounded = options->dtype == DTYPE_BF16 && gemm_bf16_pays();
+    options->product_dtype = is_rounded ? DTYPE_BF16 : DTYPE_REAL;
+    comm_broadcast(&options->attention.kernel, sizeof options->attention.kernel);
+    comm_broadcast(&options->product_dtype, sizeof options->product_dtype);
+}
+
+void learner_name_kernels(char *name, size_t size, const struct learner_options *options)
+{
+    snprintf(name, size, "%s, %s", attention_kernel_name(options->attention.kernel, options->dtype),
+             dtype_name(options->product_dtype));
 }
 
 /* An arena that has only measured. */

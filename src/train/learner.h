@@ -24,7 +24,9 @@
 struct learner_options {
     struct model_shape shape;
     enum partition_rule split;
-    struct ring_attention_options attention;
+    struct attention_options attention;
+    enum dtype dtype;         /* of activations, keys and values: DTYPE_REAL or DTYPE_BF16 */
+    enum dtype product_dtype; /* of factors of the layers' products (learner_choose_kernels) */
     struct adamw_options adamw;
     struct schedule schedule;
     double clip; /* largest norm of the gradient; 0: any */
@@ -45,6 +47,13 @@ struct learner {
     struct transformer transformer;
     struct adamw adamw;
 };
+
+/* Decide who computes, as rank 0 finds it fastest: attention's kernel and the type of products.
+ * Collective over the job. */
+void learner_choose_kernels(struct learner_options *options);
+
+/* Them, as "avx512, f32": attention's kernel and the type of products. Local. */
+void learner_name_kernels(char *name, size_t size, const struct learner_options *options);
 
 /* What one step was, the same on every rank. */
 struct learner_step {

@@ -142,6 +142,8 @@ static void trainer_open_learner(struct trainer *trainer)
 {
     struct learner_options options = trainer->options->learner;
     options.shape = trainer->policy.shape;
+    learner_choose_kernels(&options);
+    learner_name_kernels(trainer->policy.kernels, sizeof trainer->policy.kernels, &options);
     size_t bytes = learner_measure(&options, trainer->loader, trainer->ring, trainer->workers);
     check_memory(bytes);
     learner_open(&trainer->learner, &options, trainer->loader, trainer->ring, trainer->workers);
@@ -170,10 +172,11 @@ static void measure_peak(struct trainer *trainer)
     trainer->peak = peak_of_threads(trainer->workers, memory, PEAK_REPEATS).gemm;
     memory_free(memory);
     comm_sum_double(&trainer->peak, 1);
+    const struct learner_options *learner = &trainer->learner.options;
     log_line("processor: attention kernels for %s, OpenBLAS's for %s, %.0f GFLOP/s on all ranks "
-             "together",
-             attention_kernel_name(trainer->options->learner.attention.attention.kernel),
-             gemm_core_name(), 1e-9 * trainer->peak);
+             "together; products of layers are of %s",
+             attention_kernel_name(learner->attention.kernel, learner->dtype), gemm_core_name(),
+             1e-9 * trainer->peak, dtype_name(learner->product_dtype));
 }
 
 static void predict_overlap(const struct trainer *trainer)
@@ -283,6 +286,16 @@ static void log_changes(const char *changes)
     }
 }
 
+/* Another machine, or another choice, rounds sums differently. */
+static void log_kernels(const struct trainer *trainer)
+{
+    const char *before = trainer->start->policy.kernels, *now = trainer->policy.kernels;
+    if (before[0] != '\0' && strcmp(before, now) != 0) {
+        log_line("resume: from now on computed by %s, before by %s: the same but for rounding", now,
+                 before);
+    }
+}
+
 static void resume(struct trainer *trainer)
 {
     struct failure failure = {0};
@@ -301,6 +314,7 @@ static void resume(struct trainer *trainer)
         log_line("resume: from step %llu of %s", (unsigned long long)trainer->state.step,
                  trainer->options->run);
         log_changes(trainer->options->changes);
+        log_kernels(trainer);
     } else if (start->path[0] != '\0') {
         log_line("begin: from the weights in %s", start->path);
     }

@@ -15,7 +15,7 @@ static struct load_balance count(size_t length, enum partition_rule rule)
     struct bench_options options = {
         .length = length,
         .learner = {.shape = {.width = 32, .heads = HEADS},
-                    .attention.attention = {.query_block = 384, .key_block = 144}},
+                    .attention = {.query_block = 384, .key_block = 144}},
         .threads = 2,
     };
     struct load_balance balance;

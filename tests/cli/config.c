@@ -438,11 +438,12 @@ static void test_environment_refuses_unknown_keys(void **state)
                    "unknown variable CHAINRING_TRAIN_STEPZ; the nearest is CHAINRING_TRAIN_STEPS");
     reading.failure = (struct failure){0};
     setenv("CHAINRING_MESH_WIRE", "bf16", 1);
-    assert_false(config_read_environment(&reading.config, &reading.origins, CONFIG_READS(mesh),
+    assert_false(config_read_environment(&reading.config, &reading.origins,
+                                         CONFIG_READS(mesh) | CONFIG_READS(train),
                                          &reading.failure));
     unsetenv("CHAINRING_MESH_WIRE");
     expect_failure(&reading.failure, EXIT_CODE_CONFIG,
-                   "unknown variable CHAINRING_MESH_WIRE; it is called CHAINRING_MESH_COMM_DTYPE");
+                   "unknown variable CHAINRING_MESH_WIRE; it is called CHAINRING_TRAIN_PRECISION");
 }
 
 static void test_changes_are_a_line_for_each_option_of_the_sections(void **state)

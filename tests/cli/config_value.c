@@ -251,7 +251,7 @@ static void test_name_of_earlier_versions_leads_to_the_option(void **state)
         {"train", "pass", "train.micro_batch"},
         {"mesh", "shard", "mesh.split"},
         {"mesh", "neighbours", "mesh.node_ranks"},
-        {"mesh", "wire", "mesh.comm_dtype"},
+        {"mesh", "wire", "train.precision"},
     };
     unsigned train = CONFIG_READS(train) | CONFIG_READS(mesh);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -35,8 +35,8 @@ static void test_double_build_sends_doubles(void **state)
     real received[2];
     if (size > 1) {
         size_t from = (ring_rank(ring) + size - 1) % size;
-        ring_send(ring, RING_GRADIENTS, (ring_rank(ring) + 1) % size, 1, sent, 2);
-        ring_receive(ring, RING_GRADIENTS, from, 1, received, 2);
+        ring_send(ring, RING_GRADIENTS, (ring_rank(ring) + 1) % size, 1, sent, 2 * sizeof(real));
+        ring_receive(ring, RING_GRADIENTS, from, 1, received, 2 * sizeof(real));
         ring_wait(ring, RING_GRADIENTS);
         assert_true(received[0] == 1.0 + fine * (double)from && received[1] == 3.0);
     }

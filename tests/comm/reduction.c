@@ -123,8 +123,9 @@ static void do_other_work(size_t number)
     double ranks = 1.0;
     if (size > 1) {
         size_t place = ring_rank(ring);
-        ring_send(ring, RING_GRADIENTS, (place + 1) % size, 1, &sent, 1);
-        ring_receive(ring, RING_GRADIENTS, (place + size - 1) % size, 1, &received, 1);
+        ring_send(ring, RING_GRADIENTS, (place + 1) % size, 1, &sent, 1 * sizeof(real));
+        ring_receive(ring, RING_GRADIENTS, (place + size - 1) % size, 1, &received,
+                     1 * sizeof(real));
         ring_wait(ring, RING_GRADIENTS);
         assert_true(received == sent);
     }

@@ -111,8 +111,8 @@ static void test_groups_do_not_hear_each_other(void **state)
     real received[SMALL];
     write_marks(sent, SMALL, comm_rank(), 0, 0);
     if (size > 1) {
-        ring_receive(ring, RING_KEYS_VALUES, previous_of(ring), 0, received, SMALL);
-        ring_send(ring, RING_KEYS_VALUES, next_of(ring), 0, sent, SMALL);
+        ring_receive(ring, RING_KEYS_VALUES, previous_of(ring), 0, received, SMALL * sizeof(real));
+        ring_send(ring, RING_KEYS_VALUES, next_of(ring), 0, sent, SMALL * sizeof(real));
         ring_wait(ring, RING_KEYS_VALUES);
         size_t neighbour = ring_group(ring) * size + previous_of(ring);
         expect_marks(received, SMALL, neighbour, 0, 0);
@@ -131,11 +131,12 @@ static void test_shift_on_all_channels_at_once(void **state)
     for (size_t channel = 0; ring_size(ring) > 1 && channel < RING_CHANNELS; channel++) {
         real *data = sent + channel * LARGE;
         write_marks(data, LARGE, ring_rank(ring), channel, 0);
-        ring_send(ring, (enum ring_channel)channel, next_of(ring), 0, data, LARGE);
+        ring_send(ring, (enum ring_channel)channel, next_of(ring), 0, data, LARGE * sizeof(real));
     }
     for (size_t channel = RING_CHANNELS; ring_size(ring) > 1 && channel-- > 0;) {
         real *data = received + channel * LARGE;
-        ring_receive(ring, (enum ring_channel)channel, previous_of(ring), 0, data, LARGE);
+        ring_receive(ring, (enum ring_channel)channel, previous_of(ring), 0, data,
+                     LARGE * sizeof(real));
     }
     for (int i = 0; i < 100; i++) {
         comm_progress();
@@ -159,10 +160,11 @@ static void test_tags_find_their_receives_in_any_order(void **state)
     static real received[TAGS][SMALL];
     for (size_t i = 0; ring_size(ring) > 1 && i < TAGS; i++) {
         write_marks(sent[i], SMALL, ring_rank(ring), RING_GRADIENTS, tags[i]);
-        ring_send(ring, RING_GRADIENTS, next_of(ring), tags[i], sent[i], SMALL);
+        ring_send(ring, RING_GRADIENTS, next_of(ring), tags[i], sent[i], SMALL * sizeof(real));
     }
     for (size_t i = TAGS; ring_size(ring) > 1 && i-- > 0;) {
-        ring_receive(ring, RING_GRADIENTS, previous_of(ring), tags[i], received[i], SMALL);
+        ring_receive(ring, RING_GRADIENTS, previous_of(ring), tags[i], received[i],
+                     SMALL * sizeof(real));
     }
     ring_wait(ring, RING_GRADIENTS);
     for (size_t i = 0; ring_size(ring) > 1 && i < TAGS; i++) {
@@ -183,8 +185,10 @@ static void test_every_place_reaches_every_other(void **state)
             continue;
         }
         write_marks(sent + place * SMALL, SMALL, own, RING_RETURNED_GRADIENTS, place);
-        ring_receive(ring, RING_RETURNED_GRADIENTS, place, own, received + place * SMALL, SMALL);
-        ring_send(ring, RING_RETURNED_GRADIENTS, place, place, sent + place * SMALL, SMALL);
+        ring_receive(ring, RING_RETURNED_GRADIENTS, place, own, received + place * SMALL,
+                     SMALL * sizeof(real));
+        ring_send(ring, RING_RETURNED_GRADIENTS, place, place, sent + place * SMALL,
+                  SMALL * sizeof(real));
     }
     ring_wait(ring, RING_RETURNED_GRADIENTS);
     for (size_t place = 0; place < ring_size(ring); place++) {
@@ -207,8 +211,8 @@ static void test_empty_message_sends_nothing(void **state)
         write_marks(sent, SMALL, ring_rank(ring), 0, 0);
         /* An empty message would take the receive of the full one: they share a tag. */
         ring_send(ring, RING_KEYS_VALUES, next_of(ring), 0, sent, 0);
-        ring_send(ring, RING_KEYS_VALUES, next_of(ring), 0, sent, SMALL);
-        ring_receive(ring, RING_KEYS_VALUES, previous_of(ring), 0, received, SMALL);
+        ring_send(ring, RING_KEYS_VALUES, next_of(ring), 0, sent, SMALL * sizeof(real));
+        ring_receive(ring, RING_KEYS_VALUES, previous_of(ring), 0, received, SMALL * sizeof(real));
         ring_receive(ring, RING_KEYS_VALUES, previous_of(ring), 0, received, 0);
         ring_wait(ring, RING_KEYS_VALUES);
         expect_marks(received, SMALL, previous_of(ring), 0, 0);
@@ -225,8 +229,9 @@ static void test_wait_accepts_what_progress_has_completed(void **state)
     real received[SMALL];
     for (size_t round = 0; ring_size(ring) > 1 && round < 50; round++) {
         write_marks(sent, SMALL, ring_rank(ring), 0, round);
-        ring_receive(ring, RING_KEYS_VALUES, previous_of(ring), round, received, SMALL);
-        ring_send(ring, RING_KEYS_VALUES, next_of(ring), round, sent, SMALL);
+        ring_receive(ring, RING_KEYS_VALUES, previous_of(ring), round, received,
+                     SMALL * sizeof(real));
+        ring_send(ring, RING_KEYS_VALUES, next_of(ring), round, sent, SMALL * sizeof(real));
         comm_barrier();
         for (int i = 0; i < 20; i++) {
             comm_progress();
@@ -244,14 +249,14 @@ static void send_to_itself(void *argument)
 {
     struct ring *ring = argument;
     real value = 0;
-    ring_send(ring, RING_KEYS_VALUES, ring_rank(ring), 0, &value, 1);
+    ring_send(ring, RING_KEYS_VALUES, ring_rank(ring), 0, &value, 1 * sizeof(real));
 }
 
 static void receive_from_outside(void *argument)
 {
     struct ring *ring = argument;
     real value = 0;
-    ring_receive(ring, RING_KEYS_VALUES, ring_size(ring), 0, &value, 1);
+    ring_receive(ring, RING_KEYS_VALUES, ring_size(ring), 0, &value, 1 * sizeof(real));
 }
 
 static void test_places_must_be_others_of_the_ring(void **state)

@@ -57,10 +57,10 @@ static void exchange(size_t sent, size_t received)
     static real values[COUNT];
     struct ring *ring = ring_open(comm_size(), 0);
     if (ring_rank(ring) == 0) {
-        ring_send(ring, RING_GRADIENTS, 1, 0, values, sent);
+        ring_send(ring, RING_GRADIENTS, 1, 0, values, sent * sizeof(real));
     }
     if (ring_rank(ring) == 1) {
-        ring_receive(ring, RING_GRADIENTS, 0, 0, values, received);
+        ring_receive(ring, RING_GRADIENTS, 0, 0, values, received * sizeof(real));
     }
     ring_wait(ring, RING_GRADIENTS);
     comm_barrier();

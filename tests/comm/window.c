@@ -17,7 +17,7 @@ static void test_pieces_begin_zeroed_and_aligned(void **state)
 {
     (void)state;
     struct ring *ring = ring_open(comm_size(), 0);
-    struct window *window = window_open(ring, COUNT);
+    struct window *window = window_open(ring, COUNT * sizeof(real));
     for (size_t place = 0; place < ring_size(ring); place++) {
         const real *piece = window_at(window, place);
         assert_int_equal((uintptr_t)piece % 64, 0);
@@ -35,7 +35,7 @@ static void test_who_has_waited_sees_what_was_written(void **state)
 {
     (void)state;
     struct ring *ring = ring_open(comm_size(), 0);
-    struct window *window = window_open(ring, COUNT);
+    struct window *window = window_open(ring, COUNT * sizeof(real));
     size_t place = ring_rank(ring);
     size_t previous = (place + ring_size(ring) - 1) % ring_size(ring);
     size_t next = (place + 1) % ring_size(ring);
@@ -64,12 +64,12 @@ static void test_groups_have_windows_of_their_own(void **state)
         skip();
     }
     struct ring *ring = ring_open(comm_size() / 2, 0);
-    struct window *window = window_open(ring, 1);
-    *window_at(window, ring_rank(ring)) = (real)(1 + comm_rank());
+    struct window *window = window_open(ring, sizeof(real));
+    *(real *)window_at(window, ring_rank(ring)) = (real)(1 + comm_rank());
     window_advance(window, 1);
     for (size_t place = 0; place < ring_size(ring); place++) {
         window_await(window, place, 1);
-        assert_true(*window_at(window, place) ==
+        assert_true(*(real *)window_at(window, place) ==
                     (real)(1 + ring_group(ring) * ring_size(ring) + place));
     }
     window_close(window);

@@ -125,12 +125,12 @@ static void bind_model(struct fixture *fixture)
     struct transformer_options options = {
         .rows_max = partition_rows_max(PARTITION_ZIGZAG, 1, CONTEXTS, LISTENER_STEPS_MAX),
         .contexts_max = CONTEXTS,
-        .attention.attention = {.query_block = 32, .key_block = 64},
+        .attention = {.query_block = 32, .key_block = 64},
     };
     batch_bind(&fixture->batch, &fixture->arena, (struct mesh_position){.ring_size = 1}, CONTEXTS,
                LISTENER_STEPS_MAX, shape->observation_dim, shape->action_space.dim);
-    executor_bind(&fixture->executor, &fixture->arena, shape, EXECUTOR_TRAINING, fixture->workers,
-                  NULL);
+    executor_bind(&fixture->executor, &fixture->arena, shape, DTYPE_REAL, EXECUTOR_TRAINING,
+                  fixture->workers, NULL);
     transformer_bind(&fixture->transformer, &fixture->arena, &options, fixture->ring,
                      &fixture->executor);
 }

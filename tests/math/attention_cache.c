@@ -28,6 +28,7 @@ static void fixture_open(struct fixture *fixture, size_t tokens, size_t width, d
         .key_value = reals_normal(tokens * 2 * width, 2),
         .output = reals_zero(tokens * width),
         .cache = {.blocks = reals_filled(attention_cache_size(tokens, width), (real)NAN),
+                  .dtype = DTYPE_REAL,
                   .width = width},
     };
     for (size_t i = 0; i < tokens * width; i++) {
@@ -65,20 +66,22 @@ static void step(struct fixture *fixture, size_t count)
     struct attention_keys keys = {
         .key = fixture->whole.key + first * 2 * width,
         .value = fixture->whole.value + first * 2 * width,
+        .dtype = DTYPE_REAL,
         .count = count,
         .stride = 2 * width,
         .position = first,
     };
     struct attention_queries queries = {
         .query = fixture->query + first * width,
+        .dtype = DTYPE_REAL,
         .count = count,
         .width = width,
         .stride = width,
         .position = first,
     };
     attention_cache_append(&fixture->cache, &keys);
-    attention_cache_attend(fixture->output + first * width, width, &fixture->cache, &queries,
-                           &fixture->scratch);
+    struct attention_output output = {fixture->output + first * width, DTYPE_REAL, width};
+    attention_cache_attend(&output, &fixture->cache, &queries, &fixture->scratch);
 }
 
 /* Every step brings as many tokens as the one before and one more, up to `most`, then one again. */
@@ -156,7 +159,7 @@ static void test_a_cache_that_is_used_again_knows_nothing_of_the_last_context(vo
     fixture_open(&fresh, 150, 24, 1.0);
     decode(&fresh, 3);
     for (size_t i = 0; i < attention_cache_size(150, 24); i++) {
-        fixture.cache.blocks[i] = 1000;
+        ((real *)fixture.cache.blocks)[i] = 1000;
     }
     decode(&fixture, 3);
     assert_memory_equal(fixture.output, fresh.output, 150 * 24 * sizeof *fresh.output);

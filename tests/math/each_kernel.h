@@ -20,8 +20,8 @@ static inline int each_kernel_run(const struct CMUnitTest *tests, size_t count)
     int failed = 0;
     for (int choice = ATTENTION_AVX512; choice < ATTENTION_CHOICES; choice++) {
         tested = (enum attention_choice)choice;
-        if (attention_runs(tested)) {
-            const char *name = attention_kernel_name(tested);
+        if (attention_runs(tested, DTYPE_REAL)) {
+            const char *name = attention_kernel_name(tested, DTYPE_REAL);
             failed += _cmocka_run_group_tests(name, tests, count, NULL, NULL);
         }
     }

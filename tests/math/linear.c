@@ -50,8 +50,8 @@ static struct map map_of(const struct dims *dims)
     map.w.weight.transposed = map.transposed;
     map.y = reals_filled(dims->rows * dims->y_stride, (real)NAN);
     map.d_y = reals_normal(dims->rows * dims->y_stride, 4);
-    map.x_rows = (struct linear_rows){map.x, dims->x_stride, dims->rows};
-    map.d_y_rows = (struct linear_rows){map.d_y, dims->y_stride, dims->rows};
+    map.x_rows = linear_rows_of(map.x, dims->x_stride, dims->rows);
+    map.d_y_rows = linear_rows_of(map.d_y, dims->y_stride, dims->rows);
     return map;
 }
 

@@ -110,7 +110,8 @@ static void check_backward(size_t x_stride)
     real *d_gain = reals_zero(WIDTH);
     real *d_bias = reals_zero(WIDTH);
     struct norm_weights gradient = weights_of(d_gain, d_bias);
-    norm_backward(d_x, &gradient, norm.d_y, norm.x, x_stride, ROWS, &norm.w);
+    norm_backward(d_x, x_stride, &gradient, norm.d_y, linear_rows_of(norm.x, x_stride, ROWS),
+                  &norm.w);
     support_check_gradient(loss, &norm, norm.x, d_x, x_count,
                            &(struct support_gradient_check){.name = "x"});
     support_check_gradient(loss, &norm, norm.gain, d_gain, WIDTH,
@@ -141,7 +142,8 @@ static void test_backward_adds(void **state)
             d[start][i] = reals_filled(counts[i], (real)start);
         }
         struct norm_weights gradient = weights_of(d[start][1], d[start][2]);
-        norm_backward(d[start][0], &gradient, norm.d_y, norm.x, WIDTH, ROWS, &norm.w);
+        norm_backward(d[start][0], WIDTH, &gradient, norm.d_y, linear_rows_of(norm.x, WIDTH, ROWS),
+                      &norm.w);
     }
     for (size_t i = 0; i < 3; i++) {
         for (size_t j = 0; j < counts[i]; j++) {

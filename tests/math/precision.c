@@ -21,7 +21,7 @@ static void test_long_rows_of_a_linear_map_are_accurate(void **state)
         .weight = {.data = weight, .rows = dims.in, .columns = dims.out, .dtype = DTYPE_REAL},
         .bias = {.data = bias, .rows = 1, .columns = dims.out, .dtype = DTYPE_REAL},
     };
-    linear_forward(y, dims.out, GEMM_SET, (struct linear_rows){x, dims.in, dims.rows}, &w);
+    linear_forward(y, dims.out, GEMM_SET, linear_rows_of(x, dims.in, dims.rows), &w);
     for (size_t i = 0; i < dims.rows * dims.out; i++) {
         double wanted = (double)bias[i % dims.out];
         for (size_t j = 0; j < dims.in; j++) {

@@ -25,9 +25,9 @@ static struct blocks blocks_of(const struct whole_attention *whole)
         .query_block = whole->query_block,
         .key_block = whole->key_block,
     };
-    attention_workspace_bind(&blocks.scratch, &blocks.arena, &options, whole->width);
+    attention_workspace_bind(&blocks.scratch, &blocks.arena, &options, DTYPE_REAL, whole->width);
     arena_open(&blocks.arena, blocks.arena.peak);
-    attention_workspace_bind(&blocks.scratch, &blocks.arena, &options, whole->width);
+    attention_workspace_bind(&blocks.scratch, &blocks.arena, &options, DTYPE_REAL, whole->width);
     blocks.count = divide_up(whole->key_count, whole->key_block);
     blocks.order = memory_take(blocks.count, sizeof *blocks.order);
     struct random random = random_stream(whole->shuffle, RANDOM_TEST, 0, 0);
@@ -50,6 +50,7 @@ static struct attention_queries queries_from(const struct whole_attention *whole
     size_t left = whole->query_count - start;
     return (struct attention_queries){
         .query = whole->query + start * whole->query_stride,
+        .dtype = DTYPE_REAL,
         .count = left < whole->query_block ? left : whole->query_block,
         .width = whole->width,
         .stride = whole->query_stride,
@@ -63,6 +64,7 @@ static struct attention_keys keys_from(const struct whole_attention *whole, size
     return (struct attention_keys){
         .key = whole->key + start * whole->key_stride,
         .value = whole->value + start * whole->key_stride,
+        .dtype = DTYPE_REAL,
         .count = left < whole->key_block ? left : whole->key_block,
         .stride = whole->key_stride,
         .position = whole->first_key + start,
@@ -87,8 +89,9 @@ void whole_attention_blockwise(real *output, real *logsumexp, const struct whole
             attention_block_update(&blocks.scratch, &queries, &keys);
             attention_block_store(&state, &blocks.scratch, &queries);
         }
-        attention_block_finalize(output + start * whole->query_stride, whole->query_stride,
-                                 logsumexp + start, &state, &blocks.scratch, &queries);
+        struct attention_output to = {output + start * whole->query_stride, DTYPE_REAL,
+                                      whole->query_stride};
+        attention_block_finalize(&to, logsumexp + start, &state, &blocks.scratch, &queries);
     }
     memory_free(gathered);
     blocks_release(&blocks);
@@ -104,6 +107,7 @@ void whole_attention_blockwise_backward(real *d_query, real *d_key, real *d_valu
         size_t row = start * whole->query_stride;
         struct attention_result result = {
             .output = output + row,
+            .dtype = DTYPE_REAL,
             .d_output = d_output + row,
             .logsumexp = logsumexp + start,
             .stride = whole->query_stride,

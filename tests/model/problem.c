@@ -108,8 +108,7 @@ static void bind_all(struct problem *problem)
         .rows_max =
             partition_rows_max(options->rule, ring_size(problem->ring), options->contexts, longest),
         .contexts_max = options->contexts,
-        .attention.attention = {.query_block = options->query_block,
-                                .key_block = options->key_block},
+        .attention = {.query_block = options->query_block, .key_block = options->key_block},
     };
     const struct mesh_position position = {.split = options->rule,
                                            .ring_size = ring_size(problem->ring),
@@ -118,9 +117,11 @@ static void bind_all(struct problem *problem)
                OBSERVATION_DIM, problem->shape.action_space.dim);
     parameter_store_bind(&problem->parameters, &problem->arena, &problem->shape, 0,
                          problem->workers);
+    parameter_store_multiply_in(&problem->parameters, options->is_bf16 ? DTYPE_BF16 : DTYPE_REAL);
     parameter_array_bind(&problem->gradients, &problem->arena, &problem->parameters.layout);
-    executor_bind(&problem->executor, &problem->arena, &problem->shape, EXECUTOR_TRAINING,
-                  problem->workers, comm_progress);
+    executor_bind(&problem->executor, &problem->arena, &problem->shape,
+                  options->is_bf16 ? DTYPE_BF16 : DTYPE_REAL, EXECUTOR_TRAINING, problem->workers,
+                  comm_progress);
     transformer_bind(&problem->transformer, &problem->arena, &transformer, problem->ring,
                      &problem->executor);
 }

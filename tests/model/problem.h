@@ -23,6 +23,7 @@ struct problem_options {
     enum partition_rule rule;
     size_t query_block, key_block;
     size_t threads; /* 0: one */
+    bool is_bf16;   /* activations, keys and values; else reals */
     size_t contexts;
     size_t trials[PROBLEM_CONTEXTS_MAX][PROBLEM_TRIALS_MAX]; /* steps of each trial; 0: none */
 };

@@ -50,7 +50,7 @@ static void say(const struct sharded_options *options, size_t size, size_t node_
     if (comm_rank() == 0) {
         print_message("%-8s %-10s %-8s %2zu ranks: output %.2e, d_query %.2e, d_key %.2e, d_value "
                       "%.2e\n",
-                      attention_kernel_name(options->kernel), rule_name(options->rule),
+                      attention_kernel_name(options->kernel, DTYPE_REAL), rule_name(options->rule),
                       way_name(node_ranks_max), size, errors[SHARDED_OUTPUT],
                       errors[SHARDED_D_QUERY], errors[SHARDED_D_KEY], errors[SHARDED_D_VALUE]);
     }
@@ -83,7 +83,7 @@ static void expect_flat_by_every_kernel(const struct dense *dense, enum partitio
 {
     for (enum attention_choice kernel = ATTENTION_AVX512; kernel < ATTENTION_CHOICES; kernel++) {
         struct sharded_options options = {.rule = rule, .kernel = kernel};
-        if (attention_runs(kernel)) {
+        if (attention_runs(kernel, DTYPE_REAL)) {
             expect_flat(dense, &options, 0);
             expect_flat(dense, &options, 1);
         }

@@ -11,7 +11,7 @@
 
 struct sharded_options {
     enum partition_rule rule;
-    enum dtype comm_dtype;
+    bool is_bf16; /* queries, keys, values and output; else reals */
     enum attention_choice kernel;
     size_t threads; /* 0: one */
 };
@@ -24,8 +24,9 @@ struct sharded {
     struct model_shape shape; /* of the executor */
     struct executor executor;
     struct ring_attention attention;
-    real *query, *output, *d_output, *d_query; /* (rows x width) */
-    real *logsumexp;                           /* (rows x heads) */
+    struct tensor query, output; /* (rows x width) */
+    real *d_output, *d_query;    /* (rows x width) */
+    real *logsumexp;             /* (rows x heads) */
 };
 
 /* Both are borrowed; the caller closes it. Collective over the job. */

@@ -23,6 +23,10 @@ static const struct problem_options standard = {
     .trials = {{20, 31, 20}, {1}, {7, 33}},
 };
 
+/* Eight bits of precision in two layers; a number is 2^-9 of itself off at most where it is
+ * rounded. */
+static const double bf16_tolerance = 2e-2;
+
 /* The largest difference of a tensor, relative to its largest element. */
 static double relative_error(const real *found, const real *wanted, size_t count)
 {
@@ -49,6 +53,18 @@ static void expect_gradients_equal(const struct problem *found, const struct pro
     }
 }
 
+/* Of all gradients as one vector, as a share of its length: single numbers may all but vanish. */
+static double distance_of_gradients(const struct problem *found, const struct problem *wanted)
+{
+    double distance = 0.0, length = 0.0;
+    for (size_t i = 0; i < wanted->parameters.layout.count; i++) {
+        double number = (double)wanted->gradients.flat[i];
+        distance += pow((double)found->gradients.flat[i] - number, 2.0);
+        length += pow(number, 2.0);
+    }
+    return sqrt(distance / length);
+}
+
 /* This ring against a ring of one rank, which each rank computes on its own. */
 static void expect_equal_to_single_rank(const struct problem_options *options)
 {
@@ -60,8 +76,13 @@ static void expect_equal_to_single_rank(const struct problem_options *options)
     problem_open(&wanted, options, single);
     double found_loss = problem_gradients(&found);
     double wanted_loss = problem_gradients(&wanted);
-    assert_true(fabs(found_loss - wanted_loss) < 1e-5 * fabs(wanted_loss));
-    expect_gradients_equal(&found, &wanted);
+    double tolerance = options->is_bf16 ? bf16_tolerance : 1e-5;
+    assert_true(fabs(found_loss - wanted_loss) < tolerance * fabs(wanted_loss));
+    if (options->is_bf16) {
+        assert_true(distance_of_gradients(&found, &wanted) < tolerance);
+    } else {
+        expect_gradients_equal(&found, &wanted);
+    }
     problem_close(&found);
     problem_close(&wanted);
     ring_close(single);
@@ -80,6 +101,38 @@ static void test_transformer_gradients_equal_single_rank_contiguous(void **state
     struct problem_options options = standard;
     options.rule = PARTITION_CONTIGUOUS;
     expect_equal_to_single_rank(&options);
+}
+
+/* Merges of partial results and sums of gradients are of reals, so a ring adds next to nothing to
+ * what rounding does. */
+static void test_transformer_gradients_equal_single_rank_in_bf16(void **state)
+{
+    (void)state;
+    struct problem_options options = standard;
+    options.is_bf16 = true;
+    expect_equal_to_single_rank(&options);
+    options.head_width = 5; /* no pairs */
+    expect_equal_to_single_rank(&options);
+}
+
+static void test_transformer_bf16_only_rounds(void **state)
+{
+    (void)state;
+    struct problem_options options = standard;
+    struct ring *ring = ring_open(comm_size(), 0);
+    struct problem wanted;
+    struct problem found;
+    problem_open(&wanted, &options, ring);
+    options.is_bf16 = true;
+    problem_open(&found, &options, ring);
+    double wanted_loss = problem_gradients(&wanted);
+    double found_loss = problem_gradients(&found);
+    assert_true(found_loss != wanted_loss);
+    assert_true(fabs(found_loss - wanted_loss) < bf16_tolerance * fabs(wanted_loss));
+    assert_true(distance_of_gradients(&found, &wanted) < bf16_tolerance);
+    problem_close(&found);
+    problem_close(&wanted);
+    ring_close(ring);
 }
 
 static void test_transformer_dropout_is_the_same_for_any_ring(void **state)
@@ -128,10 +181,10 @@ static void test_transformer_categorical_loss_is_cross_entropy(void **state)
 }
 
 /* Enough rows for several spans on each of a few ranks. */
-static void test_transformer_is_the_same_to_the_bit_for_any_number_of_threads(void **state)
+static void expect_same_bits_for_any_number_of_threads(bool is_bf16)
 {
-    (void)state;
     struct problem_options options = standard;
+    options.is_bf16 = is_bf16;
     options.contexts = PROBLEM_CONTEXTS_MAX;
     options.dropout = 0.1;
     for (size_t context = 0; context < PROBLEM_CONTEXTS_MAX; context++) {
@@ -155,6 +208,13 @@ static void test_transformer_is_the_same_to_the_bit_for_any_number_of_threads(vo
     problem_close(&many);
     problem_close(&one);
     ring_close(ring);
+}
+
+static void test_transformer_is_the_same_to_the_bit_for_any_number_of_threads(void **state)
+{
+    (void)state;
+    expect_same_bits_for_any_number_of_threads(false);
+    expect_same_bits_for_any_number_of_threads(true);
 }
 
 /* The prediction at each step of context 0, wherever its rows lie; (steps x action_dim), 0 where
@@ -272,6 +332,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_transformer_gradients_equal_single_rank_zigzag),
         cmocka_unit_test(test_transformer_gradients_equal_single_rank_contiguous),
+        cmocka_unit_test(test_transformer_gradients_equal_single_rank_in_bf16),
+        cmocka_unit_test(test_transformer_bf16_only_rounds),
         cmocka_unit_test(test_transformer_dropout_is_the_same_for_any_ring),
         cmocka_unit_test(test_transformer_categorical_gradients_equal_single_rank),
         cmocka_unit_test(test_transformer_categorical_loss_is_cross_entropy),

@@ -11,8 +11,8 @@ static void bind_fixture(struct fixture *fixture, const struct adamw_options *op
                          fixture->workers);
     parameter_array_bind(&fixture->gradients, arena, &fixture->parameters.layout);
     adamw_bind(&fixture->adamw, arena, options, &fixture->parameters.layout);
-    executor_bind(&fixture->executor, arena, &fixture->shape, EXECUTOR_FORWARD, fixture->workers,
-                  NULL);
+    executor_bind(&fixture->executor, arena, &fixture->shape, DTYPE_REAL, EXECUTOR_FORWARD,
+                  fixture->workers, NULL);
 }
 
 void fixture_open(struct fixture *fixture, const struct model_shape *shape, const char *tokens,

@@ -61,6 +61,8 @@ static void bind_all(struct fixture *fixture)
     struct decoder_options options = {.context_max = ROWS,
                                       .steps_max = STEPS_MAX,
                                       .kernel = fixture->kernel,
+                                      .dtype = fixture->problem.options.is_bf16 ? DTYPE_BF16
+                                                                                : DTYPE_REAL,
                                       .workers = fixture->workers};
     fixture->decoder = decoder_bind(arena, &options, &fixture->problem.parameters);
     steps_bind(&fixture->last, arena, ROWS, shape->observation_dim, shape->action_space.dim);
@@ -113,7 +115,8 @@ static void expect_rows_equal(const struct fixture *fixture, const size_t *conte
     for (size_t row = 0; row < count; row++) {
         const real *wanted = trained(fixture, contexts[row], step);
         const real *found = actions_of(fixture, step) + row * width;
-        assert_true(support_error_float(found, wanted, width) < 1e-5);
+        double tolerance = fixture->problem.options.is_bf16 ? 5e-2 : 1e-5;
+        assert_true(support_error_float(found, wanted, width) < tolerance);
     }
 }
 
@@ -228,10 +231,20 @@ static void test_decoder_equals_training_for_every_kernel(void **state)
 {
     (void)state;
     for (int choice = ATTENTION_AVX512; choice < ATTENTION_CHOICES; choice++) {
-        if (attention_runs((enum attention_choice)choice)) {
+        if (attention_runs((enum attention_choice)choice, DTYPE_REAL)) {
             expect_decoding_equals_training(&standard, (enum attention_choice)choice);
         }
     }
+}
+
+/* The decoder multiplies weights that are not rounded. */
+static void test_decoder_equals_training_in_bf16(void **state)
+{
+    (void)state;
+    struct problem_options options = standard;
+    options.is_bf16 = true;
+    expect_decoding_equals_training(&options, ATTENTION_AUTO);
+    expect_decoding_equals_training(&options, ATTENTION_PORTABLE);
 }
 
 static void test_any_number_of_threads_predicts_the_same_bits(void **state)
@@ -306,6 +319,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_decoder_equals_training_for_categorical_actions),
         cmocka_unit_test(test_decoder_equals_training_for_a_wide_model),
         cmocka_unit_test(test_decoder_equals_training_for_every_kernel),
+        cmocka_unit_test(test_decoder_equals_training_in_bf16),
         cmocka_unit_test(test_any_number_of_threads_predicts_the_same_bits),
         cmocka_unit_test(test_pretended_steps_are_as_long_as_real_ones),
         cmocka_unit_test(test_decoder_never_runs_past_its_cache),

@@ -91,7 +91,7 @@ static struct bench_options options_of(void)
         .length = 600,
         .threads = 2,
         .learner = {.shape = {.width = 32, .layers = 2, .heads = 2, .hidden = 64},
-                    .attention.attention = {.query_block = 64, .key_block = 32},
+                    .attention = {.query_block = 64, .key_block = 32},
                     .adamw = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8},
                     .schedule = {.rate = 1e-3, .warmup = 2, .steps = 100},
                     .clip = 1.0},

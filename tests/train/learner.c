@@ -19,7 +19,7 @@ static struct bench_options options_of(void)
         .length = 200,
         .threads = 1,
         .learner = {.shape = {.width = 16, .layers = 1, .heads = 2, .hidden = 24},
-                    .attention.attention = {.query_block = 64, .key_block = 32},
+                    .attention = {.query_block = 64, .key_block = 32},
                     .adamw = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8},
                     .schedule = {.rate = 1e-2, .warmup = 1, .steps = 100}},
     };

@@ -1,4 +1,4 @@
-#include "math/bfloat16.h"
+#include "math/convert.h"
 
 #include "tests/support/support.h"
 
@@ -10,8 +10,8 @@ static real there_and_back(real value)
 {
     uint16_t packed;
     real back;
-    bfloat16_pack(&packed, &value, 1);
-    bfloat16_unpack(&back, &packed, 1);
+    convert_to_bfloat16(&packed, &value, 1);
+    convert_from_bfloat16(&back, &packed, 1);
     return back;
 }
 

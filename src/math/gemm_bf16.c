@@ -1,0 +1,280 @@
+#include "math/gemm_bf16.h"
+
+#include <oneapi/dnnl/dnnl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <threads.h>
+
+#include "base/arithmetic.h"
+#include "base/clock.h"
+#include "base/fatal.h"
+#include "base/memory.h"
+#include "math/convert.h"
+
+/* What oneDNN is told once about a product. */
+struct shape {
+    struct gemm_sizes sizes;
+    size_t c_stride;
+    size_t a_row, a_column, b_row, b_column;
+    enum gemm_store store;
+};
+
+/* A product that is ready to be computed. */
+struct product {
+    struct shape shape;
+    dnnl_primitive_t primitive; /* NULL: none is here */
+    dnnl_memory_t a, b, c;
+};
+
+enum { PRODUCTS = 512 }; /* that a thread keeps; a power of two */
+
+struct product_cache {
+    dnnl_stream_t stream;
+    struct product products[PRODUCTS];
+};
+
+static once_flag opened = ONCE_FLAG_INIT;
+static dnnl_engine_t engine;
+static thread_local struct product_cache own_cache;
+static tss_t caches; /* that are in use: so each is closed when its thread ends */
+
+static void onednn_check(dnnl_status_t status)
+{
+    if (status != dnnl_success) {
+        fatal(
+            EXIT_CODE_SYSTEM,
+            "oneDNN: found status %d of a product of bfloat16, expected none; set train.precision "
+            "or the command's own to f32",
+            (int)status);
+    }
+}
+
+/* --- What threads keep ------------------------------------------------------------------------ */
+
+static void product_release(struct product *product)
+{
+    if (product->primitive) {
+        dnnl_primitive_destroy(product->primitive);
+        dnnl_memory_destroy(product->a);
+        dnnl_memory_destroy(product->b);
+        dnnl_memory_destroy(product->c);
+    }
+    product->primitive = NULL;
+}
+
+static void cache_close(void *kept)
+{
+    struct product_cache *cache = kept;
+    for (size_t i = 0; i < PRODUCTS; i++) {
+        product_release(&cache->products[i]);
+    }
+    dnnl_stream_destroy(cache->stream);
+}
+
+static void onednn_open(void)
+{
+    onednn_check(dnnl_engine_create(&engine, dnnl_cpu, 0));
+    invariant(tss_create(&caches, cache_close) == thrd_success);
+}
+
+static struct product_cache *cache_of_thread(void)
+{
+    call_once(&opened, onednn_open);
+    if (!own_cache.stream) {
+        onednn_check(dnnl_stream_create(&own_cache.stream, engine, dnnl_stream_default_flags));
+        invariant(tss_set(caches, &own_cache) == thrd_success);
+    }
+    return &own_cache;
+}
+
+/* --- Preparing -------------------------------------------------------------------------------- */
+
+static void describe_matrix(dnnl_memory_desc_t *matrix, dnnl_data_type_t type, size_t rows,
+                            size_t columns, size_t row, size_t column)
+{
+    const dnnl_dims_t extents = {(dnnl_dim_t)rows, (dnnl_dim_t)columns};
+    const dnnl_dims_t steps = {(dnnl_dim_t)row, (dnnl_dim_t)column};
+    onednn_check(dnnl_memory_desc_init_by_strides(matrix, 2, extents, type, steps));
+}
+
+/* What oneDNN would do about a product of matrices; where it can do nothing, that status. */
+static dnnl_status_t describe_product(dnnl_primitive_desc_t *description,
+                                      const dnnl_memory_desc_t matrices[3], enum gemm_store store)
+{
+    dnnl_matmul_desc_t matmul;
+    dnnl_primitive_attr_t attributes;
+    dnnl_post_ops_t after;
+    onednn_check(dnnl_post_ops_create(&after));
+    if (store == GEMM_ADD) {
+        onednn_check(dnnl_post_ops_append_sum(after, 1.0F));
+    }
+    onednn_check(dnnl_primitive_attr_create(&attributes));
+    onednn_check(dnnl_primitive_attr_set_post_ops(attributes, after));
+    dnnl_status_t status =
+        dnnl_matmul_desc_init(&matmul, &matrices[0], &matrices[1], NULL, &matrices[2]);
+    if (status == dnnl_success) {
+        status = dnnl_primitive_desc_create(description, &matmul, attributes, engine, NULL);
+    }
+    dnnl_primitive_attr_destroy(attributes);
+    dnnl_post_ops_destroy(after);
+    return status;
+}
+
+static void product_prepare(struct product *product, const struct shape *shape)
+{
+    const struct gemm_sizes *s = &shape->sizes;
+    dnnl_memory_desc_t matrices[3];
+    dnnl_primitive_desc_t description;
+    product_release(product);
+    describe_matrix(&matrices[0], dnnl_bf16, s->m, s->k, shape->a_row, shape->a_column);
+    describe_matrix(&matrices[1], dnnl_bf16, s->k, s->n, shape->b_row, shape->b_column);
+    describe_matrix(&matrices[2], dnnl_f32, s->m, s->n, shape->c_stride, 1);
+    onednn_check(describe_product(&description, matrices, shape->store));
+    onednn_check(dnnl_primitive_create(&product->primitive, description));
+    onednn_check(dnnl_memory_create(&product->a, &matrices[0], engine, DNNL_MEMORY_NONE));
+    onednn_check(dnnl_memory_create(&product->b, &matrices[1], engine, DNNL_MEMORY_NONE));
+    onednn_check(dnnl_memory_create(&product->c, &matrices[2], engine, DNNL_MEMORY_NONE));
+    product->shape = *shape;
+    dnnl_primitive_desc_destroy(description);
+}
+
+static size_t slot_of(const struct shape *shape)
+{
+    const size_t numbers[] = {
+        shape->sizes.m,  shape->sizes.n, shape->sizes.k,  shape->c_stride,      shape->a_row,
+        shape->a_column, shape->b_row,   shape->b_column, (size_t)shape->store,
+    };
+    size_t hash = 0;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        hash = (hash ^ numbers[i]) * (size_t)0x9e3779b97f4a7c15U;
+    }
+    return hash >> 32 & (PRODUCTS - 1);
+}
+
+/* The thread's product of a shape; one that shares its place makes room. */
+static const struct product *product_of(struct product_cache *cache, const struct shape *shape)
+{
+    struct product *product = &cache->products[slot_of(shape)];
+    if (!product->primitive || memcmp(&product->shape, shape, sizeof *shape) != 0) {
+        product_prepare(product, shape);
+    }
+    return product;
+}
+
+/* --- Computing -------------------------------------------------------------------------------- */
+
+static void compute(real *c, const struct product *product, const uint16_t *a, const uint16_t *b,
+                    dnnl_stream_t stream)
+{
+    const dnnl_exec_arg_t factors[] = {
+        {DNNL_ARG_SRC, product->a}, {DNNL_ARG_WEIGHTS, product->b}, {DNNL_ARG_DST, product->c}};
+    onednn_check(dnnl_memory_set_data_handle(product->a, (void *)(uintptr_t)a));
+    onednn_check(dnnl_memory_set_data_handle(product->b, (void *)(uintptr_t)b));
+    onednn_check(dnnl_memory_set_data_handle(product->c, c));
+    onednn_check(dnnl_primitive_execute(product->primitive, stream, 3, factors));
+}
+
+/* How many of the rows that are left go together: powers of two up to this, so that there are few
+ * shapes. */
+enum { ROWS_MAX = 256 };
+
+static size_t rows_together(size_t left)
+{
+    size_t rows = ROWS_MAX;
+    while (rows > left) {
+        rows /= 2;
+    }
+    return rows;
+}
+
+void gemm_bf16(real *c, size_t c_stride, enum gemm_store store, struct gemm_bf16_factor a,
+               struct gemm_bf16_factor b, struct gemm_sizes sizes)
+{
+    struct product_cache *cache = cache_of_thread();
+    /* Tokens are the rows of a, or where it is transposed the steps of the sum. */
+    bool is_sum = a.row == 1 && a.column != 1;
+    size_t tokens = is_sum ? sizes.k : sizes.m;
+    for (size_t done = 0, rows; done < tokens; done += rows) {
+        rows = rows_together(tokens - done);
+        struct shape shape;
+        memset(&shape, 0, sizeof shape); /* what lies between its numbers is compared, too */
+        shape.sizes = is_sum ? (struct gemm_sizes){sizes.m, sizes.n, rows}
+                             : (struct gemm_sizes){rows, sizes.n, sizes.k};
+        shape.c_stride = c_stride;
+        shape.a_row = a.row;
+        shape.a_column = a.column;
+        shape.b_row = b.row;
+        shape.b_column = b.column;
+        shape.store = is_sum && done > 0 ? GEMM_ADD : store;
+        compute(is_sum ? c : c + done * c_stride, product_of(cache, &shape),
+                a.data + done * (is_sum ? a.column : a.row),
+                is_sum ? b.data + done * b.row : b.data, cache->stream);
+    }
+}
+
+/* --- Does it run, does it pay ----------------------------------------------------------------- */
+
+bool gemm_bf16_runs(void)
+{
+    enum { SMALL = 16 };
+    dnnl_memory_desc_t matrices[3];
+    dnnl_primitive_desc_t description;
+    (void)cache_of_thread();
+    describe_matrix(&matrices[0], dnnl_bf16, SMALL, SMALL, SMALL, 1);
+    describe_matrix(&matrices[1], dnnl_bf16, SMALL, SMALL, SMALL, 1);
+    describe_matrix(&matrices[2], dnnl_f32, SMALL, SMALL, SMALL, 1);
+    bool runs = describe_product(&description, matrices, GEMM_ADD) == dnnl_success;
+    if (runs) {
+        dnnl_primitive_desc_destroy(description);
+    }
+    return runs && sizeof(real) == sizeof(float);
+}
+
+enum { EXTENT = 256, MATRIX = EXTENT * EXTENT, RUNS = 5 };
+
+struct trial {
+    real a[MATRIX], b[MATRIX], c[MATRIX];
+    uint16_t a_bf16[MATRIX], b_bf16[MATRIX];
+};
+
+static double seconds_of(struct trial *t, bool is_bf16)
+{
+    const struct gemm_sizes sizes = {EXTENT, EXTENT, EXTENT};
+    double begun_at = clock_seconds();
+    if (is_bf16) {
+        gemm_bf16(t->c, EXTENT, GEMM_SET, (struct gemm_bf16_factor){t->a_bf16, EXTENT, 1},
+                  (struct gemm_bf16_factor){t->b_bf16, EXTENT, 1}, sizes);
+    } else {
+        gemm_nn(t->c, EXTENT, GEMM_SET, (struct gemm_factor){t->a, EXTENT},
+                (struct gemm_factor){t->b, EXTENT}, sizes);
+    }
+    return clock_seconds() - begun_at;
+}
+
+/* Numbers that are no zeros, with which some processors are faster. */
+static bool measure(void)
+{
+    struct trial *trial = memory_take(1, sizeof *trial);
+    double best[2] = {1e9, 1e9};
+    for (size_t i = 0; i < MATRIX; i++) {
+        trial->a[i] = (real)(i % 61) / 61 + (real)0.01;
+        trial->b[i] = (real)(i % 53) / 53 - (real)0.51;
+    }
+    convert_to_bfloat16(trial->a_bf16, trial->a, MATRIX);
+    convert_to_bfloat16(trial->b_bf16, trial->b, MATRIX);
+    for (size_t i = 0; i < 2 * RUNS; i++) {
+        double seconds = seconds_of(trial, i % 2 == 1);
+        best[i % 2] = seconds < best[i % 2] ? seconds : best[i % 2];
+    }
+    memory_free(trial);
+    return best[1] * 1.3 < best[0];
+}
+
+bool gemm_bf16_pays(void)
+{
+    static atomic_int answer; /* 0: not asked yet */
+    if (atomic_load(&answer) == 0) {
+        atomic_store(&answer, gemm_bf16_runs() && measure() ? 1 : -1);
+    }
+    return atomic_load(&answer) > 0;
+}
