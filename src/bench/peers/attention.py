@@ -1,7 +1,8 @@
 """Causal attention of a peer beside Chainring's: the same arrays, the same threads.
 
 First `chainring bench attention --save` writes its inputs and results, and the peer must give the
-same output and gradients. Then both are timed in turns, R rounds of K repeats: forward alone, and
+same output and gradients; with --precision=bf16 those of both are held beside the peer's in double,
+and ours must not be further from them. Then both are timed in turns, R rounds of K repeats: forward alone, and
 both directions as the peer does them at once; what that takes longer is its backward. Prints the
 times and their ratio; exit status 1 where the results differ.
 """
@@ -14,16 +15,20 @@ import numpy
 import beside
 
 AGREEMENT = 1e-4  # of the largest element: both round in single precision
+NOISE = 1.1  # what the norm of our error in bf16 may be of the peer's: both round alike
 
 
 class Attention:
-    """The peer's attention of the inputs that Chainring saved."""
+    """The peer's attention of the inputs that Chainring saved, in a precision."""
 
-    def __init__(self, peer, tensors, heads):
+    def __init__(self, peer, tensors, heads, precision):
+        def given(name):
+            numbers = peer.tokens(tensors[name])
+            return peer.split(numbers if precision == "f32" else peer.cast(numbers, precision), heads)
+
         self.peer = peer
-        self.inputs = [peer.split(peer.tokens(tensors[name]), heads)
-                       for name in ("query", "key", "value")]
-        self.d_output = peer.split(peer.tokens(tensors["d_output"]), heads)
+        self.inputs = [given(name) for name in ("query", "key", "value")]
+        self.d_output = given("d_output")
         self.attend = peer.compiled(peer.attend)
         self.differentiate = peer.compiled(peer.differentiated(peer.attend))
 
@@ -40,9 +45,29 @@ class Attention:
                 for name, heads in zip(names, (output, *gradients))}
 
 
+def share_of_largest(found, wanted):
+    return {name: numpy.abs(found[name] - wanted[name]).max() / numpy.abs(wanted[name]).max()
+            for name in wanted}
+
+
+def share_of_norm(found, wanted):
+    return {name: numpy.linalg.norm(found[name] - wanted[name]) / numpy.linalg.norm(wanted[name])
+            for name in wanted}
+
+
+def expect_no_worse(attention, tensors, exact):
+    wanted, found = exact.results(), attention.results()
+    ours, theirs = share_of_norm(tensors, wanted), share_of_norm(found, wanted)
+    our_largest, their_largest = (share_of_largest(of, wanted) for of in (tensors, found))
+    for name in wanted:
+        print(f"{name}: error {ours[name]:.1e} of the norm, the peer's {theirs[name]:.1e}; largest"
+              f" {our_largest[name]:.1e} of the largest element, the peer's {their_largest[name]:.1e}")
+    if not all(ours[name] <= NOISE * theirs[name] for name in wanted):
+        sys.exit("ours are further from double than the peer's: no times")
+
+
 def expect_agreement(attention, tensors):
-    errors = {name: numpy.abs(found - tensors[name]).max() / numpy.abs(tensors[name]).max()
-              for name, found in attention.results().items()}
+    errors = share_of_largest(tensors, attention.results())
     for name, error in errors.items():
         print(f"{name}: largest difference {error:.1e} of the largest element")
     if not all(error < AGREEMENT for error in errors.values()):
@@ -73,8 +98,11 @@ def main():
     bench = beside.Bench(arguments, "attention", ())
     with tempfile.TemporaryDirectory() as folder:
         tensors = bench.tensors(folder)
-    attention = Attention(peer, tensors, arguments.heads)
-    expect_agreement(attention, tensors)
+    attention = Attention(peer, tensors, arguments.heads, arguments.precision)
+    if arguments.precision == "bf16":
+        expect_no_worse(attention, tensors, Attention(peer, tensors, arguments.heads, "f64"))
+    else:
+        expect_agreement(attention, tensors)
 
     attention.forward()
     watch = beside.Stopwatch()

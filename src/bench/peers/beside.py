@@ -30,6 +30,7 @@ def parser_of(description, **defaults):
     parser.add_argument("--heads", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1, help="of each rank")
     parser.add_argument("--ranks", type=int, default=1, help="of a ring that shares the context")
+    parser.add_argument("--precision", choices=("f32", "bf16"), default="f32", help="of both")
     parser.add_argument("--rounds", type=int, default=3, help="turns of both")
     parser.add_argument("--repeats", type=int, help="times in a turn")
     return parser
@@ -46,6 +47,8 @@ def open_peer(arguments):
     library = importlib.import_module(f"libraries.{arguments.peer}").Library
     if arguments.ranks > 1 and not library.has_ring:
         fail(f"found --ranks={arguments.ranks}, expected 1: {library.title} has no ring", 64)
+    if arguments.precision == "bf16" and not library.has_bf16:
+        fail("found --precision=bf16, expected f32: it is compared with PyTorch's only", 64)
     arguments.length = arguments.length or library.length
     return library(arguments.threads, arguments.ranks)
 
@@ -58,7 +61,7 @@ class Bench:
         self.found = None  # by the latest run
         self.command = [arguments.chainring, "bench", name, "--format=json"]
         self.command += [f"--{option}={getattr(arguments, option)}"
-                         for option in ("length", "width", "heads", "threads", *options)]
+                         for option in ("length", "width", "heads", "threads", "precision", *options)]
 
     def run(self):
         """What a bench of all ranks measures, as it says it in JSON."""
@@ -137,7 +140,7 @@ def print_table(arguments, bench, peer, watch, shape, ours, theirs):
     """A line for each name: best and median of both in ms, and how many times as fast we are.
 
     ours and theirs: {name: (best, median)} in seconds."""
-    print(f"\n{shape}; {arguments.ranks} rank(s) of {arguments.threads} thread(s); chainring"
+    print(f"\n{shape}; {arguments.precision}; {arguments.ranks} rank(s) of {arguments.threads} thread(s); chainring"
           f" {bench.found['kernel']}, {peer.title} {peer.version}, which kept"
           f" {watch.busy():.2f} threads busy and took {memory_gib():.1f} GiB")
     width = max(len(name) for name in ours) + 2

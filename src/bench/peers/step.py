@@ -18,8 +18,9 @@ from transformer import KINDS, Transformer
 # Both round in single precision. Where rounding carries a number over relu's kink, a token's whole
 # share of a unit's gradient comes or goes; gelu is smooth.
 AGREEMENT = {"gelu": 1e-5, "relu": 1e-3}
+BF16_AGREEMENT = 1e-1  # what two ways to round to 8 bits differ in, in two layers
 
-Recipe = namedtuple("Recipe", "rate decay decayed clip")  # decayed: names of weights
+Recipe = namedtuple("Recipe", "rate decay decayed clip precision")  # decayed: names of weights
 
 
 def part_of(tensors, prefix):
@@ -34,7 +35,7 @@ def trainer_of(peer, tensors, arguments):
     batch = part_of(tensors, "batch.")
     places = {name: batch[name].astype("int32").ravel() for name in ("time", "trial")}
     batch = {name: peer.tokens(numbers) for name, numbers in {**batch, **places}.items()}
-    recipe = Recipe(rate=1e-3, decay=1e-4, clip=0.5,
+    recipe = Recipe(rate=1e-3, decay=1e-4, clip=0.5, precision=arguments.precision,
                     decayed={name for name in weights if name.endswith("weight")})
     return peer.Trainer(Transformer(peer, arguments).loss, weights, batch, recipe)
 
@@ -45,7 +46,7 @@ def difference(found, wanted):
     return norm(found.ravel() - wanted.ravel()) / max(norm(wanted), 1e-30)
 
 
-def expect_agreement(peer, trainer, tensors, activation):
+def expect_agreement(peer, trainer, tensors, agreement):
     loss, gradients = trainer.differentiate()
     errors = {"loss": difference(peer.numbers(loss), tensors["step.loss"])}
     for name, wanted in part_of(tensors, "gradients.").items():
@@ -53,7 +54,7 @@ def expect_agreement(peer, trainer, tensors, activation):
     worst = max(errors, key=errors.get)
     print(f"loss and {len(errors) - 1} gradients: largest difference {errors[worst]:.1e} of a "
           f"norm, in {worst}")
-    if not all(error < AGREEMENT[activation] for error in errors.values()):
+    if not all(error < agreement for error in errors.values()):
         sys.exit("the results differ: no times")
 
 
@@ -79,7 +80,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         tensors = bench.tensors(folder)
     trainer = trainer_of(peer, tensors, arguments)
-    expect_agreement(peer, trainer, tensors, arguments.activation)
+    expect_agreement(peer, trainer, tensors,
+                     BF16_AGREEMENT if arguments.precision == "bf16" else
+                     AGREEMENT[arguments.activation])
 
     for _ in range(2):  # what compiles does so for weights as they come, and as a step leaves them
         trainer.step()

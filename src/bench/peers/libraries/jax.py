@@ -42,6 +42,7 @@ class Library:
     version = jax.__version__
     length = 4096  # four times the memory and time at twice the length
     has_ring = False
+    has_bf16 = False
     Trainer = Trainer
 
     relu = staticmethod(jax.nn.relu)

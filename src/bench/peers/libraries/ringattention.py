@@ -20,6 +20,7 @@ class Library(libraries.jax.Library):
     version = f"{metadata.version('ringattention')} on JAX {jax.__version__}"
     length = 16384
     has_ring = True
+    has_bf16 = False
 
     def __init__(self, threads, ranks):
         super().__init__(threads, ranks)

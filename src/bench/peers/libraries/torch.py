@@ -7,6 +7,7 @@ from torch.nn import functional
 class Trainer:
     def __init__(self, loss, weights, batch, recipe):
         self.loss = loss
+        self.precision = torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bf16")
         self.weights = {name: tensor.requires_grad_() for name, tensor in weights.items()}
         self.batch = batch
         self.clip = recipe.clip
@@ -18,7 +19,8 @@ class Trainer:
 
     def differentiate(self):
         self.optimizer.zero_grad()
-        loss = self.loss(self.weights, self.batch)
+        with self.precision:
+            loss = self.loss(self.weights, self.batch)
         loss.backward()
         return loss, {name: tensor.grad for name, tensor in self.weights.items()}
 
@@ -33,6 +35,7 @@ class Library:
     version = f"{torch.__version__} ({torch.backends.cpu.get_cpu_capability()})"
     length = 16384
     has_ring = False
+    has_bf16 = True
     Trainer = Trainer
 
     relu = staticmethod(functional.relu)
@@ -44,8 +47,12 @@ class Library:
         torch.set_num_threads(threads)
 
     @staticmethod
+    def cast(tensor, precision):
+        return tensor.to({"bf16": torch.bfloat16, "f64": torch.float64}[precision])
+
+    @staticmethod
     def numbers(tensor):
-        return tensor.detach().numpy()
+        return tensor.detach().to(torch.float64).numpy()
 
     @staticmethod
     def split(x, heads):
