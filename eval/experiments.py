@@ -8,7 +8,8 @@ which may import these):
   which is all the stores if left out; `models`, the first of which the others are compared with; `seeds` of
   the runs; `evaluations`, {way: options of `chainring eval`}, "" for the only way; `expert`, what the area is
   measured against: the "script" of the evaluation, or the highest expertise in the "data" of the first store.
-- Model: `name`; `options` of `chainring train` of its own; `seeds`, if not the experiment's.
+- Model: `name`; `options` of `chainring train` of its own; `seeds`, if not the experiment's; `begins`, the name of
+  a model of the same experiment whose run of the same seed is trained first and begun from (train.from).
 - Store: `name`; `command`, the arguments of `chainring collect`, or of `chainring convert`, but --output (the
   ladder adds it: NAME.h5 in its folder); `needs`, if a trained policy makes it, the Run that is trained first,
   whose folder is {run} in the command. Experiments may share a store, of the same name and command.
@@ -21,7 +22,7 @@ from collections import namedtuple
 Experiment = namedtuple("Experiment", "name tier question stores shared models seeds evaluations expert")
 Store = namedtuple("Store", "name command needs", defaults=(None,))
 Run = namedtuple("Run", "experiment model seed")
-Model = namedtuple("Model", "name options seeds", defaults=({}, None))
+Model = namedtuple("Model", "name options seeds begins", defaults=({}, None, None))
 
 ONE_TOKEN = {"context.tokens": "R+s+-a+-r+-d", "chain.trials_min": 4, "train.contexts": 32, "train.rate": 3e-3,
              "train.steps": 4000}
@@ -43,8 +44,40 @@ def hidden(name, question, store, shared, expert="data"):
     return Experiment(
         name=name, tier="full", question=question, stores=(store,),
         shared={"context.tokens": "s+-a+-r+-d", "chain.trials_min": 4, "chain.order": "random", "chain.loss": "label",
-                **shared},
+                "train.precision": "bf16", **shared},
         models=(Model("labels"),), seeds=SEEDS[:3], evaluations={"": {"eval.explore": "0"}}, expert=expert)
+
+
+WINDOW = {"chain.trials": 1, "chain.trials_min": 1, "chain.window": 20, "chain.loss": "all", "train.contexts": 128,
+          "train.steps": 3000, "train.rate": 1e-3}
+CHAINS = {"context.tokens": "R+s+-a+-r+-d", "train.precision": "bf16", "train.contexts": 4, "train.steps": 600,
+          "train.rate": 2e-3}
+
+
+def visible(task, every):
+    """A task of the ring attention paper's table 5, which the state shows: does a memory help there?"""
+    return Experiment(
+        name=task, tier="full", question="A task that the state shows, of the ring attention paper's table 5.",
+        stores=(planner_ladder(task, groups=4, episodes=32, every=every),), shared={},
+        models=(
+            Model("behaviour cloning, K = 20", {**WINDOW, "context.tokens": "s+-a"}),
+            Model("behaviour cloning of the best tenth", {**WINDOW, "context.tokens": "s+-a", "chain.sampling": "best",
+                                                          "chain.draws": 10}),
+            Model("decision transformer, K = 20", {**WINDOW, "context.tokens": "R+s+-a"}),
+            Model("agentic transformer, 4 trajectories", {**CHAINS, "chain.trials_min": 4}),
+            Model("agentic transformer, 4 trajectories, labels",
+                  {**CHAINS, "chain.trials_min": 4, "chain.order": "random", "chain.loss": "label"}),
+            Model("agentic transformer, 32 trajectories, labels",
+                  {**CHAINS, "chain.trials": 32, "chain.trials_min": 32, "chain.order": "random",
+                   "chain.loss": "label", "train.contexts": 1, "train.steps": 300}, SEEDS[:1])),
+        seeds=SEEDS[:3], evaluations={"": {"eval.explore": "0", "eval.contexts": 32}}, expert="data")
+
+
+def histories(trials):
+    """Of a searcher, as many steps in a batch whatever their length."""
+    return Model(f"{trials} trials",
+                 {"data.store": f"{{folder}}/point_mass_search_{trials}.h5", "chain.trials": trials,
+                  "chain.trials_min": trials, "train.contexts": 512 // trials})
 
 
 EXPERIMENTS = (
@@ -57,7 +90,8 @@ EXPERIMENTS = (
         models=(
             Model("agentic transformer"),
             Model("agentic transformer, labels", {"chain.loss": "label", "chain.order": "random"}),
-            Model("agentic transformer, labels, Gaussian", {"chain.loss": "label", "model.head": "gaussian"}),
+            Model("agentic transformer, labels, Gaussian", {"chain.loss": "label", "chain.order": "random",
+                                                            "model.head": "gaussian"}),
             Model("agentic transformer, 5 tokens, 10,000 steps",
                   {"context.tokens": "R,s,a,r,d", "train.contexts": 16, "train.steps": 10000,
                    "train.rate": 1.5e-3, "chain.trials_min": 1}, SEEDS[:1]),
@@ -103,24 +137,27 @@ EXPERIMENTS = (
     Experiment(
         name="point_mass_search", tier="full",
         question="A disc of 0.03 m on the ring pays, nothing else: whoever remembers where it has been finds it. What "
-                 "do longer chains of a searcher's histories bring? The same steps are seen with every length.",
+                 "do longer chains of a searcher's histories bring? The same steps are seen with every length; the "
+                 "longest begin with chains of 32.",
         stores=tuple(collect(f"point_mass_search_{trials}", task="point_mass_search", policy="searcher",
                              groups=128000 // trials, episodes=trials) for trials in (4, 32, 128)),
         shared={"context.tokens": "s+-a+-r+-d", "chain.sampling": "history", "chain.order": "history",
-                "chain.loss": "all", "model.head": "gaussian", "train.rate": 2e-3, "train.steps": 3000},
-        models=tuple(
-            Model(f"{trials} trials", {"data.store": f"{{folder}}/point_mass_search_{trials}.h5", "chain.trials": trials,
-                                       "chain.trials_min": trials, "train.contexts": 512 // trials})
-            for trials in (4, 32, 128)),
+                "chain.loss": "all", "model.head": "gaussian", "train.precision": "bf16", "train.rate": 2e-3,
+                "train.steps": 4500},
+        models=(histories(4), histories(32), Model("32 trials, two thirds of the steps",
+                                                   {**histories(32).options, "train.steps": 3000}),
+                Model("128 trials", {**histories(128).options, "train.steps": 1500, "train.rate": 1e-3},
+                      begins="32 trials, two thirds of the steps")),
         seeds=SEEDS, evaluations={"": {"eval.sample": "yes", "eval.explore": "0"}}, expert="script"),
     Experiment(
         name="point_mass_recall", tier="full",
         question="Rewards are told in the first trial only, and all trials but the last are played by chance: what "
                  "is left of them at the last one, so many trials later?",
-        stores=(collect("point_mass_recall", task="point_mass_hidden", policy="random", label="script", groups=1000,
-                        episodes=128),),
+        # Noise so large that what it is added to does not matter, as in the evaluation.
+        stores=(collect("point_mass_recall", task="point_mass_hidden", noise=10, coefficient=0, label="script",
+                        groups=1000, episodes=128),),
         shared={"context.tokens": "s+-a+-r", "chain.trials": 128, "chain.trials_min": 128, "chain.order": "random",
-                "chain.rewarded_trials": 1, "chain.loss": "label", "train.contexts": 8, "train.rate": 2e-3,
+                "chain.rewarded_trials": 1, "chain.loss": "label", "train.precision": "bf16", "train.contexts": 8, "train.rate": 2e-3,
                 "train.steps": 2000},
         models=(Model("labels"),), seeds=SEEDS[:1],
         evaluations={f"distance {distance}": {"eval.trials": distance + 1, "eval.explore": ",".join(["10"] * distance)}
@@ -132,7 +169,10 @@ EXPERIMENTS = (
         stores=(collect("point_mass_hidden", label="script"),
                 collect("point_mass_hidden_own", policy="checkpoint", groups=4000, episodes=4, label="script", seed=1,
                         run="{run}", needs=Run("point_mass_hidden", "agentic transformer, labels", 0))),
-        shared={**ONE_TOKEN, "chain.loss": "label"},
-        models=(Model("two rounds"), Model("one round", {"data.weights": "1,1e-9"})),
+        shared={**ONE_TOKEN, "chain.loss": "label", "chain.order": "random"},
+        models=(Model("two rounds"), Model("one round", {"data.store": "{folder}/point_mass_hidden.h5"})),
         seeds=SEEDS[:3], evaluations={"": {}}, expert="script"),
+    *(visible(task, every) for task, every in (
+        ("cartpole_swingup", 4), ("walker_stand", 4), ("walker_walk", 4), ("walker_run", 4), ("cheetah_run", 1),
+        ("jaco_reach_top_left", 4))),
 )

@@ -90,7 +90,19 @@ def model_options(experiment, model):
 
 def model_made(experiments, experiment, model):
     options = model_options(experiment, model)
-    return {**options, **stores_made(experiments, experiment, options["data.store"])}
+    made = {**options, **stores_made(experiments, experiment, options["data.store"])}
+    if model.begins:
+        made |= {f"{model.begins}: {name}": value
+                 for name, value in model_made(experiments, experiment, first_of(experiment, model)).items()}
+    return made
+
+
+def first_of(experiment, model):
+    """The model whose run a run of this one begins from."""
+    for other in experiment.models:
+        if other.name == model.begins:
+            return other
+    fail(EXIT_USAGE, f"experiment {experiment.name}, {model.name}: found no model {model.begins} that it begins from")
 
 
 def run_made(experiments, experiment, model, seed):

@@ -35,7 +35,8 @@ OWN = Experiment(
     name="own", tier="full", question="Does it learn from itself?",
     stores=(collect("own", policy="checkpoint", groups=3, episodes=3, label="script", run="{run}",
                     needs=Run("tiny", "one token", 1)),),
-    shared=SHARED, models=(Model("own data"),), seeds=(0,), evaluations={"": {"eval.contexts": 2}}, expert="data")
+    shared=SHARED, models=(Model("own data"), Model("goes on", begins="own data")), seeds=(0,),
+    evaluations={"": {"eval.contexts": 2}}, expert="data")
 LONG = TINY._replace(name="long", shared={**SHARED, "train.steps": 10**8}, models=(Model("plain"), Model("other")),
                      seeds=(0,))
 EXPERIMENTS = (TINY, OWN)
@@ -201,9 +202,11 @@ def test_what_was_made_differently_is_refused(place):
 
 
 def test_a_run_that_a_store_needs_is_made_first(place):
-    assert place.ladder("--only=own", "--folder=needs") == ["collect", "train", "collect", "train", "eval"]
+    assert place.ladder("--only=own", "--folder=needs") == ["collect", "train", "collect", "train", "eval", "train", "eval"]
     assert os.path.exists(place.path("needs/runs/tiny-one_token-1/ckpt"))
     assert list(place.json("out/results/own.json")["data"]) == ["own.h5"]
+    with open(place.path("needs/runs/own-goes_on-0/config.yaml"), encoding="utf-8") as file:
+        assert "runs/own-own_data-0" in file.read()
 
 
 # --- Stopping ----------------------------------------------------------------------------------------
