@@ -130,10 +130,10 @@ static void predict_chains(struct recorded *recorded)
 static const char *name_measure(const struct model_shape *shape)
 {
     if (shape->action_space.kind == ACTION_CATEGORICAL) {
-        return "cross-entropy of a choice";
+        return "cross-entropy per component";
     }
-    return shape->head == ACTION_HEAD_GAUSSIAN ? "negative log-likelihood of a number"
-                                               : "squared error of a number";
+    return shape->head == ACTION_HEAD_GAUSSIAN ? "negative log-likelihood per component"
+                                               : "squared error per component";
 }
 
 static void fill_recorded_result(struct recorded_result *result, const struct recorded *recorded)

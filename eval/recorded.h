@@ -1,8 +1,8 @@
 /* How well a trained policy predicts recorded actions: for data whose task has no environment here.
  *
  * Chains are drawn and laid out as in training, and the loss of the policy's predictions is taken
- * trial by trial: squared error of a number in [-1, 1], negative log-likelihood of a Gaussian head,
- * or cross-entropy of a choice, in the mean. */
+ * trial by trial, per component: squared error in [-1, 1], negative log-likelihood of a Gaussian
+ * head, or cross-entropy of a choice, in the mean. */
 #ifndef CHAINRING_EVAL_RECORDED_H
 #define CHAINRING_EVAL_RECORDED_H
 

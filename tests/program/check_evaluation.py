@@ -188,7 +188,7 @@ def test_changed_data_options_are_named():
 
 def test_recorded_actions_are_predicted_on_any_number_of_ranks():
     text = run("eval", "runs/looking", "--store=store.h5", "--contexts=20").stdout
-    assert "mean squared error of a number" in text and "trial 3" in text, text
+    assert "mean squared error per component" in text and "trial 3" in text, text
     one, two = (json.loads(run("eval", "runs/looking", "--store=store.h5", "--contexts=20", "--eval.format=json",
                                ranks=ranks).stdout) for ranks in (1, 2))
     more = json.loads(run("eval", "runs/looking", "--store=store.h5", "--contexts=32", "--eval.format=json").stdout)
