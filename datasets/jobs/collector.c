@@ -33,7 +33,7 @@ struct collector {
 };
 
 struct episode_outcome {
-    size_t length;
+    size_t length;  /* steps before it ended or became unstable */
     size_t redrawn; /* attempts before it */
     double sum;     /* of its rewards */
     enum env_end end;
@@ -152,34 +152,43 @@ static void collector_begin_episode(struct collector *collector, const struct ra
     behaviour_begin_trial(behaviour, row);
 }
 
-/* Play one episode into the buffer; draws from the stream where it is. */
-static struct episode_outcome collector_play_episode(struct collector *collector,
-                                                     struct random *random, size_t number)
+/* Let the behaviour act once, and write down what that leads to. */
+static enum env_end collector_step(struct collector *collector)
 {
     const struct env_spec *spec = collector->spec;
     const struct behaviour *behaviour = collector->options->behaviour;
     struct behaviour_row *row = &collector->row;
     struct episode_buffer *buffer = &collector->buffer;
+    invariant(row->time < spec->steps_max);
+    row->observation = buffer->observation + row->time * spec->observation_dim;
+    behaviour->act(behaviour, row, 1);
+    memcpy(buffer->action + row->time * spec->action_dim, row->action,
+           spec->action_dim * sizeof *row->action);
+    struct env_outcome outcome = env_step(collector->env, row->action);
+    buffer->reward[0][row->time] = outcome.reward;
+    behaviour_record(row, outcome);
+    record_state(collector, row->time);
+    return outcome.end;
+}
+
+/* Play one episode into the buffer; draws from the stream where it is. */
+static struct episode_outcome collector_play_episode(struct collector *collector,
+                                                     struct random *random, size_t number)
+{
+    struct behaviour_row *row = &collector->row;
     struct episode_outcome result = {.end = ENV_RUNNING};
     collector_begin_episode(collector, random, number);
     record_state(collector, 0);
     while (result.end == ENV_RUNNING) {
-        invariant(row->time < spec->steps_max);
-        row->observation = buffer->observation + row->time * spec->observation_dim;
-        behaviour->act(behaviour, row, 1);
-        memcpy(buffer->action + row->time * spec->action_dim, row->action,
-               spec->action_dim * sizeof *row->action);
-        struct env_outcome outcome = env_step(collector->env, row->action);
-        buffer->reward[0][row->time] = outcome.reward;
-        behaviour_record(row, outcome);
-        result.end = outcome.end;
-        record_state(collector, row->time);
+        result.end = collector_step(collector);
+        if (result.end != ENV_FAILED) {
+            result.length = row->time;
+            result.sum = row->return_so_far;
+        }
         if (result.end == ENV_RUNNING) {
             collector_show_progress(collector, row->time);
         }
     }
-    result.length = row->time;
-    result.sum = row->return_so_far;
     *random = row->random;
     return result;
 }
@@ -202,19 +211,21 @@ static bool collector_save_episode(struct collector *collector, struct episode_l
     if (collector->labeller) {
         episode.label = labeller_label(collector->labeller, &episode, number);
     }
-    const struct episode_tally tally = {.redrawn = outcome->redrawn};
-    return episode_log_has(log, number) ||
-           episode_log_append(log, number, &episode, &tally, failure);
+    const struct episode_tally tally = {.partial = outcome->end == ENV_FAILED,
+                                        .redrawn = outcome->redrawn};
+    return episode_log_append(log, number, &episode, &tally, failure);
 }
 
-/* Play one stable episode and log it. Further attempts continue the same random stream. */
+/* Play one stable episode and log it. Further attempts continue the same random stream; a context
+ * remembers the first one, so its stable steps are kept. */
 static bool collect_episode(struct collector *collector, struct episode_log *log, size_t number,
                             struct failure *failure)
 {
     const struct collector_options *options = collector->options;
     size_t group = number / options->episodes;
     size_t trial = number % options->episodes;
-    size_t attempts = options->behaviour->curriculum == BEHAVIOUR_TRIALS ? 1 : ATTEMPTS_MAX;
+    bool is_context = options->behaviour->curriculum == BEHAVIOUR_TRIALS;
+    size_t attempts = is_context ? 1 : ATTEMPTS_MAX;
     /* Of a continuum a policy must not meet the hidden tasks again that it was trained on. */
     enum random_purpose purpose =
         options->behaviour->is_trained ? RANDOM_COLLECT_POLICY : RANDOM_COLLECT;
@@ -224,17 +235,20 @@ static bool collect_episode(struct collector *collector, struct episode_log *log
     env_draw_hidden(collector->env, ENV_SPLIT_TRAINING, &hidden);
     for (size_t attempt = 0; attempt < attempts; attempt++) {
         struct episode_outcome outcome = collector_play_episode(collector, &random, number);
-        if (outcome.end != ENV_FAILED) {
+        if (outcome.end != ENV_FAILED || (is_context && outcome.length > 0)) {
             collector->played++;
             collector->return_sum += outcome.sum;
             collector_show_progress(collector, 0);
             outcome.redrawn = attempt;
-            return collector_save_episode(collector, log, number, &outcome, failure);
+            /* Trials that an earlier run has logged are played only to be remembered. */
+            return episode_log_has(log, number) ||
+                   collector_save_episode(collector, log, number, &outcome, failure);
         }
     }
     return failure_set(failure, EXIT_CODE_CONFIG,
                        "task %s: found %zu unstable simulations in a row (group %zu, episode %zu), "
-                       "expected a stable one; use less action noise or another seed",
+                       "expected a stable one; use less action noise or another seed for another "
+                       "output, since this one keeps what is finished",
                        collector->spec->task, attempts, group, trial);
 }
 
@@ -303,6 +317,7 @@ static bool collector_make_store(struct collector *collector, struct episode_log
                 .recipe = recipe,
                 .episodes = options->groups * options->episodes},
         .unit = options->behaviour->curriculum == BEHAVIOUR_TRIALS ? options->episodes : 1,
+        .keeps_finished = true,
     };
     struct store_job *job = store_job_open(&job_options, failure);
     if (!job) {
@@ -332,6 +347,7 @@ bool collector_run(const struct collector_options *options, struct collector_sum
     if (store) {
         collector_summarise(summary, store);
         summary->redrawn = result.tally.redrawn;
+        summary->cut = result.tally.partial;
     }
     store_close(store);
     return comm_agree_on(failure);

@@ -16,6 +16,10 @@ static void print_collection(const struct collector_summary *summary, const char
         log_warning("%s: %zu episodes became unstable in simulation and were drawn again", path,
                     summary->redrawn);
     }
+    if (summary->cut > 0) {
+        log_warning("%s: %zu episodes became unstable in simulation and end before that", path,
+                    summary->cut);
+    }
     collector_print(stdout, summary, path);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         failure_set(failure, EXIT_CODE_IO, "standard output: the summary cannot be written");
