@@ -51,6 +51,7 @@ struct env_spec {
     size_t hidden_count; /* of hidden tasks: 0 to count - 1 in the one number; 0: not numbered */
     size_t steps_max;    /* control steps of an episode */
     double control_timestep;         /* seconds */
+    double reward_max;               /* no step's reward is larger */
     double return_max;               /* no episode's return is larger */
     bool has_script;                 /* env_script_* work */
     const struct env_search *search; /* NULL: there is nothing to search for on a table */

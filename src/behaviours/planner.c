@@ -78,7 +78,6 @@ static double roll_out(const struct planner *planner, struct env *env, float *ac
                        const float *candidate, double best)
 {
     const struct budget *budget = &planner->plan->budget;
-    double reward_max = planner->spec->return_max / (double)planner->spec->steps_max;
     double sum = 0.0;
     env_set_hidden(env, planner->plan->hidden);
     env_set_record(env, planner->physics, planner->observation);
@@ -89,7 +88,7 @@ static double roll_out(const struct planner *planner, struct env *env, float *ac
             return -(double)INFINITY;
         }
         sum += (double)outcome.reward;
-        double rest = reward_max * (double)(budget->steps - step - 1);
+        double rest = planner->spec->reward_max * (double)(budget->steps - step - 1);
         if (sum + rest < best - BOUND_SLACK) {
             return -(double)INFINITY;
         }

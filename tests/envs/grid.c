@@ -68,6 +68,7 @@ static void test_actions_are_one_choice_among_five(void **state)
         struct action_space wanted = action_space_categorical((const size_t[]){GRID_MOVES}, 1);
         assert_true(action_space_equal(&spec->actions, &wanted));
         assert_string_equal(spec->simulator, "rules");
+        assert_true(spec->reward_max == 1.0);
         assert_true(spec->return_max == (i == 0 ? 20.0 : 2.0));
         room_close(&room);
     }
