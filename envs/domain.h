@@ -74,7 +74,8 @@ struct domain_task {
 };
 
 struct domain {
-    struct simulation_source source; /* its name is the domain's */
+    struct simulation_source source;     /* its name is the domain's */
+    const struct env_planning *planning; /* NULL: the usual */
     const struct domain_task *tasks;
     size_t task_count;
 };

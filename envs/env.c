@@ -61,6 +61,8 @@ static struct action_space actions_of(const struct simulation_sizes *sizes)
 static struct env_spec spec_of(const struct registry_entry *entry,
                                const struct simulation_sizes *sizes)
 {
+    static const struct env_planning usual = {
+        .samples = 32, .horizon = 0.5, .points = 4, .deviation = 1.4};
     const struct domain_task *task = entry->task;
     double reward_max = task->reward_max > 0.0 ? task->reward_max : 1.0;
     double most = reward_max * (double)task->steps_max;
@@ -83,6 +85,7 @@ static struct env_spec spec_of(const struct registry_entry *entry,
         .has_script = task->script,
         .search = task->search,
         .grid = task->grid,
+        .planning = entry->domain->planning ? *entry->domain->planning : usual,
     };
 }
 
