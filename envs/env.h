@@ -20,16 +20,14 @@ struct env;
 struct simulation;
 
 /* What may be known of a goal on a table that pays within its disc alone: a ring around the centre,
- * radius and angle uniform, and how to drive there. An observation begins with x, y and their
- * velocities, scaled; an action pushes along x and y. */
+ * radius and angle uniform. An observation begins with x, y and their velocities, scaled; an action
+ * pushes along x and y. */
 struct env_search {
     double nearest, farthest; /* metres from the centre to the goal */
     double radius;            /* metres: of the goal's disc */
-    double speed;             /* metres along an axis in a control step, at most */
+    double speed;             /* metres along an axis in a control step, by the largest push */
     double position_scale;    /* of the observation, per metre */
     double velocity_scale;    /* the same, per metre and second */
-    double stiffness;         /* of a push that stops at a place, per metre */
-    double damping;           /* the same, per metre and second */
 };
 
 /* A square grid with something to be found on it. An observation begins with row and column, from
