@@ -208,7 +208,7 @@ struct behaviour policy_behaviour_of(struct policy_behaviour *policy)
     return (struct behaviour){
         .self = policy,
         .name = "policy",
-        .curriculum = BEHAVIOUR_TRIALS,
+        .remembers_trials = true,
         .is_trained = true,
         .target = policy->options.target,
         .begin = policy_behaviour_begin,

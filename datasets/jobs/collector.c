@@ -56,29 +56,26 @@ static bool check_options(const struct collector_options *options, struct failur
 
 static double expertise_of(const struct collector_options *options, size_t episode)
 {
-    return options->episodes > 1 ? (double)episode / (double)(options->episodes - 1) : 1.0;
+    bool rises = options->behaviour->has_curriculum && options->episodes > 1;
+    return rises ? (double)episode / (double)(options->episodes - 1) : 1.0;
 }
 
 static void name_sources(struct store_spec *store, const struct collector_options *options)
 {
-    const char *name = options->behaviour->name;
-    size_t most = options->behaviour->curriculum == BEHAVIOUR_NO_CURRICULUM ? 1 : STORE_SOURCES_MAX;
-    store->source_count = size_min(options->episodes, most);
+    const struct behaviour *behaviour = options->behaviour;
+    bool are_alike = !behaviour->has_curriculum && !behaviour->remembers_trials;
+    store->source_count = are_alike ? 1 : size_min(options->episodes, STORE_SOURCES_MAX);
     const char *rest = store->source_count < options->episodes ? " and up" : "";
     for (size_t i = 0; i < store->source_count; i++) {
         size_t first = divide_up(i * options->episodes, store->source_count);
         char *source = store->sources[i];
-        switch (options->behaviour->curriculum) {
-        case BEHAVIOUR_NO_CURRICULUM:
-            snprintf(source, STORE_NAME_MAX, "%s", name);
-            break;
-        case BEHAVIOUR_EXPERTISE:
-            snprintf(source, STORE_NAME_MAX, "%s, expertise %.3f%s", name,
+        if (behaviour->has_curriculum) {
+            snprintf(source, STORE_NAME_MAX, "%s, expertise %.3f%s", behaviour->name,
                      expertise_of(options, first), rest);
-            break;
-        case BEHAVIOUR_TRIALS:
-            snprintf(source, STORE_NAME_MAX, "%s, trial %zu%s", name, first + 1, rest);
-            break;
+        } else if (behaviour->remembers_trials) {
+            snprintf(source, STORE_NAME_MAX, "%s, trial %zu%s", behaviour->name, first + 1, rest);
+        } else {
+            snprintf(source, STORE_NAME_MAX, "%s", behaviour->name);
         }
     }
 }
@@ -126,7 +123,8 @@ static void collector_show_progress(struct collector *collector, size_t steps)
     progress_show(&collector->progress, done, detail);
 }
 
-/* The environment and the behaviour at the first step of an episode. */
+/* The environment and the behaviour at the first step of an episode: of an empty context, unless
+ * the behaviour remembers the trials before. */
 static void collector_begin_episode(struct collector *collector, const struct random *random,
                                     size_t number)
 {
@@ -134,8 +132,7 @@ static void collector_begin_episode(struct collector *collector, const struct ra
     const struct behaviour *behaviour = options->behaviour;
     struct behaviour_row *row = &collector->row;
     size_t trial = number % options->episodes;
-    bool is_context = behaviour->curriculum == BEHAVIOUR_TRIALS;
-    if (trial == 0 || !is_context) {
+    if (trial == 0 || !behaviour->remembers_trials) {
         memset(collector->row_action, 0, collector->spec->action_dim * sizeof(float));
         *row = (struct behaviour_row){
             .env = collector->env,
@@ -224,7 +221,7 @@ static bool collect_episode(struct collector *collector, struct episode_log *log
     const struct collector_options *options = collector->options;
     size_t group = number / options->episodes;
     size_t trial = number % options->episodes;
-    bool is_context = options->behaviour->curriculum == BEHAVIOUR_TRIALS;
+    bool is_context = options->behaviour->remembers_trials;
     size_t attempts = is_context ? 1 : ATTEMPTS_MAX;
     /* Of a continuum a policy must not meet the hidden tasks again that it was trained on. */
     enum random_purpose purpose =
@@ -316,7 +313,7 @@ static bool collector_make_store(struct collector *collector, struct episode_log
                 .spec = spec,
                 .recipe = recipe,
                 .episodes = options->groups * options->episodes},
-        .unit = options->behaviour->curriculum == BEHAVIOUR_TRIALS ? options->episodes : 1,
+        .unit = options->behaviour->remembers_trials ? options->episodes : 1,
         .keeps_finished = true,
     };
     struct store_job *job = store_job_open(&job_options, failure);

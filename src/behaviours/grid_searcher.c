@@ -154,7 +154,7 @@ void grid_searcher_open(struct behaviour *behaviour, const struct env_spec *spec
         .self = searcher,
         .name = "searcher",
         .source = "searcher",
-        .curriculum = BEHAVIOUR_TRIALS,
+        .remembers_trials = true,
         .begin_trial = grid_searcher_begin_trial,
         .act = grid_searcher_act,
         .close = grid_searcher_close,

@@ -296,7 +296,7 @@ bool planner_open(struct behaviour *behaviour, const struct env_task *task,
     *behaviour = (struct behaviour){
         .self = planner,
         .name = "planner",
-        .curriculum = BEHAVIOUR_EXPERTISE,
+        .has_curriculum = true,
         .begin_trial = planner_begin_trial,
         .act = planner_act,
         .close = planner_close,

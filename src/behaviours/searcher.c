@@ -300,7 +300,7 @@ bool searcher_open(struct behaviour *behaviour, const struct env_spec *spec, siz
         .self = searcher_take(spec, slots),
         .name = "searcher",
         .source = "searcher",
-        .curriculum = BEHAVIOUR_TRIALS,
+        .remembers_trials = true,
         .begin_trial = searcher_begin_trial,
         .act = searcher_act,
         .close = searcher_close,

@@ -184,7 +184,7 @@ static struct collector_options context_options(const struct fixture *fixture)
     static struct behaviour remembering;
     struct collector_options options = options_for(fixture);
     remembering = *options.behaviour;
-    remembering.curriculum = BEHAVIOUR_TRIALS;
+    remembering.remembers_trials = true;
     options.behaviour = &remembering;
     return options;
 }
@@ -275,6 +275,62 @@ static void test_collector_keeps_finished_trials_of_a_context_that_fails_at_its_
     behaviour_close(options.behaviour);
 }
 
+/* What a behaviour is told. */
+struct heard {
+    size_t contexts, trials;
+    double expertise[4];
+};
+
+static void hear_context(const struct behaviour *behaviour, size_t count)
+{
+    struct heard *heard = behaviour->self;
+    heard->contexts += count;
+}
+
+static void hear_trial(const struct behaviour *behaviour, struct behaviour_row *row)
+{
+    struct heard *heard = behaviour->self;
+    heard->expertise[heard->trials++] = row->expertise;
+}
+
+static void stay(const struct behaviour *behaviour, struct behaviour_row *rows, size_t count)
+{
+    (void)behaviour;
+    (void)count;
+    rows[0].action[0] = 0.0f;
+}
+
+/* Each of the two on its own, and both. */
+static void test_collector_tells_a_curriculum_from_a_memory(void **state)
+{
+    static const char *const sources[] = {"heard", "heard, expertise 0.000", "heard, trial 1",
+                                          "heard, expertise 0.000"};
+    for (size_t i = 0; i < 4; i++) {
+        struct heard heard = {0};
+        const struct behaviour behaviour = {.self = &heard,
+                                            .name = "heard",
+                                            .source = "heard",
+                                            .has_curriculum = i % 2 == 1,
+                                            .remembers_trials = i >= 2,
+                                            .begin = hear_context,
+                                            .begin_trial = hear_trial,
+                                            .act = stay};
+        struct collector_options options = options_for(*state);
+        struct collector_summary summary;
+        behaviour_close(options.behaviour);
+        options.behaviour = &behaviour;
+        struct store *store = collect_store(&options, &summary);
+        assert_string_equal(store_spec(store)->sources[0], sources[i]);
+        assert_int_equal(store_spec(store)->source_count, i == 0 ? 1 : 4);
+        assert_int_equal(heard.contexts, behaviour.remembers_trials ? 1 : 4);
+        assert_int_equal(heard.trials, 4);
+        assert_true(heard.expertise[0] == (behaviour.has_curriculum ? 0.0 : 1.0));
+        assert_true(heard.expertise[3] == 1.0);
+        store_close(store);
+        unlink(options.path);
+    }
+}
+
 static void test_collector_keeps_finished_episodes_when_it_gives_up(void **state)
 {
     struct collector_options options = options_for(*state);
@@ -307,6 +363,7 @@ int main(int argc, char **argv)
         TEST(test_collector_draws_unstable_episodes_again_and_counts_them),
         TEST(test_collector_keeps_the_stable_steps_of_a_context),
         TEST(test_collector_keeps_finished_trials_of_a_context_that_fails_at_its_first_step),
+        TEST(test_collector_tells_a_curriculum_from_a_memory),
         TEST(test_collector_keeps_finished_episodes_when_it_gives_up),
         TEST(test_collector_gives_up_on_endless_instability_without_a_store),
     };
