@@ -33,7 +33,7 @@ bool grid_is_at(const double *position, const double *cell);
 void grid_draw_cell(double *cell, struct random *random);
 
 /* target = cell with probability `expertise`, else another draw, which may be the same. Draws as
- * many numbers either way. */
+ * many numbers either way. May be domain_script's draw. */
 void grid_guess_cell(double *target, const double *cell, double expertise, struct random *random);
 
 /* action (GRID_MOVES), one-hot: a shortest way to the cell, rows first; in it, stay. */
