@@ -35,38 +35,39 @@ static void sort_members(struct member *members, const struct store *store)
 
 /* --- What is held out ------------------------------------------------------------------------- */
 
-struct lot {
-    uint32_t word;
-    size_t unit;
+/* Sorting by random keys shuffles. */
+struct random_key {
+    uint32_t key;
+    size_t index;
 };
 
-static int compare_lots(const void *left, const void *right)
+static int compare_random_keys(const void *left, const void *right)
 {
-    const struct lot *a = left, *b = right;
-    if (a->word != b->word) {
-        return a->word < b->word ? -1 : 1;
+    const struct random_key *a = left, *b = right;
+    if (a->key != b->key) {
+        return a->key < b->key ? -1 : 1;
     }
-    return (a->unit > b->unit) - (a->unit < b->unit);
+    return (a->index > b->index) - (a->index < b->index);
 }
 
-/* is_held_out (units): of as many as the fraction asks for. */
-static void draw_held_out(bool *is_held_out, size_t units, double holdout)
+/* is_held_out (count): of as many as the fraction asks for. */
+static void draw_held_out(bool *is_held_out, size_t count, double holdout)
 {
-    if (holdout == 0.0 || units < 2) {
+    if (holdout == 0.0 || count < 2) {
         return;
     }
-    size_t wanted = (size_t)round(holdout * (double)units);
-    wanted = size_min(size_max(wanted, 1), units - 1);
-    struct lot *lots = memory_take(units, sizeof *lots);
-    for (size_t unit = 0; unit < units; unit++) {
-        struct random random = random_stream(0, RANDOM_HOLDOUT, unit, 0);
-        lots[unit] = (struct lot){random_word(&random), unit};
+    size_t wanted = (size_t)round(holdout * (double)count);
+    wanted = size_min(size_max(wanted, 1), count - 1);
+    struct random_key *keys = memory_take(count, sizeof *keys);
+    for (size_t i = 0; i < count; i++) {
+        struct random random = random_stream(0, RANDOM_HOLDOUT, i, 0);
+        keys[i] = (struct random_key){random_word(&random), i};
     }
-    qsort(lots, units, sizeof *lots, compare_lots);
+    qsort(keys, count, sizeof *keys, compare_random_keys);
     for (size_t i = 0; i < wanted; i++) {
-        is_held_out[lots[i].unit] = true;
+        is_held_out[keys[i].index] = true;
     }
-    memory_free(lots);
+    memory_free(keys);
 }
 
 static size_t count_groups(const struct member *members, size_t count)
@@ -170,7 +171,7 @@ bool chain_sampler_check(const struct chain_sampler *sampler, struct failure *fa
     return true;
 }
 
-/* --- Which episodes of a group ---------------------------------------------------------------- */
+/* --- Which episodes of which group ------------------------------------------------------------ */
 
 /* A chain in the making: what it is drawn from, and the task whose returns order it. */
 struct draw {
@@ -181,6 +182,13 @@ struct draw {
     size_t member_count;
     struct random random;
 };
+
+static void draw_group(struct draw *draw, const struct chain_catalog *catalog)
+{
+    size_t group = random_below(&draw->random, catalog->group_count);
+    draw->members = catalog->episodes + catalog->starts[group];
+    draw->member_count = catalog->starts[group + 1] - catalog->starts[group];
+}
 
 /* The index that `episode` has, or would have, in the chain. */
 static size_t chain_index_of(const struct draw *draw, size_t episode)
@@ -247,7 +255,7 @@ static void draw_by_return(struct draw *draw, size_t count)
     }
 }
 
-static void draw_window(struct draw *draw, size_t count)
+static void draw_consecutive(struct draw *draw, size_t count)
 {
     size_t first = random_below(&draw->random, draw->member_count - count + 1);
     for (size_t i = first; i < first + count; i++) {
@@ -262,6 +270,29 @@ static void draw_best(struct draw *draw, size_t count, size_t draws)
     size_t dropped = chain->count - count;
     memmove(chain->episodes, chain->episodes + dropped, count * sizeof chain->episodes[0]);
     chain->count = count;
+}
+
+/* As many as the sampler says, ascending by return. */
+static void draw_trajectories(struct draw *draw, const struct chain_sampler *sampler)
+{
+    size_t least = size_min(sampler->trials_min, draw->member_count);
+    size_t most = size_min(sampler->trials, draw->member_count);
+    size_t count = least + random_below(&draw->random, most - least + 1);
+    draw->chain->count = 0;
+    switch (sampler->sampling) {
+    case CHAIN_UNIFORM:
+        draw_uniform(draw, count);
+        break;
+    case CHAIN_RETURN:
+        draw_by_return(draw, count);
+        break;
+    case CHAIN_HISTORY:
+        draw_consecutive(draw, count);
+        break;
+    case CHAIN_BEST:
+        draw_best(draw, count, sampler->draws);
+        break;
+    }
 }
 
 /* --- In what order ---------------------------------------------------------------------------- */
@@ -287,6 +318,37 @@ static void put_in_order(struct draw *draw, enum chain_order order)
     }
 }
 
+/* --- A chain ---------------------------------------------------------------------------------- */
+
+/* Put what ascends by return into the sampler's order; the last until then is the best and sets
+ * the target. */
+static void order_trajectories(struct draw *draw, enum chain_order order)
+{
+    struct chain *chain = draw->chain;
+    size_t best = chain->episodes[chain->count - 1];
+    chain->target = store_return(draw->store, draw->task, best);
+    put_in_order(draw, order);
+    for (size_t trial = 0; trial < chain->count; trial++) {
+        if (chain->episodes[trial] == best) {
+            chain->best = trial;
+        }
+    }
+}
+
+/* The steps of the context: all, or a window of consecutive ones. */
+static void cut_window(struct draw *draw, size_t window)
+{
+    struct chain *chain = draw->chain;
+    chain->first = chain->steps = 0;
+    for (size_t trial = 0; trial < chain->count; trial++) {
+        chain->steps += store_length(draw->store, chain->episodes[trial]);
+    }
+    if (window > 0 && chain->steps > window) {
+        chain->first = random_below(&draw->random, chain->steps - window + 1);
+        chain->steps = window;
+    }
+}
+
 void chain_draw(struct chain *chain, const struct chain_catalog *catalog, size_t task,
                 const struct chain_sampler *sampler, uint64_t seed, uint64_t step, uint64_t sample)
 {
@@ -296,37 +358,8 @@ void chain_draw(struct chain *chain, const struct chain_catalog *catalog, size_t
                         .store = catalog->store,
                         .task = task,
                         .random = random_stream(seed, RANDOM_CHAIN, step, sample)};
-    size_t group = random_below(&draw.random, catalog->group_count);
-    draw.members = catalog->episodes + catalog->starts[group];
-    draw.member_count = catalog->starts[group + 1] - catalog->starts[group];
-    size_t least = size_min(sampler->trials_min, draw.member_count);
-    size_t most = size_min(sampler->trials, draw.member_count);
-    size_t count = least + random_below(&draw.random, most - least + 1);
-    chain->count = 0;
-    switch (sampler->sampling) {
-    case CHAIN_UNIFORM:
-        draw_uniform(&draw, count);
-        break;
-    case CHAIN_RETURN:
-        draw_by_return(&draw, count);
-        break;
-    case CHAIN_HISTORY:
-        draw_window(&draw, count);
-        break;
-    case CHAIN_BEST:
-        draw_best(&draw, count, sampler->draws);
-        break;
-    }
-    size_t best = chain->episodes[chain->count - 1];
-    chain->target = store_return(draw.store, task, best);
-    put_in_order(&draw, sampler->order);
-    chain->first = chain->steps = 0;
-    for (size_t trial = 0; trial < chain->count; trial++) {
-        chain->steps += store_length(draw.store, chain->episodes[trial]);
-        chain->best = chain->episodes[trial] == best ? trial : chain->best;
-    }
-    if (sampler->window > 0 && chain->steps > sampler->window) {
-        chain->first = random_below(&draw.random, chain->steps - sampler->window + 1);
-        chain->steps = sampler->window;
-    }
+    draw_group(&draw, catalog);
+    draw_trajectories(&draw, sampler);
+    order_trajectories(&draw, sampler->order);
+    cut_window(&draw, sampler->window);
 }

@@ -208,6 +208,11 @@ size_t episode_log_count(const struct episode_log *log)
     return log->count;
 }
 
+size_t episode_log_appended(const struct episode_log *log)
+{
+    return log->appended;
+}
+
 /* --- Appending -------------------------------------------------------------------------------- */
 
 /* Create this rank's own file. Its number is above those of earlier runs, because of two records of

@@ -27,7 +27,7 @@ struct episode_log_options {
 
 /* What became of an episode on its way, or of all of them. */
 struct episode_tally {
-    size_t partial; /* cut off by the input: kept or dropped */
+    size_t partial; /* cut off by the input or an unstable simulation: kept or dropped */
     size_t bad;     /* dropped, for a reason */
     size_t changed; /* numbers of its actions */
     size_t redrawn; /* attempts that were thrown away */
@@ -53,6 +53,9 @@ bool episode_log_is_published(const struct episode_log *log);
  * kill has cut off does not count, nor does what follows damage (a warning). */
 bool episode_log_has(const struct episode_log *log, size_t number);
 size_t episode_log_count(const struct episode_log *log);
+
+/* How many this rank has appended or dropped since. */
+size_t episode_log_appended(const struct episode_log *log);
 
 /* Append an episode; refuses what store_writer_add refuses. Once this has returned a kill does not
  * lose it (a power cut may). `tally` may be NULL: nothing happened to it. */

@@ -40,7 +40,8 @@ struct domain_task {
     size_t observation_dim;
     size_t substeps;   /* physics steps of a control step */
     size_t steps_max;  /* control steps of an episode */
-    double return_max; /* no episode's return is larger; 0: the number of steps, 1 for each */
+    double reward_max; /* no step's reward is larger; 0: it is 1 */
+    double return_max; /* no episode's return is larger; 0: the largest reward for each step */
 
     /* Make a new simulation that of the task, where the task changes the model; NULL: as it is. */
     void (*prepare)(struct simulation *simulation);
@@ -54,7 +55,8 @@ struct domain_task {
     /* What the hidden task changes in a state that a step has led to, such as a key that is picked
      * up; NULL: nothing. */
     void (*settle)(struct simulation *simulation, const double *hidden);
-    /* In [0, 1], for the state and the control that led to it. hidden: NULL where nothing is. */
+    /* In [0, reward_max], for the state and the control that led to it. hidden: NULL where nothing
+     * is. */
     double (*reward)(const struct simulation_view *view, const double *hidden);
     /* Does the state that a step has led to end the episode? NULL: only time does. */
     bool (*is_over)(const struct simulation_view *view, const double *hidden);
@@ -72,7 +74,8 @@ struct domain_task {
 };
 
 struct domain {
-    struct simulation_source source; /* its name is the domain's */
+    struct simulation_source source;     /* its name is the domain's */
+    const struct env_planning *planning; /* NULL: the usual */
     const struct domain_task *tasks;
     size_t task_count;
 };

@@ -61,8 +61,11 @@ static struct action_space actions_of(const struct simulation_sizes *sizes)
 static struct env_spec spec_of(const struct registry_entry *entry,
                                const struct simulation_sizes *sizes)
 {
+    static const struct env_planning usual = {
+        .samples = 32, .horizon = 0.5, .points = 4, .deviation = 1.4};
     const struct domain_task *task = entry->task;
-    double return_max = task->return_max > 0.0 ? task->return_max : (double)task->steps_max;
+    double reward_max = task->reward_max > 0.0 ? task->reward_max : 1.0;
+    double most = reward_max * (double)task->steps_max;
     return (struct env_spec){
         .task = task->name,
         .domain = entry->domain->source.name,
@@ -77,10 +80,12 @@ static struct env_spec spec_of(const struct registry_entry *entry,
         .hidden_count = task->hidden ? task->hidden->count : 0,
         .steps_max = task->steps_max,
         .control_timestep = sizes->timestep * (double)task->substeps,
-        .return_max = return_max,
+        .reward_max = reward_max,
+        .return_max = task->return_max > 0.0 ? task->return_max : most,
         .has_script = task->script,
         .search = task->search,
         .grid = task->grid,
+        .planning = entry->domain->planning ? *entry->domain->planning : usual,
     };
 }
 

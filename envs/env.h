@@ -20,23 +20,36 @@ struct env;
 struct simulation;
 
 /* What may be known of a goal on a table that pays within its disc alone: a ring around the centre,
- * radius and angle uniform, and how to drive there. An observation begins with x, y and their
- * velocities, scaled; an action pushes along x and y. */
+ * radius and angle uniform. An observation begins with x, y and their velocities, scaled; an action
+ * pushes along x and y. */
 struct env_search {
     double nearest, farthest; /* metres from the centre to the goal */
     double radius;            /* metres: of the goal's disc */
-    double speed;             /* metres along an axis in a control step, at most */
+    double speed;             /* metres along an axis in a control step, by the largest push */
     double position_scale;    /* of the observation, per metre */
     double velocity_scale;    /* the same, per metre and second */
-    double stiffness;         /* of a push that stops at a place, per metre */
-    double damping;           /* the same, per metre and second */
 };
 
-/* A square grid with something to be found on it. An observation is row and column, from -1 to 1;
- * choices are to stay, or to go up, down, left or right by one cell. */
+/* A square grid with something to be found on it. An observation begins with row and column, from
+ * -1 to 1. */
 struct env_grid {
     size_t side;   /* cells */
     size_t stages; /* of a trial: cells that pay one after the other */
+};
+
+/* The choices of a step on a grid, by one cell; up is towards row 0, left towards column 0. */
+enum grid_move { GRID_STAY, GRID_UP, GRID_DOWN, GRID_LEFT, GRID_RIGHT, GRID_MOVES };
+
+struct env_cell {
+    int row, column; /* from 0 at the top left */
+};
+
+/* What suits a planner that tries noisy plans, found by trying. */
+struct env_planning {
+    size_t samples;   /* plans tried at a step */
+    double horizon;   /* seconds */
+    size_t points;    /* of a plan's spline */
+    double deviation; /* the noise's largest */
 };
 
 struct env_spec {
@@ -51,10 +64,12 @@ struct env_spec {
     size_t hidden_count; /* of hidden tasks: 0 to count - 1 in the one number; 0: not numbered */
     size_t steps_max;    /* control steps of an episode */
     double control_timestep;         /* seconds */
+    double reward_max;               /* no step's reward is larger */
     double return_max;               /* no episode's return is larger */
     bool has_script;                 /* env_script_* work */
     const struct env_search *search; /* NULL: there is nothing to search for on a table */
     const struct env_grid *grid;     /* NULL: nor on a grid */
+    struct env_planning planning;    /* of its domain */
 
     enum inertia_rule inertia;         /* of the capsules */
     size_t position_dim, velocity_dim; /* how many numbers of physics are qpos, then qvel */
@@ -128,6 +143,9 @@ void env_reset(struct env *env, struct random *random);
 struct env_outcome env_step(struct env *env, const float *action);
 
 void env_observe(const struct env *env, float *observation); /* (observation_dim) */
+
+/* The cell that an observation of a task with a grid tells. */
+struct env_cell env_grid_cell(const struct env_grid *grid, const float *observation);
 
 /* The reward of the state that holds now and of the control that led to it. */
 float env_reward(const struct env *env);

@@ -1,5 +1,6 @@
 #include "envs/grid.h"
 
+#include <math.h>
 #include <stdint.h>
 
 static const double centre = (GRID_SIDE - 1) / 2.0;
@@ -46,6 +47,15 @@ void grid_observe(float *observation, const struct simulation_view *view)
     for (size_t i = 0; i < GRID_CELL; i++) {
         observation[i] = (float)((view->position[i] - centre) / centre);
     }
+}
+
+struct env_cell env_grid_cell(const struct env_grid *grid, const float *observation)
+{
+    double half = 0.5 * (double)(grid->side - 1);
+    return (struct env_cell){
+        .row = (int)lround(half * ((double)observation[GRID_ROW] + 1.0)),
+        .column = (int)lround(half * ((double)observation[GRID_COLUMN] + 1.0)),
+    };
 }
 
 bool grid_is_at(const double *position, const double *cell)

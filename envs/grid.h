@@ -10,13 +10,11 @@
 #include <stddef.h>
 
 #include "base/random.h"
+#include "envs/env.h"
 #include "envs/simulation.h"
 
 enum { GRID_SIDE = 9, GRID_CELLS = GRID_SIDE * GRID_SIDE };
 enum { GRID_ROW, GRID_COLUMN, GRID_CELL }; /* numbers of a cell */
-
-/* The choices of a step; up is towards row 0, left towards column 0. */
-enum grid_move { GRID_STAY, GRID_UP, GRID_DOWN, GRID_LEFT, GRID_RIGHT, GRID_MOVES };
 
 /* One step from the cell that `position` begins with; simulation_rules' move. False where that is
  * no cell. */
@@ -25,7 +23,8 @@ bool grid_move(double *position, size_t move);
 /* Put the agent into the centre; domain_task's reset. */
 void grid_reset(struct simulation *simulation, const double *hidden, struct random *random);
 
-/* observation (GRID_CELL): row and column, from -1 to 1; domain_task's observe. */
+/* observation (GRID_CELL): row and column, from -1 to 1; domain_task's observe. env_grid_cell is
+ * its inverse. */
 void grid_observe(float *observation, const struct simulation_view *view);
 
 bool grid_is_at(const double *position, const double *cell);
@@ -34,7 +33,7 @@ bool grid_is_at(const double *position, const double *cell);
 void grid_draw_cell(double *cell, struct random *random);
 
 /* target = cell with probability `expertise`, else another draw, which may be the same. Draws as
- * many numbers either way. */
+ * many numbers either way. May be domain_script's draw. */
 void grid_guess_cell(double *target, const double *cell, double expertise, struct random *random);
 
 /* action (GRID_MOVES), one-hot: a shortest way to the cell, rows first; in it, stay. */

@@ -151,7 +151,8 @@ static void open_players(struct evaluation *evaluation)
     behaviours[EVALUATION_RANDOM] = random_actions_open(evaluation->spec);
     if (evaluation->spec->has_script) {
         const struct noise_options no_noise = {0};
-        script_open(&behaviours[EVALUATION_SCRIPT], evaluation->spec, &no_noise, batch, &failure);
+        invariant(script_open(&behaviours[EVALUATION_SCRIPT], evaluation->spec, &no_noise, batch,
+                              &failure));
     }
     evaluation->rollout = rollout_open(evaluation->task, batch, evaluation->workers);
 }

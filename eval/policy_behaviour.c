@@ -209,7 +209,7 @@ struct behaviour policy_behaviour_of(struct policy_behaviour *policy)
     return (struct behaviour){
         .self = policy,
         .name = "policy",
-        .curriculum = BEHAVIOUR_TRIALS,
+        .remembers_trials = true,
         .is_trained = true,
         .target = policy->options.target,
         .steps_max = window > 0 && window <= steps_max ? 0 : steps_max,

@@ -33,7 +33,7 @@ struct collector {
 };
 
 struct episode_outcome {
-    size_t length;
+    size_t length;  /* steps before it ended or became unstable */
     size_t redrawn; /* attempts before it */
     double sum;     /* of its rewards */
     enum env_end end;
@@ -56,29 +56,26 @@ static bool check_options(const struct collector_options *options, struct failur
 
 static double expertise_of(const struct collector_options *options, size_t episode)
 {
-    return options->episodes > 1 ? (double)episode / (double)(options->episodes - 1) : 1.0;
+    bool rises = options->behaviour->has_curriculum && options->episodes > 1;
+    return rises ? (double)episode / (double)(options->episodes - 1) : 1.0;
 }
 
 static void name_sources(struct store_spec *store, const struct collector_options *options)
 {
-    const char *name = options->behaviour->name;
-    size_t most = options->behaviour->curriculum == BEHAVIOUR_NO_CURRICULUM ? 1 : STORE_SOURCES_MAX;
-    store->source_count = size_min(options->episodes, most);
+    const struct behaviour *behaviour = options->behaviour;
+    bool are_alike = !behaviour->has_curriculum && !behaviour->remembers_trials;
+    store->source_count = are_alike ? 1 : size_min(options->episodes, STORE_SOURCES_MAX);
     const char *rest = store->source_count < options->episodes ? " and up" : "";
     for (size_t i = 0; i < store->source_count; i++) {
         size_t first = divide_up(i * options->episodes, store->source_count);
         char *source = store->sources[i];
-        switch (options->behaviour->curriculum) {
-        case BEHAVIOUR_NO_CURRICULUM:
-            snprintf(source, STORE_NAME_MAX, "%s", name);
-            break;
-        case BEHAVIOUR_EXPERTISE:
-            snprintf(source, STORE_NAME_MAX, "%s, expertise %.3f%s", name,
+        if (behaviour->has_curriculum) {
+            snprintf(source, STORE_NAME_MAX, "%s, expertise %.3f%s", behaviour->name,
                      expertise_of(options, first), rest);
-            break;
-        case BEHAVIOUR_TRIALS:
-            snprintf(source, STORE_NAME_MAX, "%s, trial %zu%s", name, first + 1, rest);
-            break;
+        } else if (behaviour->remembers_trials) {
+            snprintf(source, STORE_NAME_MAX, "%s, trial %zu%s", behaviour->name, first + 1, rest);
+        } else {
+            snprintf(source, STORE_NAME_MAX, "%s", behaviour->name);
         }
     }
 }
@@ -126,7 +123,8 @@ static void collector_show_progress(struct collector *collector, size_t steps)
     progress_show(&collector->progress, done, detail);
 }
 
-/* The environment and the behaviour at the first step of an episode. */
+/* The environment and the behaviour at the first step of an episode: of an empty context, unless
+ * the behaviour remembers the trials before. */
 static void collector_begin_episode(struct collector *collector, const struct random *random,
                                     size_t number)
 {
@@ -134,8 +132,7 @@ static void collector_begin_episode(struct collector *collector, const struct ra
     const struct behaviour *behaviour = options->behaviour;
     struct behaviour_row *row = &collector->row;
     size_t trial = number % options->episodes;
-    bool is_context = behaviour->curriculum == BEHAVIOUR_TRIALS;
-    if (trial == 0 || !is_context) {
+    if (trial == 0 || !behaviour->remembers_trials) {
         memset(collector->row_action, 0, collector->spec->action_dim * sizeof(float));
         *row = (struct behaviour_row){
             .env = collector->env,
@@ -152,34 +149,43 @@ static void collector_begin_episode(struct collector *collector, const struct ra
     behaviour_begin_trial(behaviour, row);
 }
 
-/* Play one episode into the buffer; draws from the stream where it is. */
-static struct episode_outcome collector_play_episode(struct collector *collector,
-                                                     struct random *random, size_t number)
+/* Let the behaviour act once, and write down what that leads to. */
+static enum env_end collector_step(struct collector *collector)
 {
     const struct env_spec *spec = collector->spec;
     const struct behaviour *behaviour = collector->options->behaviour;
     struct behaviour_row *row = &collector->row;
     struct episode_buffer *buffer = &collector->buffer;
+    invariant(row->time < spec->steps_max);
+    row->observation = buffer->observation + row->time * spec->observation_dim;
+    behaviour->act(behaviour, row, 1);
+    memcpy(buffer->action + row->time * spec->action_dim, row->action,
+           spec->action_dim * sizeof *row->action);
+    struct env_outcome outcome = env_step(collector->env, row->action);
+    buffer->reward[0][row->time] = outcome.reward;
+    behaviour_record(row, outcome);
+    record_state(collector, row->time);
+    return outcome.end;
+}
+
+/* Play one episode into the buffer; draws from the stream where it is. */
+static struct episode_outcome collector_play_episode(struct collector *collector,
+                                                     struct random *random, size_t number)
+{
+    struct behaviour_row *row = &collector->row;
     struct episode_outcome result = {.end = ENV_RUNNING};
     collector_begin_episode(collector, random, number);
     record_state(collector, 0);
     while (result.end == ENV_RUNNING) {
-        invariant(row->time < spec->steps_max);
-        row->observation = buffer->observation + row->time * spec->observation_dim;
-        behaviour->act(behaviour, row, 1);
-        memcpy(buffer->action + row->time * spec->action_dim, row->action,
-               spec->action_dim * sizeof *row->action);
-        struct env_outcome outcome = env_step(collector->env, row->action);
-        buffer->reward[0][row->time] = outcome.reward;
-        behaviour_record(row, outcome);
-        result.end = outcome.end;
-        record_state(collector, row->time);
+        result.end = collector_step(collector);
+        if (result.end != ENV_FAILED) {
+            result.length = row->time;
+            result.sum = row->return_so_far;
+        }
         if (result.end == ENV_RUNNING) {
             collector_show_progress(collector, row->time);
         }
     }
-    result.length = row->time;
-    result.sum = row->return_so_far;
     *random = row->random;
     return result;
 }
@@ -202,19 +208,21 @@ static bool collector_save_episode(struct collector *collector, struct episode_l
     if (collector->labeller) {
         episode.label = labeller_label(collector->labeller, &episode, number);
     }
-    const struct episode_tally tally = {.redrawn = outcome->redrawn};
-    return episode_log_has(log, number) ||
-           episode_log_append(log, number, &episode, &tally, failure);
+    const struct episode_tally tally = {.partial = outcome->end == ENV_FAILED,
+                                        .redrawn = outcome->redrawn};
+    return episode_log_append(log, number, &episode, &tally, failure);
 }
 
-/* Play one stable episode and log it. Further attempts continue the same random stream. */
+/* Play one stable episode and log it. Further attempts continue the same random stream; a context
+ * remembers the first one, so its stable steps are kept. */
 static bool collect_episode(struct collector *collector, struct episode_log *log, size_t number,
                             struct failure *failure)
 {
     const struct collector_options *options = collector->options;
     size_t group = number / options->episodes;
     size_t trial = number % options->episodes;
-    size_t attempts = options->behaviour->curriculum == BEHAVIOUR_TRIALS ? 1 : ATTEMPTS_MAX;
+    bool is_context = options->behaviour->remembers_trials;
+    size_t attempts = is_context ? 1 : ATTEMPTS_MAX;
     /* Of a continuum a policy must not meet the hidden tasks again that it was trained on. */
     enum random_purpose purpose =
         options->behaviour->is_trained ? RANDOM_COLLECT_POLICY : RANDOM_COLLECT;
@@ -224,17 +232,20 @@ static bool collect_episode(struct collector *collector, struct episode_log *log
     env_draw_hidden(collector->env, ENV_SPLIT_TRAINING, &hidden);
     for (size_t attempt = 0; attempt < attempts; attempt++) {
         struct episode_outcome outcome = collector_play_episode(collector, &random, number);
-        if (outcome.end != ENV_FAILED) {
+        if (outcome.end != ENV_FAILED || (is_context && outcome.length > 0)) {
             collector->played++;
             collector->return_sum += outcome.sum;
             collector_show_progress(collector, 0);
             outcome.redrawn = attempt;
-            return collector_save_episode(collector, log, number, &outcome, failure);
+            /* Trials that an earlier run has logged are played only to be remembered. */
+            return episode_log_has(log, number) ||
+                   collector_save_episode(collector, log, number, &outcome, failure);
         }
     }
     return failure_set(failure, EXIT_CODE_CONFIG,
                        "task %s: found %zu unstable simulations in a row (group %zu, episode %zu), "
-                       "expected a stable one; use less action noise or another seed",
+                       "expected a stable one; use less action noise or another seed for another "
+                       "output, since this one keeps what is finished",
                        collector->spec->task, attempts, group, trial);
 }
 
@@ -302,7 +313,8 @@ static bool collector_make_store(struct collector *collector, struct episode_log
                 .spec = spec,
                 .recipe = recipe,
                 .episodes = options->groups * options->episodes},
-        .unit = options->behaviour->curriculum == BEHAVIOUR_TRIALS ? options->episodes : 1,
+        .unit = options->behaviour->remembers_trials ? options->episodes : 1,
+        .keeps_finished = true,
     };
     struct store_job *job = store_job_open(&job_options, failure);
     if (!job) {
@@ -332,6 +344,7 @@ bool collector_run(const struct collector_options *options, struct collector_sum
     if (store) {
         collector_summarise(summary, store);
         summary->redrawn = result.tally.redrawn;
+        summary->cut = result.tally.partial;
     }
     store_close(store);
     return comm_agree_on(failure);

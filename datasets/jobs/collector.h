@@ -36,6 +36,7 @@ enum { COLLECTOR_LEVELS_MAX = 8, COLLECTOR_PERCENTILES = 5 };
 struct collector_summary {
     size_t steps;
     size_t redrawn;        /* episodes thrown away because the simulation became unstable */
+    size_t cut;            /* episodes that end where it became so, because a context has them */
     struct statistics all; /* returns of the first task */
     double percentiles[COLLECTOR_PERCENTILES]; /* 10, 25, 50, 75 and 90 of them */
     size_t level_count;                        /* equal parts of the sources */
@@ -52,16 +53,17 @@ struct collector_summary {
  * trained on would be no test of it. Episode e of E has expertise
  * e / (E - 1) (1 when E is 1); where a task hides nothing, all episodes are one group, since any of
  * them may share a chain. Where the episodes of a group share a context, whole groups are dealt to
- * the ranks. An episode whose simulation becomes unstable is drawn again a few times, except where
- * it shares a context.
+ * the ranks. An episode whose simulation becomes unstable is drawn again a few times; where it
+ * shares a context, it is truncated before that step and the next one begins.
  *
- * False and a failure, the same on every rank: EXIT_CODE_CONFIG for numbers out of range or a task
- * that stays unstable, else as of store_job_open and store_job_finish. So is the summary. Shows
- * progress. Collective over the job. */
+ * False and a failure, the same on every rank: EXIT_CODE_CONFIG for numbers out of range, a task
+ * that stays unstable or an episode of a context that has no stable step, else as of store_job_open
+ * and store_job_finish; what is finished is kept. So is the summary. Shows progress. Collective
+ * over the job. */
 bool collector_run(const struct collector_options *options, struct collector_summary *summary,
                    struct failure *failure);
 
-/* From the index alone; redrawn is the caller's to fill in. Local. */
+/* From the index alone; redrawn and cut are the caller's to fill in. Local. */
 void collector_summarise(struct collector_summary *summary, const struct store *store);
 
 /* A line, the percentiles, and a row for each level. The caller looks at the stream for errors.

@@ -16,7 +16,8 @@ struct store_job {
     size_t in_round;     /* units of this rank since the last */
     bool is_published;   /* an earlier run gave the store its name */
     bool is_stopped;     /* some rank has failed */
-    double failed;       /* number of the lowest episode that has failed here; INFINITY: none */
+    bool keeps_finished;
+    double failed; /* number of the lowest episode that has failed here; INFINITY: none */
     struct failure failure;
 };
 
@@ -46,6 +47,7 @@ struct store_job *store_job_open(const struct store_job_options *options, struct
     job->episodes = options->log.episodes;
     job->unit = options->unit;
     job->round = options->round;
+    job->keeps_finished = options->keeps_finished;
     job->failed = (double)INFINITY;
     if (comm_rank() == 0) {
         job->log = episode_log_open(&options->log, failure);
@@ -166,16 +168,25 @@ static bool merge_log(struct store_job *job, struct episode_log_result *result,
     return ok;
 }
 
+/* Has any rank finished an episode, in this run or an earlier one? Collective. */
+static bool has_finished(const struct store_job *job)
+{
+    double finished = (double)(episode_log_count(job->log) + episode_log_appended(job->log));
+    comm_max_double(&finished, 1);
+    return finished > 0.0;
+}
+
 bool store_job_finish(struct store_job *job, struct episode_log_result *result,
                       struct failure *failure)
 {
+    bool is_kept = has_finished(job) && job->keeps_finished;
     bool ok = agree_on_first(job, failure) && merge_log(job, result, failure);
     bool is_hopeless = failure->code == EXIT_CODE_DATA || failure->code == EXIT_CODE_CONFIG;
     if (comm_rank() != 0) {
         episode_log_close(job->log);
     }
     comm_barrier(); /* the others have closed their logs */
-    if (comm_rank() == 0 && is_hopeless) {
+    if (comm_rank() == 0 && is_hopeless && !is_kept) {
         episode_log_discard(job->log);
     } else if (comm_rank() == 0) {
         episode_log_close(job->log);

@@ -22,6 +22,7 @@ struct store_job_options {
     struct episode_log_options log;
     size_t unit;  /* episodes that one rank makes one after the other */
     size_t round; /* units of a rank between two looks at the others; 0: none before the end */
+    bool keeps_finished; /* episodes, also where a repetition would fail in the same way */
 };
 
 struct store_job;
@@ -49,7 +50,8 @@ struct episode_log *store_job_log(struct store_job *job);
 void store_job_fail(struct store_job *job, size_t number, const struct failure *failure);
 
 /* Agree, merge the log and close the job. False and a failure, the same on every rank. The log is
- * kept for a repetition unless that would fail in the same way (EXIT_CODE_DATA, EXIT_CODE_CONFIG).
+ * kept for a repetition unless that would fail in the same way (EXIT_CODE_DATA, EXIT_CODE_CONFIG)
+ * and the job does not keep what is finished, or nothing is.
  * The result is the same on every rank. Collective over the job. */
 bool store_job_finish(struct store_job *job, struct episode_log_result *result,
                       struct failure *failure);

@@ -90,6 +90,10 @@ static double cartpole_reward_sparse(const struct simulation_view *view, const d
 
 /* --- The table -------------------------------------------------------------------------------- */
 
+/* A swing takes about a second. */
+static const struct env_planning planning = {
+    .samples = 32, .horizon = 1.0, .points = 5, .deviation = 0.5};
+
 static const struct domain_task tasks[] = {
     {.name = "cartpole_balance",
      .observation_dim = 5,
@@ -135,6 +139,7 @@ const struct domain cartpole_domain = {
                .xml = {cartpole_xml, cartpole_legacy_xml},
                .sensors = sensors,
                .sensor_count = 1},
+    .planning = &planning,
     .tasks = tasks,
     .task_count = sizeof tasks / sizeof tasks[0],
 };

@@ -127,6 +127,9 @@ static const struct domain_hidden hidden_speed = {.dim = 1, .draw = cheetah_draw
 
 /* --- The table -------------------------------------------------------------------------------- */
 
+static const struct env_planning planning = {
+    .samples = 16, .horizon = 0.4, .points = 4, .deviation = 1.4};
+
 static const struct domain_task tasks[] = {
     {.name = "cheetah_run",
      .observation_dim = OBSERVED,
@@ -194,6 +197,7 @@ const struct domain cheetah_domain = {
                .xml = {cheetah_xml, cheetah_legacy_xml},
                .sensors = sensors,
                .sensor_count = SENSORS},
+    .planning = &planning,
     .tasks = tasks,
     .task_count = sizeof tasks / sizeof tasks[0],
 };

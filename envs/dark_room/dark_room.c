@@ -15,12 +15,6 @@ static bool dark_room_is_held_out(const double *hidden)
 
 /* --- Scripted: walk to the goal, or to a guess, and stay -------------------------------------- */
 
-static void dark_room_script_draw(double *script, const double *hidden, double expertise,
-                                  struct random *random)
-{
-    grid_guess_cell(script, hidden, expertise, random);
-}
-
 static void dark_room_script_act(float *action, const double *script,
                                  const struct simulation_view *view)
 {
@@ -36,8 +30,7 @@ static const struct simulation_rules rules = {.position = GRID_CELL,
 
 static const struct domain_hidden hidden_goal = {
     .dim = GRID_CELL, .draw = grid_draw_cell, .is_held_out = dark_room_is_held_out};
-static const struct domain_script walk = {.draw = dark_room_script_draw,
-                                          .act = dark_room_script_act};
+static const struct domain_script walk = {.draw = grid_guess_cell, .act = dark_room_script_act};
 
 static const struct env_grid grid = {.side = GRID_SIDE, .stages = 1};
 

@@ -12,29 +12,16 @@ enum { X, Y, AXES };
 
 static const double target_radius = 0.015, height = 0.01; /* metres */
 
-/* The ring where hidden goals lie, and how the table is seen and driven on. */
-static const struct env_search disc = {
-    .nearest = 0.12,
-    .farthest = 0.22,
-    .radius = 0.03,
-    .speed = 0.02, /* where damping is as strong as the largest push: 0.1 metres per second */
-    .position_scale = 5.0, /* so that observations are of the order of one */
-    .velocity_scale = 10.0,
-    .stiffness = 15.0,
-    .damping = 8.0,
-};
+/* The ring where hidden goals lie, and how the table is seen. Full speed is where damping is as
+ * strong as the largest push, 0.1 metres per second; observations are of the order of one. */
+#define POINT_MASS_SEARCH(disc_radius)                                                             \
+    {                                                                                              \
+        .nearest = 0.12, .farthest = 0.22, .radius = disc_radius, .speed = 0.02,                   \
+        .position_scale = 5.0, .velocity_scale = 10.0                                              \
+    }
 
-/* The same ring, and the control suite's target. */
-static const struct env_search small_disc = {
-    .nearest = 0.12,
-    .farthest = 0.22,
-    .radius = 0.015,
-    .speed = 0.02,
-    .position_scale = 5.0,
-    .velocity_scale = 10.0,
-    .stiffness = 15.0,
-    .damping = 8.0,
-};
+static const struct env_search disc = POINT_MASS_SEARCH(0.03);
+static const struct env_search small_disc = POINT_MASS_SEARCH(0.015); /* the suite's target */
 
 /* Ball and targets lie at the same height, so two coordinates tell their distance. */
 static double point_mass_distance_to(const double *goal, const struct simulation_view *view)
@@ -153,16 +140,21 @@ static void point_mass_find_small_disc(struct env_goal *goal, const struct simul
     *goal = point_mass_goal_at(hidden, small_disc.radius);
 }
 
+static double point_mass_reward_within(double radius, const struct simulation_view *view,
+                                       const double *hidden)
+{
+    const struct tolerance inside = {.upper = radius};
+    return tolerance_indicator(point_mass_distance_to(hidden, view), &inside);
+}
+
 static double point_mass_reward_disc(const struct simulation_view *view, const double *hidden)
 {
-    const struct tolerance inside = {.upper = disc.radius};
-    return tolerance_indicator(point_mass_distance_to(hidden, view), &inside);
+    return point_mass_reward_within(disc.radius, view, hidden);
 }
 
 static double point_mass_reward_small_disc(const struct simulation_view *view, const double *hidden)
 {
-    const struct tolerance inside = {.upper = small_disc.radius};
-    return tolerance_indicator(point_mass_distance_to(hidden, view), &inside);
+    return point_mass_reward_within(small_disc.radius, view, hidden);
 }
 
 /* --- Scripted: drive to a point between the goal and a guess ---------------------------------- */
@@ -180,9 +172,9 @@ static void point_mass_script_draw(double *script, const double *hidden, double 
 static void point_mass_script_act(float *action, const double *script,
                                   const struct simulation_view *view)
 {
+    static const double stiffness = 15.0, damping = 8.0; /* per metre; per metre and second */
     for (size_t i = 0; i < AXES; i++) {
-        double push =
-            disc.stiffness * (script[i] - view->position[i]) - disc.damping * view->velocity[i];
+        double push = stiffness * (script[i] - view->position[i]) - damping * view->velocity[i];
         action[i] = (float)fmin(fmax(push, -1.0), 1.0);
     }
 }

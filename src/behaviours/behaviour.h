@@ -14,13 +14,6 @@
 #include "base/random.h"
 #include "envs/env.h"
 
-/* What sets the episodes of a group apart while data is collected. */
-enum behaviour_curriculum {
-    BEHAVIOUR_NO_CURRICULUM, /* nothing */
-    BEHAVIOUR_EXPERTISE,     /* the expertise, rising from 0 to 1 */
-    BEHAVIOUR_TRIALS,        /* they are the trials of one context, which the behaviour remembers */
-};
-
 /* A step that is done, the last one of a context: maybe of an earlier trial; zeros at a context's
  * first step. */
 struct behaviour_step {
@@ -48,13 +41,14 @@ struct behaviour_row {
 
 /* NULL stands for a function that would do nothing, but for act. */
 struct behaviour {
-    void *self;        /* what the functions below need; close gives it back */
-    char name[32];     /* "script" */
-    char source[1024]; /* with all that makes it what it is: "script, noise 0.3" */
-    enum behaviour_curriculum curriculum;
-    bool is_trained;  /* on collected data, whose hidden tasks it must not meet again */
-    double target;    /* that a policy is asked for; 0: this is none */
-    size_t steps_max; /* that it can take in a context, all trials together; 0: any number */
+    void *self;            /* what the functions below need; close gives it back */
+    char name[32];         /* "script" */
+    char source[1024];     /* with all that makes it what it is: "script, noise 0.3" */
+    bool has_curriculum;   /* expertise rises from 0 to 1 over the episodes of a collected group */
+    bool remembers_trials; /* they are the trials of one context */
+    bool is_trained;       /* on collected data, whose hidden tasks it must not meet again */
+    double target;         /* that a policy is asked for; 0: this is none */
+    size_t steps_max;      /* that it can take in a context, all trials together; 0: any number */
     /* `count` empty contexts begin in rows 0 .. count-1; all others are forgotten. */
     void (*begin)(const struct behaviour *behaviour, size_t count);
     /* The row's environment has been reset for a trial. */

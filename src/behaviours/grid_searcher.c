@@ -1,6 +1,5 @@
 #include "behaviours/grid_searcher.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,20 +7,13 @@
 
 enum { STAGES_MAX = 2, SIDE_MAX = 16, CELLS_MAX = SIDE_MAX * SIDE_MAX };
 
-/* As env_grid says. */
-enum move { STAY, UP, DOWN, LEFT, RIGHT, MOVES };
-
-struct cell {
-    int row, column;
-};
-
 /* What one context has seen; cells are numbered row by row. */
 struct grid_memory {
     bool is_unpaid[STAGES_MAX][CELLS_MAX]; /* stepped on in vain */
     bool is_found[STAGES_MAX];
-    struct cell found[STAGES_MAX];
-    size_t stage;       /* of the trial */
-    struct cell landed; /* where the last step has led */
+    struct env_cell found[STAGES_MAX];
+    size_t stage;           /* of the trial */
+    struct env_cell landed; /* where the last step has led */
 };
 
 struct grid_searcher {
@@ -29,7 +21,7 @@ struct grid_searcher {
     struct grid_memory *memories; /* (slots) */
 };
 
-static size_t cell_number(const struct grid_searcher *searcher, struct cell cell)
+static size_t cell_number(const struct grid_searcher *searcher, struct env_cell cell)
 {
     return (size_t)cell.row * searcher->grid->side + (size_t)cell.column;
 }
@@ -63,29 +55,22 @@ static void grid_searcher_begin_trial(const struct behaviour *behaviour, struct 
 
 /* --- Where to go ------------------------------------------------------------------------------ */
 
-static struct cell observed_cell(const struct grid_searcher *searcher, const float *observation)
-{
-    double half = 0.5 * (double)(searcher->grid->side - 1);
-    return (struct cell){(int)lround(half * ((double)observation[0] + 1.0)),
-                         (int)lround(half * ((double)observation[1] + 1.0))};
-}
-
-static int distance_between(struct cell one, struct cell other)
+static int distance_between(struct env_cell one, struct env_cell other)
 {
     return abs(one.row - other.row) + abs(one.column - other.column);
 }
 
 /* The nearest cell that has not been stepped on, any of equals with the same probability; where
  * there is none, where it is. */
-static struct cell nearest_unseen(const struct grid_searcher *searcher,
-                                  const struct grid_memory *memory, struct cell from,
-                                  struct random *random)
+static struct env_cell nearest_unseen(const struct grid_searcher *searcher,
+                                      const struct grid_memory *memory, struct env_cell from,
+                                      struct random *random)
 {
     int side = (int)searcher->grid->side;
     int nearest = 2 * side;
     uint64_t equals = 0;
-    struct cell chosen = from;
-    for (struct cell cell = {0, 0}; cell.row < side; cell.row++) {
+    struct env_cell chosen = from;
+    for (struct env_cell cell = {0, 0}; cell.row < side; cell.row++) {
         for (cell.column = 0; cell.column < side; cell.column++) {
             int distance = distance_between(from, cell);
             if (memory->is_unpaid[memory->stage][cell_number(searcher, cell)] ||
@@ -103,22 +88,24 @@ static struct cell nearest_unseen(const struct grid_searcher *searcher,
 }
 
 /* One step of a shortest way, any of two with the same probability. */
-static enum move step_towards(struct cell from, struct cell to, struct random *random)
+static enum grid_move step_towards(struct env_cell from, struct env_cell to, struct random *random)
 {
-    enum move along_rows = to.row < from.row ? UP : to.row > from.row ? DOWN : STAY;
-    enum move along_columns = to.column < from.column   ? LEFT
-                              : to.column > from.column ? RIGHT
-                                                        : STAY;
-    if (along_rows != STAY && along_columns != STAY) {
+    enum grid_move along_rows = to.row < from.row   ? GRID_UP
+                                : to.row > from.row ? GRID_DOWN
+                                                    : GRID_STAY;
+    enum grid_move along_columns = to.column < from.column   ? GRID_LEFT
+                                   : to.column > from.column ? GRID_RIGHT
+                                                             : GRID_STAY;
+    if (along_rows != GRID_STAY && along_columns != GRID_STAY) {
         return random_below(random, 2) == 0 ? along_rows : along_columns;
     }
-    return along_rows != STAY ? along_rows : along_columns;
+    return along_rows != GRID_STAY ? along_rows : along_columns;
 }
 
-static struct cell after_move(struct cell cell, enum move move)
+static struct env_cell after_move(struct env_cell cell, enum grid_move move)
 {
-    cell.row += (move == DOWN) - (move == UP);
-    cell.column += (move == RIGHT) - (move == LEFT);
+    cell.row += (move == GRID_DOWN) - (move == GRID_UP);
+    cell.column += (move == GRID_RIGHT) - (move == GRID_LEFT);
     return cell;
 }
 
@@ -128,13 +115,13 @@ static void grid_searcher_act_row(const struct grid_searcher *searcher, struct b
     if (row->time > 0) {
         learn_step(searcher, memory, row->previous.reward > 0.0f);
     }
-    struct cell from = observed_cell(searcher, row->observation);
-    struct cell to = memory->is_found[memory->stage]
-                         ? memory->found[memory->stage]
-                         : nearest_unseen(searcher, memory, from, &row->random);
-    enum move move = step_towards(from, to, &row->random);
+    struct env_cell from = env_grid_cell(searcher->grid, row->observation);
+    struct env_cell to = memory->is_found[memory->stage]
+                             ? memory->found[memory->stage]
+                             : nearest_unseen(searcher, memory, from, &row->random);
+    enum grid_move move = step_towards(from, to, &row->random);
     memory->landed = after_move(from, move);
-    memset(row->action, 0, MOVES * sizeof *row->action);
+    memset(row->action, 0, GRID_MOVES * sizeof *row->action);
     row->action[move] = 1.0f;
 }
 
@@ -159,7 +146,7 @@ void grid_searcher_open(struct behaviour *behaviour, const struct env_spec *spec
 {
     const struct env_grid *grid = spec->grid;
     invariant(grid && grid->side <= SIDE_MAX && grid->stages <= STAGES_MAX &&
-              spec->action_dim == MOVES);
+              spec->action_dim == GRID_MOVES);
     struct grid_searcher *searcher = memory_take(1, sizeof *searcher);
     searcher->grid = grid;
     searcher->memories = memory_take(slots, sizeof *searcher->memories);
@@ -167,7 +154,7 @@ void grid_searcher_open(struct behaviour *behaviour, const struct env_spec *spec
         .self = searcher,
         .name = "searcher",
         .source = "searcher",
-        .curriculum = BEHAVIOUR_TRIALS,
+        .remembers_trials = true,
         .begin_trial = grid_searcher_begin_trial,
         .act = grid_searcher_act,
         .close = grid_searcher_close,

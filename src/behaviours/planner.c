@@ -78,7 +78,6 @@ static double roll_out(const struct planner *planner, struct env *env, float *ac
                        const float *candidate, double best)
 {
     const struct budget *budget = &planner->plan->budget;
-    double reward_max = planner->spec->return_max / (double)planner->spec->steps_max;
     double sum = 0.0;
     env_set_hidden(env, planner->plan->hidden);
     env_set_record(env, planner->physics, planner->observation);
@@ -89,7 +88,7 @@ static double roll_out(const struct planner *planner, struct env *env, float *ac
             return -(double)INFINITY;
         }
         sum += (double)outcome.reward;
-        double rest = reward_max * (double)(budget->steps - step - 1);
+        double rest = planner->spec->reward_max * (double)(budget->steps - step - 1);
         if (sum + rest < best - BOUND_SLACK) {
             return -(double)INFINITY;
         }
@@ -278,21 +277,11 @@ static struct planner *planner_take(const struct env_task *task,
 
 void planner_set_defaults(struct planner_options *options, const struct env_spec *spec)
 {
-    static const struct planner_defaults {
-        const char *domain;
-        size_t samples;
-        double horizon, deviation;
-        size_t points;
-    } usual = {"", 32, 0.5, 1.4, 4},
-      special[] = {{"cartpole", 32, 1.0, 0.5, 5}, {"cheetah", 16, 0.4, 1.4, 4}};
-    const struct planner_defaults *found = &usual;
-    for (size_t i = 0; i < sizeof special / sizeof *special; i++) {
-        found = strcmp(special[i].domain, spec->domain) == 0 ? &special[i] : found;
-    }
-    options->samples = options->samples > 0 ? options->samples : found->samples;
-    options->horizon = options->horizon > 0.0 ? options->horizon : found->horizon;
-    options->deviation = options->deviation > 0.0 ? options->deviation : found->deviation;
-    options->points = options->points > 0 ? options->points : found->points;
+    const struct env_planning *usual = &spec->planning;
+    options->samples = options->samples > 0 ? options->samples : usual->samples;
+    options->horizon = options->horizon > 0.0 ? options->horizon : usual->horizon;
+    options->deviation = options->deviation > 0.0 ? options->deviation : usual->deviation;
+    options->points = options->points > 0 ? options->points : usual->points;
 }
 
 bool planner_open(struct behaviour *behaviour, const struct env_task *task,
@@ -307,7 +296,7 @@ bool planner_open(struct behaviour *behaviour, const struct env_task *task,
     *behaviour = (struct behaviour){
         .self = planner,
         .name = "planner",
-        .curriculum = BEHAVIOUR_EXPERTISE,
+        .has_curriculum = true,
         .begin_trial = planner_begin_trial,
         .act = planner_act,
         .close = planner_close,

@@ -38,8 +38,8 @@ struct planner_options {
     size_t threads; /* that roll out, the caller's own included; at least 1 */
 };
 
-/* Set samples, horizon, points and deviation, where they are 0, to what suits the task's domain:
- * found by trying (datasets/README.md). Local. */
+/* Set samples, horizon, points and deviation, where they are 0, to what suits the task
+ * (env_spec.planning). Local. */
 void planner_set_defaults(struct planner_options *options, const struct env_spec *spec);
 
 /* False and a failure: EXIT_CODE_CONFIG for options out of their ranges and for a task whose

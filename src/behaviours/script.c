@@ -41,7 +41,7 @@ bool script_open(struct behaviour *behaviour, const struct env_spec *spec,
     *behaviour = (struct behaviour){
         .self = noise,
         .name = "script",
-        .curriculum = BEHAVIOUR_EXPERTISE,
+        .has_curriculum = true,
         .begin_trial = script_begin_trial,
         .act = script_act,
         .close = script_close,

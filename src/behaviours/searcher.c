@@ -16,6 +16,10 @@ enum { PLACE_RADII = 5, PLACE_ANGLES = 24 };
  * goal's disc. */
 static const double cell_side = 0.25, cell_error = 0.18;
 
+/* A push that stops at a place, of the largest that there is: for each step at full speed that it
+ * is away, and against full speed. */
+static const double stiffness = 0.3, damping = 0.8;
+
 /* What one context has seen. */
 struct search_memory {
     double (*cells)[AXES]; /* (radii * angles): where the goal may still be, the first cell_count */
@@ -29,6 +33,7 @@ struct search_memory {
 struct searcher {
     const struct env_search *search;
     size_t steps_max;
+    double control_timestep;
     size_t radii, angles;           /* of the cells that the ring is divided into */
     struct search_memory *memories; /* (slots) */
     double (*cells)[AXES];          /* (slots, radii, angles): of the memories */
@@ -205,16 +210,18 @@ static void searcher_choose(const struct searcher *searcher, const struct search
 
 /* --- Driving there ---------------------------------------------------------------------------- */
 
-/* Put the push towards `aim` (metres) into the row's action. Through a place where it does not
- * stop, the larger push is the largest that there is. */
-static void searcher_drive(const struct env_search *search, struct behaviour_row *row,
+/* Put the push along `way` (metres) into the row's action. Through a place where it does not stop,
+ * the larger push is the largest that there is. */
+static void searcher_drive(const struct searcher *searcher, struct behaviour_row *row,
                            const double way[AXES], bool stops)
 {
+    const struct env_search *search = searcher->search;
     double length = hypot(way[X], way[Y]), push[AXES], largest = 0.0;
     double stretch = stops || length == 0.0 ? 1.0 : search->farthest / length;
     for (size_t i = 0; i < AXES; i++) {
         double velocity = (double)row->observation[AXES + i] / search->velocity_scale;
-        push[i] = search->stiffness * stretch * way[i] - search->damping * velocity;
+        double step = velocity * searcher->control_timestep;
+        push[i] = (stiffness * stretch * way[i] - damping * step) / search->speed;
         largest = fmax(largest, fabs(push[i]));
     }
     double divisor = stops || largest == 0.0 ? 1.0 : largest;
@@ -234,7 +241,7 @@ static void searcher_act_row(const struct searcher *searcher, struct behaviour_r
         searcher_choose(searcher, memory, goal, (double)(searcher->steps_max - row->time));
     }
     const double way[AXES] = {goal[X] - memory->position[X], goal[Y] - memory->position[Y]};
-    searcher_drive(searcher->search, row, way, memory->is_found);
+    searcher_drive(searcher, row, way, memory->is_found);
 }
 
 /* --- The behaviour ---------------------------------------------------------------------------- */
@@ -262,6 +269,7 @@ static struct searcher *searcher_take(const struct env_spec *spec, size_t slots)
     double side = cell_side * search->radius;
     searcher->search = search;
     searcher->steps_max = spec->steps_max;
+    searcher->control_timestep = spec->control_timestep;
     searcher->radii = (size_t)ceil((search->farthest - search->nearest) / side);
     searcher->angles = (size_t)ceil(2.0 * M_PI * search->farthest / side);
     size_t cells = searcher->radii * searcher->angles;
@@ -292,7 +300,7 @@ bool searcher_open(struct behaviour *behaviour, const struct env_spec *spec, siz
         .self = searcher_take(spec, slots),
         .name = "searcher",
         .source = "searcher",
-        .curriculum = BEHAVIOUR_TRIALS,
+        .remembers_trials = true,
         .begin_trial = searcher_begin_trial,
         .act = searcher_act,
         .close = searcher_close,

@@ -16,6 +16,10 @@ static void print_collection(const struct collector_summary *summary,
         log_warning("%s: %zu episodes became unstable in simulation and were drawn again",
                     options->path, summary->redrawn);
     }
+    if (summary->cut > 0) {
+        log_warning("%s: %zu episodes became unstable in simulation and end before that",
+                    options->path, summary->cut);
+    }
     collector_print(stdout, summary, options->path);
     if (options->expert.task) {
         printf("labels: %s\n", options->expert.behaviour->source);

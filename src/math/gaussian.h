@@ -13,7 +13,8 @@
 #define GAUSSIAN_LOG_DEVIATION_MAX 2.0
 
 /* weight * -log of the density at target (count), in double. d_row (2 count, may be row) becomes
- * its gradient, that of the means before their tanh. Local, like all of this file. */
+ * its gradient: of the means before their tanh; of log-deviations beyond their limits, only where
+ * descent leads back. Local, like all of this file. */
 double gaussian_loss(real *d_row, const real *row, const real *target, real weight, size_t count);
 
 /* The deviation of number i. */

@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "behaviours/searcher.h"
 
-enum { TRIALS = 20, STEPS_MAX = 50, MOVES = 5, OBSERVED = 2, GROUPS = 100 };
+enum { TRIALS = 20, STEPS_MAX = 50, MOVES = GRID_MOVES, OBSERVED = 2, GROUPS = 100 };
 
 struct history {
     size_t steps[TRIALS];

@@ -231,24 +231,30 @@ static void test_planner_refuses_options_that_make_no_sense(void **state)
     close_scene(&scene);
 }
 
+/* `said` completed for a task. */
+static struct planner_options complete_options(const char *name, struct planner_options said)
+{
+    struct scene scene = open_scene(name);
+    planner_set_defaults(&said, scene.spec);
+    close_scene(&scene);
+    return said;
+}
+
 static void test_planner_suits_what_nobody_has_said_to_the_domain(void **state)
 {
     (void)state;
-    struct env_spec spec = {.domain = "cartpole"};
-    struct planner_options options = {.horizon = 0.25};
-    planner_set_defaults(&options, &spec);
+    struct planner_options options =
+        complete_options("cartpole_swingup", (struct planner_options){.horizon = 0.25});
     assert_true(options.horizon == 0.25 && options.deviation == 0.5);
     assert_int_equal(options.points, 5);
-    options = (struct planner_options){0};
-    spec.domain = "walker";
-    planner_set_defaults(&options, &spec);
+    assert_int_equal(options.samples, 32);
+    options = complete_options("walker_walk", (struct planner_options){0});
     assert_true(options.horizon == 0.5 && options.deviation == 1.4);
     assert_int_equal(options.points, 4);
     assert_int_equal(options.samples, 32);
-    options = (struct planner_options){.deviation = 0.25};
-    spec.domain = "cheetah";
-    planner_set_defaults(&options, &spec);
+    options = complete_options("cheetah_run", (struct planner_options){.deviation = 0.25});
     assert_int_equal(options.samples, 16);
+    assert_int_equal(options.points, 4);
     assert_true(options.horizon == 0.4 && options.deviation == 0.25);
 }
 

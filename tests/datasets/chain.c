@@ -325,6 +325,40 @@ static void test_chain_depends_on_seed_step_and_sample_alone(void **state)
     }
 }
 
+/* A run that goes on needs the chains that there were when it began. */
+static void test_chains_are_those_of_earlier_versions(void **state)
+{
+    static const struct {
+        enum chain_sampling sampling;
+        size_t episodes[4], best, first;
+    } wanted[] = {{CHAIN_UNIFORM, {2, 15, 11, 7}, 2, 8},
+                  {CHAIN_RETURN, {11, 16, 14, 2}, 0, 4},
+                  {CHAIN_HISTORY, {12, 14, 11, 15}, 2, 5},
+                  {CHAIN_BEST, {2, 6, 15, 7}, 3, 0}};
+    const struct chain_fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        const struct chain_sampler sampler = {.sampling = wanted[i].sampling,
+                                              .order = CHAIN_ORDER_RANDOM,
+                                              .trials_min = 4,
+                                              .trials = 4,
+                                              .draws = 6,
+                                              .window = 5};
+        struct chain chain;
+        chain_draw(&chain, &fixture->catalog, 0, &sampler, SEED, 7, 9);
+        assert_int_equal(chain.count, 4);
+        assert_memory_equal(chain.episodes, wanted[i].episodes, sizeof wanted[i].episodes);
+        assert_int_equal(chain.best, wanted[i].best);
+        assert_int_equal(chain.first, wanted[i].first);
+        assert_int_equal(chain.steps, 5);
+    }
+    struct chain_catalog held_out;
+    chain_catalog_open(&held_out, fixture->store, 0.5, CHAIN_HELD_OUT);
+    assert_int_equal(held_out.group_count, 2);
+    assert_int_equal(groups[held_out.episodes[0]], 9);
+    assert_int_equal(groups[held_out.episodes[held_out.starts[1]]], 30);
+    chain_catalog_close(&held_out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_chain_groups_are_alike_whatever_their_size),
         cmocka_unit_test(test_chain_sets_of_episodes_are_alike),
         cmocka_unit_test(test_chain_depends_on_seed_step_and_sample_alone),
+        cmocka_unit_test(test_chains_are_those_of_earlier_versions),
     };
     return cmocka_run_group_tests(tests, set_up, chain_fixture_close);
 }

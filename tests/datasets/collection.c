@@ -16,7 +16,7 @@ static bool open_behaviour(struct behaviour *behaviour, const struct collection 
     }
     *behaviour = random_actions_open(spec);
     if (collection->policy == COLLECTION_TRIALS) {
-        behaviour->curriculum = BEHAVIOUR_TRIALS;
+        behaviour->remembers_trials = true;
         behaviour->is_trained = true;
     }
     return true;

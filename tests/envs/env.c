@@ -71,7 +71,8 @@ static void check_spec(const struct env_task *task)
     assert_true(spec->physics_dim > 0 && spec->physics_dim <= DIM_MAX);
     assert_true(spec->control_timestep > 0.0);
     assert_true(spec->actions.dim == spec->action_dim);
-    assert_true(spec->return_max > 0.0 && spec->return_max <= (double)spec->steps_max);
+    assert_true(spec->reward_max > 0.0 && spec->return_max >= spec->reward_max);
+    assert_true(spec->return_max <= spec->reward_max * (double)spec->steps_max);
 }
 
 static void test_every_listed_task_opens(void **state)

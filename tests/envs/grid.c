@@ -68,9 +68,27 @@ static void test_actions_are_one_choice_among_five(void **state)
         struct action_space wanted = action_space_categorical((const size_t[]){GRID_MOVES}, 1);
         assert_true(action_space_equal(&spec->actions, &wanted));
         assert_string_equal(spec->simulator, "rules");
+        assert_true(spec->reward_max == 1.0);
         assert_true(spec->return_max == (i == 0 ? 20.0 : 2.0));
         room_close(&room);
     }
+}
+
+static void test_observations_tell_their_cells(void **state)
+{
+    (void)state;
+    struct room room;
+    room_open(&room, "dark_room");
+    for (int number = 0; number < GRID_CELLS; number++) {
+        const struct env_cell cell = {number / GRID_SIDE, number % GRID_SIDE};
+        float observation[GRID_CELL];
+        env_set_physics(room.env, (const double[]){cell.row, cell.column});
+        env_observe(room.env, observation);
+        struct env_cell found = env_grid_cell(env_task_spec(room.task)->grid, observation);
+        assert_int_equal(found.row, cell.row);
+        assert_int_equal(found.column, cell.column);
+    }
+    room_close(&room);
 }
 
 static void test_moves_go_one_cell_and_walls_stop_them(void **state)
@@ -368,6 +386,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_actions_are_one_choice_among_five),
+        cmocka_unit_test(test_observations_tell_their_cells),
         cmocka_unit_test(test_moves_go_one_cell_and_walls_stop_them),
         cmocka_unit_test(test_a_dark_room_pays_each_step_that_ends_on_the_goal),
         cmocka_unit_test(test_a_door_opens_to_the_key_and_ends_the_episode),

@@ -51,9 +51,11 @@ static const struct reward_case cases[] = {
     {"cartpole_balance", 0.55, {COSINE("pole_1", 1.0), POSITION(0, -2.0)}},
     {"cartpole_balance", 0.55, {COSINE("pole_1", 1.0), VELOCITY(1, 5.0)}},
     {"cartpole_balance", 0.95, {COSINE("pole_1", 1.0), CONTROL(0, 0.5)}},
+    {"cartpole_swingup", 1.0, {COSINE("pole_1", 1.0)}},
     {"cartpole_swingup", 0.5, {COSINE("pole_1", 0.0)}},
     {"cartpole_swingup", 0.8, {COSINE("pole_1", 1.0), CONTROL(0, -1.0)}},
     {"cartpole_swingup", 0.5 * (1.0 + 0.0001), {COSINE("pole_1", 1.0), POSITION(0, 4.0)}},
+    {"cartpole_swingup_dynamics", 1.0, {COSINE("pole_1", 1.0)}},
     {"cartpole_swingup_dynamics", 0.5, {COSINE("pole_1", 0.0)}},
     {"cartpole_swingup_dynamics", 0.8, {COSINE("pole_1", 1.0), CONTROL(0, -1.0)}},
     {"cartpole_balance_sparse", 1.0, {COSINE("pole_1", 0.995), POSITION(0, 0.25)}},
@@ -195,6 +197,7 @@ static const struct reward_case cases[] = {
     {"point_mass_search_small", 0.0, {HIDDEN(1, 0.2), POSITION(1, 0.1849999)}},
     {"point_mass_maze_reach_top_left", 1.0, {POSITION(0, -0.15), POSITION(1, 0.1649999)}},
     {"point_mass_maze_reach_top_left", 0.1, {POSITION(0, -0.18), POSITION(1, 0.15)}},
+    {"point_mass_maze_reach_top_right", 1.0, {POSITION(0, 0.15), POSITION(1, 0.15)}},
     {"point_mass_maze_reach_top_right", 0.8,
      {POSITION(0, 0.15), POSITION(1, 0.15), CONTROL(0, 1.0), CONTROL(1, 1.0)}},
     {"point_mass_maze_reach_top_right", 0.1, {POSITION(0, 0.15), POSITION(1, 0.12)}},
@@ -313,6 +316,29 @@ static void test_rewards_are_as_published_at_their_edges(void **state)
     }
 }
 
+/* Planners give up a plan that not even the largest rewards can save. */
+static void test_largest_reward_is_that_of_the_task(void **state)
+{
+    (void)state;
+    for (size_t index = 0; registry_at(index).task; index++) {
+        struct failure failure = {0};
+        struct env_task *task = env_task_open(registry_at(index).task->name, &failure);
+        fatal_if_failed(&failure);
+        const struct env_spec *spec = env_task_spec(task);
+        double highest = 0.0;
+        for (size_t i = 0; i < CASES; i++) {
+            if (strcmp(cases[i].task, spec->task) == 0) {
+                highest = fmax(highest, cases[i].wanted);
+            }
+        }
+        if (highest != spec->reward_max) {
+            fail_msg("%s: the largest reward here is %.17g, its own says %.17g", spec->task,
+                     highest, spec->reward_max);
+        }
+        env_task_close(task);
+    }
+}
+
 static void test_every_task_has_its_edges_here(void **state)
 {
     (void)state;
@@ -336,6 +362,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rewards_are_as_published_at_their_edges),
         cmocka_unit_test(test_every_task_has_its_edges_here),
+        cmocka_unit_test(test_largest_reward_is_that_of_the_task),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,20 +73,49 @@ static void test_gradient_may_replace_the_prediction(void **state)
     release(&density);
 }
 
+/* The gradient of the log-deviation of one number, `errors` deviations away from the target. */
+static double limited_gradient(double log_deviation, double errors)
+{
+    real d_row[2];
+    const real row[2] = {(real)0.5, (real)log_deviation};
+    const real target[1] = {(real)(0.5 - errors * gaussian_deviation(row, 1, 0))};
+    assert_true(isfinite(gaussian_loss(d_row, row, target, (real)0.25, 1)));
+    return (double)d_row[1];
+}
+
 static void test_deviations_stay_between_their_limits(void **state)
 {
     (void)state;
-    const real target[1] = {(real)0.5};
-    real d_row[2];
     const real narrow[2] = {(real)0.5, (real)-40}, wide[2] = {(real)0.5, (real)40};
     support_expect_near(gaussian_deviation(narrow, 1, 0), exp(-2.5), 1e-12);
     support_expect_near(gaussian_deviation(wide, 1, 0), exp(2.0), 1e-12);
-    assert_true(isfinite(gaussian_loss(d_row, narrow, target, (real)1, 1)));
-    assert_true(d_row[1] == 0);
-    assert_true(isfinite(gaussian_loss(d_row, wide, target, (real)1, 1)));
-    assert_true(d_row[1] == 0);
     const real broken[2] = {(real)0.5, (real)NAN};
     assert_true(isnan(gaussian_deviation(broken, 1, 0)));
+}
+
+static void test_only_a_gradient_that_leads_back_moves_a_deviation_beyond_its_limits(void **state)
+{
+    (void)state;
+    assert_true(limited_gradient(-40.0, 0.5) == 0.0);
+    assert_true(limited_gradient(40.0, 2.0) == 0.0);
+    support_expect_near(limited_gradient(-40.0, 2.0), 0.25 * (1.0 - 4.0), 1e-12);
+    support_expect_near(limited_gradient(40.0, 0.5), 0.25 * (1.0 - 0.25), 1e-12);
+}
+
+/* As a policy does that has become too sure of itself. */
+static void test_descent_brings_a_deviation_back_from_beyond_its_limits(void **state)
+{
+    (void)state;
+    const real target[1] = {(real)0.9};
+    for (int side = -1; side <= 1; side += 2) {
+        real d_row[2], row[2] = {(real)(side < 0 ? 0.0 : 0.85), (real)(4 * side)};
+        for (size_t step = 0; step < 2000; step++) {
+            gaussian_loss(d_row, row, target, (real)1, 1);
+            row[1] -= (real)0.01 * d_row[1];
+        }
+        assert_true((double)row[1] > GAUSSIAN_LOG_DEVIATION_MIN - 0.02);
+        assert_true((double)row[1] < GAUSSIAN_LOG_DEVIATION_MAX);
+    }
 }
 
 int main(void)
@@ -96,6 +125,8 @@ int main(void)
         cmocka_unit_test(test_gradient_equals_differences),
         cmocka_unit_test(test_gradient_may_replace_the_prediction),
         cmocka_unit_test(test_deviations_stay_between_their_limits),
+        cmocka_unit_test(test_only_a_gradient_that_leads_back_moves_a_deviation_beyond_its_limits),
+        cmocka_unit_test(test_descent_brings_a_deviation_back_from_beyond_its_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
