@@ -39,13 +39,18 @@ def planner_ladder(task, groups, episodes, every=1):
                    **{"planner.every": every})
 
 
-def hidden(name, question, store, shared, expert="data"):
-    """A task of the hidden-task suite: what its expert's labels teach, four trials in a context."""
+def hidden(name, question, store, shared, expert="data", anew=False):
+    """A task of the hidden-task suite: what its expert's labels teach, four trials in a context; and what those of
+    a planner that begins anew at every state do."""
+    path = f"{{folder}}/{store.name}.h5"
+    others = (Store(name + "_anew", ("convert", path, "--label=planner", "--planner.start=none")),) if anew else ()
+    models = tuple(Model("labels of plans begun anew", {"data.store": f"{{folder}}/{other.name}.h5"})
+                   for other in others)
     return Experiment(
-        name=name, tier="full", question=question, stores=(store,),
+        name=name, tier="full", question=question, stores=(store, *others),
         shared={"context.tokens": "s+-a+-r+-d", "chain.trials_min": 4, "chain.order": "random", "chain.loss": "label",
-                "train.precision": "bf16", **shared},
-        models=(Model("labels"),), seeds=SEEDS[:3], evaluations={"": {"eval.explore": "0"}}, expert=expert)
+                "train.precision": "bf16", "data.store": path, **shared},
+        models=(Model("labels"), *models), seeds=SEEDS[:3], evaluations={"": {"eval.explore": "0"}}, expert=expert)
 
 
 WINDOW = {"chain.trials": 1, "chain.trials_min": 1, "chain.window": 20, "chain.loss": "all", "train.contexts": 128,
@@ -124,9 +129,10 @@ EXPERIMENTS = (
     hidden("jaco_hidden", "Which of four places on the floor does the arm have to reach?",
            planner_ladder("jaco_hidden", groups=64, episodes=4, every=4),
            {"train.contexts": 8, "train.rate": 1e-3, "train.steps": 1500}),
-    hidden("cartpole_swingup_dynamics", "Masses, damping and gravity differ from context to context.",
+    hidden("cartpole_swingup_dynamics", "Masses, damping and gravity differ from context to context. Labels are of "
+           "plans that go on from the step before, or begin anew at every state.",
            planner_ladder("cartpole_swingup_dynamics", groups=200, episodes=4),
-           {"train.contexts": 8, "train.rate": 2e-3, "train.steps": 2500}),
+           {"train.contexts": 8, "train.rate": 2e-3, "train.steps": 2500}, anew=True),
     hidden("cheetah_run_dynamics", "Masses, damping, gravity and friction differ from context to context.",
            planner_ladder("cheetah_run_dynamics", groups=200, episodes=4),
            {"model.width": 128, "train.contexts": 8, "train.rate": 1e-3, "train.steps": 2500}),
