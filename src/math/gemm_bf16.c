@@ -163,14 +163,22 @@ static const struct product *product_of(struct product_cache *cache, const struc
 
 /* --- Computing -------------------------------------------------------------------------------- */
 
+/* oneDNN takes all matrices alike, those too that it only reads. */
+static void give(dnnl_memory_t memory, const void *matrix)
+{
+    void *writable;
+    memcpy(&writable, &matrix, sizeof writable);
+    onednn_check(dnnl_memory_set_data_handle(memory, writable));
+}
+
 static void compute(real *c, const struct product *product, const uint16_t *a, const uint16_t *b,
                     dnnl_stream_t stream)
 {
     const dnnl_exec_arg_t factors[] = {
         {DNNL_ARG_SRC, product->a}, {DNNL_ARG_WEIGHTS, product->b}, {DNNL_ARG_DST, product->c}};
-    onednn_check(dnnl_memory_set_data_handle(product->a, (void *)(uintptr_t)a));
-    onednn_check(dnnl_memory_set_data_handle(product->b, (void *)(uintptr_t)b));
-    onednn_check(dnnl_memory_set_data_handle(product->c, c));
+    give(product->a, a);
+    give(product->b, b);
+    give(product->c, c);
     onednn_check(dnnl_primitive_execute(product->primitive, stream, 3, factors));
 }
 
