@@ -1,7 +1,8 @@
 /* Blockwise attention in register tiles of vectors: the one source of the kernels of our own.
  *
  * Each instruction set has a file that is compiled for it and holds nothing but this, after the
- * factors that it multiplies (attention_operands.h; vector.h gives the vectors). What is done to scores is done while a tile of them is in registers. */
+ * factors that it multiplies (attention_operands.h; vector.h gives the vectors). What is done to
+ * scores is done while a tile of them is in registers. */
 #ifndef CHAINRING_MATH_ATTENTION_TILES_H
 #define CHAINRING_MATH_ATTENTION_TILES_H
 
@@ -319,8 +320,11 @@ static void load_block_backward(const struct attention_work *work,
  * a step, else behind them. */
 static real *gradients_over_queries(const struct attention_work *work)
 {
+    if (OPERAND_STEPS == 1) {
+        return work->score_gradients;
+    }
     size_t keys = (work->key_count + VECTOR_LANES - 1) / VECTOR_LANES * VECTOR_LANES;
-    return work->score_gradients + (OPERAND_STEPS == 1 ? 0 : elements_of(keys) * PANEL_QUERIES);
+    return work->score_gradients + elements_of(keys) * PANEL_QUERIES;
 }
 
 /* scores = probabilities P; score_gradients = P (dP - delta). */

@@ -11,12 +11,12 @@
 #include "base/memory.h"
 #include "math/convert.h"
 
-/* What oneDNN is told once about a product. */
+/* What oneDNN is told once about a product: numbers without gaps, which are compared and hashed. */
 struct shape {
     struct gemm_sizes sizes;
     size_t c_stride;
     size_t a_row, a_column, b_row, b_column;
-    enum gemm_store store;
+    size_t store; /* enum gemm_store */
 };
 
 /* A product that is ready to be computed. */
@@ -129,7 +129,7 @@ static void product_prepare(struct product *product, const struct shape *shape)
     describe_matrix(&matrices[0], dnnl_bf16, s->m, s->k, shape->a_row, shape->a_column);
     describe_matrix(&matrices[1], dnnl_bf16, s->k, s->n, shape->b_row, shape->b_column);
     describe_matrix(&matrices[2], dnnl_f32, s->m, s->n, shape->c_stride, 1);
-    onednn_check(describe_product(&description, matrices, shape->store));
+    onednn_check(describe_product(&description, matrices, (enum gemm_store)shape->store));
     onednn_check(dnnl_primitive_create(&product->primitive, description));
     onednn_check(dnnl_memory_create(&product->a, &matrices[0], engine, DNNL_MEMORY_NONE));
     onednn_check(dnnl_memory_create(&product->b, &matrices[1], engine, DNNL_MEMORY_NONE));
@@ -140,11 +140,9 @@ static void product_prepare(struct product *product, const struct shape *shape)
 
 static size_t slot_of(const struct shape *shape)
 {
-    const size_t numbers[] = {
-        shape->sizes.m,  shape->sizes.n, shape->sizes.k,  shape->c_stride,      shape->a_row,
-        shape->a_column, shape->b_row,   shape->b_column, (size_t)shape->store,
-    };
+    size_t numbers[sizeof *shape / sizeof(size_t)];
     size_t hash = 0;
+    memcpy(numbers, shape, sizeof numbers);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         hash = (hash ^ numbers[i]) * (size_t)0x9e3779b97f4a7c15U;
     }
@@ -204,16 +202,16 @@ void gemm_bf16(real *c, size_t c_stride, enum gemm_store store, struct gemm_bf16
     size_t tokens = is_sum ? sizes.k : sizes.m;
     for (size_t done = 0, rows; done < tokens; done += rows) {
         rows = rows_together(tokens - done);
-        struct shape shape;
-        memset(&shape, 0, sizeof shape); /* what lies between its numbers is compared, too */
-        shape.sizes = is_sum ? (struct gemm_sizes){sizes.m, sizes.n, rows}
-                             : (struct gemm_sizes){rows, sizes.n, sizes.k};
-        shape.c_stride = c_stride;
-        shape.a_row = a.row;
-        shape.a_column = a.column;
-        shape.b_row = b.row;
-        shape.b_column = b.column;
-        shape.store = is_sum && done > 0 ? GEMM_ADD : store;
+        const struct shape shape = {
+            .sizes = is_sum ? (struct gemm_sizes){sizes.m, sizes.n, rows}
+                            : (struct gemm_sizes){rows, sizes.n, sizes.k},
+            .c_stride = c_stride,
+            .a_row = a.row,
+            .a_column = a.column,
+            .b_row = b.row,
+            .b_column = b.column,
+            .store = is_sum && done > 0 ? GEMM_ADD : store,
+        };
         compute(is_sum ? c : c + done * c_stride, product_of(cache, &shape),
                 a.data + done * (is_sum ? a.column : a.row),
                 is_sum ? b.data + done * b.row : b.data, cache->stream);
