@@ -91,6 +91,19 @@ VECTOR_INLINE void operand_store_over_keys(real *weights, size_t stride, const v
     }
 }
 
+/* The sum of some rows, `stride` vectors apart: of what is stored, so that weights that are divided
+ * by it add up to 1. */
+VECTOR_INLINE vector operand_sum_over_keys(const vector *rows, int stride, int count)
+{
+    const vector ones = _mm512_castsi512_ps(_mm512_set1_epi32(0x3f803f80));
+    vector sum = vector_all(0);
+    VECTOR_UNROLL
+    for (int row = 0; row < count; row += 2) {
+        sum = pair_multiply_add(pair_of(rows[row * stride], rows[(row + 1) * stride]), ones, sum);
+    }
+    return sum;
+}
+
 /* Neighbouring queries are pairs as they lie. */
 VECTOR_INLINE void operand_store_over_queries(real *weights, size_t stride, const vector *rows,
                                               int count, int vectors)
@@ -162,6 +175,16 @@ VECTOR_INLINE void operand_store_over_keys(real *weights, size_t stride, const v
                          rows[row * vectors + i]);
         }
     }
+}
+
+VECTOR_INLINE vector operand_sum_over_keys(const vector *rows, int stride, int count)
+{
+    vector sum = rows[0];
+    VECTOR_UNROLL
+    for (int row = 1; row < count; row++) {
+        sum = sum + rows[row * stride];
+    }
+    return sum;
 }
 
 VECTOR_INLINE void operand_store_over_queries(real *weights, size_t stride, const vector *rows,

@@ -250,10 +250,7 @@ VECTOR_INLINE bool weigh_tile(vector *sum, const struct key_tile *tile,
     operand_store_over_keys(work->scores + at_key(tile), PANEL_QUERIES, power, TILE_ROWS, vectors);
     bool too_large = false;
     for (int i = 0; i < vectors; i++) {
-        sum[i] = power[i];
-        for (int row = 1; row < TILE_ROWS; row++) {
-            sum[i] = sum[i] + power[row * vectors + i];
-        }
+        sum[i] = operand_sum_over_keys(power + i, vectors, TILE_ROWS);
         too_large |= vector_any_greater(sum[i], vector_all(sum_bound));
     }
     return too_large;
