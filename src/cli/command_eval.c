@@ -74,29 +74,11 @@ enum exit_code command_eval(const struct config *config, const char *subject)
     struct failure failure = {0};
     struct evaluation_result *result = memory_take(1, sizeof *result);
     struct evaluation_options *options = memory_take(1, sizeof *options);
-    *options = (struct evaluation_options){
-        .run = subject,
-        .checkpoint = config->eval.checkpoint,
-        .task = config->eval.task,
-        .inertia = (enum inertia_rule)config->eval.inertia,
-        .contexts = config->eval.contexts,
-        .trials = config->eval.trials,
-        .batch = config->eval.batch,
-        .threads = config->eval.threads,
-        .target_margin = config->eval.target_margin,
-        .kernel = (enum attention_choice)config->attention.kernel,
-        .dtype = config_eval_dtype(config),
-        .seed = config->eval.seed,
-    };
     char path[FILE_PATH_MAX];
     if (comm_rank() == 0) {
         find_output(path, config, subject, &failure);
     }
-    config_sample(options->samples, EVALUATION_TRIALS_MAX, "eval.sample", config->eval.sample,
-                  &failure);
-    config_target(&options->target, "eval.target", config->eval.target, &failure);
-    config_explore(options->explore, options->samples, EVALUATION_TRIALS_MAX, "eval.explore",
-                   config->eval.explore, &failure);
+    config_evaluation_options(options, config, subject, &failure);
     comm_agree(&failure);
     evaluation_run(options, result);
     if (comm_rank() == 0) {

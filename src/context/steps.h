@@ -12,6 +12,8 @@
 #include "base/memory.h"
 #include "base/real.h"
 
+enum { CHAIN_TRIALS_MAX = 1024 }; /* of a context, which is a chain */
+
 struct steps {
     size_t observation_dim, action_dim;
     size_t row_max;

@@ -119,6 +119,29 @@ def test_without_what_is_held_out_the_last_trial_decides():
     assert json.loads(read("played", "best.json"))["step"] == best["step"]
 
 
+def test_training_plays_as_eval_does():
+    how = ("--eval.trials=2", "--eval.target=5", "--eval.explore=0.3")
+    train("as_eval", "--evaluate_every=8", "--evaluate_contexts=3", "--steps=8", *how)
+    run("eval", "runs/as_eval", "--contexts=3", "--seed=2000", "--output=as_eval.json")
+    with open(os.path.join(FOLDER, "as_eval.json"), encoding="utf-8") as file:
+        said = json.load(file)
+    policy = next(row for row in said["behaviours"] if row["behaviour"] == "policy")
+    last = [trials[-1] for trials in policy["returns"]]
+    assert said["trials"] == 2 and len(last) == 3, said
+    found = evaluations("as_eval")[-1]["last_trial"]
+    assert abs(found - sum(last) / len(last)) < 1e-9 * abs(found), (found, last)
+
+
+def test_what_cannot_be_played_is_refused_before_the_first_step():
+    options = ("--evaluate_every=8", "--evaluate_contexts=3")
+    for option, words in (("--sample=yes", ("eval.sample: found yes, expected no", "runs/never")),
+                          ("--eval.task=walker_walk", ("task walker_walk: found 24 observations, expected 4",)),
+                          ("--eval.task=walker_wlak", ("walker_wlak",))):
+        expect(the_line(train("never", *options, option, code=78)), *words)
+        assert not os.path.exists(os.path.join(FOLDER, "runs/never/metrics.jsonl"))
+    train("never", "--eval.sample=yes", "--steps=1")  # nothing is played
+
+
 def test_a_run_that_stopped_goes_on_to_the_same_end():
     options = ("--data.holdout=0.2", "--evaluate_every=5", "--evaluate_contexts=3")
     train("stopped", *options, "--until=12", code=75)
@@ -263,6 +286,8 @@ def main():
         test_weights_are_those_of_a_run_without(1)
         test_the_best_stays_beside_the_newest()
         test_without_what_is_held_out_the_last_trial_decides()
+        test_training_plays_as_eval_does()
+        test_what_cannot_be_played_is_refused_before_the_first_step()
         test_a_run_that_stopped_goes_on_to_the_same_end()
         test_a_checkpoint_that_is_not_written_is_not_evaluated(1)
         test_the_last_evaluation_is_made_up(1)
