@@ -1,7 +1,6 @@
 #include "eval/recorded.h"
 
 #include <math.h>
-#include <string.h>
 
 #include <jansson.h>
 
@@ -26,7 +25,7 @@ struct recorded {
     struct parameter_store parameters;
     struct executor executor;
     struct transformer transformer;
-    real *weight;                     /* (rows): as the loader has set it */
+    double *step_losses;              /* (rows) */
     double sums[CHAIN_TRIALS_MAX][2]; /* loss and weight of each trial */
 };
 
@@ -90,7 +89,7 @@ static void bind_model(struct recorded *recorded)
         .contexts_max = recorded->batch.partition.context_max,
         .attention = recorded->options->attention,
     };
-    recorded->weight = arena_take(arena, recorded->batch.steps.row_max, sizeof(real));
+    recorded->step_losses = arena_take(arena, recorded->batch.steps.row_max, sizeof(double));
     parameter_store_bind(&recorded->parameters, arena, shape, 0, recorded->workers);
     parameter_store_multiply_in(&recorded->parameters, recorded->options->product_dtype);
     executor_bind(&recorded->executor, arena, shape, recorded->options->dtype, EXECUTOR_TRAINING,
@@ -99,18 +98,16 @@ static void bind_model(struct recorded *recorded)
                      &recorded->executor);
 }
 
-/* Add the loss of each trial's steps, the others being without weight. */
+/* Each step's loss and weight to those of its trial. */
 static void add_losses(struct recorded *recorded)
 {
-    struct steps *steps = &recorded->batch.steps;
+    const struct steps *steps = &recorded->batch.steps;
     size_t rows = batch_shard(&recorded->batch)->row_count;
-    memcpy(recorded->weight, steps->weight, rows * sizeof(real));
-    for (size_t trial = 0; trial < recorded->trained.policy.shape.trial_max; trial++) {
-        for (size_t row = 0; row < rows; row++) {
-            steps->weight[row] = steps->trial[row] == trial ? recorded->weight[row] : (real)0.0;
-            recorded->sums[trial][1] += (double)steps->weight[row];
-        }
-        recorded->sums[trial][0] += transformer_loss(&recorded->transformer, &recorded->batch);
+    transformer_loss(&recorded->transformer, &recorded->batch, recorded->step_losses);
+    for (size_t row = 0; row < rows; row++) {
+        double *sums = recorded->sums[steps->trial[row]];
+        sums[0] += recorded->step_losses[row];
+        sums[1] += (double)steps->weight[row];
     }
 }
 
