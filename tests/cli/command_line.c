@@ -302,6 +302,7 @@ static void test_eval_refuses_what_it_would_ignore(void **state)
         {"--store=a.h5 --chain.rewarded_trials=1", "eval does not read --chain.rewarded_trials;"},
         {"--chain.trials=2", "eval does not read --chain.trials without --eval.store; leave it"},
         {"--order=random", "eval does not read --chain.order without --eval.store"},
+        {"--part=held_out", "eval does not read --eval.part without --eval.store"},
         {"--loss=all", "eval does not read --chain.loss without --eval.store"},
         {"--store=a.h5 --trials=2", "eval does not read --eval.trials with --eval.store; leave"},
         {"--store=a.h5 --explore=0.1", "eval does not read --eval.explore with --eval.store"},

@@ -222,6 +222,44 @@ def test_recorded_actions_are_predicted_on_any_number_of_ranks():
     assert "other actions than" in refused, refused
 
 
+def recorded(*options, ranks=1):
+    return json.loads(run("eval", *options, "--contexts=40", "--json", ranks=ranks).stdout)
+
+
+def test_a_part_of_the_store_is_the_run_s_own():
+    of = ("runs/looking", "--store=store.h5")
+    all_of_it, trained, held_out = (recorded(*of, *part)
+                                    for part in ((), ("--part=trained",), ("--part=held_out",)))
+    assert len({line["all"] for line in (all_of_it, trained, held_out)}) == 3
+    assert (all_of_it["part"], held_out["part"]) == ("all", "held_out")
+    assert "(the part held out)" in run("eval", *of, "--part=held_out", "--contexts=4").stdout
+    # Two stores whose shares the run has given.
+    train("shares", "--data.store=store.h5,store.h5", "--data.weights=1,2", "--data.holdout=0.2", "--steps=1")
+    recorded("runs/shares", "--store=store.h5,store.h5", "--part=held_out")
+    line = the_line(run("eval", "runs/shares", "--store=store.h5", "--part=held_out", code=78))
+    expect(line, "eval.part: found held_out", 'data.weights: found "1,2", expected 1 number')
+    line = the_line(run("eval", "runs/played", "--store=store.h5", "--part=held_out", code=78))
+    expect(line, "eval.part: found held_out", "nothing held out", "eval.part=all")
+    run("collect", "--groups=20", "--episodes=4", "--seed=7", "--output=another.h5")
+    line = the_line(run("eval", "runs/looking", "--store=another.h5", "--part=trained", code=78))
+    expect(line, "eval.part: found trained", "another.h5 is not the data", "runs/looking")
+
+
+def test_scores_that_cannot_be_written_are_no_success():
+    arguments = [PROGRAM[1], "eval", "runs/looking", "--store=store.h5", "--contexts=4"]
+    full = os.open("/dev/full", os.O_WRONLY)
+    end, pipe = os.pipe()
+    os.close(end)
+    for output in (full, pipe):
+        for form in ("text", "json"):
+            # Python ignores the signal of a closed pipe, and the program inherits that.
+            done = subprocess.run([*arguments, "--format=" + form], stdout=output, stderr=subprocess.PIPE, text=True,
+                                  timeout=300, cwd=FOLDER, restore_signals=False)
+            assert done.returncode == 74, (done.returncode, done.stderr)
+            expect(the_line(done), "standard output: the scores cannot be written")
+        os.close(output)
+
+
 def test_a_run_begins_from_another():
     train("again", "--from=runs/looking", "--steps=24", "--warmup=0", "--rate=0")
     assert weights("again") == weights("looking")
@@ -292,6 +330,8 @@ def main():
         test_a_checkpoint_that_is_not_written_is_not_evaluated(1)
         test_the_last_evaluation_is_made_up(1)
         test_recorded_actions_are_predicted_on_any_number_of_ranks()
+        test_a_part_of_the_store_is_the_run_s_own()
+        test_scores_that_cannot_be_written_are_no_success()
         test_a_best_that_is_gone_is_named_and_found_anew()
         test_nothing_to_measure_names_no_best()
         test_changed_data_options_are_named()
