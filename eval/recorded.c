@@ -117,7 +117,7 @@ static void open_loader(struct recorded *recorded)
         .contexts = options->contexts,
         .micro_batch = CONTEXTS_AT_ONCE,
         .loss = options->loss,
-        .rewarded_trials = policy->rewarded_trials,
+        .reward_mask = {policy->rewarded_trials},
         .is_verified = true,
         .seed = options->seed,
     };

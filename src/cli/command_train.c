@@ -165,7 +165,7 @@ enum exit_code command_train(const struct config *config, const char *subject)
                    .contexts = config->train.contexts,
                    .micro_batch = config->train.micro_batch,
                    .loss = (enum loader_loss)config->chain.loss,
-                   .rewarded_trials = config->chain.rewarded_trials,
+                   .reward_mask = {config->chain.rewarded_trials},
                    .seed = config->run.seed},
         .learner = config_learner_options(config),
         .ring = config->mesh.ring,
