@@ -12,9 +12,8 @@
 #include <stdint.h>
 
 #include "base/fatal.h"
+#include "context/steps.h"
 #include "datasets/store.h"
-
-enum { CHAIN_TRIALS_MAX = 1024 };
 
 /* What is learnt, and what is held out of it. */
 enum chain_part { CHAIN_TRAINED, CHAIN_HELD_OUT, CHAIN_PARTS };

@@ -285,29 +285,14 @@ static bool sum_rewards(struct loader *loader, const struct range *range, double
     return true;
 }
 
-static bool is_rewarded(const struct loader *loader, size_t trial)
-{
-    return steps_are_rewarded(loader->options.rewarded_trials, trial);
-}
-
 /* Of the last step of a trajectory of the chain whose return reaches the chain's target. */
 static bool is_done(const struct loader *loader, const struct chain *chain, size_t trial,
                     size_t step)
 {
     const struct dataset_store *source = source_of(loader, chain);
     size_t episode = chain->episodes[trial];
-    return is_rewarded(loader, trial) && step + 1 == store_length(source->store, episode) &&
+    return step + 1 == store_length(source->store, episode) &&
            store_return(source->store, source->task, episode) >= chain->target;
-}
-
-/* Of a trial whose rewards are not told. */
-static void hide_rewards(const struct loader *loader, const struct steps *steps,
-                         const struct range *chunk)
-{
-    for (size_t row = chunk->row; row < chunk->row + chunk->count; row++) {
-        steps->reward[row] = (real)0.0;
-        steps->return_to_go[row] = scaling_return(chunk->chain->target, loader->scaling);
-    }
 }
 
 /* The expert's action where it is known; elsewhere it has no weight. */
@@ -355,6 +340,10 @@ static void write_rows(const struct loader *loader, const struct steps *steps,
     }
     size_t last = chunk->count - 1;
     steps->done[row + last] = (real)is_done(loader, chain, chunk->trial, chunk->first + last);
+    for (size_t i = 0; i < chunk->count; i++) {
+        reward_mask_apply(loader->options.reward_mask, steps, row + i,
+                          scaling_return(chain->target, loader->scaling));
+    }
 }
 
 static bool check_range(const struct loader *loader, const struct range *range,
@@ -392,9 +381,6 @@ static bool fill_range(struct loader *loader, const struct steps *steps, const s
             return false;
         }
         write_rows(loader, steps, &chunk, &return_so_far);
-        if (!is_rewarded(loader, chunk.trial)) {
-            hide_rewards(loader, steps, &chunk);
-        }
         if (!fill_labels(loader, steps, &chunk, failure)) {
             return false;
         }
@@ -437,10 +423,10 @@ static bool fill_first_previous(struct loader *loader, const struct steps *steps
                            failure)) {
         return false;
     }
-    loader->reward[0] = is_rewarded(loader, before.trial) ? loader->reward[0] : 0.0F;
     scaling_rewards(steps->previous_reward + segment->row, loader->reward, 1, loader->scaling);
     steps->previous_done[segment->row] =
         (real)is_done(loader, before.chain, before.trial, before.first);
+    reward_mask_apply_previous(loader->options.reward_mask, steps, segment->row, before.trial);
     return true;
 }
 

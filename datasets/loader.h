@@ -15,6 +15,7 @@
 #include "base/fatal.h"
 #include "base/memory.h"
 #include "context/batch.h"
+#include "context/reward_mask.h"
 #include "context/scaling.h"
 #include "datasets/dataset.h"
 
@@ -33,9 +34,8 @@ struct loader_options {
     size_t contexts;    /* of one optimizer step, over the whole job */
     size_t micro_batch; /* contexts of a group that a batch holds; 0: all that it has of a step */
     enum loader_loss loss;
-    size_t rewarded_trials; /* of a context, whose rewards are told; later ones' are 0, as if
-                               nothing had been earned; 0: all */
-    bool is_verified;       /* compare what is read with the store's hashes, each block once */
+    struct reward_mask reward_mask;
+    bool is_verified; /* compare what is read with the store's hashes, each block once */
     uint64_t seed;
 };
 

@@ -42,7 +42,7 @@ const char *evaluation_behaviour_name(enum evaluation_behaviour behaviour)
 /* As many trials as are asked for (0: as trained), but no more than the policy was trained on. */
 static size_t limit_trials(size_t trials, size_t trained)
 {
-    size_t most = size_min(trained, EVALUATION_TRIALS_MAX);
+    size_t most = size_min(trained, CHAIN_TRIALS_MAX);
     if (trials > most) {
         log_warning("eval.trials: found %zu, but the policy was trained on contexts of at most "
                     "%zu: no more are played",
@@ -55,7 +55,7 @@ static size_t limit_trials(size_t trials, size_t trained)
 static void warn_of_long_lists(const struct evaluation_options *options, size_t trials)
 {
     const char *lost = NULL;
-    for (size_t trial = trials; trial < EVALUATION_TRIALS_MAX && !lost; trial++) {
+    for (size_t trial = trials; trial < CHAIN_TRIALS_MAX && !lost; trial++) {
         lost = options->explore[trial] > 0.0                             ? "eval.explore"
                : options->samples[trial] != options->samples[trials - 1] ? "eval.sample"
                                                                          : NULL;
@@ -95,7 +95,7 @@ static void fill_result(const struct evaluation *evaluation)
         warn_of_long_lists(options, result->trials);
     }
     /* Noise in the last trial would cost return and tell nobody anything. */
-    for (size_t trial = 0; trial + 1 < result->trials && trial < EVALUATION_TRIALS_MAX; trial++) {
+    for (size_t trial = 0; trial + 1 < result->trials && trial < CHAIN_TRIALS_MAX; trial++) {
         result->explore[trial] = options->explore[trial];
     }
 }
@@ -157,16 +157,22 @@ static void open_players(struct evaluation *evaluation)
     evaluation->rollout = rollout_open(evaluation->task, batch, evaluation->workers);
 }
 
+/* Everything that can be refused without the policy's parameters. */
+static void evaluation_prepare(struct evaluation *evaluation)
+{
+    struct failure failure = {0};
+    fill_result(evaluation);
+    evaluation_open_task(evaluation, &failure);
+    comm_agree(&failure);
+}
+
 static void evaluation_open(struct evaluation *evaluation, const struct evaluation_options *options,
                             struct evaluation_result *result)
 {
     invariant(options->contexts > 0 && options->batch > 0);
     *evaluation = (struct evaluation){.options = options, .result = result};
     trained_policy_find(&evaluation->trained, options->run, options->checkpoint);
-    fill_result(evaluation);
-    struct failure failure = {0};
-    evaluation_open_task(evaluation, &failure);
-    comm_agree(&failure);
+    evaluation_prepare(evaluation);
     evaluation->rollout_options = (struct rollout_options){
         .contexts = result->contexts,
         .first = comm_rank(),
@@ -223,6 +229,19 @@ static void play_behaviour(struct evaluation *evaluation, enum evaluation_behavi
     rollout_run(row->score.returns, evaluation->rollout, &options,
                 &evaluation->behaviours[behaviour], &progress);
     comm_sum_double(row->score.returns, result->contexts * result->trials);
+}
+
+void evaluation_check(const struct evaluation_options *options, const struct policy_config *policy)
+{
+    struct evaluation *evaluation = memory_take(1, sizeof *evaluation);
+    evaluation->options = options;
+    evaluation->result = memory_take(1, sizeof *evaluation->result);
+    evaluation->trained.policy = *policy;
+    snprintf(evaluation->trained.path, sizeof evaluation->trained.path, "%s", options->run);
+    evaluation_prepare(evaluation);
+    env_task_close(evaluation->task);
+    memory_free(evaluation->result);
+    memory_free(evaluation);
 }
 
 void evaluation_run(const struct evaluation_options *options, struct evaluation_result *result)

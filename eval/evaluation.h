@@ -15,12 +15,11 @@
 #include "base/fatal.h"
 #include "base/file.h"
 #include "checkpoint/policy_config.h"
+#include "context/steps.h"
 #include "envs/inertia.h"
 #include "eval/rollout.h"
 #include "eval/score.h"
 #include "math/attention_block.h"
-
-enum { EVALUATION_TRIALS_MAX = 1024 };
 
 /* Counts are at least 1 where 0 has no meaning. The texts are borrowed. */
 struct evaluation_options {
@@ -33,9 +32,9 @@ struct evaluation_options {
     size_t threads;         /* of a rank; 0: its share of the cores */
     double target;          /* target return; NaN: the training data's best and the margin */
     double target_margin;   /* trained_policy_target */
-    double explore[EVALUATION_TRIALS_MAX]; /* exploration (eval/policy_behaviour.h), trial by trial;
+    double explore[CHAIN_TRIALS_MAX]; /* exploration (eval/policy_behaviour.h), trial by trial;
                                               none in the last, which no later one profits from */
-    bool samples[EVALUATION_TRIALS_MAX];   /* trials whose actions are drawn */
+    bool samples[CHAIN_TRIALS_MAX];   /* trials whose actions are drawn */
     enum attention_choice kernel;
     enum dtype dtype; /* of activations, as of decoder_options */
     uint64_t seed;    /* below 2^63 */
@@ -71,8 +70,8 @@ struct evaluation_result {
     bool is_target_told;  /* the policy's tokens show it, or whether it is reached */
     double target_best;   /* mean over the training data's groups of their best returns */
     double target_margin; /* what was added to it; NaN: the target was asked for */
-    double explore[EVALUATION_TRIALS_MAX]; /* as it was */
-    bool samples[EVALUATION_TRIALS_MAX];   /* likewise */
+    double explore[CHAIN_TRIALS_MAX]; /* as it was */
+    bool samples[CHAIN_TRIALS_MAX];   /* likewise */
     uint64_t seed;
     size_t row_count;
     struct evaluation_row rows[EVALUATION_BEHAVIOURS]; /* in the order of the enum */
@@ -80,6 +79,10 @@ struct evaluation_result {
 
 /* "policy", "control", "random", "script". Local. */
 const char *evaluation_behaviour_name(enum evaluation_behaviour behaviour);
+
+/* Would evaluation_run refuse a policy like this one, of which there is no checkpoint yet? Then
+ * fatal on all ranks (EXIT_CODE_CONFIG). Collective over the job. */
+void evaluation_check(const struct evaluation_options *options, const struct policy_config *policy);
 
 /* Play all that applies; the caller closes the result, which is the same on every rank, and the
  * same for any number of threads, and for any number of ranks and any batch up to the rounding of

@@ -42,9 +42,12 @@ static uint32_t trained_time(const struct policy_behaviour *policy, size_t time)
     return (uint32_t)size_min(time, policy->options.shape->time_max - 1);
 }
 
-static bool is_told(const struct policy_behaviour *policy, size_t trial)
+/* What its trial hides; the row's is set. */
+static void hide_of_trial(const struct policy_behaviour *policy, const struct steps *steps,
+                          size_t i, const struct behaviour_row *row)
 {
-    return steps_are_rewarded(policy->options.rewarded_trials, trial);
+    reward_mask_apply(policy->options.reward_mask, steps, i,
+                      scaling_return(row->target, policy->options.scaling));
 }
 
 /* What the step before has left behind. */
@@ -55,14 +58,12 @@ static void fill_previous_step(struct policy_behaviour *policy, size_t i,
     for (size_t j = 0; j < last->action_dim; j++) {
         last->action[i * last->action_dim + j] = (real)row->action[j];
     }
-    bool told = is_told(policy, row->previous.trial);
-    last->return_to_go[i] =
-        scaling_return(told ? row->previous.return_to_go : row->target, policy->options.scaling);
-    last->reward[i] =
-        told ? scaling_reward((double)row->previous.reward, policy->options.scaling) : (real)0.0;
-    last->done[i] = told && row->previous.is_done ? 1 : 0;
+    last->return_to_go[i] = scaling_return(row->previous.return_to_go, policy->options.scaling);
+    last->reward[i] = scaling_reward((double)row->previous.reward, policy->options.scaling);
+    last->done[i] = row->previous.is_done ? 1 : 0;
     last->time[i] = trained_time(policy, row->previous.time);
     last->trial[i] = (uint32_t)row->previous.trial;
+    hide_of_trial(policy, last, i, row);
 }
 
 /* What the step that begins is known by. */
@@ -72,10 +73,10 @@ static void fill_current_step(struct policy_behaviour *policy, size_t i,
     struct steps *now = &policy->now;
     scaling_observations(now->observation + i * now->observation_dim, row->observation, 1,
                          policy->options.scaling);
-    double wanted = is_told(policy, row->trial) ? behaviour_return_to_go(row) : row->target;
-    now->return_to_go[i] = scaling_return(wanted, policy->options.scaling);
+    now->return_to_go[i] = scaling_return(behaviour_return_to_go(row), policy->options.scaling);
     now->time[i] = trained_time(policy, row->time);
     now->trial[i] = (uint32_t)row->trial;
+    hide_of_trial(policy, now, i, row);
     if (row->time == 0 && row->trial == 0) {
         steps_clear_previous(now, i);
     } else {

@@ -13,6 +13,7 @@
 
 #include "base/memory.h"
 #include "behaviours/behaviour.h"
+#include "context/reward_mask.h"
 #include "context/scaling.h"
 #include "context/steps.h"
 #include "parameters/parameter_store.h"
@@ -25,12 +26,12 @@ struct policy_behaviour_options {
     const struct scaling *scaling;
     struct parameter_store *parameters;
     size_t window; /* last steps that it looks back to, 0: all; decoder.steps_max holds them */
-    size_t rewarded_trials; /* of a context, whose rewards it is told; 0: all */
-    double target;          /* return that it is asked for in each trial */
-    const double *explore;  /* in each trial: deviation of the action noise; of categorical actions
-                               the probability that each choice is random */
-    const bool *samples;    /* in each trial: draws actions by their probabilities, which a tanh
-                               head has not; else takes the likeliest categories or the mean */
+    struct reward_mask reward_mask;
+    double target;         /* return that it is asked for in each trial */
+    const double *explore; /* in each trial: deviation of the action noise; of categorical actions
+                              the probability that each choice is random */
+    const bool *samples;   /* in each trial: draws actions by their probabilities, which a tanh
+                              head has not; else takes the likeliest categories or the mean */
     struct decoder_options decoder;
 };
 

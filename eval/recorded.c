@@ -1,7 +1,7 @@
 #include "eval/recorded.h"
 
+#include <inttypes.h>
 #include <math.h>
-#include <string.h>
 
 #include <jansson.h>
 
@@ -26,7 +26,7 @@ struct recorded {
     struct parameter_store parameters;
     struct executor executor;
     struct transformer transformer;
-    real *weight;                     /* (rows): as the loader has set it */
+    double *step_losses;              /* (rows) */
     double sums[CHAIN_TRIALS_MAX][2]; /* loss and weight of each trial */
 };
 
@@ -49,6 +49,63 @@ static bool recorded_check(const struct recorded *recorded, struct failure *fail
                        path, longest, shape->time_max, recorded->trained.path);
 }
 
+/* Names of enum recorded_part. */
+static const char *const part_names[] = {"all", "trained", "held_out"};
+
+/* A part is of what the run's own data.holdout has made two of. */
+static bool check_held_out(const struct recorded *recorded, struct failure *failure)
+{
+    double holdout = recorded->trained.policy.data_holdout;
+    return holdout > 0.0 ||
+           failure_set(failure, EXIT_CODE_CONFIG,
+                       "eval.part: found %s, but the policy in %s was trained %s; take "
+                       "eval.part=all, or a run with data.holdout",
+                       part_names[recorded->options->part], recorded->trained.path,
+                       isnan(holdout) ? "before checkpoints said what is held out"
+                                      : "with nothing held out");
+}
+
+static bool check_stores_of_run(const struct recorded *recorded, struct failure *failure)
+{
+    uint64_t found = dataset_fingerprint(&recorded->dataset);
+    uint64_t expected = recorded->trained.policy.data_hash;
+    return found == expected ||
+           failure_set(failure, EXIT_CODE_CONFIG,
+                       "eval.part: found %s, but %s is not the data that the policy in %s was "
+                       "trained on (hash %016" PRIx64 ", expected %016" PRIx64 "); name the run's "
+                       "data.store, or take eval.part=all",
+                       part_names[recorded->options->part], recorded->options->data.stores,
+                       recorded->trained.path, found, expected);
+}
+
+/* With the run's own weights, which other stores than its own may not fit. */
+static bool open_part(struct recorded *recorded, struct failure *failure)
+{
+    const struct recorded_options *options = recorded->options;
+    struct dataset_options data = options->data;
+    struct failure problem = {0};
+    data.holdout = recorded->trained.policy.data_holdout;
+    data.weights = recorded->trained.policy.data_weights;
+    if (!check_held_out(recorded, failure)) {
+        return false;
+    }
+    if (!dataset_open(&recorded->dataset, &data, &problem)) {
+        return failure_set(failure, problem.code,
+                           "eval.part: found %s, as of the run's data, but %s",
+                           part_names[options->part], problem.text);
+    }
+    return check_stores_of_run(recorded, failure);
+}
+
+static bool open_recorded_data(struct recorded *recorded, struct failure *failure)
+{
+    const struct recorded_options *options = recorded->options;
+    return (options->part == RECORDED_ALL
+                ? dataset_open(&recorded->dataset, &options->data, failure)
+                : open_part(recorded, failure)) &&
+           recorded_check(recorded, failure);
+}
+
 static void open_loader(struct recorded *recorded)
 {
     const struct recorded_options *options = recorded->options;
@@ -56,18 +113,18 @@ static void open_loader(struct recorded *recorded)
     const struct policy_config *policy = &recorded->trained.policy;
     struct loader_options loader = {
         .chain = options->chain,
+        .part = options->part == RECORDED_HELD_OUT ? CHAIN_HELD_OUT : CHAIN_TRAINED,
         .contexts = options->contexts,
         .micro_batch = CONTEXTS_AT_ONCE,
         .loss = options->loss,
-        .rewarded_trials = policy->rewarded_trials,
+        .reward_mask = {policy->rewarded_trials},
         .is_verified = true,
         .seed = options->seed,
     };
     loader.chain.window = policy->window;
     loader.chain.trials = size_min(loader.chain.trials, policy->shape.trial_max);
     loader.chain.trials_min = size_min(loader.chain.trials_min, loader.chain.trials);
-    if (dataset_open(&recorded->dataset, &options->data, &failure) &&
-        recorded_check(recorded, &failure)) {
+    if (open_recorded_data(recorded, &failure)) {
         recorded->loader = loader_open(&recorded->dataset, &policy->scaling, &loader, &failure);
     }
     recorded->workers = workers_open(comm_threads(options->threads), &failure);
@@ -90,7 +147,7 @@ static void bind_model(struct recorded *recorded)
         .contexts_max = recorded->batch.partition.context_max,
         .attention = recorded->options->attention,
     };
-    recorded->weight = arena_take(arena, recorded->batch.steps.row_max, sizeof(real));
+    recorded->step_losses = arena_take(arena, recorded->batch.steps.row_max, sizeof(double));
     parameter_store_bind(&recorded->parameters, arena, shape, 0, recorded->workers);
     parameter_store_multiply_in(&recorded->parameters, recorded->options->product_dtype);
     executor_bind(&recorded->executor, arena, shape, recorded->options->dtype, EXECUTOR_TRAINING,
@@ -99,18 +156,16 @@ static void bind_model(struct recorded *recorded)
                      &recorded->executor);
 }
 
-/* Add the loss of each trial's steps, the others being without weight. */
+/* Each step's loss and weight to those of its trial. */
 static void add_losses(struct recorded *recorded)
 {
-    struct steps *steps = &recorded->batch.steps;
+    const struct steps *steps = &recorded->batch.steps;
     size_t rows = batch_shard(&recorded->batch)->row_count;
-    memcpy(recorded->weight, steps->weight, rows * sizeof(real));
-    for (size_t trial = 0; trial < recorded->trained.policy.shape.trial_max; trial++) {
-        for (size_t row = 0; row < rows; row++) {
-            steps->weight[row] = steps->trial[row] == trial ? recorded->weight[row] : (real)0.0;
-            recorded->sums[trial][1] += (double)steps->weight[row];
-        }
-        recorded->sums[trial][0] += transformer_loss(&recorded->transformer, &recorded->batch);
+    transformer_loss(&recorded->transformer, &recorded->batch, recorded->step_losses);
+    for (size_t row = 0; row < rows; row++) {
+        double *sums = recorded->sums[steps->trial[row]];
+        sums[0] += recorded->step_losses[row];
+        sums[1] += (double)steps->weight[row];
     }
 }
 
@@ -142,6 +197,7 @@ static void fill_recorded_result(struct recorded_result *result, const struct re
     double components = (double)action_space_components(&shape->action_space);
     double loss = 0.0, weight = 0.0;
     *result = (struct recorded_result){.step = recorded->trained.step,
+                                       .part = recorded->options->part,
                                        .contexts = recorded->options->contexts,
                                        .measure = name_measure(shape)};
     snprintf(result->checkpoint, sizeof result->checkpoint, "%s", recorded->trained.path);
@@ -203,8 +259,10 @@ void recorded_run(struct recorded_result *result, const struct recorded_options 
 void recorded_print_text(FILE *stream, const struct recorded_result *result, const char *data)
 {
     enum { SHOWN = 8 };
-    fprintf(stream, "%s on %s\n%zu chains of up to %zu trajectories, mean %s\n\n",
-            result->checkpoint, data, result->contexts, result->trials, result->measure);
+    static const char *const what[] = {"", " (the part trained on)", " (the part held out)"};
+    fprintf(stream, "%s on %s%s\n%zu chains of up to %zu trajectories, mean %s\n\n",
+            result->checkpoint, data, what[result->part], result->contexts, result->trials,
+            result->measure);
     for (size_t trial = 0; trial < result->trials; trial++) {
         if (result->trials > SHOWN && trial == SHOWN / 2) {
             trial = result->trials - SHOWN / 2;
@@ -233,11 +291,12 @@ void recorded_print_json(FILE *stream, const struct recorded_result *result, con
         double loss = result->trial[trial];
         json_array_append_new(trials, isnan(loss) ? json_null() : json_real(loss));
     }
-    json_t *object = json_pack("{s:s, s:i, s:o, s:I, s:o, s:I, s:s, s:f, s:o}", "format",
+    json_t *object = json_pack("{s:s, s:i, s:o, s:I, s:o, s:s, s:I, s:s, s:f, s:o}", "format",
                                "chainring-recorded", "version", 1, "checkpoint",
                                text_or_null(result->checkpoint), "step", (json_int_t)result->step,
-                               "data", text_or_null(data), "chains", (json_int_t)result->contexts,
-                               "measure", result->measure, "all", result->all, "trials", trials);
+                               "data", text_or_null(data), "part", part_names[result->part],
+                               "chains", (json_int_t)result->contexts, "measure", result->measure,
+                               "all", result->all, "trials", trials);
     invariant(object);
     json_dumpf(object, stream, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
     fputc('\n', stream);

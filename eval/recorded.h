@@ -14,10 +14,14 @@
 #include "datasets/loader.h"
 #include "model/ring_attention.h"
 
+/* What a run held out, it held out of its own stores. */
+enum recorded_part { RECORDED_ALL, RECORDED_TRAINED, RECORDED_HELD_OUT };
+
 /* What is not a number is borrowed. */
 struct recorded_options {
     const char *run, *checkpoint; /* as of evaluation_options */
-    struct dataset_options data;
+    struct dataset_options data;  /* of a part: weights and holdout are the run's own */
+    enum recorded_part part;
     struct chain_sampler chain; /* of at most as many trials as the policy was trained on */
     enum loader_loss loss;      /* labels, or all actions */
     size_t contexts;            /* chains */
@@ -30,6 +34,7 @@ struct recorded_options {
 struct recorded_result {
     char checkpoint[FILE_PATH_MAX];
     uint64_t step;
+    enum recorded_part part;
     size_t contexts, trials;
     const char *measure;            /* "squared error", ... */
     double all;                     /* mean loss over everything */

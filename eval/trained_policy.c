@@ -158,7 +158,7 @@ bool trained_policy_check(const struct trained_policy *trained, const struct env
     }
     if (spec->steps_max > shape->time_max) {
         log_warning("task %s has %zu steps in a trial, but the policy in %s was trained on %zu: "
-                    "later ones are told to it as the last of these",
+                    "later ones are shown to it as the last of these",
                     spec->task, spec->steps_max, trained->path, shape->time_max);
     }
     if (strcmp(spec->domain, trained->policy.domain) != 0) {
@@ -242,7 +242,7 @@ static void acting_policy_bind(struct acting_policy *acting, const struct policy
         .scaling = &config->scaling,
         .parameters = &acting->parameters,
         .window = config->window,
-        .rewarded_trials = config->rewarded_trials,
+        .reward_mask = {config->rewarded_trials},
         .target = options->target,
         .explore = options->explore,
         .samples = options->samples,

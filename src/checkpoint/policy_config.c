@@ -8,6 +8,7 @@
 
 #include "base/action_space.h"
 #include "base/memory.h"
+#include "context/steps.h"
 
 /* The shape's numbers, in the order they are stored. */
 enum shape_number {
@@ -235,6 +236,9 @@ static bool get_shape(struct model_shape *shape, const struct checkpoint_state *
     }
     if (shape->observation_dim > OBSERVATION_DIM_MAX || shape->action_space.dim > ACTION_DIM_MAX) {
         return refuse_state(state, "more observations or actions than there may be", failure);
+    }
+    if (shape->trial_max > CHAIN_TRIALS_MAX) {
+        return refuse_state(state, "more trials of a context than there may be", failure);
     }
     shape->activation = is_relu ? ACTIVATION_RELU : ACTIVATION_GELU;
     shape->dropout = numbers[SHAPE_DROPOUT];

@@ -24,7 +24,7 @@ struct policy_config {
     char domain[POLICY_CONFIG_NAME_MAX];
     char task[POLICY_CONFIG_NAME_MAX];
     size_t window;          /* last steps that a prediction looks back to; 0: the whole context */
-    size_t rewarded_trials; /* of a context, whose rewards it is told; 0: all */
+    size_t rewarded_trials; /* of a context, whose rewards it is shown; 0: all */
     double target;          /* mean over groups of the training data's best returns, raw */
     double return_range[2]; /* least and largest return of the training data, raw */
     uint64_t data_hash;     /* over the index of the training data's store, and the next two */

@@ -20,6 +20,14 @@ static bool find_output(char path[FILE_PATH_MAX], const struct config *config, c
                              : file_join(path, run, "evaluation.json", failure);
 }
 
+/* A full disk or a closed pipe must not pass for a table. */
+static void check_printed(struct failure *failure)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        failure_set(failure, EXIT_CODE_IO, "standard output: the scores cannot be written");
+    }
+}
+
 /* The table, or the JSON, on standard output; the JSON also into a file. */
 static void report(const struct config *config, const struct evaluation_result *result,
                    const char *path, struct failure *failure)
@@ -29,9 +37,7 @@ static void report(const struct config *config, const struct evaluation_result *
     } else {
         evaluation_print_text(stdout, result);
     }
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        failure_set(failure, EXIT_CODE_IO, "standard output: the scores cannot be written");
-    }
+    check_printed(failure);
     if (evaluation_write_json(path, result, failure)) {
         log_line("eval: %s has every trial's return", path);
     }
@@ -39,6 +45,7 @@ static void report(const struct config *config, const struct evaluation_result *
 
 static void predict_recorded(const struct config *config, const char *run)
 {
+    struct failure failure = {0};
     struct learner_options learner = config_learner_options(config);
     learner.dtype = config_eval_dtype(config);
     learner_choose_kernels(&learner);
@@ -46,6 +53,7 @@ static void predict_recorded(const struct config *config, const char *run)
         .run = run,
         .checkpoint = config->eval.checkpoint,
         .data = {.stores = config->eval.store, .weights = "", .task = config->eval.task},
+        .part = (enum recorded_part)config->eval.part,
         .chain = config_chain_sampler(config),
         .attention = learner.attention,
         .dtype = learner.dtype,
@@ -62,6 +70,10 @@ static void predict_recorded(const struct config *config, const char *run)
     } else if (comm_rank() == 0) {
         recorded_print_text(stdout, result, config->eval.store);
     }
+    if (comm_rank() == 0) {
+        check_printed(&failure);
+    }
+    comm_agree(&failure);
     memory_free(result);
 }
 
@@ -74,29 +86,11 @@ enum exit_code command_eval(const struct config *config, const char *subject)
     struct failure failure = {0};
     struct evaluation_result *result = memory_take(1, sizeof *result);
     struct evaluation_options *options = memory_take(1, sizeof *options);
-    *options = (struct evaluation_options){
-        .run = subject,
-        .checkpoint = config->eval.checkpoint,
-        .task = config->eval.task,
-        .inertia = (enum inertia_rule)config->eval.inertia,
-        .contexts = config->eval.contexts,
-        .trials = config->eval.trials,
-        .batch = config->eval.batch,
-        .threads = config->eval.threads,
-        .target_margin = config->eval.target_margin,
-        .kernel = (enum attention_choice)config->attention.kernel,
-        .dtype = config_eval_dtype(config),
-        .seed = config->eval.seed,
-    };
     char path[FILE_PATH_MAX];
     if (comm_rank() == 0) {
         find_output(path, config, subject, &failure);
     }
-    config_sample(options->samples, EVALUATION_TRIALS_MAX, "eval.sample", config->eval.sample,
-                  &failure);
-    config_target(&options->target, "eval.target", config->eval.target, &failure);
-    config_explore(options->explore, options->samples, EVALUATION_TRIALS_MAX, "eval.explore",
-                   config->eval.explore, &failure);
+    config_evaluation_options(options, config, subject, &failure);
     comm_agree(&failure);
     evaluation_run(options, result);
     if (comm_rank() == 0) {

@@ -16,7 +16,7 @@ static const struct command_entry entries[COMMANDS] = {
                        .sections = CONFIG_READS(run) | CONFIG_READS(data) | CONFIG_READS(chain) |
                                    CONFIG_READS(context) | CONFIG_READS(model) |
                                    CONFIG_READS(mesh) | CONFIG_READS(attention) |
-                                   CONFIG_READS(train)},
+                                   CONFIG_READS(train) | CONFIG_READS(eval)},
     [COMMAND_EVAL] = {.name = "eval",
                       .help = "roll a trained policy out in its environment and print its scores",
                       .positional = "RUN",
@@ -102,8 +102,21 @@ static enum item_kind refuse_option(enum command command, const char *name,
     return ITEM_REFUSED;
 }
 
+/* Those of the sections that are no other command's own. */
+static unsigned shared_sections(const struct command_entry *entry)
+{
+    unsigned shared = entry->sections;
+    for (size_t i = 0; i < CONFIG_SECTIONS; i++) {
+        for (size_t command = 0; command < COMMANDS; command++) {
+            bool is_own = strcmp(config_section_at(i)->name, entries[command].name) == 0;
+            shared &= is_own ? ~(1u << i) : ~0u;
+        }
+    }
+    return shared;
+}
+
 /* The option of "train.steps=5", "train.steps", or "steps": in its own command, or where no other
- * section that the command reads has that key. */
+ * section that the command reads has that key; another command's gives way to those of none. */
 static enum item_kind find_option(const struct config_option **option, enum command command,
                                   const char *text, struct failure *failure)
 {
@@ -116,6 +129,9 @@ static enum item_kind find_option(const struct config_option **option, enum comm
     snprintf(section, sizeof section, "%s", dot ? name : entry->name);
     section[strcspn(section, ".")] = '\0';
     *option = config_option_find(section, key);
+    if (!*option && !dot) {
+        *option = config_option_find_only(shared_sections(entry), key);
+    }
     if (!*option && !dot) {
         *option = config_option_find_only(entry->sections, key);
     }

@@ -63,10 +63,11 @@ const struct command_entry *command_line_entry(enum command command);
  * checked (config_check), and a run without a name has that of its configuration file; for the
  * other actions it holds the defaults. An option is --section.key=value or --section.key value; the
  * command's own section may be left out, and any other where only one of those that the command
- * reads has such a key, as may the value of a no|yes option when it is yes; of a repeated option
- * the last value holds; -- ends the options. Refuses unknown commands and options,
- * options that the command does not read (command_use.h), bad values, and positionals that are
- * missing or too many (EXIT_CODE_USAGE); a bad file or environment as config.h says. Local. */
+ * reads, or of those that are no other command's own, has such a key, as may the value of a no|yes
+ * option when it is yes; of a repeated option the last value holds; -- ends the options. Refuses
+ * unknown commands and options, options that the command does not read (command_use.h), bad values,
+ * and positionals that are missing or too many (EXIT_CODE_USAGE); a bad file or environment as
+ * config.h says. Local. */
 bool command_line_parse(struct command_line *line, struct config *config, int argc, char **argv,
                         struct failure *failure);
 

@@ -64,7 +64,7 @@ static void help_print_sources(FILE *stream, const struct command_entry *entry)
     }
     fprintf(stream,
             "--%s.KEY may be written --KEY, and so may an option whose key no other section\n"
-            "below has.\n",
+            "below has, or no other but another command's own.\n",
             entry->name);
 }
 

@@ -26,33 +26,22 @@ static bool render_check_subject(const struct config *config, const char *run,
                        "inspect --tasks lists the tasks");
 }
 
-/* The policy of a run, in one context, with the target return and the exploration of eval. */
+/* The policy of a run as eval plays it, but in one context of the trials that are asked for. */
 static void record_policy(struct recording *recording, const struct config *config, const char *run)
 {
     struct failure failure = {0};
     const struct rollout_observer observer = recording_observer(recording);
     struct evaluation_result *result = memory_take(1, sizeof *result);
     struct evaluation_options *options = memory_take(1, sizeof *options);
-    *options = (struct evaluation_options){
-        .run = run,
-        .checkpoint = "",
-        .task = config->render.task,
-        .contexts = 1,
-        .trials = config->render.trial,
-        .batch = 1,
-        .threads = 1,
-        .target_margin = config->eval.target_margin,
-        .kernel = (enum attention_choice)config->attention.kernel,
-        .dtype = config_eval_dtype(config),
-        .seed = config->render.seed,
-        .observer = &observer,
-    };
-    config_sample(options->samples, EVALUATION_TRIALS_MAX, "eval.sample", config->eval.sample,
-                  &failure);
-    config_target(&options->target, "eval.target", config->eval.target, &failure);
-    config_explore(options->explore, options->samples, EVALUATION_TRIALS_MAX, "eval.explore",
-                   config->eval.explore, &failure);
+    config_evaluation_options(options, config, run, &failure);
     comm_agree(&failure);
+    if (config->render.task[0] != '\0') {
+        options->task = config->render.task;
+    }
+    options->contexts = options->batch = options->threads = 1;
+    options->trials = config->render.trial;
+    options->seed = config->render.seed;
+    options->observer = &observer;
     evaluation_run(options, result);
     evaluation_close(result);
     memory_free(options);

@@ -68,39 +68,45 @@ static bool is_environment(const char *task)
     return name != NULL;
 }
 
-/* As `chainring eval` would play it, in hidden tasks of its own. */
-static double play_last_trial(const void *self, const char *run, const char *task)
+/* As `chainring eval` would play the newest checkpoint, in hidden tasks of its own. The caller
+ * frees them with memory_free; NULL where there is no environment to play in. */
+static struct evaluation_options *take_rollout_options(const struct config *config, const char *run,
+                                                       const char *task)
 {
     enum { SEED = 2000 };
-    const struct config *config = self;
     struct failure failure = {0};
-    double mean = (double)NAN;
-    if (!is_environment(task)) {
-        return mean;
+    if (config->eval.task[0] == '\0' && !is_environment(task)) {
+        return NULL;
     }
     struct evaluation_options *options = memory_take(1, sizeof *options);
-    struct evaluation_result *result = memory_take(1, sizeof *result);
-    *options = (struct evaluation_options){
-        .run = run,
-        .checkpoint = "",
-        .task = "",
-        .contexts = config->train.evaluate_contexts,
-        .batch = config->eval.batch,
-        .threads = 1,
-        .target_margin = config->eval.target_margin,
-        .kernel = (enum attention_choice)config->attention.kernel,
-        .dtype = config_eval_dtype(config),
-        .seed = SEED,
-        .is_policy_alone = true,
-    };
-    config_target(&options->target, "eval.target", config->eval.target, &failure);
-    config_sample(options->samples, EVALUATION_TRIALS_MAX, "eval.sample", config->eval.sample,
-                  &failure);
-    config_explore(options->explore, options->samples, EVALUATION_TRIALS_MAX, "eval.explore",
-                   config->eval.explore, &failure);
+    config_evaluation_options(options, config, run, &failure);
     comm_agree(&failure);
+    options->checkpoint = "";
+    options->contexts = config->train.evaluate_contexts;
+    options->threads = 1;
+    options->seed = SEED;
+    options->is_policy_alone = true;
+    return options;
+}
+
+static void check_rollouts(const void *self, const char *run, const struct policy_config *policy)
+{
+    struct evaluation_options *options = take_rollout_options(self, run, policy->task);
+    if (options) {
+        evaluation_check(options, policy);
+        memory_free(options);
+    }
+}
+
+static double play_last_trial(const void *self, const char *run, const char *task)
+{
+    struct evaluation_options *options = take_rollout_options(self, run, task);
+    if (!options) {
+        return (double)NAN;
+    }
+    struct evaluation_result *result = memory_take(1, sizeof *result);
     evaluation_run(options, result);
-    mean = score_of_trial(&result->rows[0].score, result->trials - 1).mean;
+    double mean = score_of_trial(&result->rows[0].score, result->trials - 1).mean;
     evaluation_close(result);
     memory_free(options);
     memory_free(result);
@@ -159,7 +165,7 @@ enum exit_code command_train(const struct config *config, const char *subject)
                    .contexts = config->train.contexts,
                    .micro_batch = config->train.micro_batch,
                    .loss = (enum loader_loss)config->chain.loss,
-                   .rewarded_trials = config->chain.rewarded_trials,
+                   .reward_mask = {config->chain.rewarded_trials},
                    .seed = config->run.seed},
         .learner = config_learner_options(config),
         .ring = config->mesh.ring,
@@ -172,6 +178,7 @@ enum exit_code command_train(const struct config *config, const char *subject)
         .keep = config->train.keep,
         .evaluate_every = config->train.evaluate_every,
         .rollouts = {.self = config,
+                     .check = check_rollouts,
                      .play = config->train.evaluate_contexts > 0 ? play_last_trial : NULL},
     };
     enum exit_code code = trainer_run(&options);

@@ -1,11 +1,13 @@
 #include "cli/command_use.h"
 
-/* What eval does not always read: acting draws no chains, and what is recorded has been acted. The
- * window and the rewarded trials are the policy's own. */
-static const struct {
+struct option_use {
     enum config_option_id id;
     enum command_use use;
-} eval_uses[] = {
+};
+
+/* What eval does not always read: acting draws no chains, and what is recorded has been acted. The
+ * window and the rewarded trials are the policy's own. */
+static const struct option_use eval_uses[] = {
     {CONFIG_OPTION_chain_trials, COMMAND_USE_RECORDED},
     {CONFIG_OPTION_chain_trials_min, COMMAND_USE_RECORDED},
     {CONFIG_OPTION_chain_sampling, COMMAND_USE_RECORDED},
@@ -16,6 +18,7 @@ static const struct {
     {CONFIG_OPTION_chain_loss, COMMAND_USE_RECORDED},
     {CONFIG_OPTION_attention_query_block, COMMAND_USE_RECORDED},
     {CONFIG_OPTION_attention_key_block, COMMAND_USE_RECORDED},
+    {CONFIG_OPTION_eval_part, COMMAND_USE_RECORDED},
     {CONFIG_OPTION_eval_trials, COMMAND_USE_ACTING},
     {CONFIG_OPTION_eval_batch, COMMAND_USE_ACTING},
     {CONFIG_OPTION_eval_target, COMMAND_USE_ACTING},
@@ -26,17 +29,42 @@ static const struct {
     {CONFIG_OPTION_eval_output, COMMAND_USE_ACTING},
 };
 
+/* Training's rollouts are of its newest checkpoint, beside its steps, and print nothing. */
+static const struct option_use train_uses[] = {
+    {CONFIG_OPTION_eval_contexts, COMMAND_USE_NEVER},
+    {CONFIG_OPTION_eval_threads, COMMAND_USE_NEVER},
+    {CONFIG_OPTION_eval_seed, COMMAND_USE_NEVER},
+    {CONFIG_OPTION_eval_store, COMMAND_USE_NEVER},
+    {CONFIG_OPTION_eval_part, COMMAND_USE_NEVER},
+    {CONFIG_OPTION_eval_checkpoint, COMMAND_USE_NEVER},
+    {CONFIG_OPTION_eval_format, COMMAND_USE_NEVER},
+    {CONFIG_OPTION_eval_output, COMMAND_USE_NEVER},
+};
+
+static enum command_use find_use(const struct option_use *uses, size_t count,
+                                 enum config_option_id id)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (uses[i].id == id) {
+            return uses[i].use;
+        }
+    }
+    return COMMAND_USE_ALWAYS;
+}
+
 enum command_use command_use(enum command command, const struct config_option *option)
 {
     if (!(command_line_entry(command)->sections & (1u << option->section_id))) {
         return COMMAND_USE_NEVER;
     }
-    for (size_t i = 0; i < sizeof eval_uses / sizeof *eval_uses; i++) {
-        if (command == COMMAND_EVAL && eval_uses[i].id == option->id) {
-            return eval_uses[i].use;
-        }
+    switch (command) {
+    case COMMAND_TRAIN:
+        return find_use(train_uses, sizeof train_uses / sizeof *train_uses, option->id);
+    case COMMAND_EVAL:
+        return find_use(eval_uses, sizeof eval_uses / sizeof *eval_uses, option->id);
+    default:
+        return COMMAND_USE_ALWAYS;
     }
-    return COMMAND_USE_ALWAYS;
 }
 
 bool command_use_check(enum command command, const struct config *config,

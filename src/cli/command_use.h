@@ -1,7 +1,8 @@
 /* Which options of its sections a command reads, and when: what it would ignore is refused.
  *
  * A command reads all options of its sections but for eval, which either acts or, with eval.store,
- * predicts what is recorded. Local, like all of this file. */
+ * predicts what is recorded, and train, whose rollouts are not all that eval's are. Local, like all
+ * of this file. */
 #ifndef CHAINRING_CLI_COMMAND_USE_H
 #define CHAINRING_CLI_COMMAND_USE_H
 

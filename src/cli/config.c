@@ -252,7 +252,7 @@ bool config_check(const struct config *config, const struct config_origins *orig
 }
 
 /* Are rewards among what the tokens show? */
-static bool tells_rewards(const struct config *config)
+static bool shows_rewards(const struct config *config)
 {
     struct token_layout layout;
     struct failure failure = {0};
@@ -273,7 +273,7 @@ bool config_check_chains(const struct config *config, const struct config_origin
     if (config->chain.rewarded_trials > config->chain.trials) {
         return refuse_pair(config, origins, rewarded, "at most", trials, failure);
     }
-    return config->chain.rewarded_trials == 0 || tells_rewards(config) ||
+    return config->chain.rewarded_trials == 0 || shows_rewards(config) ||
            refuse_pair(config, origins, rewarded, "0, or R, r or d in",
                        CONFIG_OPTION_context_tokens, failure);
 }

@@ -88,6 +88,31 @@ struct chain_sampler config_chain_sampler(const struct config *config)
     };
 }
 
+bool config_evaluation_options(struct evaluation_options *options, const struct config *config,
+                               const char *run, struct failure *failure)
+{
+    const struct config_eval *eval = &config->eval;
+    *options = (struct evaluation_options){
+        .run = run,
+        .checkpoint = eval->checkpoint,
+        .task = eval->task,
+        .inertia = (enum inertia_rule)eval->inertia,
+        .contexts = eval->contexts,
+        .trials = eval->trials,
+        .batch = eval->batch,
+        .threads = eval->threads,
+        .target_margin = eval->target_margin,
+        .kernel = (enum attention_choice)config->attention.kernel,
+        .dtype = config_eval_dtype(config),
+        .seed = eval->seed,
+    };
+    return config_sample(options->samples, CHAIN_TRIALS_MAX, "eval.sample", eval->sample,
+                         failure) &&
+           config_target(&options->target, "eval.target", eval->target, failure) &&
+           config_explore(options->explore, options->samples, CHAIN_TRIALS_MAX, "eval.explore",
+                          eval->explore, failure);
+}
+
 static const double explore_max = 10.0;
 static const double explore_usual = 0.5; /* in the first trial */
 

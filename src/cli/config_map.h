@@ -5,6 +5,7 @@
 
 #include "cli/config.h"
 #include "datasets/chain.h"
+#include "eval/evaluation.h"
 #include "train/learner.h"
 
 /* How activations are kept: of train.precision and the like (enum config_precision); and in
@@ -20,6 +21,11 @@ struct dataset_options config_dataset(const struct config *config);
 
 /* How chains are drawn. */
 struct chain_sampler config_chain_sampler(const struct config *config);
+
+/* How `chainring eval` plays the policy of a run, borrowed as is config; whoever plays it otherwise
+ * changes what differs. False and a failure (EXIT_CODE_CONFIG) where a list cannot be read. */
+bool config_evaluation_options(struct evaluation_options *options, const struct config *config,
+                               const char *run, struct failure *failure);
 
 /* In which of `trials` trials actions are drawn, read from eval.sample: "no", "yes" or a list of
  * these, whose last one holds for the rest. False and a failure (EXIT_CODE_CONFIG) otherwise. */

@@ -12,6 +12,7 @@
 #include "datasets/jobs/convert.h"
 #include "datasets/loader.h"
 #include "envs/inertia.h"
+#include "eval/recorded.h"
 #include "eval/recording.h"
 #include "eval/video.h"
 #include "math/activation.h"

@@ -24,11 +24,6 @@ void steps_bind(struct steps *steps, struct arena *arena, size_t row_max, size_t
     };
 }
 
-bool steps_are_rewarded(size_t rewarded_trials, size_t trial)
-{
-    return rewarded_trials == 0 || trial < rewarded_trials;
-}
-
 static void copy_reals(real *to, size_t row, const real *from, size_t from_row, size_t width)
 {
     memmove(to + row * width, from + from_row * width, width * sizeof *to);

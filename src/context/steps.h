@@ -5,12 +5,13 @@
 #ifndef CHAINRING_CONTEXT_STEPS_H
 #define CHAINRING_CONTEXT_STEPS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/memory.h"
 #include "base/real.h"
+
+enum { CHAIN_TRIALS_MAX = 1024 }; /* of a context, which is a chain */
 
 struct steps {
     size_t observation_dim, action_dim;
@@ -31,11 +32,6 @@ struct steps {
 /* Room for row_max rows out of the arena, which owns it (and may only be measuring). Local. */
 void steps_bind(struct steps *steps, struct arena *arena, size_t row_max, size_t observation_dim,
                 size_t action_dim);
-
-/* Are a trial's rewards told, where those of the first `rewarded_trials` of a context are (0: of
- * all)?
- */
-bool steps_are_rewarded(size_t rewarded_trials, size_t trial);
 
 /* A row of `from`, all of it, into a row of `to`, which may be the same. Local. */
 void steps_copy(const struct steps *to, size_t row, const struct steps *from, size_t from_row);

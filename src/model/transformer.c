@@ -124,10 +124,11 @@ void transformer_forward(struct transformer *transformer, struct parameter_store
     lap(t, TRANSFORMER_HEAD);
 }
 
-double transformer_loss(struct transformer *transformer, const struct batch *batch)
+double transformer_loss(struct transformer *transformer, const struct batch *batch,
+                        double *step_losses)
 {
     double loss = action_head_loss(transformer->executor, transformer->d_predicted,
-                                   transformer->predicted, &batch->steps);
+                                   transformer->predicted, &batch->steps, step_losses);
     lap(transformer, TRANSFORMER_HEAD);
     return loss;
 }

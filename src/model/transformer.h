@@ -74,8 +74,10 @@ struct token_dropout transformer_dropout(const struct transformer *transformer,
 void transformer_forward(struct transformer *transformer, struct parameter_store *parameters,
                          const struct batch *batch, const struct token_dropout *dropout);
 
-/* After forward: the sum over this rank's steps of their loss (ops/action_head.h). Local. */
-double transformer_loss(struct transformer *transformer, const struct batch *batch);
+/* After forward: the sum over this rank's steps of their loss, and each one's, unless step_losses
+ * is NULL (ops/action_head.h). Local. */
+double transformer_loss(struct transformer *transformer, const struct batch *batch,
+                        double *step_losses);
 
 /* Where gradients go once nothing more comes to them: ready(self, first) is called when those from
  * flat[first] on are complete, as often as that changes. */

@@ -71,14 +71,24 @@ struct action_loss {
     real *d_action;
     const real *action;
     const struct steps *steps;
+    double *step_losses;         /* or NULL */
     double sums[ROW_BLOCKS_MAX]; /* of each block */
 };
+
+static void keep_step_loss(const struct action_loss *loss, size_t step, double value)
+{
+    if (loss->step_losses) {
+        loss->step_losses[step] = value;
+    }
+}
 
 static double squared_error(const struct action_loss *loss, size_t step, size_t steps, size_t dim)
 {
     size_t first = step * dim;
+    double *step_losses = loss->step_losses ? loss->step_losses + step : NULL;
     return loss_squared_error(loss->d_action + first, loss->action + first,
-                              loss->steps->label + first, loss->steps->weight + step, steps, dim);
+                              loss->steps->label + first, loss->steps->weight + step, steps, dim,
+                              step_losses);
 }
 
 /* Of every choice that an action is made of. */
@@ -88,11 +98,16 @@ static double cross_entropy(const struct action_loss *loss, size_t step, size_t 
     double sum = 0.0;
     size_t at = step * space->dim;
     for (size_t row = step; row < step + steps; row++) {
+        double of_step = 0.0;
         for (size_t k = 0; k < space->categorical_count; k++) {
-            sum += categorical_loss(loss->d_action + at, loss->action + at, loss->steps->label + at,
-                                    loss->steps->weight[row], space->categories[k]);
+            double of_choice =
+                categorical_loss(loss->d_action + at, loss->action + at, loss->steps->label + at,
+                                 loss->steps->weight[row], space->categories[k]);
+            sum += of_choice;
+            of_step += of_choice;
             at += space->categories[k];
         }
+        keep_step_loss(loss, row, of_step);
     }
     return sum;
 }
@@ -102,8 +117,11 @@ static double negative_log_likelihood(const struct action_loss *loss, size_t ste
 {
     double sum = 0.0;
     for (size_t row = step; row < step + steps; row++) {
-        sum += gaussian_loss(loss->d_action + row * 2 * dim, loss->action + row * 2 * dim,
-                             loss->steps->label + row * dim, loss->steps->weight[row], dim);
+        double of_step =
+            gaussian_loss(loss->d_action + row * 2 * dim, loss->action + row * 2 * dim,
+                          loss->steps->label + row * dim, loss->steps->weight[row], dim);
+        sum += of_step;
+        keep_step_loss(loss, row, of_step);
     }
     return sum;
 }
@@ -124,9 +142,14 @@ static void action_loss_block(void *self, const struct row_block *block)
 }
 
 double action_head_loss(struct executor *executor, real *d_action, const real *action,
-                        const struct steps *steps)
+                        const struct steps *steps, double *step_losses)
 {
-    struct action_loss loss = {.d_action = d_action, .action = action, .steps = steps};
+    struct action_loss loss = {
+        .d_action = d_action,
+        .action = action,
+        .steps = steps,
+        .step_losses = step_losses,
+    };
     executor_run_blocks(executor, EXECUTOR_ANY, action_loss_block, &loss);
     double sum = 0.0;
     for (size_t block = 0; block < executor->block_count; block++) {

@@ -18,10 +18,11 @@ void action_head_forward(struct executor *executor, real *action, const struct t
                          const struct head_weights *w);
 
 /* The sum over steps of weight |action - steps' label|^2, or of weight times the components' -log
- * of the probability of the label's category, in double; d_action (steps x dim) becomes its
- * gradient before the tanh, or with respect to the logits. */
+ * of the probability of the label's category, in double, and each step's in step_losses (steps),
+ * unless that is NULL; d_action (steps x dim) becomes the sum's gradient before the tanh, or with
+ * respect to the logits. */
 double action_head_loss(struct executor *executor, real *d_action, const real *action,
-                        const struct steps *steps);
+                        const struct steps *steps, double *step_losses);
 
 /* d_x (tokens x width) is set and gradients += , given d_action as action_head_loss left it. */
 void action_head_backward(struct executor *executor, real *d_x,

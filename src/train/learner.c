@@ -147,7 +147,7 @@ static void accumulate_micro_batch(struct learner *learner, double totals[TOTALS
     struct token_dropout dropout =
         transformer_dropout(transformer, batch, learner->options.seed, number);
     transformer_forward(transformer, &learner->parameters, batch, &dropout);
-    totals[TOTAL_LOSS] += transformer_loss(transformer, batch);
+    totals[TOTAL_LOSS] += transformer_loss(transformer, batch, NULL);
     totals[TOTAL_PREDICTED] += batch->predicted;
     transformer_backward(transformer, &learner->gradients, sink, &learner->parameters, batch,
                          &dropout);
@@ -262,7 +262,7 @@ double learner_validate(struct learner *learner, struct loader *loader, size_t s
         loader_fill(loader, batch, i / micro_batches, i % micro_batches, &failure);
         comm_agree(&failure);
         transformer_forward(&learner->transformer, &learner->parameters, batch, NULL);
-        totals[0] += transformer_loss(&learner->transformer, batch);
+        totals[0] += transformer_loss(&learner->transformer, batch, NULL);
         totals[1] += batch->predicted;
     }
     comm_sum_double(totals, 2);

@@ -56,7 +56,7 @@ bool run_policy_describe(struct policy_config *policy, const struct trainer_opti
     const struct store_spec *spec = dataset_spec(dataset);
     *policy = (struct policy_config){
         .window = options->loader.chain.window,
-        .rewarded_trials = options->loader.rewarded_trials,
+        .rewarded_trials = options->loader.reward_mask.shown_trials,
         .target = dataset_best(dataset),
         .data_hash = dataset_fingerprint(dataset),
         .data_holdout = options->data.holdout,

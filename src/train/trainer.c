@@ -120,6 +120,15 @@ static void trainer_open_loader(struct trainer *trainer)
     comm_agree(&failure);
 }
 
+/* What could not be played at the first evaluation is refused before the steps up to it. */
+static void check_rollouts_of_policy(const struct trainer *trainer)
+{
+    const struct trainer_options *options = trainer->options;
+    if (options->evaluate_every > 0 && options->rollouts.play) {
+        options->rollouts.check(options->rollouts.self, options->run, &trainer->policy);
+    }
+}
+
 /* --- Memory ----------------------------------------------------------------------------------- */
 
 /* Every rank says what it would take before any of them takes it. */
@@ -531,6 +540,7 @@ enum exit_code trainer_run(const struct trainer_options *options)
     trainer_open_data(trainer);
     describe_policy(trainer);
     choose_starting_point(trainer);
+    check_rollouts_of_policy(trainer);
     trainer_open_loader(trainer);
     trainer_open_learner(trainer);
     resume(trainer);

@@ -9,15 +9,18 @@
 #include <stdint.h>
 
 #include "base/fatal.h"
+#include "checkpoint/policy_config.h"
 #include "datasets/loader.h"
 #include "train/learner.h"
 
 enum trainer_observations { TRAINER_OBSERVATIONS_RAW, TRAINER_OBSERVATIONS_NORMALISED };
 
 /* Whoever plays the policy of a checkpoint in its environment, on all ranks together: the mean
- * return of its last trial, NaN where the task has no environment. */
+ * return of its last trial, NaN where the task has no environment. `check`, before the first step,
+ * is fatal where that policy could not be played. */
 struct trainer_rollouts {
     const void *self;
+    void (*check)(const void *self, const char *run, const struct policy_config *policy);
     double (*play)(const void *self, const char *run, const char *task);
 };
 

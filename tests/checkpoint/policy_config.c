@@ -235,6 +235,7 @@ static void test_policy_config_refuses_sizes_that_cannot_be(void **state)
     refuse("model.heads", 5.0, "model.heads");
     refuse("model.activation", 7.0, "model.activation");
     refuse("observation_dim", 5000.0, "observations");
+    refuse("trial_max", 1025.0, "more trials of a context than there may be");
     refuse("return_scale", 0.0, "return_scale = 0");
     refuse("reward_scale", -1.0, "reward_scale = -1");
     refuse_in(categorical_example(), "action_categories", 5.0, "do not add up to action_dim");

@@ -143,6 +143,13 @@ static void test_a_key_of_only_one_section_needs_no_section(void **state)
     assert_int_equal(parse_training("--width=96").config.model.width, 96);
     assert_int_equal(parse("bench peak --heads 2").config.model.heads, 2);
     expect_usage("eval x --width=64", "unknown option --width");
+    /* eval's options give way to those that are no other command's. */
+    struct parsing parsing = parse_training("--task=a --trials=3 --seed=5 --sample=yes");
+    assert_true(parsing.is_parsed);
+    assert_string_equal(parsing.config.data.task, "a");
+    assert_int_equal(parsing.config.chain.trials, 3);
+    assert_int_equal(parsing.config.run.seed, 5);
+    assert_string_equal(parsing.config.eval.sample, "yes");
     assert_null(config_option_find_only(CONFIG_READS(eval) | CONFIG_READS(run), "seed"));
     assert_non_null(config_option_find_only(CONFIG_READS(eval) | CONFIG_READS(mesh), "seed"));
 }
@@ -295,6 +302,7 @@ static void test_eval_refuses_what_it_would_ignore(void **state)
         {"--store=a.h5 --chain.rewarded_trials=1", "eval does not read --chain.rewarded_trials;"},
         {"--chain.trials=2", "eval does not read --chain.trials without --eval.store; leave it"},
         {"--order=random", "eval does not read --chain.order without --eval.store"},
+        {"--part=held_out", "eval does not read --eval.part without --eval.store"},
         {"--loss=all", "eval does not read --chain.loss without --eval.store"},
         {"--store=a.h5 --trials=2", "eval does not read --eval.trials with --eval.store; leave"},
         {"--store=a.h5 --explore=0.1", "eval does not read --eval.explore with --eval.store"},
@@ -311,6 +319,18 @@ static void test_eval_refuses_what_it_would_ignore(void **state)
     assert_true(parsing.is_parsed);
     assert_int_equal(parsing.config.chain.window, 5);
     assert_true(parse_both(start, "--explore=0.1 --trials=2").is_parsed);
+}
+
+static void test_train_reads_how_its_rollouts_are_played(void **state)
+{
+    (void)state;
+    struct parsing parsing = parse_training("--eval.target=3 --eval.explore=0 --eval.trials=2");
+    assert_true(parsing.is_parsed);
+    assert_string_equal(parsing.config.eval.target, "3");
+    assert_string_equal(parsing.config.eval.explore, "0");
+    assert_int_equal(parsing.config.eval.trials, 2);
+    expect_usage("train x.yaml --eval.contexts=3", "train does not read --eval.contexts;");
+    expect_usage("train x.yaml --eval.store=a.h5", "train does not read --eval.store;");
 }
 
 static void test_collect_may_do_without_a_file(void **state)
@@ -432,6 +452,7 @@ int main(void)
         cmocka_unit_test(test_run_is_named_after_its_file),
         cmocka_unit_test(test_eval_starts_from_the_run),
         cmocka_unit_test(test_eval_refuses_what_it_would_ignore),
+        cmocka_unit_test(test_train_reads_how_its_rollouts_are_played),
         cmocka_unit_test(test_collect_may_do_without_a_file),
         cmocka_unit_test(test_command_line_is_bytes_alone),
         cmocka_unit_test(test_help_and_version_come_first),

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "cli/config_map.h"
 
 static void expect_refused(const struct failure *failure, const char *words)
@@ -77,6 +78,35 @@ static void test_target_is_a_number_or_the_best(void **state)
     }
 }
 
+static void test_evaluation_options_are_all_of_eval(void **state)
+{
+    (void)state;
+    struct failure failure = {0};
+    struct config config;
+    struct config_origins origins;
+    struct evaluation_options *options = memory_take(1, sizeof *options);
+    config_defaults(&config, &origins);
+    config.eval.inertia = INERTIA_LEGACY;
+    config.eval.trials = 3;
+    snprintf(config.eval.checkpoint, sizeof config.eval.checkpoint, "best");
+    snprintf(config.eval.task, sizeof config.eval.task, "walker_run");
+    snprintf(config.eval.sample, sizeof config.eval.sample, "no,yes");
+    snprintf(config.eval.target, sizeof config.eval.target, "7");
+    assert_true(config_evaluation_options(options, &config, "runs/x", &failure));
+    assert_int_equal(options->inertia, INERTIA_LEGACY);
+    assert_int_equal(options->trials, 3);
+    assert_int_equal(options->contexts, config.eval.contexts);
+    assert_string_equal(options->run, "runs/x");
+    assert_string_equal(options->checkpoint, "best");
+    assert_string_equal(options->task, "walker_run");
+    assert_true(!options->samples[0] && options->samples[1] && options->explore[0] == 0.5);
+    assert_true(options->target == 7.0);
+    snprintf(config.eval.explore, sizeof config.eval.explore, "often");
+    assert_false(config_evaluation_options(options, &config, "runs/x", &failure));
+    expect_refused(&failure, "eval.explore: found \"often\"");
+    memory_free(options);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -84,6 +114,7 @@ int main(void)
         cmocka_unit_test(test_what_is_sampled_is_not_explored_unasked),
         cmocka_unit_test(test_lists_are_no_longer_than_the_trials),
         cmocka_unit_test(test_target_is_a_number_or_the_best),
+        cmocka_unit_test(test_evaluation_options_are_all_of_eval),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

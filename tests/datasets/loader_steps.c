@@ -108,7 +108,7 @@ static void test_loader_tells_the_rewards_of_the_first_trials_only(void **state)
     const struct loader_options options = {.chain = {.trials_min = 2, .trials = 2},
                                            .contexts = 1,
                                            .loss = LOADER_LOSS_ALL,
-                                           .rewarded_trials = 1,
+                                           .reward_mask = {1},
                                            .seed = SEED};
     struct loader *loader = loader_open(&dataset, &identity, &options, &failure);
     struct loader_sample whole, part;

@@ -66,7 +66,7 @@ static void open_policy(struct policy_behaviour *policy, struct arena *arena,
         .explore = fixture->acting.explore,
         .samples = fixture->acting.samples,
         .window = fixture->acting.window,
-        .rewarded_trials = fixture->acting.rewarded_trials,
+        .reward_mask = {fixture->acting.rewarded_trials},
         .decoder = decoder,
     };
     *arena = (struct arena){0};
@@ -158,7 +158,7 @@ static void describe(struct steps *steps, size_t row, const struct heard_context
     steps->trial[row] = (uint32_t)step->trial;
 }
 
-/* Nothing seems to have been earned in trials whose rewards are not told. */
+/* Nothing seems to have been earned in trials whose rewards are hidden. */
 static void hide_rewards(struct steps *steps, size_t row, const struct fixture *fixture)
 {
     size_t rewarded = fixture->acting.rewarded_trials;

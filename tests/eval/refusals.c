@@ -124,6 +124,27 @@ static void test_share_of_random_actions_above_one_is_refused(void **state)
                    "eval.explore: found 1.5, expected at most 1, as it is the share");
 }
 
+static void check_before_training(void *argument)
+{
+    struct untrained untrained;
+    untrained_open(&untrained, &point_mass);
+    evaluation_check(argument, &untrained.policy);
+}
+
+static void test_a_policy_is_refused_before_there_is_a_checkpoint(void **state)
+{
+    (void)state;
+    struct evaluation_options options = standard("runs/x");
+    log_set_quiet(true);
+    options.samples[1] = true;
+    support_expect_exit(check_before_training, &options, EXIT_CODE_CONFIG,
+                        "eval.sample: found yes, expected no: the policy in runs/x predicts");
+    options.samples[1] = false;
+    options.task = "walker_walk";
+    support_expect_exit(check_before_training, &options, EXIT_CODE_CONFIG,
+                        "task walker_walk: found 24 observations, expected 4,");
+}
+
 static void act_in_nowhere(struct evaluation_options *options)
 {
     options->task = "point_mass_hiden";
@@ -209,6 +230,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_categorical_policy_is_refused_where_actions_are_continuous),
         cmocka_unit_test(test_sampling_of_continuous_actions_is_refused),
         cmocka_unit_test(test_share_of_random_actions_above_one_is_refused),
+        cmocka_unit_test(test_a_policy_is_refused_before_there_is_a_checkpoint),
         cmocka_unit_test(test_unknown_task_is_refused),
         cmocka_unit_test(test_rewards_that_are_no_task_ask_for_one),
         cmocka_unit_test(test_named_checkpoint_that_is_not_there_is_no_input),

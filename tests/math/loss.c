@@ -37,7 +37,7 @@ static double loss(void *argument)
     memcpy(prediction->predicted, prediction->x, COUNT * sizeof *prediction->x);
     loss_tanh(prediction->predicted, WIDTH, ROWS, WIDTH);
     return loss_squared_error(prediction->d_x, prediction->predicted, prediction->wanted,
-                              prediction->weight, ROWS, WIDTH);
+                              prediction->weight, ROWS, WIDTH, NULL);
 }
 
 static void test_loss_is_the_weighted_squared_error_behind_tanh(void **state)
@@ -73,9 +73,28 @@ static void test_gradient_may_replace_the_prediction(void **state)
     double wanted = loss(&prediction);
     real *both = prediction.predicted;
     double found =
-        loss_squared_error(both, both, prediction.wanted, prediction.weight, ROWS, WIDTH);
+        loss_squared_error(both, both, prediction.wanted, prediction.weight, ROWS, WIDTH, NULL);
     assert_true(found == wanted);
     assert_memory_equal(both, prediction.d_x, COUNT * sizeof *both);
+    release(&prediction);
+}
+
+static void test_losses_of_rows_add_up_and_leave_the_sum_as_it_is(void **state)
+{
+    (void)state;
+    struct prediction prediction = some_prediction();
+    double alone = loss(&prediction), added = 0.0, row_losses[ROWS];
+    double sum = loss_squared_error(prediction.d_x, prediction.predicted, prediction.wanted,
+                                    prediction.weight, ROWS, WIDTH, row_losses);
+    for (size_t row = 0; row < ROWS; row++) {
+        size_t first = row * WIDTH;
+        double wanted =
+            loss_squared_error(prediction.d_x + first, prediction.predicted + first,
+                               prediction.wanted + first, prediction.weight + row, 1, WIDTH, NULL);
+        assert_true(row_losses[row] == wanted);
+        added += row_losses[row];
+    }
+    assert_true(sum == alone && fabs(sum - added) < 1e-12);
     release(&prediction);
 }
 
@@ -98,7 +117,7 @@ static void test_saturated_prediction_has_finite_loss_and_no_gradient(void **sta
     const real weight[1] = {1};
     loss_tanh(x, 2, 1, 2);
     assert_true(x[0] == 1 && x[1] == -1);
-    assert_true(loss_squared_error(x, x, wanted, weight, 1, 2) == 4.0);
+    assert_true(loss_squared_error(x, x, wanted, weight, 1, 2, NULL) == 4.0);
     assert_true(x[0] == 0 && x[1] == 0);
 }
 
@@ -108,6 +127,7 @@ int main(void)
         cmocka_unit_test(test_loss_is_the_weighted_squared_error_behind_tanh),
         cmocka_unit_test(test_gradient_equals_differences),
         cmocka_unit_test(test_gradient_may_replace_the_prediction),
+        cmocka_unit_test(test_losses_of_rows_add_up_and_leave_the_sum_as_it_is),
         cmocka_unit_test(test_rows_without_weight_do_not_count),
         cmocka_unit_test(test_saturated_prediction_has_finite_loss_and_no_gradient),
     };

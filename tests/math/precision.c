@@ -99,7 +99,7 @@ static void test_loss_is_summed_in_double(void **state)
     real *wanted = reals_zero(ROWS);
     real *weight = reals_filled(ROWS, 1);
     double exact = ROWS * (double)predicted[0] * (double)predicted[0];
-    double sum = loss_squared_error(predicted, predicted, wanted, weight, ROWS, 1);
+    double sum = loss_squared_error(predicted, predicted, wanted, weight, ROWS, 1, NULL);
     assert_true(fabs(sum - exact) < 1e-9 * exact);
     memory_free(weight);
     memory_free(wanted);

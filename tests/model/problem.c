@@ -2,6 +2,7 @@
 
 #include "tests/model/problem.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/random.h"
@@ -162,10 +163,25 @@ void problem_close(struct problem *problem)
     workers_close(problem->workers);
 }
 
+/* The steps' losses add up to the loss, whatever the head. */
+static double loss_of_steps(struct problem *problem)
+{
+    size_t rows = batch_shard(&problem->batch)->row_count;
+    double *step_losses = memory_take(rows + 1, sizeof *step_losses);
+    double loss = transformer_loss(&problem->transformer, &problem->batch, step_losses);
+    double sum = 0.0;
+    for (size_t row = 0; row < rows; row++) {
+        sum += step_losses[row];
+    }
+    assert_true(fabs(sum - loss) <= 1e-10 * (1.0 + fabs(loss)));
+    memory_free(step_losses);
+    return loss;
+}
+
 static double forward_and_loss(struct problem *problem, const struct token_dropout *dropout)
 {
     transformer_forward(&problem->transformer, &problem->parameters, &problem->batch, dropout);
-    real loss = (real)transformer_loss(&problem->transformer, &problem->batch);
+    real loss = (real)loss_of_steps(problem);
     ring_sum_real(problem->ring, &loss, 1);
     return (double)loss;
 }

@@ -119,6 +119,29 @@ def test_without_what_is_held_out_the_last_trial_decides():
     assert json.loads(read("played", "best.json"))["step"] == best["step"]
 
 
+def test_training_plays_as_eval_does():
+    how = ("--eval.trials=2", "--eval.target=5", "--eval.explore=0.3")
+    train("as_eval", "--evaluate_every=8", "--evaluate_contexts=3", "--steps=8", *how)
+    run("eval", "runs/as_eval", "--contexts=3", "--seed=2000", "--output=as_eval.json")
+    with open(os.path.join(FOLDER, "as_eval.json"), encoding="utf-8") as file:
+        said = json.load(file)
+    policy = next(row for row in said["behaviours"] if row["behaviour"] == "policy")
+    last = [trials[-1] for trials in policy["returns"]]
+    assert said["trials"] == 2 and len(last) == 3, said
+    found = evaluations("as_eval")[-1]["last_trial"]
+    assert abs(found - sum(last) / len(last)) < 1e-9 * abs(found), (found, last)
+
+
+def test_what_cannot_be_played_is_refused_before_the_first_step():
+    options = ("--evaluate_every=8", "--evaluate_contexts=3")
+    for option, words in (("--sample=yes", ("eval.sample: found yes, expected no", "runs/never")),
+                          ("--eval.task=walker_walk", ("task walker_walk: found 24 observations, expected 4",)),
+                          ("--eval.task=walker_wlak", ("walker_wlak",))):
+        expect(the_line(train("never", *options, option, code=78)), *words)
+        assert not os.path.exists(os.path.join(FOLDER, "runs/never/metrics.jsonl"))
+    train("never", "--eval.sample=yes", "--steps=1")  # nothing is played
+
+
 def test_a_run_that_stopped_goes_on_to_the_same_end():
     options = ("--data.holdout=0.2", "--evaluate_every=5", "--evaluate_contexts=3")
     train("stopped", *options, "--until=12", code=75)
@@ -199,6 +222,44 @@ def test_recorded_actions_are_predicted_on_any_number_of_ranks():
     assert "other actions than" in refused, refused
 
 
+def recorded(*options, ranks=1):
+    return json.loads(run("eval", *options, "--contexts=40", "--json", ranks=ranks).stdout)
+
+
+def test_a_part_of_the_store_is_the_run_s_own():
+    of = ("runs/looking", "--store=store.h5")
+    all_of_it, trained, held_out = (recorded(*of, *part)
+                                    for part in ((), ("--part=trained",), ("--part=held_out",)))
+    assert len({line["all"] for line in (all_of_it, trained, held_out)}) == 3
+    assert (all_of_it["part"], held_out["part"]) == ("all", "held_out")
+    assert "(the part held out)" in run("eval", *of, "--part=held_out", "--contexts=4").stdout
+    # Two stores whose shares the run has given.
+    train("shares", "--data.store=store.h5,store.h5", "--data.weights=1,2", "--data.holdout=0.2", "--steps=1")
+    recorded("runs/shares", "--store=store.h5,store.h5", "--part=held_out")
+    line = the_line(run("eval", "runs/shares", "--store=store.h5", "--part=held_out", code=78))
+    expect(line, "eval.part: found held_out", 'data.weights: found "1,2", expected 1 number')
+    line = the_line(run("eval", "runs/played", "--store=store.h5", "--part=held_out", code=78))
+    expect(line, "eval.part: found held_out", "nothing held out", "eval.part=all")
+    run("collect", "--groups=20", "--episodes=4", "--seed=7", "--output=another.h5")
+    line = the_line(run("eval", "runs/looking", "--store=another.h5", "--part=trained", code=78))
+    expect(line, "eval.part: found trained", "another.h5 is not the data", "runs/looking")
+
+
+def test_scores_that_cannot_be_written_are_no_success():
+    arguments = [PROGRAM[1], "eval", "runs/looking", "--store=store.h5", "--contexts=4"]
+    full = os.open("/dev/full", os.O_WRONLY)
+    end, pipe = os.pipe()
+    os.close(end)
+    for output in (full, pipe):
+        for form in ("text", "json"):
+            # Python ignores the signal of a closed pipe, and the program inherits that.
+            done = subprocess.run([*arguments, "--format=" + form], stdout=output, stderr=subprocess.PIPE, text=True,
+                                  timeout=300, cwd=FOLDER, restore_signals=False)
+            assert done.returncode == 74, (done.returncode, done.stderr)
+            expect(the_line(done), "standard output: the scores cannot be written")
+        os.close(output)
+
+
 def test_a_run_begins_from_another():
     train("again", "--from=runs/looking", "--steps=24", "--warmup=0", "--rate=0")
     assert weights("again") == weights("looking")
@@ -263,10 +324,14 @@ def main():
         test_weights_are_those_of_a_run_without(1)
         test_the_best_stays_beside_the_newest()
         test_without_what_is_held_out_the_last_trial_decides()
+        test_training_plays_as_eval_does()
+        test_what_cannot_be_played_is_refused_before_the_first_step()
         test_a_run_that_stopped_goes_on_to_the_same_end()
         test_a_checkpoint_that_is_not_written_is_not_evaluated(1)
         test_the_last_evaluation_is_made_up(1)
         test_recorded_actions_are_predicted_on_any_number_of_ranks()
+        test_a_part_of_the_store_is_the_run_s_own()
+        test_scores_that_cannot_be_written_are_no_success()
         test_a_best_that_is_gone_is_named_and_found_anew()
         test_nothing_to_measure_names_no_best()
         test_changed_data_options_are_named()
