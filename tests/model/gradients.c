@@ -12,12 +12,24 @@ static double loss_of(void *problem)
     return problem_loss(problem);
 }
 
+/* Beyond their limits deviations get a gradient that brings them back, which is not the loss's. */
+static void keep_deviations_within_limits(struct problem *problem)
+{
+    const struct tensor *weight = &problem->parameters.master.views.outer.head.action.weight;
+    for (size_t i = 0; i < tensor_count(weight); i++) {
+        tensor_reals(weight)[i] *= (real)0.3;
+    }
+}
+
 /* Every tensor of the model, at up to 6 elements each. */
 static void check_all_tensors(const struct problem_options *options)
 {
     struct ring *ring = ring_open(comm_size(), 0);
     struct problem problem;
     problem_open(&problem, options, ring);
+    if (options->head == ACTION_HEAD_GAUSSIAN) {
+        keep_deviations_within_limits(&problem);
+    }
     problem_gradients(&problem);
     const struct parameter_layout *layout = &problem.parameters.layout;
     for (size_t i = 0; i < layout->entry_count; i++) {
