@@ -16,7 +16,7 @@ enum { CONTEXTS_AT_ONCE = 16 };
 
 struct recorded {
     const struct recorded_options *options;
-    struct trained_policy trained;
+    struct saved_policy trained;
     struct dataset dataset;
     struct loader *loader;
     struct ring *ring;

@@ -213,12 +213,12 @@ static bool owes_evaluation(const struct trainer *trainer)
 static bool restore_learner(struct trainer *trainer, struct failure *failure)
 {
     const struct starting_point *start = trainer->start;
-    if (start->path[0] == '\0') {
+    if (!starting_point_is_found(start)) {
         return true;
     }
-    return start->is_own
-               ? checkpointer_restore(&trainer->checkpointer, &trainer->state, start->path, failure)
-               : starting_point_load(&trainer->learner.parameters, start, failure);
+    return start->is_own ? checkpointer_restore(&trainer->checkpointer, &trainer->state,
+                                                start->saved.path, failure)
+                         : starting_point_load(&trainer->learner.parameters, start, failure);
 }
 
 /* After the lock is held and before anything is written for good. The configuration of a run whose
@@ -289,7 +289,7 @@ static void log_changes(const char *changes)
 /* Another machine, or another choice, rounds sums differently. */
 static void log_kernels(const struct trainer *trainer)
 {
-    const char *before = trainer->start->policy.kernels, *now = trainer->policy.kernels;
+    const char *before = trainer->start->saved.policy.kernels, *now = trainer->policy.kernels;
     if (before[0] != '\0' && strcmp(before, now) != 0) {
         log_line("resume: from now on computed by %s, before by %s: the same but for rounding", now,
                  before);
@@ -307,7 +307,7 @@ static void resume(struct trainer *trainer)
     comm_broadcast(&trainer->state, sizeof trainer->state);
     comm_broadcast(&trainer->best, sizeof trainer->best);
     trainer->is_resumed = true;
-    if (start->path[0] != '\0') {
+    if (starting_point_is_found(start)) {
         learner_broadcast(&trainer->learner);
     }
     if (start->is_own) {
@@ -315,8 +315,8 @@ static void resume(struct trainer *trainer)
                  trainer->options->run);
         log_changes(trainer->options->changes);
         log_kernels(trainer);
-    } else if (start->path[0] != '\0') {
-        log_line("begin: from the weights in %s", start->path);
+    } else if (starting_point_is_found(start)) {
+        log_line("begin: from the weights in %s", start->saved.path);
     }
 }
 
