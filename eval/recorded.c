@@ -22,7 +22,7 @@ struct recorded {
     struct ring *ring;
     struct workers *workers;
     struct arena arena;
-    struct batch batch;
+    struct loader_batch loaded;
     struct parameter_store parameters;
     struct executor executor;
     struct transformer transformer;
@@ -83,14 +83,14 @@ static void bind_model(struct recorded *recorded)
     const struct mesh_position position = {.ring_size = ring_size(recorded->ring),
                                            .ring_rank = ring_rank(recorded->ring),
                                            .group_count = 1};
-    loader_batch_bind(recorded->loader, &recorded->batch, arena, position, &failure);
+    loader_batch_bind(recorded->loader, &recorded->loaded, arena, position, &failure);
     comm_agree(&failure);
     const struct transformer_options transformer = {
-        .rows_max = recorded->batch.steps.row_max,
-        .contexts_max = recorded->batch.partition.context_max,
+        .rows_max = recorded->loaded.batch.steps.row_max,
+        .contexts_max = recorded->loaded.batch.partition.context_max,
         .attention = recorded->options->attention,
     };
-    recorded->weight = arena_take(arena, recorded->batch.steps.row_max, sizeof(real));
+    recorded->weight = arena_take(arena, recorded->loaded.batch.steps.row_max, sizeof(real));
     parameter_store_bind(&recorded->parameters, arena, shape, 0, recorded->workers);
     parameter_store_multiply_in(&recorded->parameters, recorded->options->product_dtype);
     executor_bind(&recorded->executor, arena, shape, recorded->options->dtype, EXECUTOR_TRAINING,
@@ -102,15 +102,16 @@ static void bind_model(struct recorded *recorded)
 /* Add the loss of each trial's steps, the others being without weight. */
 static void add_losses(struct recorded *recorded)
 {
-    struct steps *steps = &recorded->batch.steps;
-    size_t rows = batch_shard(&recorded->batch)->row_count;
+    struct steps *steps = &recorded->loaded.batch.steps;
+    size_t rows = batch_shard(&recorded->loaded.batch)->row_count;
     memcpy(recorded->weight, steps->weight, rows * sizeof(real));
     for (size_t trial = 0; trial < recorded->trained.policy.shape.trial_max; trial++) {
         for (size_t row = 0; row < rows; row++) {
             steps->weight[row] = steps->trial[row] == trial ? recorded->weight[row] : (real)0.0;
             recorded->sums[trial][1] += (double)steps->weight[row];
         }
-        recorded->sums[trial][0] += transformer_loss(&recorded->transformer, &recorded->batch);
+        recorded->sums[trial][0] +=
+            transformer_loss(&recorded->transformer, &recorded->loaded.batch);
     }
 }
 
@@ -119,9 +120,10 @@ static void predict_chains(struct recorded *recorded)
     size_t batches = loader_micro_batch_count(recorded->loader, 1);
     for (size_t i = 0; i < batches; i++) {
         struct failure failure = {0};
-        loader_fill(recorded->loader, &recorded->batch, 0, i, &failure);
+        loader_fill(recorded->loader, &recorded->loaded, 0, i, &failure);
         comm_agree(&failure);
-        transformer_forward(&recorded->transformer, &recorded->parameters, &recorded->batch, NULL);
+        transformer_forward(&recorded->transformer, &recorded->parameters, &recorded->loaded.batch,
+                            NULL);
         add_losses(recorded);
     }
     comm_sum_double(recorded->sums[0], (size_t)2 * CHAIN_TRIALS_MAX);
@@ -188,7 +190,7 @@ void recorded_run(struct recorded_result *result, const struct recorded_options 
     predict_chains(recorded);
     fill_recorded_result(result, recorded);
     check_result(recorded, result);
-    batch_close(&recorded->batch);
+    batch_close(&recorded->loaded.batch);
     transformer_close(&recorded->transformer);
     arena_close(&recorded->arena);
     loader_close(recorded->loader);

@@ -123,8 +123,7 @@ static void acting_policy_bind(struct acting_policy *acting, const struct policy
                                const struct env_spec *spec,
                                const struct trained_policy_options *options)
 {
-    size_t steps = options->trials * spec->steps_max;
-    steps = config->window > 0 ? size_min(steps, config->window) : steps;
+    size_t steps = steps_in_context_max(options->trials, spec->steps_max, config->window);
     struct policy_behaviour_options policy = {
         .shape = &config->shape,
         .scaling = &config->scaling,

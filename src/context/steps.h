@@ -32,6 +32,10 @@ struct steps {
 void steps_bind(struct steps *steps, struct arena *arena, size_t row_max, size_t observation_dim,
                 size_t action_dim);
 
+/* The most steps of a context of `trials` trials of at most trial_steps each, of which only the
+ * last `window` count (0: all). */
+size_t steps_in_context_max(size_t trials, size_t trial_steps, size_t window);
+
 /* Are a trial's rewards told, where those of the first `rewarded_trials` of a context are (0: of
  * all)?
  */

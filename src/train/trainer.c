@@ -182,7 +182,9 @@ static void measure_peak(struct trainer *trainer)
 static void predict_overlap(const struct trainer *trainer)
 {
     const struct trainer_options *options = trainer->options;
-    size_t steps = trainer->loader_options.chain.trials * dataset_length_max(&trainer->dataset);
+    const struct chain_sampler *chain = &trainer->loader_options.chain;
+    size_t steps =
+        steps_in_context_max(chain->trials, dataset_length_max(&trainer->dataset), chain->window);
     size_t tokens = steps * options->learner.shape.layout.count;
     struct ring_overlap overlap = ring_overlap_predict(trainer->ring, options->learner.split,
                                                        trainer->peak / (double)comm_size());

@@ -253,9 +253,9 @@ static void test_labels_are_learnt_where_they_are_known(void **state)
     struct loader *loader = loader_sample_open(&dataset, &scaling, LOADER_LOSS_LABEL);
     struct loader_sample bound;
     loader_sample_bind(&bound, loader, loader_sample_whole);
-    loader_sample_fill(loader, &bound.batch, 1);
-    const struct steps *steps = &bound.batch.steps;
-    size_t known = 0, rows = batch_shard(&bound.batch)->row_count;
+    loader_sample_fill(loader, &bound.loaded, 1);
+    const struct steps *steps = &bound.loaded.batch.steps;
+    size_t known = 0, rows = batch_shard(&bound.loaded.batch)->row_count;
     for (size_t row = 0; row < rows; row++) {
         const real *label = steps->label + row * SAMPLE_ACTION;
         assert_true(isfinite(label[0]) && isfinite(label[1]));
@@ -263,7 +263,7 @@ static void test_labels_are_learnt_where_they_are_known(void **state)
                     (steps->weight[row] == 0 && label[0] == 0 && label[1] == 0));
         known += steps->weight[row] == 1;
     }
-    assert_true(known > 0 && known < rows && bound.batch.predicted == (double)known);
+    assert_true(known > 0 && known < rows && bound.loaded.batch.predicted == (double)known);
     loader_sample_unbind(&bound);
     loader_close(loader);
     dataset_close(&dataset);
