@@ -167,11 +167,11 @@ static void check_result(const struct recorded *recorded, const struct recorded_
                     "%s: found no label that is known in the %zu chains, expected some for "
                     "chain.loss=label; label the store (chainring convert STORE --label=script "
                     "--output=NEW.h5), draw more (eval.contexts), or take chain.loss=all",
-                    options->data.stores, options->contexts);
+                    options->data.name, options->contexts);
     } else if (!isfinite(result->all)) {
         failure_set(&failure, EXIT_CODE_DATA,
                     "%s: found a mean loss of %g on %s, expected a number; take another checkpoint",
-                    recorded->trained.path, result->all, options->data.stores);
+                    recorded->trained.path, result->all, options->data.name);
     }
     comm_agree(&failure);
 }

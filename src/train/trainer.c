@@ -62,7 +62,7 @@ static void trainer_open_data(struct trainer *trainer)
     dataset_open(&trainer->dataset, options, &failure);
     comm_agree(&failure);
     char what[600];
-    snprintf(what, sizeof what, "%.500s: the hash of its attributes", options->stores);
+    snprintf(what, sizeof what, "%.500s: the hash of its attributes", options->name);
     comm_same(dataset_description(&trainer->dataset), what);
 }
 
@@ -78,7 +78,7 @@ static void limit_chains(struct trainer *trainer)
     if (chain->trials > largest) {
         log_warning("chain.trials: found %zu, but no group of %s has more than %zu trajectories: "
                     "contexts are trained and evaluated with at most %zu trials",
-                    chain->trials, trainer->options->data.stores, largest, largest);
+                    chain->trials, trainer->options->data.name, largest, largest);
         chain->trials = largest;
         chain->trials_min = size_min(chain->trials_min, largest);
     }
