@@ -1,46 +1,13 @@
 #include "datasets/dataset.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/arithmetic.h"
-#include "base/file.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "datasets/statistics.h"
 #include "datasets/store_format.h"
-
-/* --- Lists of texts --------------------------------------------------------------------------- */
-
-/* Item i of a list between commas; false where there are fewer or it does not fit. */
-static bool list_item(char *item, size_t size, const char *list, size_t index)
-{
-    for (; index > 0; index--) {
-        list += strcspn(list, ",");
-        if (*list == '\0') {
-            return false;
-        }
-        list++;
-    }
-    size_t length = strcspn(list, ",");
-    if (length >= size) {
-        return false;
-    }
-    memcpy(item, list, length);
-    item[length] = '\0';
-    return true;
-}
-
-static size_t list_length(const char *list)
-{
-    size_t count = *list != '\0';
-    for (; *list; list++) {
-        count += *list == ',';
-    }
-    return count;
-}
 
 /* --- Opening ---------------------------------------------------------------------------------- */
 
@@ -67,14 +34,7 @@ static bool open_store(struct dataset *dataset, size_t i, const struct dataset_o
                        struct failure *failure)
 {
     struct dataset_store *added = &dataset->stores[i];
-    char path[FILE_PATH_MAX];
-    if (!list_item(path, sizeof path, options->stores, i) || path[0] == '\0') {
-        return failure_set(
-            failure, EXIT_CODE_CONFIG,
-            "data.store: found \"%s\", expected paths of stores, separated by commas",
-            options->stores);
-    }
-    added->store = store_open(path, failure);
+    added->store = store_open(options->stores[i], failure);
     if (!added->store) {
         return false;
     }
@@ -98,17 +58,6 @@ static bool open_catalogs(struct dataset_store *added, double holdout, struct fa
                        store_path(added->store));
 }
 
-static bool read_weight(double *weight, const char *list, size_t i)
-{
-    char item[64];
-    char *end = item;
-    if (!list_item(item, sizeof item, list, i)) {
-        return false;
-    }
-    *weight = strtod(item, &end);
-    return end != item && *end == '\0' && *weight > 0.0 && isfinite(*weight);
-}
-
 /* By a power of two, which changes no bit of a share: the sum of the largest numbers that there are
  * stays finite. */
 static void add_up_shares(struct dataset *dataset)
@@ -127,39 +76,28 @@ static void add_up_shares(struct dataset *dataset)
     }
 }
 
-static bool set_shares(struct dataset *dataset, const char *weights, struct failure *failure)
+static void set_shares(struct dataset *dataset, const double *weights)
 {
     for (size_t i = 0; i < dataset->count; i++) {
         struct dataset_store *added = &dataset->stores[i];
-        added->share = (double)added->catalogs[CHAIN_TRAINED].group_count;
-        if (weights[0] != '\0' &&
-            (list_length(weights) != dataset->count || !read_weight(&added->share, weights, i))) {
-            return failure_set(
-                failure, EXIT_CODE_CONFIG,
-                "data.weights: found \"%s\", expected %zu numbers above 0, separated "
-                "by commas, one for each store",
-                weights, dataset->count);
-        }
+        added->share = weights ? weights[i] : (double)added->catalogs[CHAIN_TRAINED].group_count;
     }
     add_up_shares(dataset);
-    return true;
 }
 
 bool dataset_open(struct dataset *dataset, const struct dataset_options *options,
                   struct failure *failure)
 {
+    invariant(options->count > 0 && options->count <= DATASET_STORES_MAX);
     *dataset = (struct dataset){.holdout = options->holdout};
-    size_t count = size_max(list_length(options->stores), 1);
-    bool ok = count <= DATASET_STORES_MAX ||
-              failure_set(failure, EXIT_CODE_CONFIG,
-                          "data.store: found %zu stores, expected at most %d; join some of them",
-                          count, DATASET_STORES_MAX);
-    for (size_t i = 0; ok && i < count; i++) {
+    bool ok = true;
+    for (size_t i = 0; ok && i < options->count; i++) {
         ok = open_store(dataset, i, options, failure) &&
              open_catalogs(&dataset->stores[i], options->holdout, failure);
     }
-    ok = ok && set_shares(dataset, options->weights, failure);
-    if (!ok) {
+    if (ok) {
+        set_shares(dataset, options->weights);
+    } else {
         dataset_close(dataset);
     }
     return ok;

@@ -31,18 +31,19 @@ struct dataset {
     bool is_borrowed;
 };
 
-/* Texts are borrowed for the call. */
+/* Borrowed for the call. */
 struct dataset_options {
-    const char *stores;  /* paths, separated by commas */
-    const char *weights; /* of their chains, likewise; empty: as many as a store has groups */
-    const char *task;    /* whose rewards; empty: each store's first */
-    double holdout;      /* fraction that is held out, from 0 to below 1 */
+    const char *name;          /* of all of it, for messages */
+    const char *const *stores; /* (count): paths */
+    size_t count;              /* 1 to DATASET_STORES_MAX */
+    const double *weights;     /* (count), above 0: of their chains; NULL: as a store has groups */
+    const char *task;          /* whose rewards; empty: each store's first */
+    double holdout;            /* fraction that is held out, from 0 to below 1 */
 };
 
 /* Open all stores, which must agree in observations and actions. False and a failure, after which
- * nothing is open: store_open's, or EXIT_CODE_CONFIG where they do not, a task is not there,
- * weights are no positive numbers of theirs, or too little would be left or held out. The caller
- * closes it. Local, like all of this file. */
+ * nothing is open: store_open's, or EXIT_CODE_CONFIG where they do not, a task is not there, or
+ * too little would be left or held out. The caller closes it. Local, like all of this file. */
 bool dataset_open(struct dataset *dataset, const struct dataset_options *options,
                   struct failure *failure);
 

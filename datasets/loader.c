@@ -15,10 +15,8 @@ struct loader {
     const struct scaling *scaling;
     struct loader_options options;
     struct store_verifier *verifiers[DATASET_STORES_MAX]; /* NULL: nothing is verified */
-    struct chain *chains; /* (options.contexts) of the current batch */
-    size_t *steps;        /* (options.contexts) of each of these chains */
-    float *observation;   /* (CHUNK_ROWS x observation_dim) as read */
-    float *reward;        /* (CHUNK_ROWS) as read */
+    float *observation; /* (CHUNK_ROWS x observation_dim) as read */
+    float *reward;      /* (CHUNK_ROWS) as read */
 };
 
 /* Is a label known of any of these episodes? Most often the first one is. False and a failure where
@@ -117,8 +115,6 @@ struct loader *loader_open(const struct dataset *dataset, const struct scaling *
         .dataset = dataset,
         .scaling = scaling,
         .options = *options,
-        .chains = memory_take(options->contexts, sizeof *loader->chains),
-        .steps = memory_take(options->contexts, sizeof *loader->steps),
         .observation = memory_take(CHUNK_ROWS * spec->observation_dim, sizeof(float)),
         .reward = memory_take(CHUNK_ROWS, sizeof(float)),
     };
@@ -137,8 +133,6 @@ void loader_close(struct loader *loader)
     for (size_t i = 0; i < loader->dataset->count; i++) {
         store_verifier_close(loader->verifiers[i]);
     }
-    memory_free(loader->chains);
-    memory_free(loader->steps);
     memory_free(loader->observation);
     memory_free(loader->reward);
     memory_free(loader);
@@ -171,49 +165,54 @@ size_t loader_micro_batch_count(const struct loader *loader, size_t group_count)
 }
 
 /* Memory for trajectories of up to length_max steps. */
-static bool bind_lengths(const struct loader *loader, struct batch *batch, struct arena *arena,
-                         struct mesh_position position, size_t length_max, struct failure *failure)
+static bool bind_lengths(const struct loader *loader, struct loader_batch *loaded,
+                         struct arena *arena, struct mesh_position position, size_t length_max,
+                         struct failure *failure)
 {
     if (!check_groups(loader, position.group_count, failure)) {
         return false;
     }
     const struct store_spec *spec = dataset_spec(loader->dataset);
     const struct chain_sampler *chain = &loader->options.chain;
-    size_t steps = chain->trials * length_max;
-    steps = chain->window > 0 ? size_min(steps, chain->window) : steps;
-    batch_bind(batch, arena, position, contexts_max(loader, position.group_count), steps,
-               spec->observation_dim, spec->action_dim);
+    size_t contexts = contexts_max(loader, position.group_count);
+    size_t steps = steps_in_context_max(chain->trials, length_max, chain->window);
+    batch_bind(&loaded->batch, arena, position, contexts, steps, spec->observation_dim,
+               spec->action_dim);
+    loaded->chains = arena_take(arena, contexts, sizeof *loaded->chains);
+    loaded->steps = arena_take(arena, contexts, sizeof *loaded->steps);
     return true;
 }
 
-bool loader_batch_bind(const struct loader *loader, struct batch *batch, struct arena *arena,
-                       struct mesh_position position, struct failure *failure)
+bool loader_batch_bind(const struct loader *loader, struct loader_batch *loaded,
+                       struct arena *arena, struct mesh_position position, struct failure *failure)
 {
-    return bind_lengths(loader, batch, arena, position, dataset_length_max(loader->dataset),
+    return bind_lengths(loader, loaded, arena, position, dataset_length_max(loader->dataset),
                         failure);
 }
 
 /* Draw the micro-batch's chains and cut them over the ring. */
-static bool draw_chains(struct loader *loader, struct batch *batch, uint64_t step,
+static bool draw_chains(const struct loader *loader, struct loader_batch *loaded, uint64_t step,
                         size_t micro_batch, struct failure *failure)
 {
+    struct batch *batch = &loaded->batch;
     size_t groups = batch->position.group_count;
     if (!check_groups(loader, groups, failure)) {
         return false;
     }
     invariant(batch->position.group < groups &&
-              micro_batch < loader_micro_batch_count(loader, groups));
+              micro_batch < loader_micro_batch_count(loader, groups) &&
+              contexts_max(loader, groups) <= batch->partition.context_max);
     size_t first = batch->position.group + micro_batch * contexts_max(loader, groups) * groups;
     size_t count = 0;
     for (size_t sample = first;
          count < contexts_max(loader, groups) && sample < loader->options.contexts;
          sample += groups, count++) {
-        dataset_draw(&loader->chains[count], loader->dataset, loader->options.part,
+        dataset_draw(&loaded->chains[count], loader->dataset, loader->options.part,
                      &loader->options.chain, loader->options.seed, step, sample);
-        loader->steps[count] = loader->chains[count].steps;
+        loaded->steps[count] = loaded->chains[count].steps;
         batch->samples[count] = sample;
     }
-    partition_cut(&batch->partition, loader->steps, count);
+    partition_cut(&batch->partition, loaded->steps, count);
     return true;
 }
 
@@ -235,12 +234,13 @@ struct range {
     size_t segment, next_trial, next_begin; /* next_begin counts along the chain */
 };
 
-static bool next_range(struct range *range, const struct loader *loader, const struct batch *batch)
+static bool next_range(struct range *range, const struct loader *loader,
+                       const struct loader_batch *loaded)
 {
-    const struct shard *shard = batch_shard(batch);
+    const struct shard *shard = batch_shard(&loaded->batch);
     while (range->segment < shard->segment_count) {
         const struct segment *segment = &shard->segments[range->segment];
-        range->chain = &loader->chains[segment->context];
+        range->chain = &loaded->chains[segment->context];
         size_t segment_begin = range->chain->first + segment->first; /* along the chain */
         size_t segment_end = segment_begin + segment->count;
         while (range->next_trial < range->chain->count && range->next_begin < segment_end) {
@@ -391,9 +391,10 @@ static bool fill_range(struct loader *loader, const struct steps *steps, const s
 /* --- The steps before ------------------------------------------------------------------------- */
 
 /* The range of one step that stands right before a segment, in its context. */
-static struct range step_before(const struct loader *loader, const struct segment *segment)
+static struct range step_before(const struct loader *loader, const struct loader_batch *loaded,
+                                const struct segment *segment)
 {
-    struct range range = {.chain = &loader->chains[segment->context], .count = 1};
+    struct range range = {.chain = &loaded->chains[segment->context], .count = 1};
     size_t position = range.chain->first + segment->first;
     for (size_t end = 0;; range.trial++) {
         size_t length = trial_length(loader, range.chain, range.trial);
@@ -406,14 +407,15 @@ static struct range step_before(const struct loader *loader, const struct segmen
 }
 
 /* What a segment's first step comes from lies on another rank, if anywhere. */
-static bool fill_first_previous(struct loader *loader, const struct steps *steps,
+static bool fill_first_previous(struct loader *loader, const struct loader_batch *loaded,
                                 const struct segment *segment, struct failure *failure)
 {
+    const struct steps *steps = &loaded->batch.steps;
     if (segment->first == 0) {
         steps_clear_previous(steps, segment->row);
         return true;
     }
-    struct range before = step_before(loader, segment);
+    struct range before = step_before(loader, loaded, segment);
     const struct dataset_store *source = source_of(loader, before.chain);
     size_t episode = before.chain->episodes[before.trial];
     if (!check_range(loader, &before, failure) ||
@@ -430,36 +432,37 @@ static bool fill_first_previous(struct loader *loader, const struct steps *steps
     return true;
 }
 
-static bool fill_previous(struct loader *loader, struct batch *batch, struct failure *failure)
+static bool fill_previous(struct loader *loader, const struct loader_batch *loaded,
+                          struct failure *failure)
 {
-    const struct shard *shard = batch_shard(batch);
+    const struct steps *steps = &loaded->batch.steps;
+    const struct shard *shard = batch_shard(&loaded->batch);
     for (size_t i = 0; i < shard->segment_count; i++) {
         const struct segment *segment = &shard->segments[i];
-        if (!fill_first_previous(loader, &batch->steps, segment, failure)) {
+        if (!fill_first_previous(loader, loaded, segment, failure)) {
             return false;
         }
         for (size_t row = segment->row + 1; row < segment->row + segment->count; row++) {
-            steps_set_previous(&batch->steps, row, &batch->steps, row - 1);
+            steps_set_previous(steps, row, steps, row - 1);
         }
     }
     return true;
 }
 
-bool loader_fill(struct loader *loader, struct batch *batch, uint64_t step, size_t micro_batch,
-                 struct failure *failure)
+/* Read what a batch whose chains are drawn holds. */
+static bool fill_from_chains(struct loader *loader, struct loader_batch *loaded,
+                             struct failure *failure)
 {
-    if (!draw_chains(loader, batch, step, micro_batch, failure)) {
-        return false;
-    }
+    struct batch *batch = &loaded->batch;
     for (size_t i = 0; loader->verifiers[0] && i < loader->dataset->count; i++) {
         store_verifier_refresh(loader->verifiers[i]);
     }
-    for (struct range range = {0}; next_range(&range, loader, batch);) {
+    for (struct range range = {0}; next_range(&range, loader, loaded);) {
         if (!fill_range(loader, &batch->steps, &range, failure)) {
             return false;
         }
     }
-    if (!fill_previous(loader, batch, failure)) {
+    if (!fill_previous(loader, loaded, failure)) {
         return false;
     }
     batch->predicted = 0.0;
@@ -469,23 +472,30 @@ bool loader_fill(struct loader *loader, struct batch *batch, uint64_t step, size
     return true;
 }
 
+bool loader_fill(struct loader *loader, struct loader_batch *loaded, uint64_t step,
+                 size_t micro_batch, struct failure *failure)
+{
+    return draw_chains(loader, loaded, step, micro_batch, failure) &&
+           fill_from_chains(loader, loaded, failure);
+}
+
 /* --- A run's batches, one after the other ----------------------------------------------------- */
 
 bool loader_stream_bind(struct loader_stream *stream, struct loader *loader, struct arena *arena,
                         struct mesh_position position, struct failure *failure)
 {
     *stream = (struct loader_stream){.loader = loader};
-    return loader_batch_bind(loader, &stream->batch, arena, position, failure) &&
+    return loader_batch_bind(loader, &stream->current, arena, position, failure) &&
            bind_lengths(loader, &stream->next, arena, position, 0, failure);
 }
 
 void loader_stream_unbind(struct loader_stream *stream)
 {
-    batch_close(&stream->batch);
-    batch_close(&stream->next);
+    batch_close(&stream->current.batch);
+    batch_close(&stream->next.batch);
 }
 
-/* Have the system bring into memory what filling the next batch will read. */
+/* Draw the next batch and have the system bring into memory what filling it will read. */
 static bool stream_prefetch(struct loader_stream *stream, uint64_t step, size_t micro_batch,
                             struct failure *failure)
 {
@@ -493,6 +503,9 @@ static bool stream_prefetch(struct loader_stream *stream, uint64_t step, size_t 
     if (!draw_chains(loader, &stream->next, step, micro_batch, failure)) {
         return false;
     }
+    stream->next_step = step;
+    stream->next_micro_batch = micro_batch;
+    stream->has_next = true;
     for (struct range range = {0}; next_range(&range, loader, &stream->next);) {
         const struct dataset_store *source = source_of(loader, range.chain);
         store_prefetch(source->store, source->task, range.chain->episodes[range.trial], range.first,
@@ -501,13 +514,39 @@ static bool stream_prefetch(struct loader_stream *stream, uint64_t step, size_t 
     return true;
 }
 
+/* The next batch becomes the current one, all but the memory for rows, which only that has. */
+static void stream_advance(struct loader_stream *stream)
+{
+    struct loader_batch drawn = stream->next;
+    struct steps rows = stream->current.batch.steps;
+    stream->next = stream->current;
+    stream->next.batch.steps = drawn.batch.steps;
+    stream->current = drawn;
+    stream->current.batch.steps = rows;
+}
+
+/* Most often it is drawn already. */
+static bool stream_draw(struct loader_stream *stream, uint64_t step, size_t micro_batch,
+                        struct failure *failure)
+{
+    bool is_drawn =
+        stream->has_next && stream->next_step == step && stream->next_micro_batch == micro_batch;
+    stream->has_next = false;
+    if (is_drawn) {
+        stream_advance(stream);
+        return true;
+    }
+    return draw_chains(stream->loader, &stream->current, step, micro_batch, failure);
+}
+
 const struct batch *loader_stream_take(struct loader_stream *stream, uint64_t step,
                                        size_t micro_batch, struct failure *failure)
 {
-    size_t count = loader_micro_batch_count(stream->loader, stream->batch.position.group_count);
-    bool is_last = micro_batch + 1 == count;
+    size_t groups = stream->current.batch.position.group_count;
+    bool is_last = micro_batch + 1 == loader_micro_batch_count(stream->loader, groups);
     bool ok =
-        loader_fill(stream->loader, &stream->batch, step, micro_batch, failure) &&
+        stream_draw(stream, step, micro_batch, failure) &&
+        fill_from_chains(stream->loader, &stream->current, failure) &&
         stream_prefetch(stream, is_last ? step + 1 : step, is_last ? 0 : micro_batch + 1, failure);
-    return ok ? &stream->batch : NULL;
+    return ok ? &stream->current.batch : NULL;
 }

@@ -49,11 +49,19 @@ void loader_close(struct loader *loader);
 
 /* --- A batch ---------------------------------------------------------------------------------- */
 
+/* A batch and the chains that its contexts are made of. */
+struct loader_batch {
+    struct batch batch;
+    struct chain *chains; /* (partition.context_max) */
+    size_t *steps;        /* (partition.context_max) of each context */
+};
+
 /* Memory for any batch that this loader fills for a rank at `position`: batch_bind with the sizes
- * this takes. The caller closes the batch (batch_close). False and a failure (EXIT_CODE_CONFIG)
- * where there are fewer contexts than data-parallel groups. */
-bool loader_batch_bind(const struct loader *loader, struct batch *batch, struct arena *arena,
-                       struct mesh_position position, struct failure *failure);
+ * this takes, and the chains, out of the arena as well. The caller closes the batch (batch_close).
+ * False and a failure (EXIT_CODE_CONFIG) where there are fewer contexts than data-parallel groups.
+ */
+bool loader_batch_bind(const struct loader *loader, struct loader_batch *loaded,
+                       struct arena *arena, struct mesh_position position, struct failure *failure);
 
 /* Batches that a group fills for each step, the same for all groups; in the last a group may have
  * no contexts left. */
@@ -67,8 +75,8 @@ size_t loader_micro_batch_count(const struct loader *loader, size_t group_count)
  * batch->predicted counts this shard's weighted actions. False and a failure where there
  * are fewer contexts than groups (EXIT_CODE_CONFIG) or the store cannot be read; the batch's
  * contents are then undefined. Allocates nothing. */
-bool loader_fill(struct loader *loader, struct batch *batch, uint64_t step, size_t micro_batch,
-                 struct failure *failure);
+bool loader_fill(struct loader *loader, struct loader_batch *loaded, uint64_t step,
+                 size_t micro_batch, struct failure *failure);
 
 /* --- A run's batches, one after the other ----------------------------------------------------- */
 
@@ -79,8 +87,11 @@ bool loader_fill(struct loader *loader, struct batch *batch, uint64_t step, size
  * than to fill. */
 struct loader_stream {
     struct loader *loader; /* borrowed; nobody else fills batches with it */
-    struct batch batch;    /* the current one */
-    struct batch next;     /* without memory for rows */
+    struct loader_batch current;
+    struct loader_batch next; /* its chains; without memory for rows */
+    bool has_next;            /* drawn, of the following */
+    uint64_t next_step;
+    size_t next_micro_batch;
 };
 
 /* As loader_batch_bind; the caller gives it back by loader_stream_unbind. */

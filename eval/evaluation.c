@@ -16,7 +16,7 @@
 struct evaluation {
     const struct evaluation_options *options;
     struct evaluation_result *result;
-    struct trained_policy trained;
+    struct saved_policy trained;
     struct env_task *task;
     const struct env_spec *spec;
     struct rollout_options rollout_options; /* of this rank */
@@ -71,7 +71,7 @@ static void warn_of_long_lists(const struct evaluation_options *options, size_t 
 static void fill_result(const struct evaluation *evaluation)
 {
     const struct evaluation_options *options = evaluation->options;
-    const struct trained_policy *trained = &evaluation->trained;
+    const struct saved_policy *trained = &evaluation->trained;
     const struct policy_config *policy = &trained->policy;
     struct evaluation_result *result = evaluation->result;
     *result = (struct evaluation_result){

@@ -15,15 +15,16 @@ void policy_behaviour_bind(struct policy_behaviour *policy, struct arena *arena,
     policy->decoder = decoder_bind(arena, &options->decoder, options->parameters);
     steps_bind(&policy->last, arena, rows, shape->observation_dim, shape->action_space.dim);
     steps_bind(&policy->now, arena, rows, shape->observation_dim, shape->action_space.dim);
-    steps_bind(&policy->past, arena, rows * options->window, shape->observation_dim,
-               shape->action_space.dim);
+    step_window_bind(&policy->window, arena, rows, options->window, shape->observation_dim,
+                     shape->action_space.dim);
+    policy->slots = arena_take(arena, rows, sizeof *policy->slots);
     policy->predicted = arena_take(arena, rows * model_prediction_dim(shape), sizeof(real));
 }
 
 static void policy_behaviour_begin(const struct behaviour *behaviour, size_t count)
 {
     struct policy_behaviour *policy = behaviour->self;
-    policy->past_count = 0;
+    step_window_begin(&policy->window);
     decoder_begin(policy->decoder, count);
 }
 
@@ -137,45 +138,18 @@ static void execute_categorical(const struct policy_behaviour *policy, const rea
     }
 }
 
-/* --- Windows ---------------------------------------------------------------------------------- */
+/* --- Acting ----------------------------------------------------------------------------------- */
 
-/* Append the steps that begin, after what has come of those before; the oldest ones go. */
-static void remember_steps(struct policy_behaviour *policy, const struct behaviour_row *rows,
-                           size_t count)
+static void predict_actions(struct policy_behaviour *policy, size_t count)
 {
-    size_t window = policy->options.window;
-    bool is_full = policy->past_count == window;
-    for (size_t i = 0; i < count; i++) {
-        size_t first = rows[i].slot * window;
-        if (policy->past_count > 0) {
-            steps_set_outcome(&policy->past, first + policy->past_count - 1, &policy->last, i);
-        }
-        for (size_t j = 1; is_full && j < window; j++) {
-            steps_copy(&policy->past, first + j - 1, &policy->past, first + j);
-        }
-        steps_copy(&policy->past, first + policy->past_count - is_full, &policy->now, i);
+    struct steps *last = &policy->last, *now = &policy->now;
+    if (policy->options.window == 0) {
+        decoder_predict(policy->predicted, policy->decoder, last, now);
+        return;
     }
-    policy->past_count += !is_full;
-}
-
-/* Decode the window of every row from its first step on. */
-static void predict_windows(struct policy_behaviour *policy, const struct behaviour_row *rows,
-                            size_t count)
-{
-    struct steps last = policy->last, now = policy->now;
-    decoder_begin(policy->decoder, count);
-    for (size_t j = 0; j < policy->past_count; j++) {
-        for (size_t i = 0; i < count; i++) {
-            size_t at = rows[i].slot * policy->options.window + j;
-            steps_copy(&now, i, &policy->past, at);
-            if (j == 0) {
-                steps_clear_previous(&now, i);
-            } else {
-                steps_copy(&last, i, &policy->past, at - 1);
-            }
-        }
-        decoder_predict(policy->predicted, policy->decoder, &last, &now);
-    }
+    step_window_append(&policy->window, policy->slots, count, last, now);
+    step_window_predict(policy->predicted, policy->decoder, &policy->window, policy->slots, count,
+                        last, now);
 }
 
 static void policy_behaviour_act(const struct behaviour *behaviour, struct behaviour_row *rows,
@@ -185,13 +159,9 @@ static void policy_behaviour_act(const struct behaviour *behaviour, struct behav
     for (size_t i = 0; i < count; i++) {
         fill_previous_step(policy, i, &rows[i]);
         fill_current_step(policy, i, &rows[i]);
+        policy->slots[i] = rows[i].slot;
     }
-    if (policy->options.window > 0) {
-        remember_steps(policy, rows, count);
-        predict_windows(policy, rows, count);
-    } else {
-        decoder_predict(policy->predicted, policy->decoder, &policy->last, &policy->now);
-    }
+    predict_actions(policy, count);
     const struct action_space *space = &policy->options.shape->action_space;
     size_t stride = model_prediction_dim(policy->options.shape);
     for (size_t i = 0; i < count; i++) {

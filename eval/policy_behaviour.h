@@ -19,6 +19,7 @@
 #include "parameters/parameter_store.h"
 #include "parameters/shape.h"
 #include "policy/decoder.h"
+#include "policy/step_window.h"
 
 /* All but `decoder` is borrowed and must outlive the behaviour. */
 struct policy_behaviour_options {
@@ -39,9 +40,9 @@ struct policy_behaviour {
     struct policy_behaviour_options options;
     struct decoder *decoder;
     struct steps last, now; /* (context_max) */
-    struct steps past;      /* (context_max x window): steps of each slot, the newest at the end */
-    size_t past_count;      /* of each slot */
-    real *predicted;        /* (context_max x model_prediction_dim) */
+    size_t *slots;          /* (context_max): of the rows that act */
+    struct step_window window;
+    real *predicted; /* (context_max x model_prediction_dim) */
 };
 
 /* Take all memory out of the arena, which may only be measuring. Local, like all of this file. */

@@ -16,13 +16,13 @@ enum { CONTEXTS_AT_ONCE = 16 };
 
 struct recorded {
     const struct recorded_options *options;
-    struct trained_policy trained;
+    struct saved_policy trained;
     struct dataset dataset;
     struct loader *loader;
     struct ring *ring;
     struct workers *workers;
     struct arena arena;
-    struct batch batch;
+    struct loader_batch loaded;
     struct parameter_store parameters;
     struct executor executor;
     struct transformer transformer;
@@ -49,8 +49,11 @@ static bool recorded_check(const struct recorded *recorded, struct failure *fail
                        path, longest, shape->time_max, recorded->trained.path);
 }
 
-/* Names of enum recorded_part. */
-static const char *const part_names[] = {"all", "trained", "held_out"};
+const char *recorded_part_name(enum recorded_part part)
+{
+    static const char *const names[] = {"all", "trained", "held_out"};
+    return names[part];
+}
 
 /* A part is of what the run's own data.holdout has made two of. */
 static bool check_held_out(const struct recorded *recorded, struct failure *failure)
@@ -60,7 +63,7 @@ static bool check_held_out(const struct recorded *recorded, struct failure *fail
            failure_set(failure, EXIT_CODE_CONFIG,
                        "eval.part: found %s, but the policy in %s was trained %s; take "
                        "eval.part=all, or a run with data.holdout",
-                       part_names[recorded->options->part], recorded->trained.path,
+                       recorded_part_name(recorded->options->part), recorded->trained.path,
                        isnan(holdout) ? "before checkpoints said what is held out"
                                       : "with nothing held out");
 }
@@ -74,7 +77,7 @@ static bool check_stores_of_run(const struct recorded *recorded, struct failure 
                        "eval.part: found %s, but %s is not the data that the policy in %s was "
                        "trained on (hash %016" PRIx64 ", expected %016" PRIx64 "); name the run's "
                        "data.store, or take eval.part=all",
-                       part_names[recorded->options->part], recorded->options->data.stores,
+                       recorded_part_name(recorded->options->part), recorded->options->data.name,
                        recorded->trained.path, found, expected);
 }
 
@@ -85,14 +88,13 @@ static bool open_part(struct recorded *recorded, struct failure *failure)
     struct dataset_options data = options->data;
     struct failure problem = {0};
     data.holdout = recorded->trained.policy.data_holdout;
-    data.weights = recorded->trained.policy.data_weights;
     if (!check_held_out(recorded, failure)) {
         return false;
     }
     if (!dataset_open(&recorded->dataset, &data, &problem)) {
         return failure_set(failure, problem.code,
                            "eval.part: found %s, as of the run's data, but %s",
-                           part_names[options->part], problem.text);
+                           recorded_part_name(options->part), problem.text);
     }
     return check_stores_of_run(recorded, failure);
 }
@@ -140,14 +142,14 @@ static void bind_model(struct recorded *recorded)
     const struct mesh_position position = {.ring_size = ring_size(recorded->ring),
                                            .ring_rank = ring_rank(recorded->ring),
                                            .group_count = 1};
-    loader_batch_bind(recorded->loader, &recorded->batch, arena, position, &failure);
+    loader_batch_bind(recorded->loader, &recorded->loaded, arena, position, &failure);
     comm_agree(&failure);
     const struct transformer_options transformer = {
-        .rows_max = recorded->batch.steps.row_max,
-        .contexts_max = recorded->batch.partition.context_max,
+        .rows_max = recorded->loaded.batch.steps.row_max,
+        .contexts_max = recorded->loaded.batch.partition.context_max,
         .attention = recorded->options->attention,
     };
-    recorded->step_losses = arena_take(arena, recorded->batch.steps.row_max, sizeof(double));
+    recorded->step_losses = arena_take(arena, recorded->loaded.batch.steps.row_max, sizeof(double));
     parameter_store_bind(&recorded->parameters, arena, shape, 0, recorded->workers);
     parameter_store_multiply_in(&recorded->parameters, recorded->options->product_dtype);
     executor_bind(&recorded->executor, arena, shape, recorded->options->dtype, EXECUTOR_TRAINING,
@@ -159,9 +161,9 @@ static void bind_model(struct recorded *recorded)
 /* Each step's loss and weight to those of its trial. */
 static void add_losses(struct recorded *recorded)
 {
-    const struct steps *steps = &recorded->batch.steps;
-    size_t rows = batch_shard(&recorded->batch)->row_count;
-    transformer_loss(&recorded->transformer, &recorded->batch, recorded->step_losses);
+    const struct steps *steps = &recorded->loaded.batch.steps;
+    size_t rows = batch_shard(&recorded->loaded.batch)->row_count;
+    transformer_loss(&recorded->transformer, &recorded->loaded.batch, recorded->step_losses);
     for (size_t row = 0; row < rows; row++) {
         double *sums = recorded->sums[steps->trial[row]];
         sums[0] += recorded->step_losses[row];
@@ -174,9 +176,10 @@ static void predict_chains(struct recorded *recorded)
     size_t batches = loader_micro_batch_count(recorded->loader, 1);
     for (size_t i = 0; i < batches; i++) {
         struct failure failure = {0};
-        loader_fill(recorded->loader, &recorded->batch, 0, i, &failure);
+        loader_fill(recorded->loader, &recorded->loaded, 0, i, &failure);
         comm_agree(&failure);
-        transformer_forward(&recorded->transformer, &recorded->parameters, &recorded->batch, NULL);
+        transformer_forward(&recorded->transformer, &recorded->parameters, &recorded->loaded.batch,
+                            NULL);
         add_losses(recorded);
     }
     comm_sum_double(recorded->sums[0], (size_t)2 * CHAIN_TRIALS_MAX);
@@ -221,11 +224,11 @@ static void check_result(const struct recorded *recorded, const struct recorded_
                     "%s: found no label that is known in the %zu chains, expected some for "
                     "chain.loss=label; label the store (chainring convert STORE --label=script "
                     "--output=NEW.h5), draw more (eval.contexts), or take chain.loss=all",
-                    options->data.stores, options->contexts);
+                    options->data.name, options->contexts);
     } else if (!isfinite(result->all)) {
         failure_set(&failure, EXIT_CODE_DATA,
                     "%s: found a mean loss of %g on %s, expected a number; take another checkpoint",
-                    recorded->trained.path, result->all, options->data.stores);
+                    recorded->trained.path, result->all, options->data.name);
     }
     comm_agree(&failure);
 }
@@ -244,7 +247,7 @@ void recorded_run(struct recorded_result *result, const struct recorded_options 
     predict_chains(recorded);
     fill_recorded_result(result, recorded);
     check_result(recorded, result);
-    batch_close(&recorded->batch);
+    batch_close(&recorded->loaded.batch);
     transformer_close(&recorded->transformer);
     arena_close(&recorded->arena);
     loader_close(recorded->loader);
@@ -294,7 +297,7 @@ void recorded_print_json(FILE *stream, const struct recorded_result *result, con
     json_t *object = json_pack("{s:s, s:i, s:o, s:I, s:o, s:s, s:I, s:s, s:f, s:o}", "format",
                                "chainring-recorded", "version", 1, "checkpoint",
                                text_or_null(result->checkpoint), "step", (json_int_t)result->step,
-                               "data", text_or_null(data), "part", part_names[result->part],
+                               "data", text_or_null(data), "part", recorded_part_name(result->part),
                                "chains", (json_int_t)result->contexts, "measure", result->measure,
                                "all", result->all, "trials", trials);
     invariant(object);

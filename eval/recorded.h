@@ -17,6 +17,9 @@
 /* What a run held out, it held out of its own stores. */
 enum recorded_part { RECORDED_ALL, RECORDED_TRAINED, RECORDED_HELD_OUT };
 
+/* "all", "trained" or "held_out". Local. */
+const char *recorded_part_name(enum recorded_part part);
+
 /* What is not a number is borrowed. */
 struct recorded_options {
     const char *run, *checkpoint; /* as of evaluation_options */

@@ -6,44 +6,35 @@
 #define CHAINRING_EVAL_TRAINED_POLICY_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
-#include "base/file.h"
 #include "base/workers.h"
 #include "behaviours/behaviour.h"
-#include "checkpoint/policy_config.h"
+#include "checkpoint/saved_policy.h"
 #include "envs/env.h"
 #include "math/attention_block.h"
 #include "parameters/parameter_store.h"
-
-/* Plain data without pointers. */
-struct trained_policy {
-    char path[FILE_PATH_MAX]; /* of the checkpoint folder */
-    uint64_t step;            /* optimizer steps it was trained for */
-    struct policy_config policy;
-};
 
 /* Find the newest whole checkpoint of the run folder `run`, its best one where `checkpoint` is
  * "best", or the one of that name or path, and read what it holds. Fatal on all ranks:
  * EXIT_CODE_NO_INPUT where there is none, EXIT_CODE_DATA where it is damaged. Collective over the
  * job. */
-void trained_policy_find(struct trained_policy *trained, const char *run, const char *checkpoint);
+void trained_policy_find(struct saved_policy *trained, const char *run, const char *checkpoint);
 
 /* Can the policy act in a task? It must observe and do as many numbers as the policy was trained
  * on, continuous ones, in no longer episodes; another domain is only a warning. False and a failure
  * (EXIT_CODE_CONFIG). Local. */
-bool trained_policy_check(const struct trained_policy *trained, const struct env_spec *spec,
+bool trained_policy_check(const struct saved_policy *trained, const struct env_spec *spec,
                           struct failure *failure);
 
 /* The return to ask for: `target`, or, where that is NaN, more than the training data's best return
  * (in the mean over its groups) by *added = `margin` times the range of all its returns, so that it
  * is more also where returns are negative. *added is NaN where `target` is one. Local. */
-double trained_policy_target(double *added, const struct trained_policy *trained, double target,
+double trained_policy_target(double *added, const struct saved_policy *trained, double target,
                              double margin);
 
 /* Read its parameters into a store of its shape, on every rank; fatal where they cannot be read.
  * Collective over the job. */
-void trained_policy_load(struct parameter_store *parameters, const struct trained_policy *trained);
+void trained_policy_load(struct parameter_store *parameters, const struct saved_policy *trained);
 
 struct trained_policy_options {
     size_t contexts;       /* that it acts in at once */
@@ -59,14 +50,14 @@ struct trained_policy_options {
 /* Can it explore so? Sampled actions need probabilities, and categorical ones shares of at most 1.
  * False and a failure (EXIT_CODE_CONFIG), which names the options of `section`. Reads trials,
  * explore and samples. Local. */
-bool trained_policy_check_exploration(const struct trained_policy *trained,
+bool trained_policy_check_exploration(const struct saved_policy *trained,
                                       const struct trained_policy_options *options,
                                       const char *section, struct failure *failure);
 
 /* Read its parameters and let it act in a task that it can act in (trained_policy_check). `trained`
  * and what the options point at are borrowed while the behaviour lives; the caller closes it. Fatal
  * on all ranks where the checkpoint cannot be read. Collective over the job. */
-void trained_policy_open(struct behaviour *behaviour, const struct trained_policy *trained,
+void trained_policy_open(struct behaviour *behaviour, const struct saved_policy *trained,
                          const struct env_spec *spec, const struct trained_policy_options *options);
 
 #endif

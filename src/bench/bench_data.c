@@ -112,7 +112,7 @@ static void data_measure_memory(struct data_result *result, struct data_fixture 
     for (uint64_t step = 1; step <= TRAINING_STEPS; step++) {
         loader_stream_take(&fixture->batches, step, 0, failure);
     }
-    fixture->rows = batch_shard(&fixture->batches.batch)->row_count;
+    fixture->rows = batch_shard(&fixture->batches.current.batch)->row_count;
     result->shard = (double)(fixture->rows * row_bytes);
     result->peak = resident_peak() - before;
 }

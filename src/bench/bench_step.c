@@ -58,7 +58,7 @@ static void step_save(const struct bench_options *options, struct failure *failu
     learner_fixture_open(&fixture, options, failure);
     learner_open(learner, &fixture.options, fixture.loader, fixture.ring, fixture.workers);
     const struct parameter_layout *layout = &learner->parameters.layout;
-    const struct batch *batch = &learner->batches.batch; /* after the step: of the step */
+    const struct batch *batch = &learner->batches.current.batch; /* after the step: of the step */
     size_t tensors = 2 * layout->entry_count + OF_BATCH + OF_LOSS;
     struct tensor_list list = {.tensors = memory_take(tensors, sizeof *list.tensors)};
     double components = (double)action_space_components(&fixture.options.shape.action_space);
@@ -149,7 +149,7 @@ static void step_measure_memory(struct step_result *result, const struct learner
 {
     const struct model_shape *shape = &result->shape;
     struct footprint footprint = footprint_of(shape, learner->options.dtype);
-    size_t rows = learner->batches.batch.steps.row_max;
+    size_t rows = learner->batches.current.batch.steps.row_max;
     double largest[] = {footprint_bytes(&footprint, shape, rows),
                         (double)(learner->arena.peak + learner->arena.elsewhere),
                         resident_peak() - before, (double)(rows * shape->layout.count)};

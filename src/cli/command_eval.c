@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "cli/config_map.h"
+#include "cli/config_stores.h"
 #include "comm/comm.h"
 #include "eval/evaluation.h"
 #include "eval/recorded.h"
@@ -47,12 +48,15 @@ static void predict_recorded(const struct config *config, const char *run)
 {
     struct failure failure = {0};
     struct learner_options learner = config_learner_options(config);
+    struct config_stores data;
     learner.dtype = config_eval_dtype(config);
     learner_choose_kernels(&learner);
+    config_stores_of_eval(&data, config, &failure);
+    comm_agree(&failure);
     const struct recorded_options options = {
         .run = run,
         .checkpoint = config->eval.checkpoint,
-        .data = {.stores = config->eval.store, .weights = "", .task = config->eval.task},
+        .data = data.options,
         .part = (enum recorded_part)config->eval.part,
         .chain = config_chain_sampler(config),
         .attention = learner.attention,

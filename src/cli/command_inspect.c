@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cli/config_map.h"
+#include "cli/config_stores.h"
 #include "cli/task_list.h"
 #include "comm/comm.h"
 #include "context/layout.h"
@@ -45,8 +46,9 @@ static void inspect_configuration(const struct config *config, struct failure *f
         .ring_size = config->mesh.ring > 0 ? config->mesh.ring : comm_size(),
     };
     struct dataset dataset;
-    const struct dataset_options data = config_dataset(config);
-    if (dataset_open(&dataset, &data, failure)) {
+    struct config_stores data;
+    if (config_stores_of_training(&data, config, failure) &&
+        dataset_open(&dataset, &data.options, failure)) {
         if (token_layout_parse(&layout, config->context.tokens, failure)) {
             options.tokens = layout.count;
             inspect_chains(stdout, &dataset, &options, form, failure);

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "cli/command_line.h"
 #include "cli/config_map.h"
+#include "cli/config_stores.h"
 #include "comm/comm.h"
 #include "envs/env.h"
 #include "eval/evaluation.h"
@@ -114,16 +115,15 @@ static double play_last_trial(const void *self, const char *run, const char *tas
 }
 
 /* The head is for continuous actions; who asks for another should know that it changes nothing. */
-static void warn_of_head(const struct config *config)
+static void warn_of_head(const struct config *config, const struct dataset_options *data)
 {
     struct failure unsaid = {0}; /* training will say it */
     struct dataset dataset;
-    const struct dataset_options options = config_dataset(config);
-    if (config->model.head == ACTION_HEAD_GAUSSIAN && dataset_open(&dataset, &options, &unsaid)) {
+    if (config->model.head == ACTION_HEAD_GAUSSIAN && dataset_open(&dataset, data, &unsaid)) {
         if (dataset_spec(&dataset)->actions.kind == ACTION_CATEGORICAL) {
             log_warning("model.head: found gaussian, but the actions of %s are categorical, which "
                         "any head learns by cross-entropy",
-                        config->data.store);
+                        data->name);
         }
         dataset_close(&dataset);
     }
@@ -133,11 +133,13 @@ enum exit_code command_train(const struct config *config, const char *subject)
 {
     (void)subject;
     char run[FILE_PATH_MAX];
+    struct config_stores data;
     struct failure failure = {0};
     file_join(run, config->run.folder, config->run.name, &failure);
+    config_stores_of_training(&data, config, &failure);
     comm_agree(&failure);
     if (comm_rank() == 0) {
-        warn_of_head(config);
+        warn_of_head(config, &data.options);
     }
     char *configuration = NULL;
     char *changes = NULL;
@@ -154,7 +156,8 @@ enum exit_code command_train(const struct config *config, const char *subject)
         .run = run,
         .configuration = configuration,
         .changes = changes,
-        .data = config_dataset(config),
+        .data = data.options,
+        .data_weights = config->data.weights,
         .from = config->train.from,
         .observations = config->data.normalize == CONFIG_YES ? TRAINER_OBSERVATIONS_NORMALISED
                                                              : TRAINER_OBSERVATIONS_RAW,

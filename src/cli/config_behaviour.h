@@ -11,7 +11,7 @@
 /* A behaviour, and what a trained policy's borrows. Must stay where it is. */
 struct config_behaviour {
     struct behaviour behaviour;
-    struct trained_policy trained;
+    struct saved_policy trained;
     struct workers *workers;
     double *explore; /* (trials) */
     bool *samples;   /* (trials) */

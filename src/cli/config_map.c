@@ -66,16 +66,6 @@ struct learner_options config_learner_options(const struct config *config)
     };
 }
 
-struct dataset_options config_dataset(const struct config *config)
-{
-    return (struct dataset_options){
-        .stores = config->data.store,
-        .weights = config->data.weights,
-        .task = config->data.task,
-        .holdout = config->data.holdout,
-    };
-}
-
 struct chain_sampler config_chain_sampler(const struct config *config)
 {
     return (struct chain_sampler){

@@ -16,9 +16,6 @@ enum dtype config_eval_dtype(const struct config *config);
 /* The shape's sizes of the data are left 0. config must have been checked (config_check). */
 struct learner_options config_learner_options(const struct config *config);
 
-/* What is learnt from. */
-struct dataset_options config_dataset(const struct config *config);
-
 /* How chains are drawn. */
 struct chain_sampler config_chain_sampler(const struct config *config);
 

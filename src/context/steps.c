@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/arithmetic.h"
+
 void steps_bind(struct steps *steps, struct arena *arena, size_t row_max, size_t observation_dim,
                 size_t action_dim)
 {
@@ -22,6 +24,12 @@ void steps_bind(struct steps *steps, struct arena *arena, size_t row_max, size_t
         .trial = arena_take(arena, row_max, sizeof(uint32_t)),
         .weight = arena_take(arena, row_max, sizeof(real)),
     };
+}
+
+size_t steps_in_context_max(size_t trials, size_t trial_steps, size_t window)
+{
+    size_t steps = trials * trial_steps;
+    return window > 0 ? size_min(steps, window) : steps;
 }
 
 static void copy_reals(real *to, size_t row, const real *from, size_t from_row, size_t width)

@@ -33,6 +33,10 @@ struct steps {
 void steps_bind(struct steps *steps, struct arena *arena, size_t row_max, size_t observation_dim,
                 size_t action_dim);
 
+/* The most steps of a context of `trials` trials of at most trial_steps each, of which only the
+ * last `window` count (0: all). */
+size_t steps_in_context_max(size_t trials, size_t trial_steps, size_t window);
+
 /* A row of `from`, all of it, into a row of `to`, which may be the same. Local. */
 void steps_copy(const struct steps *to, size_t row, const struct steps *from, size_t from_row);
 

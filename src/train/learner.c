@@ -27,8 +27,8 @@ static void bind_learner(struct learner *learner)
     loader_stream_bind(&learner->batches, learner->loader, &learner->arena, position, &failure);
     comm_agree(&failure);
     struct transformer_options transformer = {
-        .rows_max = learner->batches.batch.steps.row_max,
-        .contexts_max = learner->batches.batch.partition.context_max,
+        .rows_max = learner->batches.current.batch.steps.row_max,
+        .contexts_max = learner->batches.current.batch.partition.context_max,
         .attention = options->attention,
     };
     struct arena *arena = &learner->arena;
@@ -255,11 +255,13 @@ struct learner_step learner_step(struct learner *learner, uint64_t number)
 double learner_validate(struct learner *learner, struct loader *loader, size_t steps)
 {
     double totals[2] = {0.0}; /* loss, predicted */
-    struct batch *batch = &learner->batches.batch;
+    /* It is free until the next step takes its own. */
+    struct loader_batch *loaded = &learner->batches.current;
+    const struct batch *batch = &loaded->batch;
     size_t micro_batches = loader_micro_batch_count(loader, ring_group_count(learner->ring));
     for (size_t i = 0; i < steps * micro_batches; i++) {
         struct failure failure = {0};
-        loader_fill(loader, batch, i / micro_batches, i % micro_batches, &failure);
+        loader_fill(loader, loaded, i / micro_batches, i % micro_batches, &failure);
         comm_agree(&failure);
         transformer_forward(&learner->transformer, &learner->parameters, batch, NULL);
         totals[0] += transformer_loss(&learner->transformer, batch, NULL);

@@ -66,7 +66,7 @@ bool run_policy_describe(struct policy_config *policy, const struct trainer_opti
     choose_scaling(&policy->scaling, options, dataset, policy->return_range);
     snprintf(policy->domain, sizeof policy->domain, "%s", spec->domain);
     snprintf(policy->task, sizeof policy->task, "%s", spec->tasks[dataset->stores[0].task]);
-    snprintf(policy->data_weights, sizeof policy->data_weights, "%s", options->data.weights);
+    snprintf(policy->data_weights, sizeof policy->data_weights, "%s", options->data_weights);
     return true;
 }
 

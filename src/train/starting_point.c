@@ -3,93 +3,38 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/arithmetic.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "checkpoint/checkpoint.h"
 #include "comm/comm.h"
 
 /* --- Finding it ------------------------------------------------------------------------------- */
 
-static bool refuse_from(const char *from, const char *what, struct failure *failure)
+static void find_starting_point(struct starting_point *start, const char *run, const char *from,
+                                struct failure *failure)
 {
-    return failure_set(failure, EXIT_CODE_NO_INPUT,
-                       "train.from: found %s, which %s; name the folder of a trained run "
-                       "(runs/NAME) or of one of its checkpoints (runs/NAME/ckpt/step-N)",
-                       from, what);
-}
-
-/* A folder that has checkpoints is a run's, whatever its name. */
-static bool find_other(char *path, const char *from, struct failure *failure)
-{
-    char checkpoints[FILE_PATH_MAX], manifest[FILE_PATH_MAX];
-    struct stat status;
-    uint64_t step;
-    if (stat(from, &status) != 0 || !S_ISDIR(status.st_mode)) {
-        return refuse_from(from, "is no folder", failure);
+    enum checkpoint_found own = saved_policy_find_newest(&start->saved, run, failure);
+    start->is_own = own == CHECKPOINT_FOUND;
+    if (own == CHECKPOINT_NONE && from[0] != '\0') {
+        saved_policy_find_path(&start->saved, from, "train.from", failure);
     }
-    if (!file_join(checkpoints, from, "ckpt", failure) ||
-        !file_join(manifest, from, "MANIFEST.json", failure)) {
-        return false;
-    }
-    if (access(checkpoints, F_OK) != 0 && access(manifest, F_OK) == 0) {
-        snprintf(path, FILE_PATH_MAX, "%s", from);
-        return checkpoint_verify(path, failure);
-    }
-    switch (checkpoint_find_newest(path, &step, from, failure)) {
-    case CHECKPOINT_FOUND:
-        return true;
-    case CHECKPOINT_REFUSED:
-        return false;
-    case CHECKPOINT_NONE:
-        break;
-    }
-    return refuse_from(from, "has no checkpoint", failure);
-}
-
-static bool find_start(struct starting_point *start, const char *run, const char *from,
-                       struct failure *failure)
-{
-    uint64_t step;
-    *start = (struct starting_point){0};
-    switch (checkpoint_find_newest(start->path, &step, run, failure)) {
-    case CHECKPOINT_FOUND:
-        start->is_own = true;
-        return true;
-    case CHECKPOINT_REFUSED:
-        return false;
-    case CHECKPOINT_NONE:
-        break;
-    }
-    start->path[0] = '\0';
-    return from[0] == '\0' || find_other(start->path, from, failure);
-}
-
-static bool read_policy(struct starting_point *start, struct failure *failure)
-{
-    struct checkpoint_state state;
-    if (start->path[0] == '\0') {
-        return true;
-    }
-    if (!checkpoint_load_state(&state, start->path, failure)) {
-        return false;
-    }
-    bool ok = policy_config_get(&start->policy, &state, failure);
-    checkpoint_state_close(&state);
-    return ok;
 }
 
 void starting_point_find(struct starting_point *start, const char *run, const char *from)
 {
     struct failure failure = {0};
-    if (comm_rank() == 0 && find_start(start, run, from, &failure)) {
-        read_policy(start, &failure);
+    *start = (struct starting_point){0};
+    if (comm_rank() == 0) {
+        find_starting_point(start, run, from, &failure);
     }
     comm_agree(&failure);
     comm_broadcast(start, sizeof *start);
+}
+
+bool starting_point_is_found(const struct starting_point *start)
+{
+    return start->saved.path[0] != '\0';
 }
 
 /* --- What is taken of it ---------------------------------------------------------------------- */
@@ -106,12 +51,12 @@ static void adopt_scaling_and_lengths(struct policy_config *policy, const struct
 static void adopt_own(struct policy_config *policy, const struct starting_point *start,
                       const char *from)
 {
-    const struct policy_config *own = &start->policy;
+    const struct policy_config *own = &start->saved.policy;
     bool is_known = !isnan(own->data_holdout);
     if (is_known && from[0] != '\0' && strcmp(from, own->from) != 0) {
         log_warning("train.from: found %s, but this run goes on from %s; give another run.name to "
                     "begin from the other",
-                    from, start->path);
+                    from, start->saved.path);
     }
     /* Older checkpoints do not say what they began from: then the option does. */
     snprintf(policy->from, sizeof policy->from, "%s", is_known ? own->from : from);
@@ -126,7 +71,7 @@ static bool adopt_other(struct policy_config *policy, const struct starting_poin
                         const char *from, struct failure *failure)
 {
     struct policy_config *other = memory_take(1, sizeof *other);
-    *other = start->policy;
+    *other = start->saved.policy;
     snprintf(policy->from, sizeof policy->from, "%s", from);
     policy->from_time_max = other->shape.time_max;
     policy->from_trial_max = other->shape.trial_max;
@@ -138,7 +83,7 @@ static bool adopt_other(struct policy_config *policy, const struct starting_poin
     other->data_hash = policy->data_hash;
     memcpy(other->task, policy->task, sizeof other->task);
     struct failure differs = {0};
-    bool ok = policy_config_agrees(other, policy, start->path,
+    bool ok = policy_config_agrees(other, policy, start->saved.path,
                                    "give this run the same, or begin from another run", &differs) ||
               failure_set(failure, EXIT_CODE_CONFIG, "train.from: %.900s", differs.text);
     memory_free(other);
@@ -152,7 +97,7 @@ bool starting_point_adopt(struct policy_config *policy, const struct starting_po
         adopt_own(policy, start, from);
         return true;
     }
-    return start->path[0] == '\0' || adopt_other(policy, start, from, failure);
+    return !starting_point_is_found(start) || adopt_other(policy, start, from, failure);
 }
 
 /* --- Its weights ------------------------------------------------------------------------------ */
@@ -184,19 +129,13 @@ bool starting_point_load(struct parameter_store *parameters, const struct starti
 {
     struct arena arena = {0};
     struct parameter_store *trained = memory_take(1, sizeof *trained);
-    parameter_store_bind(trained, &arena, &start->policy.shape, 0, NULL);
+    parameter_store_bind(trained, &arena, &start->saved.policy.shape, 0, NULL);
     arena_open(&arena, arena.peak);
-    parameter_store_bind(trained, &arena, &start->policy.shape, 0, NULL);
-    const struct parameter_layout *layout = &trained->layout;
-    struct named_tensor *tensors = memory_take(layout->entry_count, sizeof *tensors);
-    named_tensors_append(tensors, "", trained->master.flat, layout);
-    const struct checkpoint_tensors expected = {.model = tensors,
-                                                .model_count = layout->entry_count};
-    bool ok = checkpoint_load_tensors(&expected, start->path, failure);
+    parameter_store_bind(trained, &arena, &start->saved.policy.shape, 0, NULL);
+    bool ok = saved_policy_load(trained, &start->saved, failure);
     if (ok) {
         copy_parameters(parameters, trained);
     }
-    memory_free(tensors);
     arena_close(&arena);
     memory_free(trained);
     return ok;

@@ -7,21 +7,22 @@
 #ifndef CHAINRING_TRAIN_STARTING_POINT_H
 #define CHAINRING_TRAIN_STARTING_POINT_H
 
-#include "base/file.h"
-#include "checkpoint/policy_config.h"
+#include "checkpoint/saved_policy.h"
 #include "parameters/parameter_store.h"
 
 struct starting_point {
-    char path[FILE_PATH_MAX]; /* of the checkpoint's folder; empty: initial weights */
-    bool is_own;              /* of this run, which goes on */
-    struct policy_config policy;
+    struct saved_policy saved; /* its path is empty: initial weights */
+    bool is_own;               /* of this run, which goes on */
 };
 
 /* Find the newest whole checkpoint of the folder `run`, or else that which `from` names, unless it
- * is empty: the folder of a run, whose newest it is, or of one of its checkpoints. Fatal on all
- * ranks where `from` names none (EXIT_CODE_NO_INPUT) or those that there are are damaged.
- * Collective over the job. */
+ * is empty: the folder of a run, whose newest it is, or of one of its checkpoints, or RUN/best.
+ * Fatal on all ranks where `from` names none (EXIT_CODE_NO_INPUT) or those that there are are
+ * damaged. Collective over the job. */
 void starting_point_find(struct starting_point *start, const char *run, const char *from);
+
+/* False where the run begins with initial weights. Local. */
+bool starting_point_is_found(const struct starting_point *start);
 
 /* Take the scaling of the other run, and tables at least as long as its own. False and a failure
  * (EXIT_CODE_CONFIG) where `policy`, otherwise complete, is of another model. `from` as above: a
@@ -30,7 +31,7 @@ bool starting_point_adopt(struct policy_config *policy, const struct starting_po
                           const char *from, struct failure *failure);
 
 /* Its weights into the master weights of a store of that policy's shape. Failures as of
- * checkpoint_load_tensors. Local. */
+ * saved_policy_load. Local. */
 bool starting_point_load(struct parameter_store *parameters, const struct starting_point *start,
                          struct failure *failure);
 

@@ -62,7 +62,7 @@ static void trainer_open_data(struct trainer *trainer)
     dataset_open(&trainer->dataset, options, &failure);
     comm_agree(&failure);
     char what[600];
-    snprintf(what, sizeof what, "%.500s: the hash of its attributes", options->stores);
+    snprintf(what, sizeof what, "%.500s: the hash of its attributes", options->name);
     comm_same(dataset_description(&trainer->dataset), what);
 }
 
@@ -78,7 +78,7 @@ static void limit_chains(struct trainer *trainer)
     if (chain->trials > largest) {
         log_warning("chain.trials: found %zu, but no group of %s has more than %zu trajectories: "
                     "contexts are trained and evaluated with at most %zu trials",
-                    chain->trials, trainer->options->data.stores, largest, largest);
+                    chain->trials, trainer->options->data.name, largest, largest);
         chain->trials = largest;
         chain->trials_min = size_min(chain->trials_min, largest);
     }
@@ -191,7 +191,9 @@ static void measure_peak(struct trainer *trainer)
 static void predict_overlap(const struct trainer *trainer)
 {
     const struct trainer_options *options = trainer->options;
-    size_t steps = trainer->loader_options.chain.trials * dataset_length_max(&trainer->dataset);
+    const struct chain_sampler *chain = &trainer->loader_options.chain;
+    size_t steps =
+        steps_in_context_max(chain->trials, dataset_length_max(&trainer->dataset), chain->window);
     size_t tokens = steps * options->learner.shape.layout.count;
     struct ring_overlap overlap = ring_overlap_predict(trainer->ring, options->learner.split,
                                                        trainer->peak / (double)comm_size());
@@ -222,12 +224,12 @@ static bool owes_evaluation(const struct trainer *trainer)
 static bool restore_learner(struct trainer *trainer, struct failure *failure)
 {
     const struct starting_point *start = trainer->start;
-    if (start->path[0] == '\0') {
+    if (!starting_point_is_found(start)) {
         return true;
     }
-    return start->is_own
-               ? checkpointer_restore(&trainer->checkpointer, &trainer->state, start->path, failure)
-               : starting_point_load(&trainer->learner.parameters, start, failure);
+    return start->is_own ? checkpointer_restore(&trainer->checkpointer, &trainer->state,
+                                                start->saved.path, failure)
+                         : starting_point_load(&trainer->learner.parameters, start, failure);
 }
 
 /* After the lock is held and before anything is written for good. The configuration of a run whose
@@ -298,7 +300,7 @@ static void log_changes(const char *changes)
 /* Another machine, or another choice, rounds sums differently. */
 static void log_kernels(const struct trainer *trainer)
 {
-    const char *before = trainer->start->policy.kernels, *now = trainer->policy.kernels;
+    const char *before = trainer->start->saved.policy.kernels, *now = trainer->policy.kernels;
     if (before[0] != '\0' && strcmp(before, now) != 0) {
         log_line("resume: from now on computed by %s, before by %s: the same but for rounding", now,
                  before);
@@ -316,7 +318,7 @@ static void resume(struct trainer *trainer)
     comm_broadcast(&trainer->state, sizeof trainer->state);
     comm_broadcast(&trainer->best, sizeof trainer->best);
     trainer->is_resumed = true;
-    if (start->path[0] != '\0') {
+    if (starting_point_is_found(start)) {
         learner_broadcast(&trainer->learner);
     }
     if (start->is_own) {
@@ -324,8 +326,8 @@ static void resume(struct trainer *trainer)
                  trainer->options->run);
         log_changes(trainer->options->changes);
         log_kernels(trainer);
-    } else if (start->path[0] != '\0') {
-        log_line("begin: from the weights in %s", start->path);
+    } else if (starting_point_is_found(start)) {
+        log_line("begin: from the weights in %s", start->saved.path);
     }
 }
 

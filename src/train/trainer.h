@@ -30,6 +30,7 @@ struct trainer_options {
     const char *configuration; /* kept as its config.yaml; read on rank 0 only */
     const char *changes;       /* since an earlier start, a line each; read on rank 0 only */
     struct dataset_options data;
+    const char *data_weights; /* as they were given: checkpoints keep them */
     const char *from; /* folder of a run, or of one of its checkpoints, whose policy this one begins
                          from; empty: initial weights */
     enum trainer_observations observations;

@@ -5,6 +5,7 @@
 #include "bench/fixture.h"
 #include "bench/footprint.h"
 #include "comm/comm.h"
+#include "datasets/chain.h"
 
 static const struct {
     const char *tokens;
@@ -38,7 +39,8 @@ static void expect_tight(size_t i, enum dtype dtype)
     size_t steps =
         partition_rows_max(PARTITION_ZIGZAG, comm_size(), 1, shape->time_max * shape->trial_max);
     struct footprint footprint = footprint_of(shape, dtype);
-    double kept = footprint_bytes(&footprint, shape, steps);
+    double chains = 2.0 * (double)sizeof(struct chain); /* of this batch and of the next */
+    double kept = footprint_bytes(&footprint, shape, steps) + chains;
     double bound =
         (double)learner_measure(&fixture.options, fixture.loader, fixture.ring, fixture.workers);
     assert_true(bound >= kept);

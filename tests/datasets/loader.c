@@ -92,14 +92,14 @@ static void test_loader_rows_are_the_chains_trajectories_one_after_the_other(voi
     struct loader_sample whole;
     loader_sample_bind(&whole, loader, loader_sample_whole);
     for (uint64_t step = 0; step < 3; step++) {
-        loader_sample_fill(loader, &whole.batch, step);
-        const struct shard *shard = batch_shard(&whole.batch);
+        loader_sample_fill(loader, &whole.loaded, step);
+        const struct shard *shard = batch_shard(&whole.loaded.batch);
         assert_int_equal(shard->segment_count, CONTEXTS);
         for (size_t context = 0; context < CONTEXTS; context++) {
             struct chain chain;
             chain_draw(&chain, &catalog, 0, &loader_sample_sampler, SEED, step, context);
             assert_int_equal(shard->segments[context].count, chain.steps);
-            check_context(&whole.batch, context, &chain);
+            check_context(&whole.loaded.batch, context, &chain);
         }
     }
     loader_sample_unbind(&whole);
@@ -127,7 +127,7 @@ static void check_shards(struct loader *loader, enum partition_rule rule, size_t
     loader_sample_bind(&whole, loader,
                        (struct mesh_position){.split = rule, .ring_size = 1, .group_count = 1});
     for (uint64_t step = 0; step < 2; step++) {
-        loader_sample_fill(loader, &whole.batch, step);
+        loader_sample_fill(loader, &whole.loaded, step);
         size_t rows = 0;
         double predicted = 0.0;
         for (size_t rank = 0; rank < ring_size; rank++) {
@@ -136,14 +136,14 @@ static void check_shards(struct loader *loader, enum partition_rule rule, size_t
                 &part, loader,
                 (struct mesh_position){
                     .split = rule, .ring_size = ring_size, .ring_rank = rank, .group_count = 1});
-            loader_sample_fill(loader, &part.batch, step);
-            compare_shard(&part.batch, &whole.batch);
-            rows += batch_shard(&part.batch)->row_count;
-            predicted += part.batch.predicted;
+            loader_sample_fill(loader, &part.loaded, step);
+            compare_shard(&part.loaded.batch, &whole.loaded.batch);
+            rows += batch_shard(&part.loaded.batch)->row_count;
+            predicted += part.loaded.batch.predicted;
             loader_sample_unbind(&part);
         }
-        assert_int_equal(rows, batch_shard(&whole.batch)->row_count);
-        assert_true(predicted == whole.batch.predicted);
+        assert_int_equal(rows, batch_shard(&whole.loaded.batch)->row_count);
+        assert_true(predicted == whole.loaded.batch.predicted);
     }
     loader_sample_unbind(&whole);
 }
@@ -175,7 +175,7 @@ static void test_loader_groups_share_the_samples_of_a_step(void **state)
         loader_sample_open(&fixture->dataset, &fixture->identity, LOADER_LOSS_BEST);
     struct loader_sample whole;
     loader_sample_bind(&whole, loader, loader_sample_whole);
-    loader_sample_fill(loader, &whole.batch, 9);
+    loader_sample_fill(loader, &whole.loaded, 9);
     for (size_t groups = 1; groups <= CONTEXTS; groups++) {
         bool taken[CONTEXTS] = {false};
         for (size_t group = 0; group < groups; group++) {
@@ -183,17 +183,17 @@ static void test_loader_groups_share_the_samples_of_a_step(void **state)
             loader_sample_bind(
                 &part, loader,
                 (struct mesh_position){.ring_size = 1, .group = group, .group_count = groups});
-            loader_sample_fill(loader, &part.batch, 9);
-            const struct shard *shard = batch_shard(&part.batch);
-            for (size_t i = 0; i < part.batch.partition.context_count; i++) {
-                uint64_t sample = part.batch.samples[i];
+            loader_sample_fill(loader, &part.loaded, 9);
+            const struct shard *shard = batch_shard(&part.loaded.batch);
+            for (size_t i = 0; i < part.loaded.batch.partition.context_count; i++) {
+                uint64_t sample = part.loaded.batch.samples[i];
                 assert_true(sample < CONTEXTS && sample % groups == group && !taken[sample]);
                 taken[sample] = true;
-                const struct segment *segment = &batch_shard(&whole.batch)->segments[sample];
+                const struct segment *segment = &batch_shard(&whole.loaded.batch)->segments[sample];
                 assert_int_equal(shard->segments[i].count, segment->count);
                 for (size_t j = 0; j < segment->count; j++) {
-                    expect_same_row(&part.batch.steps, shard->segments[i].row + j,
-                                    &whole.batch.steps, segment->row + j);
+                    expect_same_row(&part.loaded.batch.steps, shard->segments[i].row + j,
+                                    &whole.loaded.batch.steps, segment->row + j);
                 }
             }
             loader_sample_unbind(&part);
@@ -221,21 +221,22 @@ static void check_windows(const struct fixture *fixture, const struct loader_opt
         &part, loader,
         (struct mesh_position){.ring_size = ring_size, .ring_rank = rank, .group_count = 1});
     loader_sample_bind(&whole, whole_loader, loader_sample_whole);
-    loader_sample_fill(loader, &part.batch, 4);
-    loader_sample_fill(whole_loader, &whole.batch, 4);
-    const struct shard *shard = batch_shard(&part.batch);
+    loader_sample_fill(loader, &part.loaded, 4);
+    loader_sample_fill(whole_loader, &whole.loaded, 4);
+    const struct shard *shard = batch_shard(&part.loaded.batch);
     for (size_t i = 0; i < shard->segment_count; i++) {
         const struct segment *segment = &shard->segments[i];
         struct chain chain;
         dataset_draw(&chain, &fixture->dataset, CHAIN_TRAINED, &options->chain, SEED, 4,
                      segment->context);
         assert_true(chain.steps <= options->chain.window);
-        size_t first = batch_shard(&whole.batch)->segments[segment->context].row + chain.first;
+        size_t first =
+            batch_shard(&whole.loaded.batch)->segments[segment->context].row + chain.first;
         for (size_t j = 0; j < segment->count; j++) {
             if (segment->first + j == 0) {
-                steps_clear_previous(&whole.batch.steps, first);
+                steps_clear_previous(&whole.loaded.batch.steps, first);
             }
-            expect_same_row(&part.batch.steps, segment->row + j, &whole.batch.steps,
+            expect_same_row(&part.loaded.batch.steps, segment->row + j, &whole.loaded.batch.steps,
                             first + segment->first + j);
         }
     }
@@ -277,17 +278,17 @@ static void test_loader_micro_batches_together_are_the_groups_share(void **state
     assert_int_equal(loader_micro_batch_count(loader, 2), 2);
     struct loader_sample part;
     loader_sample_bind(&part, loader, (struct mesh_position){.ring_size = 1, .group_count = 2});
-    assert_int_equal(part.batch.partition.context_max, 2);
+    assert_int_equal(part.loaded.batch.partition.context_max, 2);
     size_t next[2] = {0,
                       1}; /* the samples of group 0 are 0, 2, 4, 6; those of group 1 are 1, 3, 5 */
     for (size_t micro_batch = 0; micro_batch < 2; micro_batch++) {
         for (size_t group = 0; group < 2; group++) {
-            part.batch.position.group = group;
-            assert_true(loader_fill(loader, &part.batch, 9, micro_batch, &failure));
-            size_t count = part.batch.partition.context_count;
+            part.loaded.batch.position.group = group;
+            assert_true(loader_fill(loader, &part.loaded, 9, micro_batch, &failure));
+            size_t count = part.loaded.batch.partition.context_count;
             assert_int_equal(count, group == 1 && micro_batch == 1 ? 1 : 2);
             for (size_t i = 0; i < count; i++, next[group] += 2) {
-                assert_int_equal(part.batch.samples[i], next[group]);
+                assert_int_equal(part.loaded.batch.samples[i], next[group]);
             }
         }
     }
@@ -304,12 +305,12 @@ static void test_loader_gives_other_contexts_at_other_steps(void **state)
     loader_sample_bind(&bound, loader, loader_sample_whole);
     size_t differing = 0;
     for (uint64_t step = 0; step < 10; step++) {
-        loader_sample_fill(loader, &bound.batch, step);
-        size_t rows = batch_shard(&bound.batch)->row_count;
-        loader_sample_fill(loader, &bound.batch, step + 1);
-        differing += batch_shard(&bound.batch)->row_count != rows;
-        loader_sample_fill(loader, &bound.batch, step);
-        assert_int_equal(batch_shard(&bound.batch)->row_count, rows);
+        loader_sample_fill(loader, &bound.loaded, step);
+        size_t rows = batch_shard(&bound.loaded.batch)->row_count;
+        loader_sample_fill(loader, &bound.loaded, step + 1);
+        differing += batch_shard(&bound.loaded.batch)->row_count != rows;
+        loader_sample_fill(loader, &bound.loaded, step);
+        assert_int_equal(batch_shard(&bound.loaded.batch)->row_count, rows);
     }
     assert_true(differing > 5);
     loader_sample_unbind(&bound);
@@ -327,13 +328,14 @@ static void test_loader_refuses_fewer_contexts_than_groups(void **state)
     loader_sample_bind(&bound, loader,
                        (struct mesh_position){.ring_size = 1, .group_count = CONTEXTS});
     struct failure failure = {0};
-    bound.batch.position.group_count = CONTEXTS + 1;
-    assert_false(loader_fill(loader, &bound.batch, 0, 0, &failure));
+    bound.loaded.batch.position.group_count = CONTEXTS + 1;
+    assert_false(loader_fill(loader, &bound.loaded, 0, 0, &failure));
     assert_int_equal(failure.code, EXIT_CODE_CONFIG);
     struct arena measure = {0};
-    struct batch unbound;
+    struct loader_batch unbound;
     failure = (struct failure){0};
-    assert_false(loader_batch_bind(loader, &unbound, &measure, bound.batch.position, &failure));
+    assert_false(
+        loader_batch_bind(loader, &unbound, &measure, bound.loaded.batch.position, &failure));
     assert_int_equal(failure.code, EXIT_CODE_CONFIG);
     loader_sample_unbind(&bound);
     loader_close(loader);
@@ -379,10 +381,10 @@ static void test_loader_hands_up_the_failure_of_a_store_cut_short(void **state)
     struct loader *loader = loader_sample_open(&dataset, &fixture->identity, LOADER_LOSS_BEST);
     struct loader_sample bound;
     loader_sample_bind(&bound, loader, loader_sample_whole);
-    loader_sample_fill(loader, &bound.batch, 0);
+    loader_sample_fill(loader, &bound.loaded, 0);
     assert_int_equal(truncate(path, 256), 0);
     struct failure failure = {0};
-    assert_false(loader_fill(loader, &bound.batch, 0, 0, &failure));
+    assert_false(loader_fill(loader, &bound.loaded, 0, 0, &failure));
     assert_int_equal(failure.code, EXIT_CODE_IO);
     assert_non_null(strstr(failure.text, path));
     loader_sample_unbind(&bound);

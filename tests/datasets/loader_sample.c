@@ -129,23 +129,23 @@ void loader_sample_bind(struct loader_sample *bound, const struct loader *loader
 {
     struct failure failure = {0};
     struct arena measure = {0};
-    struct batch unbound;
+    struct loader_batch unbound;
     assert_true(loader_batch_bind(loader, &unbound, &measure, position, &failure));
     arena_open(&bound->arena, measure.peak);
-    assert_true(loader_batch_bind(loader, &bound->batch, &bound->arena, position, &failure));
+    assert_true(loader_batch_bind(loader, &bound->loaded, &bound->arena, position, &failure));
     assert_int_equal(bound->arena.peak, measure.peak);
 }
 
 void loader_sample_unbind(struct loader_sample *bound)
 {
-    batch_close(&bound->batch);
+    batch_close(&bound->loaded.batch);
     arena_close(&bound->arena);
 }
 
-void loader_sample_fill(struct loader *loader, struct batch *batch, uint64_t step)
+void loader_sample_fill(struct loader *loader, struct loader_batch *loaded, uint64_t step)
 {
     struct failure failure = {0};
-    if (!loader_fill(loader, batch, step, 0, &failure)) {
+    if (!loader_fill(loader, loaded, step, 0, &failure)) {
         fail_msg("%s", failure.text);
     }
 }

@@ -48,7 +48,7 @@ struct loader *loader_sample_open(const struct dataset *dataset, const struct sc
 
 struct loader_sample {
     struct arena arena;
-    struct batch batch;
+    struct loader_batch loaded;
 };
 
 /* A batch for a loader. */
@@ -57,6 +57,6 @@ void loader_sample_bind(struct loader_sample *bound, const struct loader *loader
 void loader_sample_unbind(struct loader_sample *bound);
 
 /* Fill it with its group's first micro-batch; must succeed. */
-void loader_sample_fill(struct loader *loader, struct batch *batch, uint64_t step);
+void loader_sample_fill(struct loader *loader, struct loader_batch *loaded, uint64_t step);
 
 #endif

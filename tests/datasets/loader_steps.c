@@ -7,11 +7,11 @@
 #include "datasets/chain.h"
 #include "tests/datasets/loader_sample.h"
 
-static size_t find_pair(struct loader *loader, struct batch *batch)
+static size_t find_pair(struct loader *loader, struct loader_batch *loaded)
 {
     for (uint64_t step = 0; step < 20; step++) {
-        loader_sample_fill(loader, batch, step);
-        const struct shard *shard = batch_shard(batch);
+        loader_sample_fill(loader, loaded, step);
+        const struct shard *shard = batch_shard(&loaded->batch);
         for (size_t i = 0; i < shard->segment_count; i++) {
             if (shard->segments[i].count == 5) {
                 return shard->segments[i].row;
@@ -34,13 +34,13 @@ static void check_pair(const float first[3], const float second[2], enum loader_
     struct loader *loader = loader_sample_open(&dataset, scaling, loss);
     struct loader_sample bound;
     loader_sample_bind(&bound, loader, loader_sample_whole);
-    size_t row = find_pair(loader, &bound.batch);
-    check(&bound.batch.steps, row);
+    size_t row = find_pair(loader, &bound.loaded);
+    check(&bound.loaded.batch.steps, row);
     double weights = 0.0;
-    for (size_t i = 0; i < batch_shard(&bound.batch)->row_count; i++) {
-        weights += (double)bound.batch.steps.weight[i];
+    for (size_t i = 0; i < batch_shard(&bound.loaded.batch)->row_count; i++) {
+        weights += (double)bound.loaded.batch.steps.weight[i];
     }
-    assert_true(bound.batch.predicted == weights);
+    assert_true(bound.loaded.batch.predicted == weights);
     loader_sample_unbind(&bound);
     loader_close(loader);
     dataset_close(&dataset);
@@ -113,14 +113,15 @@ static void test_loader_tells_the_rewards_of_the_first_trials_only(void **state)
     struct loader *loader = loader_open(&dataset, &identity, &options, &failure);
     struct loader_sample whole, part;
     loader_sample_bind(&whole, loader, loader_sample_whole);
-    loader_sample_fill(loader, &whole.batch, 1);
-    expect_first_trial_told(&whole.batch.steps, 0);
+    loader_sample_fill(loader, &whole.loaded, 1);
+    expect_first_trial_told(&whole.loaded.batch.steps, 0);
     loader_sample_bind(
         &part, loader,
         (struct mesh_position){
             .split = PARTITION_CONTIGUOUS, .ring_size = 5, .ring_rank = 4, .group_count = 1});
-    loader_sample_fill(loader, &part.batch, 1);
-    assert_true(part.batch.steps.previous_reward[0] == 0 && part.batch.steps.reward[0] == 0);
+    loader_sample_fill(loader, &part.loaded, 1);
+    assert_true(part.loaded.batch.steps.previous_reward[0] == 0 &&
+                part.loaded.batch.steps.reward[0] == 0);
     loader_sample_unbind(&part);
     loader_sample_unbind(&whole);
     loader_close(loader);

@@ -95,8 +95,8 @@ static void expect_micro_batch(struct fixture *fixture, uint64_t step, size_t mi
     struct failure failure = {0};
     const struct batch *batch = loader_stream_take(&fixture->stream, step, micro_batch, &failure);
     assert_non_null(batch);
-    assert_true(loader_fill(fixture->direct, &fixture->wanted.batch, step, micro_batch, &failure));
-    expect_same_batch(batch, &fixture->wanted.batch);
+    assert_true(loader_fill(fixture->direct, &fixture->wanted.loaded, step, micro_batch, &failure));
+    expect_same_batch(batch, &fixture->wanted.loaded.batch);
 }
 
 static void test_stream_has_the_loaders_batches(void **state)
@@ -118,6 +118,25 @@ static void test_stream_fills_whatever_is_asked_for_instead(void **state)
     expect_micro_batch(*state, 2, 1);
 }
 
+/* Also where they were drawn while the batch before was computed with, and others since. */
+static void test_a_batch_keeps_the_chains_that_it_is_filled_with(void **state)
+{
+    struct fixture *fixture = *state;
+    for (uint64_t step = 1; step <= 10; step++) {
+        expect_micro_batch(fixture, step, 0);
+        const struct loader_batch *current = &fixture->stream.current;
+        for (size_t i = 0; i < current->batch.partition.context_count; i++) {
+            struct chain chain;
+            dataset_draw(&chain, &fixture->dataset, CHAIN_TRAINED, &loader_sample_sampler, SEED,
+                         step, current->batch.samples[i]);
+            assert_int_equal(current->chains[i].count, chain.count);
+            assert_memory_equal(current->chains[i].episodes, chain.episodes,
+                                chain.count * sizeof chain.episodes[0]);
+            assert_int_equal(current->steps[i], chain.steps);
+        }
+    }
+}
+
 static void test_stream_fails_where_the_data_are_needed(void **state)
 {
     struct fixture *fixture = *state;
@@ -136,19 +155,22 @@ static void test_stream_takes_memory_for_the_rows_of_one_batch(void **state)
     struct fixture *fixture = *state;
     struct failure failure = {0};
     struct arena batch = {0}, both = {0};
-    struct batch bound;
+    struct loader_batch bound;
     struct loader_stream stream;
     assert_true(
         loader_batch_bind(fixture->ahead, &bound, &batch, second_of_second_group, &failure));
     assert_true(
         loader_stream_bind(&stream, fixture->ahead, &both, second_of_second_group, &failure));
-    assert_true(100 * (both.used - batch.used) < batch.used);
+    size_t chains = MICRO_BATCH * sizeof(struct chain);
+    assert_true(100 * (both.used - batch.used - chains) < batch.used - chains);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_stream_has_the_loaders_batches, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_batch_keeps_the_chains_that_it_is_filled_with,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stream_fills_whatever_is_asked_for_instead, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_stream_fails_where_the_data_are_needed, set_up,

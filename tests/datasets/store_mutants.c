@@ -57,7 +57,7 @@ static bool read_chains(struct training *training, struct store *store, struct f
     if (loader && !training->sample.arena.base) {
         loader_sample_bind(&training->sample, loader, loader_sample_whole);
     }
-    bool ok = loader && loader_fill(loader, &training->sample.batch, 1, 0, failure);
+    bool ok = loader && loader_fill(loader, &training->sample.loaded, 1, 0, failure);
     loader_close(loader);
     dataset_close(&dataset);
     return ok;
@@ -65,13 +65,14 @@ static bool read_chains(struct training *training, struct store *store, struct f
 
 static void expect_good_numbers(void)
 {
-    const struct steps *found = &damaged.sample.batch.steps, *wanted = &good.sample.batch.steps;
+    const struct steps *found = &damaged.sample.loaded.batch.steps,
+                       *wanted = &good.sample.loaded.batch.steps;
     size_t rows = 0;
     for (size_t e = 0; e < EPISODES; e++) {
         rows += lengths[e];
     }
     assert_true(scaling_equal(&damaged.scaling, &good.scaling));
-    assert_true(damaged.sample.batch.predicted == good.sample.batch.predicted);
+    assert_true(damaged.sample.loaded.batch.predicted == good.sample.loaded.batch.predicted);
     size_t bytes = rows * sizeof(real);
     assert_memory_equal(found->return_to_go, wanted->return_to_go, bytes);
     assert_memory_equal(found->observation, wanted->observation, bytes * OBSERVATION_DIM);

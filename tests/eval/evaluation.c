@@ -312,7 +312,7 @@ static void test_options_stand_over_what_the_checkpoint_says(void **state)
 static void test_target_is_above_the_best_whatever_the_sign_of_returns(void **state)
 {
     (void)state;
-    static struct trained_policy trained = {
+    static struct saved_policy trained = {
         .policy = {.target = -18.5, .return_range = {-40.0, -10.0}}};
     double added;
     double target = trained_policy_target(&added, &trained, (double)NAN, 0.05);

@@ -286,6 +286,9 @@ def test_a_run_begins_from_a_checkpoint_of_another():
         done = train("of_step", "--from=runs/looking/" + path, "--steps=1", "--rate=0")
         assert "begin: from the weights in" in done.stderr or "is complete" in done.stderr, done.stderr
         assert weights("of_step", 1) == weights("looking")
+    best = json.loads(read("looking", "best.json"))["step"]
+    train("of_best", "--from=runs/looking/best", "--steps=1", "--rate=0")
+    assert weights("of_best", 1) == weights("looking", best)
 
 
 def test_a_run_that_began_from_another_goes_on_without_it():

@@ -68,8 +68,9 @@ static struct labels_fixture *open_labels(void)
     snprintf(path, sizeof path, "%s/labels.h5", support_scratch_folder());
     assert_true(sample_write_unlabelled(path, true, &failure));
     learner_fixture_open(&fixture->base, &options, &failure);
+    const char *stores[] = {path};
     assert_true(dataset_open(&fixture->dataset,
-                             &(struct dataset_options){.stores = path, .weights = "", .task = ""},
+                             &(struct dataset_options){.stores = stores, .count = 1, .task = ""},
                              &failure));
     fixture->scaling = scaling_identity(SAMPLE_OBSERVATION);
     struct loader_options loader = {
