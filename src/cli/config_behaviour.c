@@ -40,8 +40,7 @@ struct policy_use {
     double margin;
 };
 
-static bool check_trials(const struct saved_policy *trained, size_t trials,
-                         struct failure *failure)
+static bool check_trials(const struct saved_policy *trained, size_t trials, struct failure *failure)
 {
     size_t most = trained->policy.shape.trial_max;
     return trials <= most ||

@@ -52,8 +52,8 @@ void parameter_store_multiply_in(struct parameter_store *store, enum dtype dtype
 /* Initial values: the same for any number of ranks. */
 void parameter_store_initialise(struct parameter_store *store, uint64_t seed);
 
-/* A layer's working weights, to be read until they are released. To decode, any number of layers may
- * be acquired, from any thread; else one at a time and by the thread that owns the workers. */
+/* A layer's working weights, to be read until they are released. To decode, any number of layers
+ * may be acquired, from any thread; else one at a time and by the thread that owns the workers. */
 const struct layer_weights *parameter_store_acquire(struct parameter_store *store, size_t layer,
                                                     enum parameter_use use);
 void parameter_store_release(struct parameter_store *store, size_t layer);
