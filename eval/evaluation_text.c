@@ -151,7 +151,7 @@ static void print_exploration(FILE *stream, const struct evaluation_result *resu
     if (noisy < result->trials) {
         fputs(noisy > 0 ? ", then none" : "none", stream);
     }
-    if (memchr(result->samples, true, result->trials)) {
+    if (trial_list_any(result->samples, result->trials)) {
         char drawn[128];
         trial_list_print(drawn, sizeof drawn, result->samples, result->trials);
         fprintf(stream, "; actions are sampled in %s", drawn);

@@ -161,7 +161,7 @@ static void describe_source(char *text, size_t capacity, const struct saved_poli
         noisy = options->explore[trial] > 0.0 ? trial + 1 : noisy;
     }
     char sampled[128], drawn[sizeof sampled + 16] = "";
-    if (memchr(options->samples, true, options->trials)) {
+    if (trial_list_any(options->samples, options->trials)) {
         trial_list_print(sampled, sizeof sampled, options->samples, options->trials);
         snprintf(drawn, sizeof drawn, ", sampled in %s", sampled);
     }

@@ -32,6 +32,16 @@ static bool append_range(char *text, size_t size, size_t first, size_t count)
     return true;
 }
 
+bool trial_list_any(const bool *is_marked, size_t trials)
+{
+    for (size_t trial = 0; trial < trials; trial++) {
+        if (is_marked[trial]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void trial_list_print(char *text, size_t size, const bool *is_marked, size_t trials)
 {
     static const char plural[] = "trials", singular[] = "trial";

@@ -97,8 +97,8 @@ static bool is_bf16_fast(void)
 {
     static atomic_int answer; /* 0: not asked yet */
     if (atomic_load(&answer) == 0) {
-        const struct attention_kernel *kernel = kernel_avx512_bf16();
-        bool is_fast = kernel && rate_of(kernel) > 1.3 * rate_of(kernel_avx512());
+        const struct attention_kernel *pairs = kernel_avx512_bf16(), *floats = kernel_avx512();
+        bool is_fast = pairs && floats && rate_of(pairs) > 1.3 * rate_of(floats);
         atomic_store(&answer, is_fast ? 1 : -1);
     }
     return atomic_load(&answer) > 0;
