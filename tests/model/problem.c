@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "comm/progress.h"
+#include "math/gemm_bf16.h"
 
 enum { OBSERVATION_DIM = 3, ACTION_DIM = 2, TIME_MAX = 1100 };
 
@@ -118,7 +119,8 @@ static void bind_all(struct problem *problem)
                OBSERVATION_DIM, problem->shape.action_space.dim);
     parameter_store_bind(&problem->parameters, &problem->arena, &problem->shape, 0,
                          problem->workers);
-    parameter_store_multiply_in(&problem->parameters, options->is_bf16 ? DTYPE_BF16 : DTYPE_REAL);
+    parameter_store_multiply_in(&problem->parameters,
+                                options->is_bf16 && gemm_bf16_runs() ? DTYPE_BF16 : DTYPE_REAL);
     parameter_array_bind(&problem->gradients, &problem->arena, &problem->parameters.layout);
     executor_bind(&problem->executor, &problem->arena, &problem->shape,
                   options->is_bf16 ? DTYPE_BF16 : DTYPE_REAL, EXECUTOR_TRAINING, problem->workers,
