@@ -119,30 +119,49 @@ static void load_lanes(real *out, const real *in, real rest,
     }
 }
 
-/* The queries as reals. */
+/* Rows of the queries' head, of any type, as reals: until the next are converted. */
+static struct linear_rows rows_as_reals(const struct attention_workspace *workspace,
+                                        const void *rows, enum dtype dtype, size_t stride,
+                                        size_t count)
+{
+    if (dtype == DTYPE_REAL) {
+        return linear_rows_of(rows, stride, count);
+    }
+    size_t width = workspace->width;
+    return linear_rows_of(attention_convert_rows(workspace->converted, rows, dtype, stride, count,
+                                                 width),
+                          width, count);
+}
+
 static struct linear_rows query_rows(const struct attention_workspace *workspace,
                                      const struct attention_queries *queries)
 {
-    if (queries->dtype == DTYPE_REAL) {
-        return linear_rows_of(queries->query, queries->stride, queries->count);
-    }
-    const real *converted =
-        attention_convert_rows(workspace->converted, queries->query, queries->dtype,
-                               queries->stride, queries->count, queries->width);
-    return linear_rows_of(converted, queries->width, queries->count);
+    return rows_as_reals(workspace, queries->query, queries->dtype, queries->stride,
+                         queries->count);
 }
 
-static void load_queries(struct attention_workspace *workspace,
-                         const struct attention_queries *queries)
+static void check_queries(const struct attention_workspace *workspace,
+                          const struct attention_queries *queries)
 {
     invariant(queries->count <= workspace->options.query_block);
     invariant(queries->width == workspace->width);
-    if (workspace->kernel->dtype == DTYPE_BF16) {
-        load_pairs(workspace->query, queries->query, queries->stride, queries->count, workspace);
-        return;
-    }
-    load_rows(workspace->query, query_rows(workspace, queries), queries->width,
-              attention_score_scale(queries->width), workspace);
+}
+
+static bool multiplies_pairs(const struct attention_workspace *workspace)
+{
+    return workspace->kernel->dtype == DTYPE_BF16;
+}
+
+static void load_query_reals(struct attention_workspace *workspace, struct linear_rows rows)
+{
+    load_rows(workspace->query, rows, workspace->width, attention_score_scale(workspace->width),
+              workspace);
+}
+
+static void load_query_pairs(struct attention_workspace *workspace,
+                             const struct attention_queries *queries)
+{
+    load_pairs(workspace->query, queries->query, queries->stride, queries->count, workspace);
 }
 
 /* --- Forward ---------------------------------------------------------------------------------- */
@@ -174,7 +193,12 @@ void attention_block_load(struct attention_workspace *workspace,
                           const struct attention_queries *queries,
                           const struct attention_state *state)
 {
-    load_queries(workspace, queries);
+    check_queries(workspace, queries);
+    if (multiplies_pairs(workspace)) {
+        load_query_pairs(workspace, queries);
+    } else {
+        load_query_reals(workspace, query_rows(workspace, queries));
+    }
     load_lanes(workspace->maximum, state->maximum, ATTENTION_LEAST_MAXIMUM, workspace,
                queries->count);
     load_lanes(workspace->sum, state->sum, 0, workspace, queries->count);
@@ -271,27 +295,16 @@ static real dot(const real *a, const real *b, size_t count)
     return sum;
 }
 
-/* Forward's output as reals. */
-static struct linear_rows output_rows(const struct attention_workspace *workspace,
-                                      const struct attention_queries *queries,
-                                      const struct attention_result *result)
-{
-    struct attention_queries alike = *queries;
-    alike.query = result->output;
-    alike.dtype = result->dtype;
-    alike.stride = result->stride;
-    return query_rows(workspace, &alike);
-}
-
 static void load_reals_backward(struct attention_workspace *workspace,
                                 const struct attention_queries *queries,
                                 const struct attention_result *result)
 {
     struct linear_rows d_output = linear_rows_of(result->d_output, result->stride, queries->count);
     struct linear_rows rows = query_rows(workspace, queries);
+    load_query_reals(workspace, rows);
+    copy_rows(workspace->query_rows, rows, attention_inverse_root(queries->width), workspace);
     load_rows(workspace->d_output, d_output, queries->width, 1, workspace);
     copy_rows(workspace->d_output_rows, d_output, 1, workspace);
-    copy_rows(workspace->query_rows, rows, attention_inverse_root(queries->width), workspace);
 }
 
 static void load_pairs_backward(struct attention_workspace *workspace,
@@ -303,6 +316,7 @@ static void load_pairs_backward(struct attention_workspace *workspace,
     for (size_t i = 0; i < queries->count; i++) {
         convert_to_bfloat16(d_output + i * width, result->d_output + i * result->stride, width);
     }
+    load_query_pairs(workspace, queries);
     load_pairs(workspace->d_output, d_output, width, queries->count, workspace);
     pair_query_rows(workspace->d_output_rows, d_output, width, queries->count, workspace);
     pair_query_rows(workspace->query_rows, queries->query, queries->stride, queries->count,
@@ -315,15 +329,16 @@ void attention_block_load_backward(struct attention_workspace *workspace,
 {
     size_t count = queries->count;
     size_t panels = panel_count(workspace, count);
-    load_queries(workspace, queries);
-    if (workspace->kernel->dtype == DTYPE_BF16) {
+    check_queries(workspace, queries);
+    if (multiplies_pairs(workspace)) {
         load_pairs_backward(workspace, queries, result);
     } else {
         load_reals_backward(workspace, queries, result);
     }
     load_lanes(workspace->logsumexp, result->logsumexp, unseen_logsumexp, workspace, count);
     memset(workspace->delta, 0, panels * workspace->lanes * sizeof *workspace->delta);
-    struct linear_rows output = output_rows(workspace, queries, result);
+    struct linear_rows output =
+        rows_as_reals(workspace, result->output, result->dtype, result->stride, count);
     for (size_t i = 0; i < count; i++) {
         workspace->delta[i] = dot(result->d_output + i * result->stride,
                                   output.data + i * output.stride, queries->width);
