@@ -1,14 +1,11 @@
 #include "math/attention_cache.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/arithmetic.h"
 #include "base/fatal.h"
 #include "math/attention_kernel.h"
-#include "math/convert.h"
-
-static const double log2_e = 1.4426950408889634074;
+#include "math/attention_panels.h"
 
 static size_t block_size(size_t width)
 {
@@ -103,7 +100,7 @@ static struct attention_cache_queries begin(const struct attention_cache_workspa
         .sum = workspace->sum,
         .scores = workspace->scores,
     };
-    real scale = (real)(log2_e / sqrt((double)queries->width));
+    real scale = attention_score_scale(queries->width);
     for (size_t i = 0; i < queries->count; i++) {
         size_t row = i * queries->stride * dtype_size(queries->dtype);
         convert_from(workspace->block, (const char *)queries->query + row, queries->dtype,
