@@ -40,13 +40,6 @@ static const struct attention_kernel *kernel_avx512_bf16(void)
     return NULL;
 }
 
-static const struct attention_kernel *widest_kernel(void)
-{
-    const struct attention_kernel *kernel = kernel_avx512();
-    kernel = kernel ? kernel : kernel_avx2();
-    return kernel ? kernel : attention_kernel_portable();
-}
-
 const struct attention_kernel *attention_kernel_find(enum attention_choice choice, enum dtype dtype)
 {
     switch (choice) {
@@ -72,19 +65,18 @@ const struct attention_kernel *attention_kernel_for_width(enum attention_choice 
     const struct attention_kernel *kernel = attention_kernel_find(choice, dtype);
     bool is_misfit = choice == ATTENTION_AVX512_BF16 && dtype != DTYPE_BF16;
     if (is_misfit || (kernel && width % kernel->steps > 0)) {
-        kernel = widest_kernel();
+        kernel = attention_kernel_find(ATTENTION_AUTO, DTYPE_REAL);
     }
     return kernel;
 }
 
 /* --- Choosing --------------------------------------------------------------------------------- */
 
-/* Floating-point operations in a second, the best of a few runs. */
-static double rate_of(const struct attention_kernel *kernel)
+double attention_kernel_rate(const struct attention_kernel *kernel, size_t repeats)
 {
-    enum { RUNS = 3, ROUNDS = 100000 };
+    enum { ROUNDS = 400000 };
     double best = 0.0;
-    for (size_t i = 0; i < RUNS; i++) {
+    for (size_t i = 0; i < repeats; i++) {
         double begun = clock_seconds();
         double operations = kernel->multiply_adds(ROUNDS);
         best = fmax(best, operations / (clock_seconds() - begun));
@@ -95,10 +87,12 @@ static double rate_of(const struct attention_kernel *kernel)
 /* Some processors multiply pairs of bfloat16 twice as fast as floats, others half as fast. */
 static bool is_bf16_fast(void)
 {
+    enum { REPEATS = 3 };
     static atomic_int answer; /* 0: not asked yet */
     if (atomic_load(&answer) == 0) {
         const struct attention_kernel *pairs = kernel_avx512_bf16(), *floats = kernel_avx512();
-        bool is_fast = pairs && floats && rate_of(pairs) > 1.3 * rate_of(floats);
+        bool is_fast = pairs && floats && attention_kernel_rate(pairs, REPEATS) >
+                                              1.3 * attention_kernel_rate(floats, REPEATS);
         atomic_store(&answer, is_fast ? 1 : -1);
     }
     return atomic_load(&answer) > 0;

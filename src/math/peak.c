@@ -49,16 +49,7 @@ double peak_gemm_bf16(real *memory, size_t repeats)
 
 double peak_multiply_add(size_t repeats)
 {
-    enum { ROUNDS = 400000 };
-    const struct attention_kernel *kernel = attention_kernel_find(ATTENTION_AUTO, DTYPE_REAL);
-    double best = 0.0;
-    for (size_t i = 0; i < repeats; i++) {
-        double begun = clock_seconds();
-        double flops = kernel->multiply_adds(ROUNDS);
-        double rate = flops / (clock_seconds() - begun);
-        best = rate > best ? rate : best;
-    }
-    return best;
+    return attention_kernel_rate(attention_kernel_find(ATTENTION_AUTO, DTYPE_REAL), repeats);
 }
 
 struct peaks {
