@@ -49,10 +49,11 @@ static void peak_measure_rates(struct samples_summary rates[RATES], struct worke
     samples_open(&samples, RATES, repeats);
     for (size_t i = 0; i < repeats; i++) {
         comm_barrier();
-        struct peak peak = peak_of_threads(workers, matrices, TRIES);
-        samples_of(&samples, MULTIPLY_ADD)[i] = peak.multiply_add;
-        samples_of(&samples, GEMM)[i] = peak.gemm;
-        samples_of(&samples, GEMM_BF16)[i] = peak.gemm_bf16;
+        samples_of(&samples, MULTIPLY_ADD)[i] =
+            peak_of_threads(PEAK_MULTIPLY_ADD, workers, matrices, TRIES);
+        samples_of(&samples, GEMM)[i] = peak_of_threads(PEAK_GEMM, workers, matrices, TRIES);
+        samples_of(&samples, GEMM_BF16)[i] =
+            peak_of_threads(PEAK_GEMM_BF16, workers, matrices, TRIES);
         samples_of(&samples, READ)[i] = peak_read(workers, memory, MEMORY_REALS);
         samples_of(&samples, COPY)[i] =
             peak_copy(workers, memory + MEMORY_REALS / 2, memory, MEMORY_REALS / 2);

@@ -68,12 +68,16 @@ void compute_peak_open(struct compute_peak *peak, struct workers *workers)
     };
 }
 
+static double sample_of(const struct compute_peak *peak, enum peak computed)
+{
+    return peak_of_threads(computed, peak->workers, peak->memory, 1);
+}
+
 void compute_peak_sample(struct compute_peak *peak)
 {
-    struct peak sample = peak_of_threads(peak->workers, peak->memory, 1);
-    peak->multiply_add = fmax(peak->multiply_add, sample.multiply_add);
-    peak->gemm = fmax(peak->gemm, sample.gemm);
-    peak->gemm_bf16 = fmax(peak->gemm_bf16, sample.gemm_bf16);
+    peak->multiply_add = fmax(peak->multiply_add, sample_of(peak, PEAK_MULTIPLY_ADD));
+    peak->gemm = fmax(peak->gemm, sample_of(peak, PEAK_GEMM));
+    peak->gemm_bf16 = fmax(peak->gemm_bf16, sample_of(peak, PEAK_GEMM_BF16));
 }
 
 void compute_peak_close(struct compute_peak *peak)

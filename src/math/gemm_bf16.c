@@ -1,15 +1,10 @@
 #include "math/gemm_bf16.h"
 
 #include <oneapi/dnnl/dnnl.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <threads.h>
 
-#include "base/arithmetic.h"
-#include "base/clock.h"
 #include "base/fatal.h"
-#include "base/memory.h"
-#include "math/convert.h"
 
 /* What oneDNN is told once about a product: numbers without gaps, which are compared and hashed. */
 struct shape {
@@ -35,17 +30,17 @@ struct product_cache {
 
 static once_flag opened = ONCE_FLAG_INIT;
 static dnnl_engine_t engine;
+static bool is_supported; /* on this processor, with reals that are floats */
 static thread_local struct product_cache own_cache;
 static tss_t caches; /* that are in use: so each is closed when its thread ends */
 
 static void onednn_check(dnnl_status_t status)
 {
     if (status != dnnl_success) {
-        fatal(
-            EXIT_CODE_SYSTEM,
-            "oneDNN: found status %d of a product of bfloat16, expected none; set train.precision "
-            "or the command's own to f32",
-            (int)status);
+        fatal(EXIT_CODE_SYSTEM,
+              "oneDNN: found status %d of a product of bfloat16, expected none; set precision "
+              "of train, eval or bench to f32",
+              (int)status);
     }
 }
 
@@ -71,22 +66,6 @@ static void cache_close(void *kept)
     dnnl_stream_destroy(cache->stream);
 }
 
-static void onednn_open(void)
-{
-    onednn_check(dnnl_engine_create(&engine, dnnl_cpu, 0));
-    invariant(tss_create(&caches, cache_close) == thrd_success);
-}
-
-static struct product_cache *cache_of_thread(void)
-{
-    call_once(&opened, onednn_open);
-    if (!own_cache.stream) {
-        onednn_check(dnnl_stream_create(&own_cache.stream, engine, dnnl_stream_default_flags));
-        invariant(tss_set(caches, &own_cache) == thrd_success);
-    }
-    return &own_cache;
-}
-
 /* --- Preparing -------------------------------------------------------------------------------- */
 
 static void describe_matrix(dnnl_memory_desc_t *matrix, dnnl_data_type_t type, size_t rows,
@@ -97,15 +76,20 @@ static void describe_matrix(dnnl_memory_desc_t *matrix, dnnl_data_type_t type, s
     onednn_check(dnnl_memory_desc_init_by_strides(matrix, 2, extents, type, steps));
 }
 
-/* What oneDNN would do about a product of matrices; where it can do nothing, that status. */
+/* What oneDNN would do about a product, and its matrices a, b and c; where it can do nothing, that
+ * status. */
 static dnnl_status_t describe_product(dnnl_primitive_desc_t *description,
-                                      const dnnl_memory_desc_t matrices[3], enum gemm_store store)
+                                      dnnl_memory_desc_t matrices[3], const struct shape *shape)
 {
+    const struct gemm_sizes *s = &shape->sizes;
     dnnl_matmul_desc_t matmul;
     dnnl_primitive_attr_t attributes;
     dnnl_post_ops_t after;
+    describe_matrix(&matrices[0], dnnl_bf16, s->m, s->k, shape->a_row, shape->a_column);
+    describe_matrix(&matrices[1], dnnl_bf16, s->k, s->n, shape->b_row, shape->b_column);
+    describe_matrix(&matrices[2], dnnl_f32, s->m, s->n, shape->c_stride, 1);
     onednn_check(dnnl_post_ops_create(&after));
-    if (store == GEMM_ADD) {
+    if (shape->store == GEMM_ADD) {
         onednn_check(dnnl_post_ops_append_sum(after, 1.0F));
     }
     onednn_check(dnnl_primitive_attr_create(&attributes));
@@ -122,14 +106,10 @@ static dnnl_status_t describe_product(dnnl_primitive_desc_t *description,
 
 static void product_prepare(struct product *product, const struct shape *shape)
 {
-    const struct gemm_sizes *s = &shape->sizes;
     dnnl_memory_desc_t matrices[3];
     dnnl_primitive_desc_t description;
     product_release(product);
-    describe_matrix(&matrices[0], dnnl_bf16, s->m, s->k, shape->a_row, shape->a_column);
-    describe_matrix(&matrices[1], dnnl_bf16, s->k, s->n, shape->b_row, shape->b_column);
-    describe_matrix(&matrices[2], dnnl_f32, s->m, s->n, shape->c_stride, 1);
-    onednn_check(describe_product(&description, matrices, (enum gemm_store)shape->store));
+    onednn_check(describe_product(&description, matrices, shape));
     onednn_check(dnnl_primitive_create(&product->primitive, description));
     onednn_check(dnnl_memory_create(&product->a, &matrices[0], engine, DNNL_MEMORY_NONE));
     onednn_check(dnnl_memory_create(&product->b, &matrices[1], engine, DNNL_MEMORY_NONE));
@@ -157,6 +137,46 @@ static const struct product *product_of(struct product_cache *cache, const struc
         product_prepare(product, shape);
     }
     return product;
+}
+
+/* --- Opening ---------------------------------------------------------------------------------- */
+
+static bool is_describable(void)
+{
+    enum { SMALL = 16 };
+    const struct shape shape = {
+        .sizes = {SMALL, SMALL, SMALL},
+        .c_stride = SMALL,
+        .a_row = SMALL,
+        .a_column = 1,
+        .b_row = SMALL,
+        .b_column = 1,
+        .store = GEMM_ADD,
+    };
+    dnnl_memory_desc_t matrices[3];
+    dnnl_primitive_desc_t description;
+    bool is_done = describe_product(&description, matrices, &shape) == dnnl_success;
+    if (is_done) {
+        dnnl_primitive_desc_destroy(description);
+    }
+    return is_done;
+}
+
+static void onednn_open(void)
+{
+    onednn_check(dnnl_engine_create(&engine, dnnl_cpu, 0));
+    is_supported = sizeof(real) == sizeof(float) && is_describable();
+    invariant(tss_create(&caches, cache_close) == thrd_success);
+}
+
+static struct product_cache *cache_of_thread(void)
+{
+    call_once(&opened, onednn_open);
+    if (!own_cache.stream) {
+        onednn_check(dnnl_stream_create(&own_cache.stream, engine, dnnl_stream_default_flags));
+        invariant(tss_set(caches, &own_cache) == thrd_success);
+    }
+    return &own_cache;
 }
 
 /* --- Computing -------------------------------------------------------------------------------- */
@@ -218,69 +238,8 @@ void gemm_bf16(real *c, size_t c_stride, enum gemm_store store, struct gemm_bf16
     }
 }
 
-/* --- Does it run, does it pay ----------------------------------------------------------------- */
-
 bool gemm_bf16_runs(void)
 {
-    enum { SMALL = 16 };
-    dnnl_memory_desc_t matrices[3];
-    dnnl_primitive_desc_t description;
-    (void)cache_of_thread();
-    describe_matrix(&matrices[0], dnnl_bf16, SMALL, SMALL, SMALL, 1);
-    describe_matrix(&matrices[1], dnnl_bf16, SMALL, SMALL, SMALL, 1);
-    describe_matrix(&matrices[2], dnnl_f32, SMALL, SMALL, SMALL, 1);
-    bool runs = describe_product(&description, matrices, GEMM_ADD) == dnnl_success;
-    if (runs) {
-        dnnl_primitive_desc_destroy(description);
-    }
-    return runs && sizeof(real) == sizeof(float);
-}
-
-enum { EXTENT = 256, MATRIX = EXTENT * EXTENT, RUNS = 5 };
-
-struct trial {
-    real a[MATRIX], b[MATRIX], c[MATRIX];
-    uint16_t a_bf16[MATRIX], b_bf16[MATRIX];
-};
-
-static double seconds_of(struct trial *t, bool is_bf16)
-{
-    const struct gemm_sizes sizes = {EXTENT, EXTENT, EXTENT};
-    double begun_at = clock_seconds();
-    if (is_bf16) {
-        gemm_bf16(t->c, EXTENT, GEMM_SET, (struct gemm_bf16_factor){t->a_bf16, EXTENT, 1},
-                  (struct gemm_bf16_factor){t->b_bf16, EXTENT, 1}, sizes);
-    } else {
-        gemm_nn(t->c, EXTENT, GEMM_SET, (struct gemm_factor){t->a, EXTENT},
-                (struct gemm_factor){t->b, EXTENT}, sizes);
-    }
-    return clock_seconds() - begun_at;
-}
-
-/* Numbers that are no zeros, with which some processors are faster. */
-static bool measure(void)
-{
-    struct trial *trial = memory_take(1, sizeof *trial);
-    double best[2] = {1e9, 1e9};
-    for (size_t i = 0; i < MATRIX; i++) {
-        trial->a[i] = (real)(i % 61) / 61 + (real)0.01;
-        trial->b[i] = (real)(i % 53) / 53 - (real)0.51;
-    }
-    convert_to_bfloat16(trial->a_bf16, trial->a, MATRIX);
-    convert_to_bfloat16(trial->b_bf16, trial->b, MATRIX);
-    for (size_t i = 0; i < 2 * RUNS; i++) {
-        double seconds = seconds_of(trial, i % 2 == 1);
-        best[i % 2] = seconds < best[i % 2] ? seconds : best[i % 2];
-    }
-    memory_free(trial);
-    return best[1] * 1.3 < best[0];
-}
-
-bool gemm_bf16_pays(void)
-{
-    static atomic_int answer; /* 0: not asked yet */
-    if (atomic_load(&answer) == 0) {
-        atomic_store(&answer, gemm_bf16_runs() && measure() ? 1 : -1);
-    }
-    return atomic_load(&answer) > 0;
+    call_once(&opened, onednn_open);
+    return is_supported;
 }

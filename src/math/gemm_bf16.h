@@ -29,7 +29,4 @@ void gemm_bf16(real *c, size_t c_stride, enum gemm_store store, struct gemm_bf16
 /* Does oneDNN multiply bfloat16 on this processor? */
 bool gemm_bf16_runs(void);
 
-/* Is it faster here than products of floats? Measured once, within a few milliseconds. */
-bool gemm_bf16_pays(void);
-
 #endif

@@ -1,18 +1,34 @@
 #include "math/peak.h"
 
+#include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "math/attention_kernel.h"
 #include "math/convert.h"
 #include "math/gemm.h"
 #include "math/gemm_bf16.h"
 
-double peak_gemm(real *memory, size_t repeats)
+/* --- Computing -------------------------------------------------------------------------------- */
+
+void peak_fill(real *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        values[i] = (real)(i % 7) - (real)3.1; /* no zeros, with which some processors are faster */
+    }
+}
+
+static double rate_since(double begun)
+{
+    return 2.0 * PEAK_EXTENT * PEAK_EXTENT * PEAK_EXTENT / (clock_seconds() - begun);
+}
+
+static double gemm_rate(real *memory, size_t repeats)
 {
     const size_t extent = PEAK_EXTENT;
-    real *a = memory;
-    real *b = memory + extent * extent;
+    const real *a = memory, *b = memory + extent * extent;
     real *c = memory + 2 * extent * extent;
     peak_fill(memory, 2 * extent * extent);
     double best = 0.0;
@@ -20,68 +36,90 @@ double peak_gemm(real *memory, size_t repeats)
         double begun = clock_seconds();
         gemm_nn(c, extent, GEMM_SET, (struct gemm_factor){a, extent},
                 (struct gemm_factor){b, extent}, (struct gemm_sizes){extent, extent, extent});
-        double rate = 2.0 * (double)(extent * extent * extent) / (clock_seconds() - begun);
-        best = rate > best ? rate : best;
+        best = fmax(best, rate_since(begun));
     }
     return best;
 }
 
-double peak_gemm_bf16(real *memory, size_t repeats)
+static double gemm_bf16_rate(real *memory, size_t repeats)
 {
     const size_t extent = PEAK_EXTENT, count = extent * extent;
     real *c = memory + 2 * count;
     uint16_t *a = (uint16_t *)(void *)(memory + count);
     uint16_t *b = a + count;
+    if (!gemm_bf16_runs()) {
+        return 0.0;
+    }
     peak_fill(memory, count);
     convert_to_bfloat16(a, memory, count);
     memcpy(b, a, count * sizeof *b);
     double best = 0.0;
-    for (size_t i = 0; i < repeats && gemm_bf16_runs(); i++) {
+    for (size_t i = 0; i < repeats; i++) {
         double begun = clock_seconds();
         gemm_bf16(c, extent, GEMM_SET, (struct gemm_bf16_factor){a, extent, 1},
                   (struct gemm_bf16_factor){b, extent, 1},
                   (struct gemm_sizes){extent, extent, extent});
-        double rate = 2.0 * (double)(count * extent) / (clock_seconds() - begun);
-        best = rate > best ? rate : best;
+        best = fmax(best, rate_since(begun));
     }
     return best;
 }
 
-double peak_multiply_add(size_t repeats)
+static double peak_rate(enum peak peak, real *memory, size_t repeats)
 {
-    return attention_kernel_rate(attention_kernel_find(ATTENTION_AUTO, DTYPE_REAL), repeats);
+    switch (peak) {
+    case PEAK_MULTIPLY_ADD:
+        return attention_kernel_rate(attention_kernel_find(ATTENTION_AUTO, DTYPE_REAL), repeats);
+    case PEAK_GEMM:
+        return gemm_rate(memory, repeats);
+    case PEAK_GEMM_BF16:
+        return gemm_bf16_rate(memory, repeats);
+    }
+    return 0.0;
 }
 
-struct peaks {
+struct peak_call {
+    enum peak peak;
     real *memory;
     size_t repeats;
-    atomic_size_t multiply_add, gemm, gemm_bf16; /* sums, in whole operations */
+    atomic_size_t sum; /* in whole operations */
 };
 
 static void measure_one(void *self, size_t item, size_t thread)
 {
-    struct peaks *peaks = self;
+    struct peak_call *call = self;
     (void)thread;
-    double gemm = peak_gemm(peaks->memory + item * PEAK_REALS, peaks->repeats);
-    atomic_fetch_add(&peaks->multiply_add, (size_t)peak_multiply_add(peaks->repeats));
-    double gemm_bf16 = peak_gemm_bf16(peaks->memory + item * PEAK_REALS, peaks->repeats);
-    atomic_fetch_add(&peaks->gemm, (size_t)gemm);
-    atomic_fetch_add(&peaks->gemm_bf16, (size_t)gemm_bf16);
+    double rate = peak_rate(call->peak, call->memory + item * PEAK_REALS, call->repeats);
+    atomic_fetch_add(&call->sum, (size_t)rate);
 }
 
-struct peak peak_of_threads(struct workers *workers, real *memory, size_t repeats)
+double peak_of_threads(enum peak peak, struct workers *workers, real *memory, size_t repeats)
 {
-    struct peaks peaks = {.memory = memory, .repeats = repeats};
-    workers_run(workers, workers_count(workers), measure_one, &peaks);
-    return (struct peak){(double)atomic_load(&peaks.multiply_add), (double)atomic_load(&peaks.gemm),
-                         (double)atomic_load(&peaks.gemm_bf16)};
+    struct peak_call call = {.peak = peak, .memory = memory, .repeats = repeats};
+    workers_run(workers, workers_count(workers), measure_one, &call);
+    return (double)atomic_load(&call.sum);
 }
 
-void peak_fill(real *values, size_t count)
+/* By turns, so that both meet the same other work. */
+static bool is_bf16_faster(void)
 {
-    for (size_t i = 0; i < count; i++) {
-        values[i] = (real)(i % 7) - (real)3.1; /* no zeros, with which some processors are faster */
+    enum { TURNS = 5 };
+    real *memory = memory_take(PEAK_REALS, sizeof *memory);
+    double floats = 0.0, pairs = 0.0;
+    for (size_t i = 0; i < TURNS; i++) {
+        floats = fmax(floats, gemm_rate(memory, 1));
+        pairs = fmax(pairs, gemm_bf16_rate(memory, 1));
     }
+    memory_free(memory);
+    return pairs > 1.3 * floats;
+}
+
+bool peak_bf16_pays(void)
+{
+    static atomic_int answer; /* 0: not asked yet */
+    if (atomic_load(&answer) == 0) {
+        atomic_store(&answer, gemm_bf16_runs() && is_bf16_faster() ? 1 : -1);
+    }
+    return atomic_load(&answer) > 0;
 }
 
 /* --- Memory ----------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #ifndef CHAINRING_MATH_PEAK_H
 #define CHAINRING_MATH_PEAK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/real.h"
@@ -9,24 +10,19 @@
 
 enum { PEAK_EXTENT = 512, PEAK_REALS = 3 * PEAK_EXTENT * PEAK_EXTENT };
 
-/* Floating-point operations per second of the best of `repeats` products of two PEAK_EXTENT-sized
- * square matrices on one thread. memory (PEAK_REALS) is overwritten. Local. */
-double peak_gemm(real *memory, size_t repeats);
+/* What is computed: multiply-adds in registers with the widest vectors (nothing of floats is
+ * faster); products of two PEAK_EXTENT-sized square matrices of reals; the same rounded to
+ * bfloat16. */
+enum peak { PEAK_MULTIPLY_ADD, PEAK_GEMM, PEAK_GEMM_BF16 };
 
-/* The same of matrices rounded to bfloat16, multiplied by oneDNN; 0 where it does not run. */
-double peak_gemm_bf16(real *memory, size_t repeats);
+/* Floating-point operations per second of all threads together, each the best of `repeats`, some
+ * milliseconds long, while all threads do the same; 0 where bfloat16 cannot be multiplied. memory:
+ * PEAK_REALS for each thread, overwritten. Local. */
+double peak_of_threads(enum peak peak, struct workers *workers, real *memory, size_t repeats);
 
-/* The same of the best of `repeats` loops of multiply-adds in registers, with the widest vectors:
- * nothing is faster. A repeat takes about a millisecond. */
-double peak_multiply_add(size_t repeats);
-
-/* Floating-point operations per second of all threads together. */
-struct peak {
-    double multiply_add, gemm, gemm_bf16;
-};
-
-/* All of them, while all threads do the same. memory: PEAK_REALS for each thread. */
-struct peak peak_of_threads(struct workers *workers, real *memory, size_t repeats);
+/* Are products of bfloat16 faster here than those of reals? Measured once, on one thread, within
+ * some tens of milliseconds. Local. */
+bool peak_bf16_pays(void);
 
 /* Bytes per second, all threads together, of reading `count` reals once, or of copying them (a byte
  * that is read and written counts once). peak_fill makes memory real first. */

@@ -7,7 +7,7 @@
 #include "base/fatal.h"
 #include "comm/comm.h"
 #include "comm/progress.h"
-#include "math/gemm_bf16.h"
+#include "math/peak.h"
 #include "train/stop.h"
 
 /* Called twice with the same arguments: on a measuring arena and on a real one. */
@@ -44,7 +44,7 @@ static void bind_learner(struct learner *learner)
 void learner_choose_kernels(struct learner_options *options)
 {
     options->attention.kernel = attention_choose(options->attention.kernel, options->dtype);
-    bool is_rounded = options->dtype == DTYPE_BF16 && gemm_bf16_pays();
+    bool is_rounded = options->dtype == DTYPE_BF16 && peak_bf16_pays();
     options->product_dtype = is_rounded ? DTYPE_BF16 : DTYPE_REAL;
     comm_broadcast(&options->attention.kernel, sizeof options->attention.kernel);
     comm_broadcast(&options->product_dtype, sizeof options->product_dtype);

@@ -178,7 +178,7 @@ static void measure_peak(struct trainer *trainer)
 {
     real *memory = memory_take(trainer->options->threads * PEAK_REALS, sizeof *memory);
     comm_barrier();
-    trainer->peak = peak_of_threads(trainer->workers, memory, PEAK_REPEATS).gemm;
+    trainer->peak = peak_of_threads(PEAK_GEMM, trainer->workers, memory, PEAK_REPEATS);
     memory_free(memory);
     comm_sum_double(&trainer->peak, 1);
     const struct learner_options *learner = &trainer->learner.options;
