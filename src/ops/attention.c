@@ -53,11 +53,13 @@ static struct query_tiles tiles_of(const struct attention *attention, const stru
     };
 }
 
-/* The tiles where queries are not looked at. */
+/* The tiles where queries are not looked at: any tensor of their shape stands for them. */
 static struct query_tiles places_of(const struct attention *attention, const struct shard *own)
 {
-    struct tensor none = {.columns = attention_shape(attention)->width, .dtype = DTYPE_REAL};
-    return tiles_of(attention, &none, own, QUERY_SHARE_ALL);
+    const struct tensor unread = tensor_of_reals(
+        attention->output, own->row_count * attention_shape(attention)->layout.count,
+        attention_shape(attention)->width);
+    return tiles_of(attention, &unread, own, QUERY_SHARE_ALL);
 }
 
 /* Where a tile's first query is in arrays of tokens x width. */

@@ -30,8 +30,7 @@ struct query_share {
 
 struct query_tiles {
     const struct shard *shard;
-    struct tensor query; /* (tokens of the shard x heads x head_width); data may be NULL where only
-                            places are asked for */
+    struct tensor query; /* (tokens of the shard x heads x head_width) */
     size_t heads, head_width;
     size_t tokens_per_step;
     size_t query_block; /* most tokens of a tile */
