@@ -18,7 +18,7 @@ struct linear_weights {
 /* Rows of a matrix; the stride counts reals from one to the next, so that they may be every n-th
  * row of something larger. */
 struct linear_rows {
-    const real *data;
+    const real *data; /* NULL: only the rounded */
     size_t stride, count;
     const uint16_t *rounded; /* the same as bfloat16 without gaps; NULL: only the reals */
 };

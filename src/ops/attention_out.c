@@ -13,9 +13,18 @@ struct attention_out_call {
     size_t layer;
 };
 
-static struct linear_rows rows_of(const struct tensor *tensor, struct row_chunk c, real *room)
+/* Attention as the projection multiplies it: saved as bfloat16, it need not be rounded again. */
+static struct linear_rows attention_rows(const struct attention_out_call *call, struct row_chunk c,
+                                         struct workspace *workspace)
 {
-    return linear_rows_of(rows_read(tensor, c.first, c.count, room), tensor->columns, c.count);
+    const struct tensor *attention = call->attention;
+    const struct linear_weights *w = &call->w->projection;
+    if (attention->dtype == DTYPE_BF16 && w->weight.rounded) {
+        return (struct linear_rows){.rounded = tensor_at(attention, c.first, 0), .count = c.count};
+    }
+    const real *rows = rows_read(attention, c.first, c.count, workspace->normed);
+    return linear_round(linear_rows_of(rows, attention->columns, c.count), attention->columns, w,
+                        workspace->input);
 }
 
 static void attention_out_forward_block(void *self, const struct row_block *block)
@@ -26,10 +35,9 @@ static void attention_out_forward_block(void *self, const struct row_block *bloc
     real *branch = workspace->branch;
     struct row_chunk c = {0};
     while (row_chunk_next(block, &c)) {
-        struct linear_rows attention = rows_of(call->attention, c, workspace->normed);
+        struct linear_rows attention = attention_rows(call, c, workspace);
         const real *x = rows_read(call->x, c.first, c.count, workspace->stream);
         real *y = rows_place(call->y, c.first, workspace->stream);
-        attention = linear_round(attention, width, &call->w->projection, workspace->input);
         linear_forward(branch, width, GEMM_SET, attention, &call->w->projection);
         executor_drop(block, branch, c, call->layer, DROPOUT_ATTENTION);
         accumulate_sum(y, branch, x, c.count * width);
@@ -56,11 +64,10 @@ static void attention_out_backward_block(void *self, const struct row_block *blo
     executor_clear_gradients(&g->all);
     struct row_chunk c = {0};
     while (row_chunk_next(block, &c)) {
-        struct linear_rows attention = rows_of(call->attention, c, block->workspace->normed);
+        struct linear_rows attention = attention_rows(call, c, block->workspace);
         struct linear_rows d_branch = linear_rows_of(branch, width, c.count);
         memcpy(branch, call->d_y + c.first * width, c.count * width * sizeof *branch);
         executor_drop(block, branch, c, call->layer, DROPOUT_ATTENTION);
-        attention = linear_round(attention, width, &call->w->projection, block->workspace->input);
         d_branch = linear_round(d_branch, width, &call->w->projection, block->workspace->output);
         linear_backward_input(call->d_attention + c.first * width, GEMM_SET, d_branch,
                               &call->w->projection);
