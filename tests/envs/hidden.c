@@ -3,42 +3,18 @@
 
 #include <math.h>
 
-#include "envs/env.h"
+#include "tests/envs/env_fixture.h"
 
 enum { GOALS = 1000 };
 
-struct fixture {
-    struct env_task *task;
-    struct env *env;
-};
-
 static int open_fixture(void **state)
 {
-    static struct fixture fixture;
-    struct failure failure = {0};
-    fixture.task = env_task_open("point_mass_hidden", &failure);
-    fatal_if_failed(&failure);
-    fixture.env = env_open(fixture.task);
-    *state = &fixture;
-    return 0;
-}
-
-static int close_fixture(void **state)
-{
-    struct fixture *fixture = *state;
-    env_close(fixture->env);
-    env_task_close(fixture->task);
-    return 0;
-}
-
-static struct env *env_of(void **state)
-{
-    return ((struct fixture *)*state)->env;
+    return env_fixture_open(state, "point_mass_hidden");
 }
 
 static void test_goals_lie_on_the_ring(void **state)
 {
-    struct env *env = env_of(state);
+    struct env *env = env_fixture_env(state);
     struct random random = random_stream(5, RANDOM_TEST, 0, 0);
     double radii = 0.0, across = 0.0, along = 0.0;
     for (size_t i = 0; i < GOALS; i++) {
@@ -58,7 +34,7 @@ static void test_goals_lie_on_the_ring(void **state)
 
 static void test_hidden_goal_stays_over_resets(void **state)
 {
-    struct env *env = env_of(state);
+    struct env *env = env_fixture_env(state);
     struct random random = random_stream(5, RANDOM_TEST, 1, 0);
     double drawn[2], kept[2];
     env_draw_hidden(env, ENV_SPLIT_TRAINING, &random);
@@ -73,7 +49,7 @@ static void test_hidden_goal_stays_over_resets(void **state)
 
 static void test_goal_decides_the_reward_but_is_not_observed(void **state)
 {
-    struct env *env = env_of(state);
+    struct env *env = env_fixture_env(state);
     const double physics[4] = {0.1, -0.05, 0.02, 0.03};
     const double goals[2][2] = {{0.1, -0.05 + 0.215}, {0.1, -0.05 + 0.0149}};
     float observation[2][4];
@@ -113,7 +89,7 @@ static double mean_return(struct env *env, double expertise)
 
 static void test_script_is_better_the_more_expert_it_is(void **state)
 {
-    struct env *env = env_of(state);
+    struct env *env = env_fixture_env(state);
     double guessing = mean_return(env, 0.0), half = mean_return(env, 0.5);
     double expert = mean_return(env, 1.0);
     assert_true(guessing < half && half < expert);
@@ -123,7 +99,7 @@ static void test_script_is_better_the_more_expert_it_is(void **state)
 
 static void test_script_keeps_its_point_within_an_episode(void **state)
 {
-    struct env *env = env_of(state);
+    struct env *env = env_fixture_env(state);
     struct random random = random_stream(5, RANDOM_TEST, 3, 0);
     float first[2], again[2], redrawn[2];
     env_draw_hidden(env, ENV_SPLIT_TRAINING, &random);
@@ -156,7 +132,7 @@ static void act_without_draw(void *argument)
 
 static void test_what_was_not_drawn_cannot_be_used(void **state)
 {
-    struct env_task *task = ((struct fixture *)*state)->task;
+    struct env_task *task = env_fixture_task(state);
     support_expect_exit(reward_without_goal, task, EXIT_CODE_BUG, "hidden_known");
     support_expect_exit(script_without_goal, task, EXIT_CODE_BUG, "hidden_known");
     support_expect_exit(act_without_draw, task, EXIT_CODE_BUG, "script_known");
@@ -172,5 +148,5 @@ int main(void)
         cmocka_unit_test(test_script_keeps_its_point_within_an_episode),
         cmocka_unit_test(test_what_was_not_drawn_cannot_be_used),
     };
-    return cmocka_run_group_tests(tests, open_fixture, close_fixture);
+    return cmocka_run_group_tests(tests, open_fixture, env_fixture_close);
 }

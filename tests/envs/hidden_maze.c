@@ -3,32 +3,13 @@
 
 #include <math.h>
 
-#include "envs/env.h"
+#include "tests/envs/env_fixture.h"
 
 enum { ROOMS = 4, PHYSICS = 4 };
 
-struct fixture {
-    struct env_task *task;
-    struct env *env;
-};
-
 static int open_fixture(void **state)
 {
-    static struct fixture fixture;
-    struct failure failure = {0};
-    fixture.task = env_task_open("point_mass_maze_hidden", &failure);
-    fatal_if_failed(&failure);
-    fixture.env = env_open(fixture.task);
-    *state = &fixture;
-    return 0;
-}
-
-static int close_fixture(void **state)
-{
-    struct fixture *fixture = *state;
-    env_close(fixture->env);
-    env_task_close(fixture->task);
-    return 0;
+    return env_fixture_open(state, "point_mass_maze_hidden");
 }
 
 /* The return of an episode by a driver of this expertise, and its last reward. */
@@ -51,7 +32,7 @@ static double play(struct env *env, double expertise, struct random *random, dou
 /* From corners of all rooms, where a straight line would end at a wall. */
 static void test_expert_comes_to_rest_in_the_goal_from_anywhere(void **state)
 {
-    struct env *env = ((struct fixture *)*state)->env;
+    struct env *env = env_fixture_env(state);
     static const double starts[][PHYSICS] = {
         {-0.29, 0.29},  {-0.03, 0.03}, {0.29, 0.29},  {0.03, 0.03},  {-0.29, -0.29},
         {-0.03, -0.03}, {0.29, -0.29}, {0.03, -0.03}, {-0.03, 0.29}, {0.29, -0.03},
@@ -73,7 +54,7 @@ static void test_expert_comes_to_rest_in_the_goal_from_anywhere(void **state)
 
 static void test_who_guesses_is_right_in_a_quarter_of_the_episodes(void **state)
 {
-    struct env *env = ((struct fixture *)*state)->env;
+    struct env *env = env_fixture_env(state);
     enum { EPISODES = 200 };
     size_t reached = 0;
     for (size_t i = 0; i < EPISODES; i++) {
@@ -93,5 +74,5 @@ int main(void)
         cmocka_unit_test(test_expert_comes_to_rest_in_the_goal_from_anywhere),
         cmocka_unit_test(test_who_guesses_is_right_in_a_quarter_of_the_episodes),
     };
-    return cmocka_run_group_tests(tests, open_fixture, close_fixture);
+    return cmocka_run_group_tests(tests, open_fixture, env_fixture_close);
 }

@@ -3,42 +3,18 @@
 
 #include <math.h>
 
-#include "envs/env.h"
+#include "tests/envs/env_fixture.h"
 
 enum { TARGETS = 1000, OBSERVED = 7, PHYSICS = 4 };
 
-struct fixture {
-    struct env_task *task;
-    struct env *env;
-};
-
 static int open_fixture(void **state)
 {
-    static struct fixture fixture;
-    struct failure failure = {0};
-    fixture.task = env_task_open("reacher_hidden", &failure);
-    fatal_if_failed(&failure);
-    fixture.env = env_open(fixture.task);
-    *state = &fixture;
-    return 0;
-}
-
-static int close_fixture(void **state)
-{
-    struct fixture *fixture = *state;
-    env_close(fixture->env);
-    env_task_close(fixture->task);
-    return 0;
-}
-
-static struct env *env_of(void **state)
-{
-    return ((struct fixture *)*state)->env;
+    return env_fixture_open(state, "reacher_hidden");
 }
 
 static void test_targets_lie_around_the_shoulder(void **state)
 {
-    struct env *env = env_of(state);
+    struct env *env = env_fixture_env(state);
     struct random random = random_stream(7, RANDOM_TEST, 0, 0);
     double radii = 0.0, across = 0.0, along = 0.0;
     for (size_t i = 0; i < TARGETS; i++) {
@@ -58,7 +34,7 @@ static void test_targets_lie_around_the_shoulder(void **state)
 
 static void test_episodes_begin_folded_and_keep_their_target(void **state)
 {
-    struct env *env = env_of(state);
+    struct env *env = env_fixture_env(state);
     struct random random = random_stream(7, RANDOM_TEST, 1, 0);
     double drawn[2], kept[2];
     env_draw_hidden(env, ENV_SPLIT_TRAINING, &random);
@@ -76,7 +52,7 @@ static void test_episodes_begin_folded_and_keep_their_target(void **state)
 
 static void test_target_decides_the_reward_but_is_not_observed(void **state)
 {
-    struct env *env = env_of(state);
+    struct env *env = env_fixture_env(state);
     const double physics[PHYSICS] = {0.3, 1.1, 2.0, -3.0};
     const double x = 0.12 * (cos(0.3) + cos(1.4)), y = 0.12 * (sin(0.3) + sin(1.4));
     const double targets[2][2] = {{x, y - 0.0249}, {x, y - 0.145}};
@@ -117,7 +93,7 @@ static double mean_return(struct env *env, double expertise)
 
 static void test_script_is_better_the_more_expert_it_is(void **state)
 {
-    struct env *env = env_of(state);
+    struct env *env = env_fixture_env(state);
     double guessing = mean_return(env, 0.0), half = mean_return(env, 0.5);
     double expert = mean_return(env, 1.0);
     assert_true(guessing < half && half < expert);
@@ -128,7 +104,7 @@ static void test_script_is_better_the_more_expert_it_is(void **state)
 /* The arm comes to rest with its finger in the target, wherever that is. */
 static void test_expert_reaches_every_target(void **state)
 {
-    struct env *env = env_of(state);
+    struct env *env = env_fixture_env(state);
     double nearest = 1.0;
     for (size_t i = 0; i < TARGETS; i++) {
         struct random random = random_stream(7, RANDOM_TEST, 3, i);
@@ -155,5 +131,5 @@ int main(void)
         cmocka_unit_test(test_script_is_better_the_more_expert_it_is),
         cmocka_unit_test(test_expert_reaches_every_target),
     };
-    return cmocka_run_group_tests(tests, open_fixture, close_fixture);
+    return cmocka_run_group_tests(tests, open_fixture, env_fixture_close);
 }
