@@ -128,9 +128,9 @@ static struct linear_rows rows_as_reals(const struct attention_workspace *worksp
         return linear_rows_of(rows, stride, count);
     }
     size_t width = workspace->width;
-    return linear_rows_of(attention_convert_rows(workspace->converted, rows, dtype, stride, count,
-                                                 width),
-                          width, count);
+    return linear_rows_of(
+        attention_convert_rows(workspace->converted, rows, dtype, stride, count, width), width,
+        count);
 }
 
 static struct linear_rows query_rows(const struct attention_workspace *workspace,

@@ -91,8 +91,9 @@ static bool is_bf16_fast(void)
     static atomic_int answer; /* 0: not asked yet */
     if (atomic_load(&answer) == 0) {
         const struct attention_kernel *pairs = kernel_avx512_bf16(), *floats = kernel_avx512();
-        bool is_fast = pairs && floats && attention_kernel_rate(pairs, REPEATS) >
-                                              1.3 * attention_kernel_rate(floats, REPEATS);
+        bool is_fast =
+            pairs && floats &&
+            attention_kernel_rate(pairs, REPEATS) > 1.3 * attention_kernel_rate(floats, REPEATS);
         atomic_store(&answer, is_fast ? 1 : -1);
     }
     return atomic_load(&answer) > 0;

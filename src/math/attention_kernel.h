@@ -115,8 +115,8 @@ const struct attention_kernel *attention_kernel_find(enum attention_choice choic
 const struct attention_kernel *attention_kernel_for_width(enum attention_choice choice,
                                                           enum dtype dtype, size_t width);
 
-/* Floating-point operations in a second of the best of `repeats` loops of its multiply-adds, each of
- * about a millisecond. */
+/* Floating-point operations in a second of the best of `repeats` loops of its multiply-adds, each
+ * of about a millisecond. */
 double attention_kernel_rate(const struct attention_kernel *kernel, size_t repeats);
 
 #endif
