@@ -3,40 +3,53 @@
 #include "envs/domain.h"
 #include "envs/grid.h"
 
-/* The position: the agent's cell, then where the key is. What is hidden: the key's cell, then the
- * door's. */
-enum { KEY = GRID_CELL, POSITION };
+/* The position: the agent's cell, then the stage of the trial. What is hidden: the key's cell, then
+ * the door's. */
+enum { STAGE = GRID_CELL, POSITION };
 enum { DOOR_CELL = GRID_CELL, HIDDEN = 2 * GRID_CELL };
 
-/* The step that finds the key is told from later ones, so that a state says its own reward. */
-enum { KEY_HIDDEN, KEY_FOUND, KEY_HELD };
+/* Steps that find are told from later ones, so that a state says its own reward. */
+enum { KEY_HIDDEN, KEY_FOUND, KEY_HELD, DOOR_FOUND, DOOR_OPEN };
 
 static bool key_to_door_move(double *position, size_t move)
 {
-    double key = position[KEY];
-    bool is_known = key == KEY_HIDDEN || key == KEY_FOUND || key == KEY_HELD;
-    return is_known && grid_move(position, move);
+    double stage = position[STAGE];
+    bool is_stage = stage >= KEY_HIDDEN && stage <= DOOR_OPEN && stage == (double)(int)stage;
+    return is_stage && grid_move(position, move);
+}
+
+static double stage_after(const double *position, const double *hidden)
+{
+    switch ((int)position[STAGE]) {
+    case KEY_HIDDEN:
+        return grid_is_at(position, hidden) ? KEY_FOUND : KEY_HIDDEN;
+    case KEY_FOUND:
+    case KEY_HELD:
+        return grid_is_at(position, hidden + DOOR_CELL) ? DOOR_FOUND : KEY_HELD;
+    default:
+        return DOOR_OPEN;
+    }
 }
 
 static void key_to_door_settle(struct simulation *simulation, const double *hidden)
 {
     double *position, *velocity;
     simulation_state(simulation, &position, &velocity);
-    if (position[KEY] != KEY_HIDDEN) {
-        position[KEY] = KEY_HELD;
-    } else if (grid_is_at(position, hidden)) {
-        position[KEY] = KEY_FOUND;
-    }
-}
-
-static bool key_to_door_is_over(const struct simulation_view *view, const double *hidden)
-{
-    return view->position[KEY] != KEY_HIDDEN && grid_is_at(view->position, hidden + DOOR_CELL);
+    position[STAGE] = stage_after(position, hidden);
 }
 
 static double key_to_door_reward(const struct simulation_view *view, const double *hidden)
 {
-    return view->position[KEY] == KEY_FOUND || key_to_door_is_over(view, hidden) ? 1.0 : 0.0;
+    (void)hidden;
+    double stage = view->position[STAGE];
+    return stage == KEY_FOUND || stage == DOOR_FOUND ? 1.0 : 0.0;
+}
+
+/* A step after the door, so that an agent has been told in the door's cell that it pays. */
+static bool key_to_door_is_over(const struct simulation_view *view, const double *hidden)
+{
+    (void)hidden;
+    return view->position[STAGE] == DOOR_OPEN;
 }
 
 /* --- What is hidden --------------------------------------------------------------------------- */
@@ -66,7 +79,7 @@ static void key_to_door_script_draw(double *script, const double *hidden, double
 static void key_to_door_script_act(float *action, const double *script,
                                    const struct simulation_view *view)
 {
-    bool has_key = view->position[KEY] != KEY_HIDDEN;
+    bool has_key = view->position[STAGE] != KEY_HIDDEN;
     grid_walk(action, view->position, has_key ? script + DOOR_CELL : script);
 }
 

@@ -176,14 +176,14 @@ static const struct reward_case cases[] = {
     {"point_mass_easy", 0.8, {CONTROL(0, 1.0), CONTROL(1, -1.0)}},
     {"point_mass_hidden", 1.0, {HIDDEN(0, 0.1), POSITION(0, 0.1149999), CONTROL(0, 1.0)}},
     {"point_mass_hidden", 0.1, {HIDDEN(1, 0.215)}},
-    /* a goal's cell; the step that finds the key, the door with it and without it */
+    /* a goal's cell; steps that find the key and the door, and later ones */
     {"dark_room", 1.0, {HIDDEN(0, 3.0), HIDDEN(1, 8.0), POSITION(0, 3.0), POSITION(1, 8.0)}},
     {"dark_room", 0.0, {HIDDEN(0, 3.0), HIDDEN(1, 8.0), POSITION(0, 3.0), POSITION(1, 7.0)}},
+    {"key_to_door", 0.0, {HIDDEN(2, 5.0), HIDDEN(3, 6.0)}},
     {"key_to_door", 1.0, {HIDDEN(2, 5.0), HIDDEN(3, 6.0), POSITION(2, 1.0)}},
     {"key_to_door", 0.0, {HIDDEN(2, 5.0), HIDDEN(3, 6.0), POSITION(2, 2.0)}},
-    {"key_to_door", 1.0,
-     {HIDDEN(2, 5.0), HIDDEN(3, 6.0), POSITION(0, 5.0), POSITION(1, 6.0), POSITION(2, 2.0)}},
-    {"key_to_door", 0.0, {HIDDEN(2, 5.0), HIDDEN(3, 6.0), POSITION(0, 5.0), POSITION(1, 6.0)}},
+    {"key_to_door", 1.0, {HIDDEN(2, 5.0), HIDDEN(3, 6.0), POSITION(2, 3.0)}},
+    {"key_to_door", 0.0, {HIDDEN(2, 5.0), HIDDEN(3, 6.0), POSITION(2, 4.0)}},
 
     /* 1 - |speed - target| / 3 */
     {"cheetah_velocity", 1.0, {HIDDEN(0, 1.5), SPEED(1.5)}},
