@@ -79,13 +79,15 @@ static void member_reset(struct member *member)
 {
     const struct env_series *series = &member->series;
     invariant(member->has_series);
+    uint64_t episode = series->first + member->episodes;
     if (member->episodes == 0 || series->redraws_hidden) {
+        uint64_t drawn = series->redraws_hidden ? episode : 0;
         struct random hidden =
-            random_stream(series->seed, series->purpose, series->number, 2 * member->episodes);
+            random_stream(series->seed, series->purpose, series->number, 2 * drawn);
         env_draw_hidden(member->env, series->split, &hidden);
     }
     struct random initial =
-        random_stream(series->seed, series->purpose, series->number, 2 * member->episodes + 1);
+        random_stream(series->seed, series->purpose, series->number, 2 * episode + 1);
     env_reset(member->env, &initial);
     member->episodes++;
 }

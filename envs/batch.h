@@ -18,14 +18,15 @@
 
 struct env_batch;
 
-/* Episodes k = 0, 1, 2, ...: the stream (seed, purpose, number, 2 k) draws episode k's hidden task,
- * where it draws one, and (seed, purpose, number, 2 k + 1) its first state. */
+/* Episodes k = first, first + 1, ...: the stream (seed, purpose, number, 2 k) draws episode k's
+ * hidden task, where it draws one, and (seed, purpose, number, 2 k + 1) its first state. */
 struct env_series {
     uint64_t seed;
     enum random_purpose purpose;
     uint64_t number;      /* below 2^56 */
     enum env_split split; /* that hidden tasks are drawn from */
-    bool redraws_hidden;  /* for every episode; else the first episode's holds for all */
+    bool redraws_hidden;  /* for every episode; else episode 0's holds for all */
+    uint64_t first;       /* the episode to begin with */
 };
 
 /* The caller's, one row or element for each environment. */

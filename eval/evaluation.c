@@ -39,16 +39,17 @@ const char *evaluation_behaviour_name(enum evaluation_behaviour behaviour)
 
 /* --- What is asked for, and whether it can be done -------------------------------------------- */
 
-/* As many trials as are asked for (0: as trained), but no more than the policy was trained on. */
-static size_t limit_trials(size_t trials, size_t trained)
+/* As many trials as are asked for (0: as trained), and in a context no more than trained. */
+static void fill_trials(struct evaluation_result *result, size_t trials, size_t trained)
 {
     size_t most = size_min(trained, CHAIN_TRIALS_MAX);
+    result->trials = trials > 0 ? trials : most;
+    result->trials_held = size_min(result->trials, most);
     if (trials > most) {
         log_warning("eval.trials: found %zu, but the policy was trained on contexts of at most "
-                    "%zu: no more are played",
+                    "%zu: after as many an empty context begins",
                     trials, most);
     }
-    return trials > 0 ? size_min(trials, most) : most;
 }
 
 /* What a list says of later trials is lost: a deviation, or another answer than the last one. */
@@ -78,12 +79,12 @@ static void fill_result(const struct evaluation *evaluation)
         .inertia = options->inertia,
         .step = trained->step,
         .contexts = options->contexts,
-        .trials = limit_trials(options->trials, policy->shape.trial_max),
         .target_best = policy->target,
         .is_target_told = token_layout_has(&policy->shape.layout, FIELD_RETURN) ||
                           token_layout_has(&policy->shape.layout, FIELD_DONE),
         .seed = options->seed,
     };
+    fill_trials(result, options->trials, policy->shape.trial_max);
     result->target = trained_policy_target(&result->target_margin, trained, options->target,
                                            options->target_margin);
     const char *task = options->task[0] ? options->task : policy->task;
@@ -92,10 +93,10 @@ static void fill_result(const struct evaluation *evaluation)
     snprintf(result->task, sizeof result->task, "%s", task);
     memcpy(result->samples, options->samples, sizeof result->samples);
     if (!options->is_policy_alone) {
-        warn_of_long_lists(options, result->trials);
+        warn_of_long_lists(options, result->trials_held);
     }
-    /* Noise in the last trial would cost return and tell nobody anything. */
-    for (size_t trial = 0; trial + 1 < result->trials && trial < CHAIN_TRIALS_MAX; trial++) {
+    /* Noise in a context's last trial would cost return and tell nobody anything. */
+    for (size_t trial = 0; trial + 1 < result->trials_held; trial++) {
         result->explore[trial] = options->explore[trial];
     }
 }
@@ -114,7 +115,7 @@ static bool evaluation_open_task(struct evaluation *evaluation, struct failure *
     }
     evaluation->spec = env_task_spec(evaluation->task);
     const struct trained_policy_options exploration = {
-        .trials = evaluation->result->trials,
+        .trials = evaluation->result->trials_held,
         .explore = evaluation->result->explore,
         .samples = evaluation->result->samples,
     };
@@ -136,7 +137,7 @@ static void open_players(struct evaluation *evaluation)
     comm_agree(&failure);
     const struct trained_policy_options policy = {
         .contexts = batch,
-        .trials = result->trials,
+        .trials = result->trials_held,
         .target = result->target,
         .explore = result->explore,
         .samples = result->samples,
@@ -178,6 +179,7 @@ static void evaluation_open(struct evaluation *evaluation, const struct evaluati
         .first = comm_rank(),
         .stride = comm_size(),
         .trials = result->trials,
+        .trials_held = result->trials_held,
         .seed = result->seed,
         .observer = options->observer,
     };

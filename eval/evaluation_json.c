@@ -61,7 +61,7 @@ static json_t *result_json(const struct evaluation_result *result)
 {
     json_t *explore = json_array();
     json_t *sample = json_array();
-    for (size_t trial = 0; trial < result->trials; trial++) {
+    for (size_t trial = 0; trial < result->trials_held; trial++) {
         json_array_append_new(explore, json_number(result->explore[trial]));
         json_array_append_new(sample, json_boolean(result->samples[trial]));
     }
@@ -70,14 +70,15 @@ static json_t *result_json(const struct evaluation_result *result)
         json_array_append_new(rows, row_json(&result->rows[i]));
     }
     return json_pack(
-        "{s:s, s:i, s:o, s:o, s:I, s:s, s:s, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o, s:I, s:o}",
+        "{s:s, s:i, s:o, s:o, s:I, s:s, s:s, s:I, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o, s:I, "
+        "s:o}",
         "format", "chainring-evaluation", "version", 1, "run", json_path(result->run), "checkpoint",
         json_path(result->checkpoint), "step", (json_int_t)result->step, "task", result->task,
         "inertia", inertia_rule_name(result->inertia), "contexts", (json_int_t)result->contexts,
-        "trials", (json_int_t)result->trials, "target", json_number(result->target), "target_told",
-        result->is_target_told, "target_best", json_number(result->target_best), "target_margin",
-        json_number(result->target_margin), "explore", explore, "sample", sample, "seed",
-        (json_int_t)result->seed, "behaviours", rows);
+        "trials", (json_int_t)result->trials, "trials_held", (json_int_t)result->trials_held,
+        "target", json_number(result->target), "target_told", result->is_target_told, "target_best",
+        json_number(result->target_best), "target_margin", json_number(result->target_margin),
+        "explore", explore, "sample", sample, "seed", (json_int_t)result->seed, "behaviours", rows);
 }
 
 /* The text with a newline; the caller frees it with memory_free. */

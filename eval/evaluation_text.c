@@ -137,7 +137,7 @@ static void print_scores(FILE *stream, const struct table *table)
 /* "0.5, 0.2, then none": the deviations up to the last one that is not 0. */
 static void print_exploration(FILE *stream, const struct evaluation_result *result)
 {
-    size_t noisy = result->trials;
+    size_t noisy = result->trials_held;
     while (noisy > 0 && result->explore[noisy - 1] == 0.0) {
         noisy--;
     }
@@ -148,12 +148,12 @@ static void print_exploration(FILE *stream, const struct evaluation_result *resu
     if (noisy > TRIALS_SHOWN) {
         fputs(", ...", stream);
     }
-    if (noisy < result->trials) {
+    if (noisy < result->trials_held) {
         fputs(noisy > 0 ? ", then none" : "none", stream);
     }
-    if (trial_list_any(result->samples, result->trials)) {
+    if (trial_list_any(result->samples, result->trials_held)) {
         char drawn[128];
-        trial_list_print(drawn, sizeof drawn, result->samples, result->trials);
+        trial_list_print(drawn, sizeof drawn, result->samples, result->trials_held);
         fprintf(stream, "; actions are sampled in %s", drawn);
     }
     fputs("\n", stream);
@@ -212,6 +212,9 @@ void evaluation_print_text(FILE *stream, const struct evaluation_result *result)
             result->task, result->inertia == INERTIA_LEGACY ? ", legacy inertia of capsules" : "");
     fprintf(stream, "%zu context%s of %zu trial%s, ", result->contexts, plural(result->contexts),
             result->trials, plural(result->trials));
+    if (result->trials_held < result->trials) {
+        fprintf(stream, "empty again after every %zu, ", result->trials_held);
+    }
     print_target(stream, result, table.decimals);
     print_exploration(stream, result);
     fputc('\n', stream);

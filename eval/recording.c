@@ -81,8 +81,12 @@ bool recording_play(struct recording *recording, const char *task, enum recordin
     if (is_open) {
         struct rollout *rollout = rollout_open(opened, 1, workers);
         const struct rollout_observer observer = recording_observer(recording);
-        const struct rollout_options options = {
-            .observer = &observer, .contexts = 1, .stride = 1, .trials = trials, .seed = seed};
+        const struct rollout_options options = {.observer = &observer,
+                                                .contexts = 1,
+                                                .stride = 1,
+                                                .trials = trials,
+                                                .trials_held = trials,
+                                                .seed = seed};
         double *returns = memory_take(trials, sizeof *returns);
         struct progress progress =
             progress_begin("play", 0, trials * env_task_spec(opened)->steps_max);

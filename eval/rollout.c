@@ -29,7 +29,9 @@ struct play {
     const struct behaviour *behaviour;
     double *returns;
     struct progress *progress;
-    size_t steps; /* done, as progress counts them */
+    size_t first_trial; /* of the contexts */
+    size_t trials;      /* in each of them */
+    size_t steps;       /* done, as progress counts them */
 };
 
 struct rollout *rollout_open(const struct env_task *task, size_t batch, struct workers *workers)
@@ -86,6 +88,7 @@ static void begin_context(const struct play *play, size_t i, uint64_t context)
         .number = context,
         .split = ENV_SPLIT_HELD_OUT,
         .redraws_hidden = options->hidden == ROLLOUT_HIDDEN_OF_TRIAL,
+        .first = play->first_trial,
     };
     env_batch_assign(rollout->envs, i, &series);
     rollout->is_active[i] = rollout->needs_reset[i] = true;
@@ -127,8 +130,8 @@ static void begin_trials(const struct play *play, size_t count)
         struct behaviour_row *row = &rollout->rows[i];
         if (rollout->needs_reset[row->slot]) {
             rollout->needs_reset[row->slot] = false;
-            row->random =
-                random_stream(play->options->seed, RANDOM_EXPLORE, row->context, row->trial);
+            row->random = random_stream(play->options->seed, RANDOM_EXPLORE, row->context,
+                                        play->first_trial + row->trial);
             behaviour_begin_trial(play->behaviour, row);
             rollout_notify(play, row);
         }
@@ -152,12 +155,11 @@ static void rollout_step(const struct play *play, size_t count)
 static void end_trial(struct play *play, struct behaviour_row *row, enum env_end end)
 {
     struct rollout *rollout = play->rollout;
-    play->returns[row->context * play->options->trials + row->trial] =
+    play->returns[row->context * play->options->trials + play->first_trial + row->trial] =
         end == ENV_FAILED ? (double)NAN : row->return_so_far;
     play->steps += rollout->spec->steps_max - row->time;
     row->trial++;
-    rollout->is_active[row->slot] = rollout->needs_reset[row->slot] =
-        row->trial < play->options->trials;
+    rollout->is_active[row->slot] = rollout->needs_reset[row->slot] = row->trial < play->trials;
 }
 
 /* Write down what a row's step has brought, and end the trial where it is over. */
@@ -194,22 +196,32 @@ static size_t select_unfinished(const struct play *play, size_t count)
     return left;
 }
 
+/* Play `count` contexts to their end: number `played` of ours, and those after it. */
+static void play_contexts(struct play *play, size_t played, size_t count)
+{
+    begin_contexts(play, played, count);
+    while (count > 0) {
+        begin_trials(play, count);
+        rollout_step(play, count);
+        for (size_t i = 0; i < count; i++) {
+            rollout_record(play, &play->rollout->rows[i]);
+        }
+        count = select_unfinished(play, count);
+        progress_show(play->progress, play->steps, "steps");
+    }
+}
+
 void rollout_run(double *returns, struct rollout *rollout, const struct rollout_options *options,
                  const struct behaviour *behaviour, struct progress *progress)
 {
-    struct play play = {rollout, options, behaviour, returns, progress, 0};
+    struct play play = {rollout, options, behaviour, returns, progress, .steps = 0};
     size_t own = rollout_contexts(options);
+    invariant(options->trials_held > 0);
     for (size_t played = 0; played < own; played += rollout->batch) {
-        size_t count = size_min(own - played, rollout->batch);
-        begin_contexts(&play, played, count);
-        while (count > 0) {
-            begin_trials(&play, count);
-            rollout_step(&play, count);
-            for (size_t i = 0; i < count; i++) {
-                rollout_record(&play, &rollout->rows[i]);
-            }
-            count = select_unfinished(&play, count);
-            progress_show(progress, play.steps, "steps");
+        for (size_t trial = 0; trial < options->trials; trial += options->trials_held) {
+            play.first_trial = trial;
+            play.trials = size_min(options->trials_held, options->trials - trial);
+            play_contexts(&play, played, size_min(own - played, rollout->batch));
         }
     }
 }

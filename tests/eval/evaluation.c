@@ -115,6 +115,7 @@ static void play_alone(double *returns, struct fixture *fixture,
                                               .contexts = expected->contexts,
                                               .stride = 1,
                                               .trials = expected->trials,
+                                              .trials_held = expected->trials,
                                               .seed = expected->seed};
     struct behaviour behaviour = policy_behaviour_of(&policy);
     struct progress progress = progress_begin("alone", 0, SIZE_MAX);
@@ -335,20 +336,28 @@ static void test_target_of_zero_can_be_asked_for(void **state)
     fixture_close(&fixture);
 }
 
-static void test_no_more_trials_are_played_than_were_trained(void **state)
+static void test_a_context_holds_no_more_trials_than_were_trained(void **state)
 {
     (void)state;
+    enum { MORE = 2 * TRIALS + 1 };
     struct fixture fixture;
     fixture_open(&fixture, &point_mass);
-    struct evaluation_result trained, limited;
+    struct evaluation_result trained, longer;
     evaluation_run(&fixture.options, &trained);
-    fixture.options.trials = TRIALS + 1;
-    evaluation_run(&fixture.options, &limited);
-    assert_int_equal(limited.trials, TRIALS);
-    assert_memory_equal(returns_of(&limited, EVALUATION_POLICY),
-                        returns_of(&trained, EVALUATION_POLICY), RETURNS * sizeof(double));
+    fixture.options.trials = MORE;
+    evaluation_run(&fixture.options, &longer);
+    assert_int_equal(longer.trials, MORE);
+    assert_int_equal(longer.trials_held, TRIALS);
+    const double *wanted = returns_of(&trained, EVALUATION_POLICY);
+    const double *found = returns_of(&longer, EVALUATION_POLICY);
+    for (size_t context = 0; context < CONTEXTS; context++) {
+        assert_memory_equal(found + context * MORE, wanted + context * TRIALS,
+                            TRIALS * sizeof(double));
+        assert_true(found[context * MORE + TRIALS] != wanted[context * TRIALS]); /* another start */
+        assert_true(found[context * MORE + MORE - 1] > 0.0);
+    }
     evaluation_close(&trained);
-    evaluation_close(&limited);
+    evaluation_close(&longer);
     fixture_close(&fixture);
 }
 
@@ -414,7 +423,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_options_stand_over_what_the_checkpoint_says),
         cmocka_unit_test(test_target_is_above_the_best_whatever_the_sign_of_returns),
         cmocka_unit_test(test_target_of_zero_can_be_asked_for),
-        cmocka_unit_test(test_no_more_trials_are_played_than_were_trained),
+        cmocka_unit_test(test_a_context_holds_no_more_trials_than_were_trained),
         cmocka_unit_test(test_last_trial_has_no_noise),
         cmocka_unit_test(test_return_to_go_and_noise_change_what_the_policy_does),
     };

@@ -26,6 +26,7 @@ struct heard_context {
     size_t count;
     struct heard_step steps[LISTENER_STEPS_MAX];
     size_t trials_begun;
+    size_t next_trial; /* of those that it has begun since it was last empty */
 };
 
 struct listener {

@@ -87,7 +87,7 @@ static void play(struct fixture *fixture)
     struct env_task *task = env_task_open("made_up", &failure);
     struct rollout *rollout = rollout_open(task, BATCH, workers);
     struct rollout_options rollout_options = {
-        .contexts = CONTEXTS, .stride = 1, .trials = TRIALS, .seed = seed};
+        .contexts = CONTEXTS, .stride = 1, .trials = TRIALS, .trials_held = TRIALS, .seed = seed};
     struct behaviour behaviour = listener_of(&fixture->listener, policy_behaviour_of(&policy));
     struct progress progress = progress_begin("rollout", 0, SIZE_MAX);
     rollout_run(fixture->returns, rollout, &rollout_options, &behaviour, &progress);

@@ -20,6 +20,7 @@ static struct evaluation_result result_with(size_t contexts, size_t trials)
         .step = 500,
         .contexts = contexts,
         .trials = trials,
+        .trials_held = trials,
         .target = 18.0,
         .is_target_told = true,
         .target_margin = (double)NAN,

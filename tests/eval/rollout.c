@@ -17,6 +17,7 @@ static const struct rollout_options standard = {
     .first = 0,
     .stride = 1,
     .trials = TRIALS,
+    .trials_held = TRIALS,
     .seed = 42,
 };
 
@@ -113,6 +114,30 @@ static void test_trials_follow_one_another_in_a_context(void **state)
         longest = context->count > longest ? context->count : longest;
     }
     assert_true(shortest < longest); /* else this test has seen too little */
+}
+
+/* Who remembers nothing earns the same; trials are numbered in their contexts. */
+static void test_an_empty_context_of_the_same_task_follows_a_full_one(void **state)
+{
+    (void)state;
+    static struct listener listener;
+    double returns[RETURNS], wanted[RETURNS];
+    struct rollout_options options = standard;
+    for (int hidden = ROLLOUT_HIDDEN_OF_CONTEXT; hidden <= ROLLOUT_HIDDEN_OF_TRIAL; hidden++) {
+        options.hidden = (enum rollout_hidden)hidden;
+        options.trials_held = TRIALS;
+        listen(&listener, wanted, &options);
+        for (options.trials_held = 1; options.trials_held < TRIALS; options.trials_held++) {
+            listen(&listener, returns, &options);
+            assert_memory_equal(returns, wanted, sizeof wanted);
+            for (size_t c = 0; c < CONTEXTS; c++) {
+                assert_int_equal(listener.contexts[c].trials_begun, TRIALS);
+                for (size_t i = 0; i < listener.contexts[c].count; i++) {
+                    assert_true(listener.contexts[c].steps[i].trial < options.trials_held);
+                }
+            }
+        }
+    }
 }
 
 static void test_returns_are_the_sums_of_rewards(void **state)
@@ -306,6 +331,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_return_to_go_is_the_target_in_each_trial_and_falls_by_rewards),
         cmocka_unit_test(test_trials_follow_one_another_in_a_context),
+        cmocka_unit_test(test_an_empty_context_of_the_same_task_follows_a_full_one),
         cmocka_unit_test(test_returns_are_the_sums_of_rewards),
         cmocka_unit_test(test_done_says_that_a_trial_ended_and_reached_the_target),
         cmocka_unit_test(test_failed_trials_have_no_return_and_their_context_goes_on),
