@@ -54,28 +54,31 @@ def hidden(name, question, store, shared, expert="data", anew=False):
 
 
 WINDOW = {"chain.trials": 1, "chain.trials_min": 1, "chain.window": 20, "chain.loss": "all", "train.contexts": 128,
-          "train.steps": 3000, "train.rate": 1e-3}
-CHAINS = {"context.tokens": "R+s+-a+-r+-d", "train.precision": "bf16", "train.contexts": 4, "train.steps": 600,
-          "train.rate": 2e-3}
+          "train.steps": 3000, "train.rate": 1e-3, "eval.trials": 4}
+CHAINS = {"context.tokens": "R+s+-a+-r+-d", "train.precision": "bf16", "train.rate": 2e-3}
 
 
-def visible(task, every):
+def visible(task, every, contexts=4):
     """A task of the ring attention paper's table 5, which the state shows: does a memory help there?"""
+    four = {"chain.trials_min": 4, "train.contexts": contexts, "train.steps": 400}
+    labels = {"chain.order": "random", "chain.loss": "label"}
     return Experiment(
-        name=task, tier="full", question="A task that the state shows, of the ring attention paper's table 5.",
+        name=task, tier="full",
+        question="A task that the state shows, of the ring attention paper's table 5: 32 episodes of a planner's in each "
+                 "of four groups, from random to its best.",
         stores=(planner_ladder(task, groups=4, episodes=32, every=every),), shared={},
         models=(
             Model("behaviour cloning, K = 20", {**WINDOW, "context.tokens": "s+-a"}),
             Model("behaviour cloning of the best tenth", {**WINDOW, "context.tokens": "s+-a", "chain.sampling": "best",
                                                           "chain.draws": 10}),
             Model("decision transformer, K = 20", {**WINDOW, "context.tokens": "R+s+-a"}),
-            Model("agentic transformer, 4 trajectories", {**CHAINS, "chain.trials_min": 4}),
-            Model("agentic transformer, 4 trajectories, labels",
-                  {**CHAINS, "chain.trials_min": 4, "chain.order": "random", "chain.loss": "label"}),
+            Model("agentic transformer, 4 trajectories", {**CHAINS, **four}),
+            Model("agentic transformer, 4 trajectories, labels", {**CHAINS, **four, **labels}),
             Model("agentic transformer, 32 trajectories, labels",
-                  {**CHAINS, "chain.trials": 32, "chain.trials_min": 32, "chain.order": "random",
-                   "chain.loss": "label", "train.contexts": 1, "train.steps": 300}, SEEDS[:1])),
-        seeds=SEEDS[:3], evaluations={"": {"eval.explore": "0", "eval.contexts": 32}}, expert="data")
+                  {**CHAINS, **labels, "chain.trials": 32, "chain.trials_min": 32, "train.contexts": contexts // 4,
+                   "train.steps": 60, "train.rate": 5e-4},
+                  SEEDS[:1], begins="agentic transformer, 4 trajectories, labels")),
+        seeds=SEEDS[:3], evaluations={"": {"eval.explore": "0", "eval.contexts": 16}}, expert="data")
 
 
 def histories(trials):
@@ -101,24 +104,24 @@ EXPERIMENTS = (
                   {"context.tokens": "R,s,a,r,d", "train.contexts": 16, "train.steps": 10000,
                    "train.rate": 1.5e-3, "chain.trials_min": 1}, SEEDS[:1]),
             Model("decision transformer, K = 20", {"context.tokens": "R,s,a", "chain.trials": 1, "chain.trials_min": 1,
-                                                   "chain.window": 20, "chain.loss": "all"}),
+                                                   "chain.window": 20, "chain.loss": "all", "eval.trials": 4}),
             Model("behaviour cloning", {"context.tokens": "s,a", "chain.trials": 1, "chain.trials_min": 1,
-                                        "chain.loss": "all"}),
+                                        "chain.loss": "all", "eval.trials": 4}),
         ),
         seeds=SEEDS, evaluations={"": {}}, expert="script"),
     *(Experiment(
         name=name, tier="quick", question=question,
-        stores=(collect(name, task=name, policy="searcher", label="script", groups=4000, episodes=trials),),
-        shared={"context.tokens": "s+-a+-r+-d", "chain.trials": trials, "chain.trials_min": trials,
+        stores=(collect(name, task=name, policy="searcher", label="script", groups=steps, episodes=32),),
+        shared={"context.tokens": "s+-a+-r+-d", "chain.trials": 32, "chain.trials_min": 32,
                 "chain.sampling": "history", "chain.order": "history", "train.contexts": 8, "train.rate": 3e-3,
-                "train.steps": 4000},
+                "train.steps": steps},
         models=(Model("histories of a searcher", {"chain.loss": "all"}),
                 Model("the expert's labels of them", {"chain.loss": "label"}, SEEDS[:1])),
         seeds=SEEDS[:3], evaluations={"": {"eval.sample": "yes", "eval.explore": "0"}}, expert="script")
-      for name, trials, question in (
-          ("dark_room", 32, "A goal cell of 81 pays, nothing else tells it, as in algorithm distillation and DPT. The "
+      for name, steps, question in (
+          ("dark_room", 4000, "A goal cell of 81 pays, nothing else tells it, as in algorithm distillation and DPT. The "
                            "goals of the evaluation are not among those of the data."),
-          ("key_to_door", 32, "A key in one cell and then a door in another pay once each; where they are is hidden, and "
+          ("key_to_door", 8000, "A key in one cell and then a door in another pay once each; where they are is hidden, and "
                              "whether the agent has the key."))),
     hidden("reacher_hidden", "A target around the shoulder of an arm of two links that only the dense reward tells.",
            collect("reacher_hidden", task="reacher_hidden", label="script"), ONE_TOKEN, "script"),
@@ -163,8 +166,8 @@ EXPERIMENTS = (
         stores=(collect("point_mass_recall", task="point_mass_hidden", noise=10, coefficient=0, label="script",
                         groups=1000, episodes=128),),
         shared={"context.tokens": "s+-a+-r", "chain.trials": 128, "chain.trials_min": 128, "chain.order": "random",
-                "chain.rewarded_trials": 1, "chain.loss": "label", "train.precision": "bf16", "train.contexts": 8, "train.rate": 2e-3,
-                "train.steps": 2000},
+                "chain.rewarded_trials": 1, "chain.loss": "label", "train.precision": "bf16", "train.contexts": 8,
+                "train.rate": 2e-3, "train.steps": 2000},
         models=(Model("labels"),), seeds=SEEDS[:1],
         evaluations={f"distance {distance}": {"eval.trials": distance + 1, "eval.explore": ",".join(["10"] * distance)}
                      for distance in (1, 3, 15, 63, 127)},
@@ -178,7 +181,10 @@ EXPERIMENTS = (
         shared={**ONE_TOKEN, "chain.loss": "label", "chain.order": "random"},
         models=(Model("two rounds"), Model("one round", {"data.store": "{folder}/point_mass_hidden.h5"})),
         seeds=SEEDS[:3], evaluations={"": {}}, expert="script"),
-    *(visible(task, every) for task, every in (
-        ("cartpole_swingup", 4), ("walker_stand", 4), ("walker_walk", 4), ("walker_run", 4), ("cheetah_run", 1),
-        ("jaco_reach_top_left", 4))),
+    visible("cartpole_swingup", every=4),
+    visible("walker_stand", every=4),
+    visible("walker_walk", every=4),
+    visible("walker_run", every=4),
+    visible("cheetah_run", every=1),
+    visible("jaco_reach_top_left", every=4, contexts=16),
 )
