@@ -46,6 +46,7 @@ static struct attention_work work_of(const struct attention_workspace *workspace
         .key_panels = workspace->key_panels,
         .value_panels = workspace->value_panels,
         .column_panels = workspace->column_panels,
+        .products = workspace->products,
         .next = *next,
     };
 }
@@ -112,14 +113,14 @@ static bool key_block_next(struct key_block *block)
     return block->keys.count > 0;
 }
 
-/* How many of a block's keys any of a panel's queries before lane `end` sees; in whole vectors, as
+/* How many of a block's keys any of a panel's queries before lane `end` sees; in whole steps, as
  * far as the panel sees that many. */
 static size_t keys_before(const struct attention_kernel *kernel, const struct query_panel *panel,
                           const struct attention_keys *seen, size_t end)
 {
     size_t last = panel->position + size_min(end, panel->count) - 1;
     size_t count = keys_seen(seen, last).count;
-    size_t whole = round_up(count, kernel->vector);
+    size_t whole = round_up(count, kernel->key_step);
     return size_min(whole, seen->count);
 }
 
@@ -143,7 +144,7 @@ static struct query_panel panel_from(const struct query_panel *panel, size_t lan
     return part;
 }
 
-/* The work on a block's keys from `key` on, a whole number of vectors. */
+/* The work on a block's keys from `key` on, a whole number of steps. */
 static struct attention_work work_from(const struct attention_workspace *workspace,
                                        const struct attention_work *work, size_t key)
 {
@@ -234,14 +235,30 @@ static void update_panels(struct attention_workspace *workspace,
 
 /* --- Both directions -------------------------------------------------------------------------- */
 
+static void kernel_begin(const struct attention_workspace *workspace)
+{
+    if (workspace->kernel->begin) {
+        workspace->kernel->begin();
+    }
+}
+
+static void kernel_end(const struct attention_workspace *workspace)
+{
+    if (workspace->kernel->end) {
+        workspace->kernel->end();
+    }
+}
+
 void attention_block_update(struct attention_workspace *workspace,
                             const struct attention_queries *queries,
                             const struct attention_keys *keys)
 {
     struct key_block block = key_block_first(workspace, queries, keys);
+    kernel_begin(workspace);
     while (key_block_next(&block)) {
         update_panels(workspace, queries, &block, &workspace->kernel->forward);
     }
+    kernel_end(workspace);
 }
 
 size_t attention_block_scores(const struct attention_workspace *workspace,
@@ -299,6 +316,7 @@ void attention_block_update_backward(const struct attention_gradients *gradients
                                      const struct attention_keys *keys)
 {
     struct key_block block = key_block_first(workspace, queries, keys);
+    kernel_begin(workspace);
     while (key_block_next(&block)) {
         size_t bytes = block.keys.count * workspace->row_stride * sizeof(real);
         memset(workspace->d_key, 0, bytes);
@@ -306,4 +324,5 @@ void attention_block_update_backward(const struct attention_gradients *gradients
         update_panels(workspace, queries, &block, &workspace->kernel->backward);
         add_key_gradients(gradients, workspace, &block);
     }
+    kernel_end(workspace);
 }

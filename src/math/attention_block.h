@@ -47,8 +47,10 @@ enum attention_choice {
     ATTENTION_AUTO,
     ATTENTION_AVX512,
     ATTENTION_AVX2,
-    ATTENTION_PORTABLE,    /* vectors of 128 bits, which every processor has */
-    ATTENTION_AVX512_BF16, /* products of bfloat16, where these are what is kept */
+    ATTENTION_PORTABLE, /* vectors of 128 bits, which every processor has */
+    /* Products of bfloat16, where these are what is kept: of pairs in vectors, and of matrices. */
+    ATTENTION_AVX512_BF16,
+    ATTENTION_AMX,
     ATTENTION_CHOICES
 };
 
@@ -81,7 +83,8 @@ struct attention_workspace {
     real *query_rows, *d_output_rows;                /* (query block x row_stride) */
     real *scores, *score_gradients;                  /* (key block x lanes) */
     real *d_key, *d_value;                           /* (key block x row_stride) */
-    real *key_panels, *value_panels, *column_panels; /* (key block in whole vectors x row_stride) */
+    real *key_panels, *value_panels, *column_panels; /* (key block in whole steps x row_stride) */
+    real *products;                                  /* (2 x kernel's product_room) */
     /* Rows as reals where they are stored otherwise: of queries, or of a block of keys. */
     real *converted, *converted_values; /* (the larger block x width) */
 };

@@ -57,12 +57,14 @@ static void load_pairs(real *lanes, const uint16_t *rows, size_t stride, size_t 
     load_rows(lanes, pairs, workspace->width / 2, 1, workspace);
 }
 
-/* out (pairs of queries x row_stride) = rows of bfloat16, two of them beside each other. */
+/* out (pairs of queries x row_stride) = rows of bfloat16, two of them beside each other, and zeros
+ * up to whole steps of queries. */
 static void pair_query_rows(real *out, const uint16_t *rows, size_t stride, size_t queries,
                             const struct attention_workspace *workspace)
 {
     uint16_t *pairs = (uint16_t *)(void *)out;
-    memset(out, 0, divide_up(queries, 2) * workspace->row_stride * sizeof *out);
+    size_t padded = round_up(queries, workspace->kernel->diagonal_step);
+    memset(out, 0, padded / 2 * workspace->row_stride * sizeof *out);
     for (size_t i = 0; i < queries; i++) {
         uint16_t *to = pairs + i / 2 * 2 * workspace->row_stride + i % 2;
         for (size_t column = 0; column < workspace->width; column++) {

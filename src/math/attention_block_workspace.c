@@ -12,9 +12,9 @@ void attention_workspace_bind(struct attention_workspace *workspace, struct aren
     invariant(kernel != NULL);
     size_t row_stride = round_up(width, kernel->vector);
     size_t queries = round_up(options->query_block, kernel->lanes);
-    size_t key_rows = round_up(options->key_block, kernel->vector);
-    size_t query_rows = options->query_block * row_stride;
-    size_t gradient_rows = options->key_block * row_stride;
+    size_t key_rows = round_up(options->key_block, kernel->key_step);
+    size_t query_rows = queries * row_stride;
+    size_t gradient_rows = key_rows * row_stride;
     size_t converted = size_max(options->query_block, options->key_block) * width;
     *workspace = (struct attention_workspace){
         .kernel = kernel,
@@ -39,6 +39,7 @@ void attention_workspace_bind(struct attention_workspace *workspace, struct aren
         .key_panels = arena_take(arena, key_rows * row_stride, sizeof(real)),
         .value_panels = arena_take(arena, key_rows * row_stride, sizeof(real)),
         .column_panels = arena_take(arena, key_rows * row_stride, sizeof(real)),
+        .products = arena_take(arena, 2 * kernel->product_room, sizeof(real)),
         .converted = arena_take(arena, converted, sizeof(real)),
         .converted_values = arena_take(arena, converted, sizeof(real)),
     };

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/fatal.h"
+#include "math/amx.h"
 #include "math/attention_block.h"
 
 static const struct attention_kernel *kernel_avx512(void)
@@ -40,6 +41,11 @@ static const struct attention_kernel *kernel_avx512_bf16(void)
     return NULL;
 }
 
+static const struct attention_kernel *kernel_amx(void)
+{
+    return kernel_avx512_bf16() && amx_runs() ? attention_kernel_amx() : NULL;
+}
+
 const struct attention_kernel *attention_kernel_find(enum attention_choice choice, enum dtype dtype)
 {
     switch (choice) {
@@ -53,21 +59,12 @@ const struct attention_kernel *attention_kernel_find(enum attention_choice choic
         return attention_kernel_portable();
     case ATTENTION_AVX512_BF16:
         return dtype == DTYPE_BF16 ? kernel_avx512_bf16() : NULL;
+    case ATTENTION_AMX:
+        return dtype == DTYPE_BF16 ? kernel_amx() : NULL;
     case ATTENTION_CHOICES:
         break;
     }
     return NULL;
-}
-
-const struct attention_kernel *attention_kernel_for_width(enum attention_choice choice,
-                                                          enum dtype dtype, size_t width)
-{
-    const struct attention_kernel *kernel = attention_kernel_find(choice, dtype);
-    bool is_misfit = choice == ATTENTION_AVX512_BF16 && dtype != DTYPE_BF16;
-    if (is_misfit || (kernel && width % kernel->steps > 0)) {
-        kernel = attention_kernel_find(ATTENTION_AUTO, DTYPE_REAL);
-    }
-    return kernel;
 }
 
 /* --- Choosing --------------------------------------------------------------------------------- */
@@ -84,16 +81,30 @@ double attention_kernel_rate(const struct attention_kernel *kernel, size_t repea
     return best;
 }
 
-/* Some processors multiply pairs of bfloat16 twice as fast as floats, others half as fast. */
-static bool is_bf16_fast(void)
+/* Is it faster by more than what other work of its kind costs? Some processors multiply pairs of
+ * bfloat16 twice as fast as floats, others half as fast. */
+static bool is_faster(const struct attention_kernel *one, const struct attention_kernel *other)
 {
     enum { REPEATS = 3 };
+    return one && other &&
+           attention_kernel_rate(one, REPEATS) > 1.3 * attention_kernel_rate(other, REPEATS);
+}
+
+static bool pairs_are_fast(void)
+{
     static atomic_int answer; /* 0: not asked yet */
     if (atomic_load(&answer) == 0) {
-        const struct attention_kernel *pairs = kernel_avx512_bf16(), *floats = kernel_avx512();
-        bool is_fast =
-            pairs && floats &&
-            attention_kernel_rate(pairs, REPEATS) > 1.3 * attention_kernel_rate(floats, REPEATS);
+        atomic_store(&answer, is_faster(kernel_avx512_bf16(), kernel_avx512()) ? 1 : -1);
+    }
+    return atomic_load(&answer) > 0;
+}
+
+static bool matrices_are_fast(void)
+{
+    static atomic_int answer;
+    if (atomic_load(&answer) == 0) {
+        bool is_fast = is_faster(kernel_amx(), kernel_avx512()) &&
+                       is_faster(kernel_amx(), kernel_avx512_bf16());
         atomic_store(&answer, is_fast ? 1 : -1);
     }
     return atomic_load(&answer) > 0;
@@ -104,13 +115,37 @@ enum attention_choice attention_choose(enum attention_choice choice, enum dtype 
     if (choice != ATTENTION_AUTO) {
         return choice;
     }
-    if (dtype == DTYPE_BF16 && is_bf16_fast()) {
+    if (dtype == DTYPE_BF16 && matrices_are_fast()) {
+        return ATTENTION_AMX;
+    }
+    if (dtype == DTYPE_BF16 && pairs_are_fast()) {
         return ATTENTION_AVX512_BF16;
     }
     if (kernel_avx512()) {
         return ATTENTION_AVX512;
     }
     return kernel_avx2() ? ATTENTION_AVX2 : ATTENTION_PORTABLE;
+}
+
+/* Kernels of reals compute all types and widths. */
+static bool fits(const struct attention_kernel *kernel, enum dtype dtype, size_t width)
+{
+    return kernel && (kernel->dtype == DTYPE_REAL ||
+                      (kernel->dtype == dtype && width % kernel->width_step == 0));
+}
+
+const struct attention_kernel *attention_kernel_for_width(enum attention_choice choice,
+                                                          enum dtype dtype, size_t width)
+{
+    choice = attention_choose(choice, dtype);
+    const struct attention_kernel *kernel = attention_kernel_find(choice, dtype);
+    bool is_of_bf16 = choice == ATTENTION_AMX || choice == ATTENTION_AVX512_BF16;
+    if (!is_of_bf16 || fits(kernel, dtype, width)) {
+        return kernel;
+    }
+    bool pairs_fit = choice == ATTENTION_AMX && fits(kernel_avx512_bf16(), dtype, width);
+    return pairs_fit && pairs_are_fast() ? kernel_avx512_bf16()
+                                         : attention_kernel_find(ATTENTION_AUTO, DTYPE_REAL);
 }
 
 bool attention_runs(enum attention_choice choice, enum dtype dtype)
@@ -120,7 +155,8 @@ bool attention_runs(enum attention_choice choice, enum dtype dtype)
 
 const char *attention_kernel_name(enum attention_choice choice, enum dtype dtype)
 {
-    const struct attention_kernel *kernel = attention_kernel_for_width(choice, dtype, 2);
+    enum { WIDTH = 64 }; /* which fits all */
+    const struct attention_kernel *kernel = attention_kernel_for_width(choice, dtype, WIDTH);
     invariant(kernel != NULL);
     return kernel->name;
 }

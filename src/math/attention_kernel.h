@@ -45,6 +45,7 @@ struct attention_work {
     size_t key_count;      /* of the whole block */
     /* For what the kernel keeps of the block: its keys and values in whole vectors x row_stride. */
     real *key_panels, *value_panels, *column_panels;
+    real *products; /* (2 x the kernel's product_room) */
     /* The block that comes next, if any: each panel brings its share near the processor. */
     struct attention_keys next;
     size_t share, shares;
@@ -92,6 +93,12 @@ struct attention_kernel {
     size_t lanes;         /* of a panel */
     size_t vector;        /* rows and lanes are padded to multiples of this */
     size_t diagonal_step; /* queries that the diagonal goes past at once: whole vectors */
+    size_t key_step;      /* to multiples of which keys are padded, and the diagonal takes them */
+    size_t width_step;    /* heads that it computes are multiples of this wide */
+    size_t product_room;  /* reals, of one product; two are in the making */
+    /* Before and after a thread computes; NULL: nothing is to be done. */
+    void (*begin)(void);
+    void (*end)(void);
     struct attention_direction forward, backward;
     void (*update_cache)(const struct attention_cache_queries *panel,
                          const struct attention_cache_block *block);
@@ -101,6 +108,7 @@ struct attention_kernel {
 };
 
 /* NULL where the compiler or the processor's family does not know the instructions. */
+const struct attention_kernel *attention_kernel_amx(void);
 const struct attention_kernel *attention_kernel_avx512_bf16(void);
 const struct attention_kernel *attention_kernel_avx512(void);
 const struct attention_kernel *attention_kernel_avx2(void);

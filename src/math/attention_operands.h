@@ -11,7 +11,11 @@
 #include "math/vector.h"
 
 #define OPERANDS_DTYPE DTYPE_BF16
-#define OPERANDS_NAME  "avx512_bf16"
+#ifdef ATTENTION_PRODUCTS_AMX
+#define OPERANDS_NAME "amx"
+#else
+#define OPERANDS_NAME "avx512_bf16"
+#endif
 
 VECTOR_INLINE vector pair_multiply_add(vector a, vector b, vector c)
 {
@@ -37,9 +41,15 @@ VECTOR_INLINE vector operand_finish(vector product, real scale, vector less)
     return _mm512_fmsub_ps(product, vector_all(scale), less);
 }
 
+/* Of powers that are rounded to bfloat16. */
+VECTOR_INLINE vector operand_exponential_base2(vector x)
+{
+    return vector_exponential_base2_rough(x);
+}
+
 /* Rows of pairs are moved as rows of half as many reals. */
-static void operand_pack_rows(real *panels, const void *rows, size_t stride, size_t count,
-                              size_t width)
+static inline void operand_pack_rows(real *panels, const void *rows, size_t stride, size_t count,
+                                     size_t width)
 {
     panel_pack_rows(panels, rows, stride / 2, count, width / 2);
 }
@@ -56,8 +66,8 @@ VECTOR_INLINE vector pair_rows(const uint16_t *first, const uint16_t *second, si
     return _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
 }
 
-static void operand_pack_columns(real *panels, const void *rows, size_t stride, size_t count,
-                                 size_t width)
+static inline void operand_pack_columns(real *panels, const void *rows, size_t stride, size_t count,
+                                        size_t width)
 {
     const size_t lanes = VECTOR_LANES;
     const uint16_t *numbers = rows;
@@ -151,15 +161,20 @@ VECTOR_INLINE vector operand_finish(vector product, real scale, vector less)
     return product;
 }
 
+VECTOR_INLINE vector operand_exponential_base2(vector x)
+{
+    return vector_exponential_base2(x);
+}
+
 /* Panels of rows, whose depth is along them, or of columns. */
-static void operand_pack_rows(real *panels, const void *rows, size_t stride, size_t count,
-                              size_t width)
+static inline void operand_pack_rows(real *panels, const void *rows, size_t stride, size_t count,
+                                     size_t width)
 {
     panel_pack_rows(panels, rows, stride, count, width);
 }
 
-static void operand_pack_columns(real *panels, const void *rows, size_t stride, size_t count,
-                                 size_t width)
+static inline void operand_pack_columns(real *panels, const void *rows, size_t stride, size_t count,
+                                        size_t width)
 {
     panel_pack_columns(panels, rows, stride, width, count);
 }

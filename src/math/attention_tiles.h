@@ -1,26 +1,15 @@
 /* Blockwise attention in register tiles of vectors: the one source of the kernels of our own.
  *
  * Each instruction set has a file that is compiled for it and holds nothing but this, after the
- * factors that it multiplies (attention_operands.h; vector.h gives the vectors). What is done to
- * scores is done while a tile of them is in registers. */
+ * names of the factors that it multiplies (attention_operands.h; vector.h gives the vectors) and of
+ * how it does (attention_products.h). What is done to scores is done while a tile of them is in
+ * registers. */
 #ifndef CHAINRING_MATH_ATTENTION_TILES_H
 #define CHAINRING_MATH_ATTENTION_TILES_H
 
 #include "math/attention_cache_tiles.h"
 #include "math/attention_kernel.h"
-
-/* Queries of a panel: the row stride of scores and of all that is transposed. Narrow steps down
- * the diagonal leave little to be computed in vain, but sums of few products. */
-enum { PANEL_QUERIES = 48, DIAGONAL_STEP = 16 };
-
-static const struct tile_steps score_steps = {.row = PANEL_QUERIES / OPERAND_STEPS, .depth = 1};
-
-/* A tile of scores: TILE_ROWS keys from `key` on, and whole vectors of queries from `lane` on. */
-struct key_tile {
-    const struct query_panel *panel;
-    const struct attention_keys *keys;
-    size_t key, lane;
-};
+#include "math/attention_products.h"
 
 /* --- Scores ----------------------------------------------------------------------------------- */
 
@@ -50,43 +39,8 @@ VECTOR_INLINE void mask_keys(vector *score, const struct key_tile *tile, int vec
     }
 }
 
-/* Elements that so many steps of a product's depth need. */
-static size_t elements_of(size_t steps)
-{
-    return (steps + OPERAND_STEPS - 1) / OPERAND_STEPS;
-}
-
-/* Two factors for some keys, and what becomes of their product: scale a b - less (lanes). */
-struct key_product {
-    const real *panels;  /* of keys or values */
-    const real *columns; /* (width x lanes) */
-    real scale;
-    const real *less;
-};
-
-/* sum (TILE_ROWS x vectors) = the product for a tile. */
-VECTOR_INLINE void multiply_keys(vector *sum, const struct key_product *p,
-                                 const struct key_tile *tile, int vectors)
-{
-    size_t depth = elements_of(tile->panel->width);
-    size_t panel = tile->key / VECTOR_LANES * VECTOR_LANES;
-    const real *less = p->less + tile->lane;
-    for (int i = 0; i < vectors; i++) {
-        vector start = operand_start(vector_load(less + i * VECTOR_LANES));
-        for (int row = 0; row < TILE_ROWS; row++) {
-            sum[row * vectors + i] = start;
-        }
-    }
-    struct tile_product product = {p->panels + panel * depth + (tile->key - panel), panel_steps,
-                                   p->columns + tile->lane, PANEL_QUERIES, depth};
-    tile_accumulate(sum, product, TILE_ROWS, vectors);
-    for (int row = 0; row < TILE_ROWS; row++) {
-        for (int i = 0; i < vectors; i++) {
-            vector *to = &sum[row * vectors + i];
-            *to = operand_finish(*to, p->scale, vector_load(less + i * VECTOR_LANES));
-        }
-    }
-}
+/* From one key to the next, of weights that are summed over queries. */
+enum { SCORE_ROW = PANEL_QUERIES / OPERAND_STEPS };
 
 /* Where weights of a tile are kept that are summed over keys; and over queries. */
 VECTOR_INLINE size_t at_key(const struct key_tile *tile)
@@ -96,14 +50,15 @@ VECTOR_INLINE size_t at_key(const struct key_tile *tile)
 
 VECTOR_INLINE size_t at_query(const struct key_tile *tile)
 {
-    return tile->key * score_steps.row + tile->lane / OPERAND_STEPS;
+    return tile->key * SCORE_ROW + tile->lane / OPERAND_STEPS;
 }
 
 /* power = 2^(score - less), 0 where a query does not see a key. */
 VECTOR_INLINE void exponentiate(vector *power, const struct attention_work *work, const real *less,
                                 const struct key_tile *tile, int vectors)
 {
-    struct key_product scores = {work->key_panels, tile->panel->query, tile->panel->scale, less};
+    struct key_product scores = {work->key_panels, tile->panel->query, tile->panel->scale, less,
+                                 work->products};
     multiply_keys(power, &scores, tile, vectors);
     if (masked_lanes(tile, tile->key + TILE_ROWS - 1) > tile->lane) {
         mask_keys(power, tile, vectors);
@@ -112,29 +67,15 @@ VECTOR_INLINE void exponentiate(vector *power, const struct attention_work *work
     for (int row = 0; row < TILE_ROWS; row++) {
         for (int i = 0; i < vectors; i++) {
             vector *to = &power[row * vectors + i];
-            *to = vector_exponential_base2(*to);
+            *to = operand_exponential_base2(*to);
         }
     }
 }
 
-/* out (width x lanes) += panels (of columns of keys or values) . weights (keys x lanes). */
-VECTOR_INLINE void gather_keys(real *out, const struct attention_work *work, const real *weights,
-                               const struct key_tile *tile, int vectors)
+/* Keys of a tile's panel, those included that fill up a group and no query sees. */
+static size_t keys_in_groups(const struct key_tile *tile)
 {
-    for (size_t column = 0; column < tile->panel->width; column += TILE_ROWS) {
-        size_t panel = column / VECTOR_LANES * VECTOR_LANES;
-        struct tile_product product = {
-            work->column_panels + panel * elements_of(work->key_count) + (column - panel),
-            panel_steps, weights + tile->lane, PANEL_QUERIES, elements_of(tile->keys->count)};
-        tile_add(out + column * PANEL_QUERIES + tile->lane, PANEL_QUERIES, product, TILE_ROWS,
-                 vectors);
-    }
-}
-
-static size_t vectors_from(const struct query_panel *panel, size_t lane)
-{
-    size_t vectors = (panel->count - lane + VECTOR_LANES - 1) / VECTOR_LANES;
-    return vectors < TILE_VECTORS ? vectors : TILE_VECTORS;
+    return round_up(tile->keys->count, GROUP_KEYS);
 }
 
 /* While one tile of keys is met, bring near what lies in its place in the next block. */
@@ -160,8 +101,8 @@ static void prefetch_next(const struct key_tile *tile, const struct attention_wo
 static void load_block(const struct attention_work *work, const struct attention_keys *block,
                        size_t width)
 {
-    operand_pack_rows(work->key_panels, block->key, block->stride, block->count, width);
-    operand_pack_columns(work->column_panels, block->value, block->stride, block->count, width);
+    pack_rows(work->key_panels, block->key, block->stride, block->count, width);
+    pack_columns(work->column_panels, block->value, block->stride, block->count, width);
 }
 
 /* Maxima are raised only where a tile's powers add up to more than this: then what has been
@@ -188,7 +129,8 @@ static bool raise_maximum(const struct key_tile *tile, const struct attention_wo
                           vector sum, vector *total)
 {
     static const real zeros[PANEL_QUERIES] = {0};
-    struct key_product scores = {work->key_panels, tile->panel->query, tile->panel->scale, zeros};
+    struct key_product scores = {work->key_panels, tile->panel->query, tile->panel->scale, zeros,
+                                 work->products};
     vector score[TILE_ROWS];
     multiply_keys(score, &scores, tile, 1);
     mask_keys(score, tile, 1);
@@ -228,7 +170,7 @@ static bool raise_maxima(const struct key_tile *tile, const struct attention_wor
 VECTOR_INLINE void raise_first(const struct key_tile *tile, const struct attention_work *work,
                                vector *total, int vectors)
 {
-    vector sum[TILE_VECTORS];
+    vector sum[GROUP_VECTORS];
     bool is_first = false;
     for (int i = 0; i < vectors; i++) {
         const real *maximum = tile->panel->maximum + tile->lane + i * VECTOR_LANES;
@@ -259,14 +201,14 @@ VECTOR_INLINE bool weigh_tile(vector *sum, const struct key_tile *tile,
 VECTOR_INLINE void online_softmax_update_lanes(struct key_tile *tile,
                                                const struct attention_work *work, int vectors)
 {
-    vector total[TILE_VECTORS];
+    vector total[GROUP_VECTORS];
     for (int i = 0; i < vectors; i++) {
         total[i] = vector_all(0);
     }
     tile->key = 0;
     raise_first(tile, work, total, vectors);
-    while (tile->key < tile->keys->count) {
-        vector sum[TILE_VECTORS];
+    while (tile->key < keys_in_groups(tile)) {
+        vector sum[GROUP_VECTORS];
         prefetch_next(tile, work);
         if (weigh_tile(sum, tile, work, vectors) && raise_maxima(tile, work, sum, total, vectors)) {
             continue; /* with this tile again */
@@ -288,7 +230,7 @@ static void online_softmax_update(const struct query_panel *panel,
                                   const struct attention_keys *keys)
 {
     struct key_tile tile = {.panel = panel, .keys = keys};
-    for (; tile.lane < panel->count; tile.lane += TILE_LANES) {
+    for (; tile.lane < panel->count; tile.lane += GROUP_LANES) {
         switch (vectors_from(panel, tile.lane)) {
         case 1:
             online_softmax_update_lanes(&tile, work, 1);
@@ -297,7 +239,7 @@ static void online_softmax_update(const struct query_panel *panel,
             online_softmax_update_lanes(&tile, work, 2);
             break;
         default:
-            online_softmax_update_lanes(&tile, work, TILE_VECTORS);
+            online_softmax_update_lanes(&tile, work, GROUP_VECTORS);
             break;
         }
     }
@@ -308,9 +250,9 @@ static void online_softmax_update(const struct query_panel *panel,
 static void load_block_backward(const struct attention_work *work,
                                 const struct attention_keys *block, size_t width)
 {
-    operand_pack_rows(work->key_panels, block->key, block->stride, block->count, width);
-    operand_pack_rows(work->value_panels, block->value, block->stride, block->count, width);
-    operand_pack_columns(work->column_panels, block->key, block->stride, block->count, width);
+    pack_rows(work->key_panels, block->key, block->stride, block->count, width);
+    pack_rows(work->value_panels, block->value, block->stride, block->count, width);
+    pack_columns(work->column_panels, block->key, block->stride, block->count, width);
 }
 
 /* Gradients of scores that are summed over queries: the same as those over keys where an element is
@@ -320,7 +262,7 @@ static real *gradients_over_queries(const struct attention_work *work)
     if (OPERAND_STEPS == 1) {
         return work->score_gradients;
     }
-    size_t keys = (work->key_count + VECTOR_LANES - 1) / VECTOR_LANES * VECTOR_LANES;
+    size_t keys = round_up(work->key_count, KEY_STEP);
     return work->score_gradients + elements_of(keys) * PANEL_QUERIES;
 }
 
@@ -329,11 +271,12 @@ VECTOR_INLINE void differentiate_tile(const struct key_tile *tile,
                                       const struct attention_work *work, int vectors)
 {
     const struct query_panel *panel = tile->panel;
-    const struct key_product d_probability = {work->value_panels, panel->d_output, 1, panel->delta};
+    const struct key_product d_probability = {work->value_panels, panel->d_output, 1, panel->delta,
+                                              work->products + PRODUCT_ROOM};
     vector probability[TILE_SUMS];
     exponentiate(probability, work, panel->logsumexp, tile, vectors);
-    operand_store_over_queries(work->scores + at_query(tile), score_steps.row, probability,
-                               TILE_ROWS, vectors);
+    operand_store_over_queries(work->scores + at_query(tile), SCORE_ROW, probability, TILE_ROWS,
+                               vectors);
     vector gradient[TILE_SUMS];
     multiply_keys(gradient, &d_probability, tile, vectors);
     VECTOR_UNROLL
@@ -343,7 +286,7 @@ VECTOR_INLINE void differentiate_tile(const struct key_tile *tile,
     operand_store_over_keys(work->score_gradients + at_key(tile), PANEL_QUERIES, gradient,
                             TILE_ROWS, vectors);
     if (OPERAND_STEPS > 1) {
-        operand_store_over_queries(gradients_over_queries(work) + at_query(tile), score_steps.row,
+        operand_store_over_queries(gradients_over_queries(work) + at_query(tile), SCORE_ROW,
                                    gradient, TILE_ROWS, vectors);
     }
 }
@@ -351,63 +294,11 @@ VECTOR_INLINE void differentiate_tile(const struct key_tile *tile,
 VECTOR_INLINE void differentiate_lanes(struct key_tile *tile, const struct attention_work *work,
                                        int vectors)
 {
-    for (tile->key = 0; tile->key < tile->keys->count; tile->key += TILE_ROWS) {
+    for (tile->key = 0; tile->key < keys_in_groups(tile); tile->key += TILE_ROWS) {
         prefetch_next(tile, work);
         differentiate_tile(tile, work, vectors);
     }
     gather_keys(tile->panel->d_query, work, work->score_gradients, tile, vectors);
-}
-
-/* Some columns of spread_queries, `vectors` wide: tall tiles, then lower ones for what is left. */
-VECTOR_INLINE void spread_columns(real *out, const real *weights, const real *rows,
-                                  const struct query_panel *panel, size_t key_count, int vectors)
-{
-    enum { TALLEST = 16 }; /* that the compiler makes registers of */
-    const int tall = TILE_SUMS / vectors < TALLEST ? TILE_SUMS / vectors : TALLEST;
-    const size_t stride = panel->row_stride;
-    struct tile_product product = {weights, score_steps, rows, stride, elements_of(panel->count)};
-    size_t key = 0;
-    for (; key + (size_t)tall <= key_count; key += (size_t)tall) {
-        product.a = weights + key * score_steps.row;
-        tile_add(out + key * stride, stride, product, tall, vectors);
-    }
-    for (; key + 2 <= key_count; key += 2) {
-        product.a = weights + key * score_steps.row;
-        tile_add(out + key * stride, stride, product, 2, vectors);
-    }
-    for (; key < key_count; key++) {
-        product.a = weights + key * score_steps.row;
-        tile_add(out + key * stride, stride, product, 1, vectors);
-    }
-}
-
-/* out (keys x row_stride) += weights (keys x lanes) . rows (queries x row_stride). The widest tiles
- * are the fastest, but a lone vector at the end is slow. */
-static void spread_queries(real *out, const real *weights, const real *rows,
-                           const struct query_panel *panel, size_t key_count)
-{
-    size_t left = panel->row_stride / VECTOR_LANES;
-    while (left > 0) {
-        size_t vectors = left < TILE_VECTORS_MAX ? left : TILE_VECTORS_MAX;
-        vectors = left == TILE_VECTORS_MAX + 1 ? TILE_VECTORS_MAX - 1 : vectors;
-        switch (vectors) {
-        case 1:
-            spread_columns(out, weights, rows, panel, key_count, 1);
-            break;
-        case 2:
-            spread_columns(out, weights, rows, panel, key_count, 2);
-            break;
-        case 3:
-            spread_columns(out, weights, rows, panel, key_count, 3);
-            break;
-        default:
-            spread_columns(out, weights, rows, panel, key_count, TILE_VECTORS_MAX);
-            break;
-        }
-        out += vectors * VECTOR_LANES;
-        rows += vectors * VECTOR_LANES;
-        left -= vectors;
-    }
 }
 
 static void online_softmax_update_backward(const struct query_panel *panel,
@@ -415,7 +306,7 @@ static void online_softmax_update_backward(const struct query_panel *panel,
                                            const struct attention_keys *keys)
 {
     struct key_tile tile = {.panel = panel, .keys = keys};
-    for (; tile.lane < panel->count; tile.lane += TILE_LANES) {
+    for (; tile.lane < panel->count; tile.lane += GROUP_LANES) {
         switch (vectors_from(panel, tile.lane)) {
         case 1:
             differentiate_lanes(&tile, work, 1);
@@ -424,7 +315,7 @@ static void online_softmax_update_backward(const struct query_panel *panel,
             differentiate_lanes(&tile, work, 2);
             break;
         default:
-            differentiate_lanes(&tile, work, TILE_VECTORS);
+            differentiate_lanes(&tile, work, GROUP_VECTORS);
             break;
         }
     }
@@ -433,36 +324,7 @@ static void online_softmax_update_backward(const struct query_panel *panel,
                    keys->count);
 }
 
-/* --- The measure of all this ------------------------------------------------------------------ */
-
-/* Sums that wait for nobody: as many as hide the time that one takes. Both halves of each factor
- * are numbers, as some processors are faster with zeros. */
-static double multiply_adds(size_t rounds)
-{
-    enum { SUMS = 12 };
-    vector sums[SUMS];
-    vector a = vector_all((real)0.75096512);
-    vector b = vector_all((real)0.25048828);
-    for (int i = 0; i < SUMS; i++) {
-        sums[i] = vector_all((real)i);
-    }
-    for (size_t round = 0; round < rounds; round++) {
-        for (int i = 0; i < SUMS; i++) {
-            sums[i] = TILE_MULTIPLY_ADD(a, b, sums[i]);
-        }
-    }
-    vector total = vector_all(0);
-    for (int i = 0; i < SUMS; i++) {
-        total = total + sums[i];
-    }
-    real lanes[VECTOR_LANES];
-    vector_store(lanes, total);
-    volatile real sink = 0;
-    for (size_t i = 0; i < VECTOR_LANES; i++) {
-        sink = sink + lanes[i];
-    }
-    return 2.0 * (double)(SUMS * VECTOR_LANES * OPERAND_STEPS) * (double)rounds;
-}
+/* --- The table ------------------------------------------------------------------------------- */
 
 static const struct attention_kernel kernel = {
     .name = OPERANDS_NAME,
@@ -471,10 +333,15 @@ static const struct attention_kernel kernel = {
     .lanes = PANEL_QUERIES,
     .vector = VECTOR_LANES,
     .diagonal_step = DIAGONAL_STEP,
+    .key_step = KEY_STEP,
+    .width_step = WIDTH_STEP,
+    .product_room = PRODUCT_ROOM,
+    .begin = PRODUCTS_BEGIN,
+    .end = PRODUCTS_END,
     .forward = {.load = load_block, .update = online_softmax_update},
     .backward = {.load = load_block_backward, .update = online_softmax_update_backward},
     .update_cache = update_cache,
-    .multiply_adds = multiply_adds,
+    .multiply_adds = PRODUCTS_MULTIPLY_ADDS,
 };
 
 #endif

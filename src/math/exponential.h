@@ -38,6 +38,14 @@ static const float exponential_coefficients[] = {
     1.0F, 6.93146978e-1F, 2.40222421e-1F, 5.55073374e-2F, 9.67151269e-3F, 1.32647272e-3F,
 };
 
+/* The same of degree 3 (1.02e-4). */
+static const float exponential_rough_coefficients[] = {
+    1.0F,
+    6.93282936e-1F,
+    2.42210958e-1F,
+    5.50089266e-2F,
+};
+
 /* Below this the result is 0: the exponent's bits are. */
 static const float exponential_least = -127.0F;
 

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "math/convert.h"
 #include "tests/math/each_kernel.h"
 #include "tests/math/reals.h"
 #include "tests/math/whole_attention.h"
@@ -26,11 +27,30 @@ static size_t key_reals(const struct context *context)
     return context->whole.key_count * context->whole.key_stride;
 }
 
+/* What weights that are rounded to bfloat16 may cost. */
+static double allowed_of(const struct whole_attention *whole)
+{
+    const struct attention_kernel *kernel =
+        attention_kernel_for_width(tested, tested_dtype, whole->width);
+    return kernel->dtype == DTYPE_BF16 ? 3e-2 : close;
+}
+
+/* What the type that is tested can represent. */
+static void round_reals(real *values, size_t count)
+{
+    for (size_t i = 0; i < count && tested_dtype == DTYPE_BF16; i++) {
+        uint16_t packed;
+        convert_to_bfloat16(&packed, &values[i], 1);
+        convert_from_bfloat16(&values[i], &packed, 1);
+    }
+}
+
 /* `sizes` gives counts, width, positions and blocks; the inputs are normal times `scale`. */
 static struct context context_of(struct whole_attention sizes, double scale)
 {
     struct context context = {.whole = sizes};
     context.whole.kernel = tested;
+    context.whole.is_bf16 = tested_dtype == DTYPE_BF16;
     context.whole.query_stride = sizes.width + 3;
     context.whole.key_stride = 2 * sizes.width;
     context.query = reals_normal(query_reals(&context), 1);
@@ -43,6 +63,8 @@ static struct context context_of(struct whole_attention sizes, double scale)
         bool is_key = i % (2 * sizes.width) < sizes.width;
         context.key_value[i] *= is_key ? (real)scale : 1;
     }
+    round_reals(context.query, query_reals(&context));
+    round_reals(context.key_value, key_reals(&context));
     context.whole.query = context.query;
     context.whole.key = context.key_value;
     context.whole.value = context.key_value + sizes.width;
@@ -94,8 +116,9 @@ static void expect_dense_forward(const struct context *context)
     double *output = memory_take(query_reals(context), sizeof *output);
     double *logsumexp = memory_take(context->whole.query_count, sizeof *logsumexp);
     whole_attention_dense(output, logsumexp, &context->whole);
-    reals_expect("output", context->output, output, query_reals(context), close);
-    reals_expect("logsumexp", context->logsumexp, logsumexp, context->whole.query_count, close);
+    double allowed = allowed_of(&context->whole);
+    reals_expect("output", context->output, output, query_reals(context), allowed);
+    reals_expect("logsumexp", context->logsumexp, logsumexp, context->whole.query_count, allowed);
     memory_free(logsumexp);
     memory_free(output);
 }
@@ -106,8 +129,9 @@ static void expect_dense_backward(const struct context *context)
     double *d_key_value = memory_take(key_reals(context), sizeof *d_key_value);
     whole_attention_dense_backward(d_query, d_key_value, d_key_value + context->whole.width,
                                    context->d_output, &context->whole);
-    reals_expect("d_query", context->d_query, d_query, query_reals(context), close);
-    reals_expect("d_key_value", context->d_key_value, d_key_value, key_reals(context), close);
+    double allowed = allowed_of(&context->whole);
+    reals_expect("d_query", context->d_query, d_query, query_reals(context), allowed);
+    reals_expect("d_key_value", context->d_key_value, d_key_value, key_reals(context), allowed);
     memory_free(d_key_value);
     memory_free(d_query);
 }
@@ -299,5 +323,6 @@ int main(void)
         cmocka_unit_test(test_query_without_keys_gets_zero_and_gives_no_gradient),
         cmocka_unit_test(test_huge_scores_stay_finite),
     };
-    return each_kernel_run(tests, sizeof tests / sizeof tests[0]);
+    const size_t count = sizeof tests / sizeof tests[0];
+    return each_kernel_run(tests, count, DTYPE_REAL) + each_kernel_run(tests, count, DTYPE_BF16);
 }

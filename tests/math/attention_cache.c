@@ -190,5 +190,5 @@ int main(void)
         cmocka_unit_test(test_a_cache_that_is_used_again_knows_nothing_of_the_last_context),
         cmocka_unit_test(test_more_queries_than_there_is_room_for_are_refused),
     };
-    return each_kernel_run(tests, sizeof tests / sizeof tests[0]);
+    return each_kernel_run(tests, sizeof tests / sizeof tests[0], DTYPE_REAL);
 }

@@ -4,6 +4,7 @@
 #define CHAINRING_TESTS_MATH_EACH_KERNEL_H
 
 #include "math/attention_block.h"
+#include "math/attention_kernel.h"
 
 #ifdef CHAINRING_REAL_DOUBLE
 static const double close = 1e-12;
@@ -11,17 +12,19 @@ static const double close = 1e-12;
 static const double close = 1e-5;
 #endif
 
-/* Who computes in the tests that run now. */
+/* Who computes in the tests that run now, and what queries, keys and values are. */
 static enum attention_choice tested;
+static enum dtype tested_dtype;
 
 /* Returns how many tests have failed, as cmocka does for one group. */
-static inline int each_kernel_run(const struct CMUnitTest *tests, size_t count)
+static inline int each_kernel_run(const struct CMUnitTest *tests, size_t count, enum dtype dtype)
 {
     int failed = 0;
+    tested_dtype = dtype;
     for (int choice = ATTENTION_AVX512; choice < ATTENTION_CHOICES; choice++) {
         tested = (enum attention_choice)choice;
-        if (attention_runs(tested, DTYPE_REAL)) {
-            const char *name = attention_kernel_name(tested, DTYPE_REAL);
+        if (attention_runs(tested, dtype)) {
+            const char *name = attention_kernel_name(tested, dtype);
             failed += _cmocka_run_group_tests(name, tests, count, NULL, NULL);
         }
     }

@@ -31,6 +31,18 @@ static void test_relative_error_is_below_2e_7(void **state)
     assert_true(above < 2e-7);
 }
 
+/* As vectors compute it for what is rounded to bfloat16. */
+static void test_the_rough_one_is_beyond_what_bfloat16_shows(void **state)
+{
+    (void)state;
+    const float *c = exponential_rough_coefficients;
+    for (int i = -1000; i <= 1000; i++) {
+        double f = i / 2000.0;
+        double power = (double)c[0] + f * ((double)c[1] + f * ((double)c[2] + f * (double)c[3]));
+        assert_true(fabs(power / exp2(f) - 1.0) < 1.1e-4);
+    }
+}
+
 static void test_is_exact_at_whole_numbers(void **state)
 {
     (void)state;
@@ -62,6 +74,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_relative_error_is_below_2e_7),
+        cmocka_unit_test(test_the_rough_one_is_beyond_what_bfloat16_shows),
         cmocka_unit_test(test_is_exact_at_whole_numbers),
         cmocka_unit_test(test_is_zero_below_its_range),
         cmocka_unit_test(test_is_subnormal_on_the_way_to_zero),

@@ -6,11 +6,43 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "math/attention_block.h"
+#include "math/convert.h"
 
 /* --- By blocks -------------------------------------------------------------------------------- */
 
+static enum dtype dtype_of(const struct whole_attention *whole)
+{
+    return whole->is_bf16 ? DTYPE_BF16 : DTYPE_REAL;
+}
+
+/* Rows of numbers as the blocks read them. */
+struct typed_rows {
+    void *copy; /* without gaps; NULL: they are read where they are */
+    const void *data;
+    size_t stride;
+};
+
+static struct typed_rows rows_as(enum dtype dtype, const real *rows, size_t count, size_t width,
+                                 size_t stride)
+{
+    if (dtype == DTYPE_REAL) {
+        return (struct typed_rows){.data = rows, .stride = stride};
+    }
+    uint16_t *copy = memory_take(count * width, sizeof *copy);
+    for (size_t row = 0; row < count; row++) {
+        convert_to_bfloat16(copy + row * width, rows + row * stride, width);
+    }
+    return (struct typed_rows){.copy = copy, .data = copy, .stride = width};
+}
+
+static const void *row_of(const struct typed_rows *rows, enum dtype dtype, size_t row)
+{
+    return (const char *)rows->data + row * rows->stride * dtype_size(dtype);
+}
+
 /* What both directions need: scratch memory and the blocks of keys in their order. */
 struct blocks {
+    struct typed_rows query, key, value;
     struct attention_workspace scratch;
     struct arena arena;
     size_t *order;
@@ -19,15 +51,24 @@ struct blocks {
 
 static struct blocks blocks_of(const struct whole_attention *whole)
 {
-    struct blocks blocks = {.arena = {0}};
+    struct blocks blocks = {
+        .query = rows_as(dtype_of(whole), whole->query, whole->query_count, whole->width,
+                         whole->query_stride),
+        .key =
+            rows_as(dtype_of(whole), whole->key, whole->key_count, whole->width, whole->key_stride),
+        .value = rows_as(dtype_of(whole), whole->value, whole->key_count, whole->width,
+                         whole->key_stride),
+    };
     struct attention_options options = {
         .kernel = whole->kernel,
         .query_block = whole->query_block,
         .key_block = whole->key_block,
     };
-    attention_workspace_bind(&blocks.scratch, &blocks.arena, &options, DTYPE_REAL, whole->width);
+    attention_workspace_bind(&blocks.scratch, &blocks.arena, &options, dtype_of(whole),
+                             whole->width);
     arena_open(&blocks.arena, blocks.arena.peak);
-    attention_workspace_bind(&blocks.scratch, &blocks.arena, &options, DTYPE_REAL, whole->width);
+    attention_workspace_bind(&blocks.scratch, &blocks.arena, &options, dtype_of(whole),
+                             whole->width);
     blocks.count = divide_up(whole->key_count, whole->key_block);
     blocks.order = memory_take(blocks.count, sizeof *blocks.order);
     struct random random = random_stream(whole->shuffle, RANDOM_TEST, 0, 0);
@@ -42,31 +83,36 @@ static struct blocks blocks_of(const struct whole_attention *whole)
 static void blocks_release(struct blocks *blocks)
 {
     memory_free(blocks->order);
+    memory_free(blocks->query.copy);
+    memory_free(blocks->key.copy);
+    memory_free(blocks->value.copy);
     arena_close(&blocks->arena);
 }
 
-static struct attention_queries queries_from(const struct whole_attention *whole, size_t start)
+static struct attention_queries queries_from(const struct whole_attention *whole,
+                                             const struct blocks *blocks, size_t start)
 {
     size_t left = whole->query_count - start;
     return (struct attention_queries){
-        .query = whole->query + start * whole->query_stride,
-        .dtype = DTYPE_REAL,
+        .query = row_of(&blocks->query, dtype_of(whole), start),
+        .dtype = dtype_of(whole),
         .count = left < whole->query_block ? left : whole->query_block,
         .width = whole->width,
-        .stride = whole->query_stride,
+        .stride = blocks->query.stride,
         .position = whole->first_query + start,
     };
 }
 
-static struct attention_keys keys_from(const struct whole_attention *whole, size_t start)
+static struct attention_keys keys_from(const struct whole_attention *whole,
+                                       const struct blocks *blocks, size_t start)
 {
     size_t left = whole->key_count - start;
     return (struct attention_keys){
-        .key = whole->key + start * whole->key_stride,
-        .value = whole->value + start * whole->key_stride,
-        .dtype = DTYPE_REAL,
+        .key = row_of(&blocks->key, dtype_of(whole), start),
+        .value = row_of(&blocks->value, dtype_of(whole), start),
+        .dtype = dtype_of(whole),
         .count = left < whole->key_block ? left : whole->key_block,
-        .stride = whole->key_stride,
+        .stride = blocks->key.stride,
         .position = whole->first_key + start,
     };
 }
@@ -81,10 +127,11 @@ void whole_attention_blockwise(real *output, real *logsumexp, const struct whole
         .sum = gathered + (whole->width + 1) * whole->query_block,
     };
     for (size_t start = 0; start < whole->query_count; start += whole->query_block) {
-        struct attention_queries queries = queries_from(whole, start);
+        struct attention_queries queries = queries_from(whole, &blocks, start);
         attention_block_init(&state, &queries);
         for (size_t i = 0; i < blocks.count; i++) {
-            struct attention_keys keys = keys_from(whole, blocks.order[i] * whole->key_block);
+            struct attention_keys keys =
+                keys_from(whole, &blocks, blocks.order[i] * whole->key_block);
             attention_block_load(&blocks.scratch, &queries, &state);
             attention_block_update(&blocks.scratch, &queries, &keys);
             attention_block_store(&state, &blocks.scratch, &queries);
@@ -103,7 +150,7 @@ void whole_attention_blockwise_backward(real *d_query, real *d_key, real *d_valu
 {
     struct blocks blocks = blocks_of(whole);
     for (size_t start = 0; start < whole->query_count; start += whole->query_block) {
-        struct attention_queries queries = queries_from(whole, start);
+        struct attention_queries queries = queries_from(whole, &blocks, start);
         size_t row = start * whole->query_stride;
         struct attention_result result = {
             .output = output + row,
@@ -115,7 +162,7 @@ void whole_attention_blockwise_backward(real *d_query, real *d_key, real *d_valu
         attention_block_load_backward(&blocks.scratch, &queries, &result);
         for (size_t i = 0; i < blocks.count; i++) {
             size_t key_start = blocks.order[i] * whole->key_block;
-            struct attention_keys keys = keys_from(whole, key_start);
+            struct attention_keys keys = keys_from(whole, &blocks, key_start);
             struct attention_gradients gradients = {
                 .d_key = d_key + key_start * whole->key_stride,
                 .d_value = d_value + key_start * whole->key_stride,

@@ -3,6 +3,7 @@
 #ifndef CHAINRING_TESTS_MATH_WHOLE_ATTENTION_H
 #define CHAINRING_TESTS_MATH_WHOLE_ATTENTION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,6 +12,7 @@
 
 struct whole_attention {
     enum attention_choice kernel;
+    bool is_bf16; /* blocks read queries, keys and values as bfloat16, which can represent them */
     size_t query_count, key_count, width;
     size_t first_query, first_key; /* positions in the context */
     size_t query_block, key_block;
