@@ -130,8 +130,8 @@ EXPERIMENTS = (
            collect("point_mass_maze_hidden", task="point_mass_maze_hidden", label="script", groups=400, episodes=4),
            {"train.contexts": 4, "train.rate": 2e-3, "train.steps": 1500}, "script"),
     hidden("jaco_hidden", "Which of four places on the floor does the arm have to reach?",
-           planner_ladder("jaco_hidden", groups=64, episodes=4, every=4),
-           {"train.contexts": 8, "train.rate": 1e-3, "train.steps": 1500}),
+           collect("jaco_hidden", task="jaco_hidden", label="script", groups=400, episodes=4),
+           {"train.contexts": 8, "train.rate": 2e-3, "train.steps": 2500}, "script"),
     hidden("cartpole_swingup_dynamics", "Masses, damping and gravity differ from context to context. Labels are of "
            "plans that go on from the step before, or begin anew at every state.",
            planner_ladder("cartpole_swingup_dynamics", groups=200, episodes=4),
@@ -141,8 +141,8 @@ EXPERIMENTS = (
            {"model.width": 128, "train.contexts": 8, "train.rate": 1e-3, "train.steps": 2500}),
     hidden("cheetah_velocity", "A hidden forward speed from 0 to 3 m/s, of which the dense reward tells how far off "
            "the cheetah is.",
-           planner_ladder("cheetah_velocity", groups=200, episodes=4),
-           {"model.width": 128, "train.contexts": 8, "train.rate": 1e-3, "train.steps": 2500}),
+           collect("cheetah_velocity", task="cheetah_velocity", label="script", groups=2000, episodes=8),
+           {"train.contexts": 16, "train.rate": 2e-3, "train.steps": 2500}, "script"),
     Experiment(
         name="point_mass_search", tier="full",
         question="A disc of 0.03 m on the ring pays, nothing else: whoever remembers where it has been finds it. What "
@@ -161,16 +161,20 @@ EXPERIMENTS = (
     Experiment(
         name="point_mass_recall", tier="full",
         question="Rewards are told in the first trial only, and all trials but the last are played by chance: what "
-                 "is left of them at the last one, so many trials later?",
+                 "is left of them at the last one, so many trials later? Chains of 128 begin with chains of 8, which "
+                 "are empty again after 8.",
         # Noise so large that what it is added to does not matter, as in the evaluation.
         stores=(collect("point_mass_recall", task="point_mass_hidden", noise=10, coefficient=0, label="script",
-                        groups=1000, episodes=128),),
-        shared={"context.tokens": "s+-a+-r", "chain.trials": 128, "chain.trials_min": 128, "chain.order": "random",
-                "chain.rewarded_trials": 1, "chain.loss": "label", "train.precision": "bf16", "train.contexts": 8,
-                "train.rate": 2e-3, "train.steps": 2000},
-        models=(Model("labels"),), seeds=SEEDS[:1],
+                        groups=2000, episodes=128),),
+        shared={"context.tokens": "s+-a+-r", "chain.order": "random", "chain.rewarded_trials": 1, "chain.loss": "label",
+                "train.precision": "bf16"},
+        models=(Model("8 trials", {"chain.trials": 8, "chain.trials_min": 8, "train.contexts": 128, "train.rate": 3e-3,
+                                   "train.steps": 2500}),
+                Model("128 trials", {"chain.trials": 128, "chain.trials_min": 128, "train.contexts": 8,
+                                     "train.rate": 1e-3, "train.steps": 300}, begins="8 trials")),
+        seeds=SEEDS[:1],
         evaluations={f"distance {distance}": {"eval.trials": distance + 1, "eval.explore": ",".join(["10"] * distance)}
-                     for distance in (1, 3, 15, 63, 127)},
+                     for distance in (1, 7, 31, 127)},
         expert="script"),
     Experiment(
         name="labels_iterated", tier="full",

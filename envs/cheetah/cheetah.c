@@ -4,7 +4,9 @@
  * 2209.14935), the hidden speed that of MAML (arXiv 1703.03400). */
 #include <math.h>
 
+#include "envs/cheetah/cheetah_velocity_feedback.h"
 #include "envs/domain.h"
+#include "envs/linear_feedback.h"
 #include "envs/tolerance.h"
 
 extern const char cheetah_xml[], cheetah_legacy_xml[]; /* embedded by the build */
@@ -123,7 +125,31 @@ static double cheetah_reward_velocity(const struct simulation_view *view, const 
     return tolerance_linear(view->sensor[SPEED][0], &near);
 }
 
+/* --- Scripted: a speed between the target and a guess ----------------------------------------- */
+
+/* The script keeps the speed, in metres per second. */
+static void cheetah_script_draw(double *script, const double *hidden, double expertise,
+                                struct random *random)
+{
+    double guess;
+    cheetah_draw_speed(&guess, random);
+    script[0] = expertise * hidden[0] + (1.0 - expertise) * guess;
+}
+
+static void cheetah_script_act(float *action, const double *script,
+                               const struct simulation_view *view)
+{
+    static const struct linear_feedback feedback = {.observation_dim = OBSERVED,
+                                                    .action_dim = MOTORS,
+                                                    .gain = cheetah_velocity_gain,
+                                                    .command = cheetah_velocity_command};
+    float observation[OBSERVED];
+    cheetah_observe(observation, view);
+    linear_feedback_act(action, &feedback, observation, 2.0 * script[0] / speed_most - 1.0);
+}
+
 static const struct domain_hidden hidden_speed = {.dim = 1, .draw = cheetah_draw_speed};
+static const struct domain_script gait = {.draw = cheetah_script_draw, .act = cheetah_script_act};
 
 /* --- The table -------------------------------------------------------------------------------- */
 
@@ -180,7 +206,8 @@ static const struct domain_task tasks[] = {
      .reset = cheetah_reset,
      .observe = cheetah_observe,
      .reward = cheetah_reward_velocity,
-     .hidden = &hidden_speed},
+     .hidden = &hidden_speed,
+     .script = &gait},
     {.name = "cheetah_run_dynamics",
      .observation_dim = OBSERVED,
      .substeps = 5,

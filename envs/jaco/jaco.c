@@ -8,6 +8,7 @@
 #include "base/fatal.h"
 #include "envs/domain.h"
 #include "envs/inverse_kinematics.h"
+#include "envs/symmetric.h"
 #include "envs/tolerance.h"
 
 extern const char jaco_xml[], jaco_legacy_xml[]; /* embedded by the build */
@@ -24,7 +25,14 @@ static const struct env_goal goals[GOALS] = {
     [BOTTOM_RIGHT] = {.position = {0.09, -0.09, 0.001}, .radius = 0.05},
 };
 
-enum { PINCH, PINCH_ROTATION, TORQUES, SENSORS = TORQUES + ARM_JOINTS };
+enum {
+    PINCH,
+    PINCH_ROTATION,
+    TORQUES,
+    PLACES = TORQUES + ARM_JOINTS,   /* of the arm's joints */
+    ROTATIONS = PLACES + ARM_JOINTS, /* the same; they turn about their z */
+    SENSORS = ROTATIONS + ARM_JOINTS,
+};
 
 static const struct simulation_sensor sensors[SENSORS] = {
     [PINCH] = {SIMULATION_SITE_POSITION, "jaco_arm/jaco_hand/pinchsite"},
@@ -35,6 +43,18 @@ static const struct simulation_sensor sensors[SENSORS] = {
     {SIMULATION_MODEL_SENSOR, "jaco_arm/joint_4_torque"},
     {SIMULATION_MODEL_SENSOR, "jaco_arm/joint_5_torque"},
     {SIMULATION_MODEL_SENSOR, "jaco_arm/joint_6_torque"},
+    [PLACES] = {SIMULATION_SITE_POSITION, "jaco_arm/joint_1_site"},
+    {SIMULATION_SITE_POSITION, "jaco_arm/joint_2_site"},
+    {SIMULATION_SITE_POSITION, "jaco_arm/joint_3_site"},
+    {SIMULATION_SITE_POSITION, "jaco_arm/joint_4_site"},
+    {SIMULATION_SITE_POSITION, "jaco_arm/joint_5_site"},
+    {SIMULATION_SITE_POSITION, "jaco_arm/joint_6_site"},
+    [ROTATIONS] = {SIMULATION_SITE_ROTATION, "jaco_arm/joint_1_site"},
+    {SIMULATION_SITE_ROTATION, "jaco_arm/joint_2_site"},
+    {SIMULATION_SITE_ROTATION, "jaco_arm/joint_3_site"},
+    {SIMULATION_SITE_ROTATION, "jaco_arm/joint_4_site"},
+    {SIMULATION_SITE_ROTATION, "jaco_arm/joint_5_site"},
+    {SIMULATION_SITE_ROTATION, "jaco_arm/joint_6_site"},
 };
 
 /* --- Initial states --------------------------------------------------------------------------- */
@@ -251,7 +271,124 @@ static void jaco_find_hidden(struct env_goal *goal, const struct simulation_view
     *goal = goals[jaco_goal_of(hidden)];
 }
 
+/* --- Scripted: the hand straight to a place above a goal, the right one or a guess -------------
+ */
+
+/* The script keeps the place. */
+static void jaco_script_aim(double *script, enum goal goal, double expertise, struct random *random)
+{
+    static const double height = 0.03; /* metres, so that the fingers do not push the floor */
+    enum goal guess = (enum goal)random_below(random, GOALS);
+    bool knows = random_uniform(random) < expertise;
+    memcpy(script, goals[knows ? goal : guess].position, AXES * sizeof *script);
+    script[2] = height;
+}
+
+static void jaco_script_draw_hidden(double *script, const double *hidden, double expertise,
+                                    struct random *random)
+{
+    jaco_script_aim(script, jaco_goal_of(hidden), expertise, random);
+}
+
+static void jaco_script_draw_top_left(double *script, const double *hidden, double expertise,
+                                      struct random *random)
+{
+    (void)hidden;
+    jaco_script_aim(script, TOP_LEFT, expertise, random);
+}
+
+static void jaco_script_draw_top_right(double *script, const double *hidden, double expertise,
+                                       struct random *random)
+{
+    (void)hidden;
+    jaco_script_aim(script, TOP_RIGHT, expertise, random);
+}
+
+static void jaco_script_draw_bottom_left(double *script, const double *hidden, double expertise,
+                                         struct random *random)
+{
+    (void)hidden;
+    jaco_script_aim(script, BOTTOM_LEFT, expertise, random);
+}
+
+static void jaco_script_draw_bottom_right(double *script, const double *hidden, double expertise,
+                                          struct random *random)
+{
+    (void)hidden;
+    jaco_script_aim(script, BOTTOM_RIGHT, expertise, random);
+}
+
+/* How far the hand moves along each axis when a joint turns: metres per radian. */
+static void jaco_hand_jacobian(double jacobian[AXES][ARM_JOINTS],
+                               const struct simulation_view *view)
+{
+    for (size_t joint = 0; joint < ARM_JOINTS; joint++) {
+        const double *place = view->sensor[PLACES + joint];
+        const double *rotation = view->sensor[ROTATIONS + joint];
+        double arm[AXES];
+        for (size_t i = 0; i < AXES; i++) {
+            arm[i] = view->sensor[PINCH][i] - place[i];
+        }
+        for (size_t i = 0; i < AXES; i++) {
+            size_t j = (i + 1) % AXES, k = (i + 2) % AXES;
+            jacobian[i][joint] = rotation[AXES * j + 2] * arm[k] - rotation[AXES * k + 2] * arm[j];
+        }
+    }
+}
+
+/* turn (radians) = the smallest turns of the joints that move the hand by `away`, damped where the
+ * arm can hardly move that way. */
+static void jaco_turn_towards(double *turn, const double *away, const struct simulation_view *view)
+{
+    static const double damping = 0.05; /* metres per radian */
+    double jacobian[AXES][ARM_JOINTS], matrix[AXES * AXES], weight[AXES];
+    jaco_hand_jacobian(jacobian, view);
+    for (size_t i = 0; i < AXES; i++) {
+        for (size_t j = 0; j < AXES; j++) {
+            matrix[AXES * i + j] = 0.0;
+            for (size_t joint = 0; joint < ARM_JOINTS; joint++) {
+                matrix[AXES * i + j] += jacobian[i][joint] * jacobian[j][joint];
+            }
+        }
+    }
+    symmetric_solve(weight, matrix, damping * damping, away, AXES);
+    for (size_t joint = 0; joint < ARM_JOINTS; joint++) {
+        turn[joint] = 0.0;
+        for (size_t i = 0; i < AXES; i++) {
+            turn[joint] += jacobian[i][joint] * weight[i];
+        }
+    }
+}
+
+/* As fast as the slowest joint can, and slower within a quarter of a second of the place. */
+static void jaco_script_act(float *action, const double *script, const struct simulation_view *view)
+{
+    static const double fastest[ARM_JOINTS] = {0.6283, 0.6283, 0.6283,
+                                               0.8378, 0.8378, 0.8378}; /* radians per second */
+    static const double urgency = 4.0;                                  /* per second */
+    double away[AXES], turn[ARM_JOINTS], most = 1.0;
+    for (size_t i = 0; i < AXES; i++) {
+        away[i] = script[i] - view->sensor[PINCH][i];
+    }
+    jaco_turn_towards(turn, away, view);
+    for (size_t i = 0; i < ARM_JOINTS; i++) {
+        turn[i] *= urgency / fastest[i];
+        most = fmax(most, fabs(turn[i]));
+    }
+    for (size_t i = 0; i < JOINTS; i++) {
+        action[i] = i < ARM_JOINTS ? (float)(turn[i] / most) : 0.0f;
+    }
+}
+
 /* --- The table -------------------------------------------------------------------------------- */
+
+static const struct domain_script jaco_scripts[] = {
+    [TOP_LEFT] = {.draw = jaco_script_draw_top_left, .act = jaco_script_act},
+    [TOP_RIGHT] = {.draw = jaco_script_draw_top_right, .act = jaco_script_act},
+    [BOTTOM_LEFT] = {.draw = jaco_script_draw_bottom_left, .act = jaco_script_act},
+    [BOTTOM_RIGHT] = {.draw = jaco_script_draw_bottom_right, .act = jaco_script_act},
+    [GOALS] = {.draw = jaco_script_draw_hidden, .act = jaco_script_act},
+};
 
 static const struct domain_hidden hidden_goal = {.dim = 1, .count = GOALS, .draw = jaco_draw_goal};
 
@@ -263,7 +400,8 @@ static const struct domain_task tasks[] = {
      .reset = jaco_reset,
      .observe = jaco_observe,
      .reward = jaco_reward_top_left,
-     .goal = &goals[TOP_LEFT]},
+     .goal = &goals[TOP_LEFT],
+     .script = &jaco_scripts[TOP_LEFT]},
     {.name = "jaco_reach_top_right",
      .observation_dim = OBSERVED,
      .substeps = TASK_SUBSTEPS,
@@ -271,7 +409,8 @@ static const struct domain_task tasks[] = {
      .reset = jaco_reset,
      .observe = jaco_observe,
      .reward = jaco_reward_top_right,
-     .goal = &goals[TOP_RIGHT]},
+     .goal = &goals[TOP_RIGHT],
+     .script = &jaco_scripts[TOP_RIGHT]},
     {.name = "jaco_reach_bottom_left",
      .observation_dim = OBSERVED,
      .substeps = TASK_SUBSTEPS,
@@ -279,7 +418,8 @@ static const struct domain_task tasks[] = {
      .reset = jaco_reset,
      .observe = jaco_observe,
      .reward = jaco_reward_bottom_left,
-     .goal = &goals[BOTTOM_LEFT]},
+     .goal = &goals[BOTTOM_LEFT],
+     .script = &jaco_scripts[BOTTOM_LEFT]},
     {.name = "jaco_reach_bottom_right",
      .observation_dim = OBSERVED,
      .substeps = TASK_SUBSTEPS,
@@ -287,7 +427,8 @@ static const struct domain_task tasks[] = {
      .reset = jaco_reset,
      .observe = jaco_observe,
      .reward = jaco_reward_bottom_right,
-     .goal = &goals[BOTTOM_RIGHT]},
+     .goal = &goals[BOTTOM_RIGHT],
+     .script = &jaco_scripts[BOTTOM_RIGHT]},
     {.name = "jaco_hidden",
      .observation_dim = OBSERVED,
      .substeps = TASK_SUBSTEPS,
@@ -296,7 +437,8 @@ static const struct domain_task tasks[] = {
      .observe = jaco_observe,
      .reward = jaco_reward_hidden,
      .find_goal = jaco_find_hidden,
-     .hidden = &hidden_goal},
+     .hidden = &hidden_goal,
+     .script = &jaco_scripts[GOALS]},
 };
 
 extern const struct domain jaco_domain;

@@ -121,6 +121,39 @@ static void test_hidden_numbers_are_rewarded_and_not_observed(void **state)
     check_that_hidden_is_not_observed("quadruped_direction", -1.0, 2.0);
 }
 
+/* Mean return over the same speeds and starts for every expertise. */
+static double mean_of_script(struct env *env, double expertise)
+{
+    enum { EPISODES = 24 };
+    double sum = 0.0;
+    for (size_t i = 0; i < EPISODES; i++) {
+        struct random random = random_stream(13, RANDOM_TEST, 5, i);
+        struct env_outcome outcome = {.end = ENV_RUNNING};
+        env_draw_hidden(env, ENV_SPLIT_TRAINING, &random);
+        env_reset(env, &random);
+        env_script_draw(env, expertise, &random);
+        while (outcome.end == ENV_RUNNING) {
+            float action[6];
+            env_script_act(env, action);
+            outcome = env_step(env, action);
+            sum += (double)outcome.reward / EPISODES;
+        }
+    }
+    return sum;
+}
+
+static void test_a_cheetah_runs_at_the_speed_that_its_script_knows(void **state)
+{
+    (void)state;
+    struct env_task *task = open_task("cheetah_velocity");
+    struct env *env = env_open(task);
+    double guesses = mean_of_script(env, 0.0), half = mean_of_script(env, 0.5);
+    assert_true(guesses < 140.0 && half > guesses + 10.0);
+    assert_true(mean_of_script(env, 1.0) > 165.0); /* the planner's is 165.6 */
+    env_close(env);
+    env_task_close(task);
+}
+
 static void test_quadruped_begins_upright_and_sees_where_it_faces(void **state)
 {
     (void)state;
@@ -152,6 +185,7 @@ int main(void)
         cmocka_unit_test(test_hidden_numbers_are_uniform_and_stay),
         cmocka_unit_test(test_velocity_rewards_agree_on_one_speed),
         cmocka_unit_test(test_hidden_numbers_are_rewarded_and_not_observed),
+        cmocka_unit_test(test_a_cheetah_runs_at_the_speed_that_its_script_knows),
         cmocka_unit_test(test_quadruped_begins_upright_and_sees_where_it_faces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -224,6 +224,49 @@ static void test_relabelling_does_not_look_at_the_action(void **state)
     env_task_close(task);
 }
 
+/* --- The script ------------------------------------------------------------------------------- */
+
+/* Mean return of a few episodes, and how far the hand is from the goal at their ends. */
+static double mean_of_script(const char *name, const double *goal, double *away)
+{
+    enum { EPISODES = 4 };
+    struct failure failure = {0};
+    struct env_task *task = env_task_open(name, &failure);
+    fatal_if_failed(&failure);
+    struct env *env = env_open(task);
+    double sum = 0.0;
+    *away = 0.0;
+    for (size_t i = 0; i < EPISODES; i++) {
+        struct random random = random_stream(7, RANDOM_TEST, i, 0);
+        struct env_outcome outcome = {.end = ENV_RUNNING};
+        float observation[OBSERVED], action[JOINTS];
+        env_reset(env, &random);
+        env_script_draw(env, 1.0, &random);
+        while (outcome.end == ENV_RUNNING) {
+            env_script_act(env, action);
+            outcome = env_step(env, action);
+            sum += (double)outcome.reward / EPISODES;
+        }
+        env_observe(env, observation);
+        for (size_t j = 0; j < AXES; j++) {
+            *away = fmax(*away, fabs((double)observation[PLACE + j] - goal[j]));
+        }
+    }
+    env_close(env);
+    env_task_close(task);
+    return sum;
+}
+
+static void test_the_script_brings_the_hand_to_each_goal(void **state)
+{
+    (void)state;
+    for (size_t goal = 0; goal < GOALS; goal++) {
+        double away;
+        assert_true(mean_of_script(reach_tasks[goal], goals[goal], &away) > 190.0);
+        assert_true(away < 0.05);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +275,7 @@ int main(void)
         cmocka_unit_test(test_hidden_goal_is_one_of_the_four),
         cmocka_unit_test(test_hidden_goals_are_drawn_evenly),
         cmocka_unit_test(test_relabelling_does_not_look_at_the_action),
+        cmocka_unit_test(test_the_script_brings_the_hand_to_each_goal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
