@@ -58,15 +58,15 @@ WINDOW = {"chain.trials": 1, "chain.trials_min": 1, "chain.window": 20, "chain.l
 CHAINS = {"context.tokens": "R+s+-a+-r+-d", "train.precision": "bf16", "train.rate": 2e-3}
 
 
-def visible(task, every, contexts=4):
+def visible(store, whose, expert, contexts=4):
     """A task of the ring attention paper's table 5, which the state shows: does a memory help there?"""
     four = {"chain.trials_min": 4, "train.contexts": contexts, "train.steps": 400}
     labels = {"chain.order": "random", "chain.loss": "label"}
     return Experiment(
-        name=task, tier="full",
-        question="A task that the state shows, of the ring attention paper's table 5: 32 episodes of a planner's in each "
-                 "of four groups, from random to its best.",
-        stores=(planner_ladder(task, groups=4, episodes=32, every=every),), shared={},
+        name=store.name, tier="full",
+        question=f"A task that the state shows, of the ring attention paper's table 5: 32 episodes of {whose} in each of "
+                 "four groups, from guessing to its best.",
+        stores=(store,), shared={},
         models=(
             Model("behaviour cloning, K = 20", {**WINDOW, "context.tokens": "s+-a"}),
             Model("behaviour cloning of the best tenth", {**WINDOW, "context.tokens": "s+-a", "chain.sampling": "best",
@@ -78,7 +78,7 @@ def visible(task, every, contexts=4):
                   {**CHAINS, **labels, "chain.trials": 32, "chain.trials_min": 32, "train.contexts": contexts // 4,
                    "train.steps": 60, "train.rate": 5e-4},
                   SEEDS[:1], begins="agentic transformer, 4 trajectories, labels")),
-        seeds=SEEDS[:3], evaluations={"": {"eval.explore": "0", "eval.contexts": 16}}, expert="data")
+        seeds=SEEDS[:3], evaluations={"": {"eval.explore": "0", "eval.contexts": 16}}, expert=expert)
 
 
 def histories(trials):
@@ -185,10 +185,8 @@ EXPERIMENTS = (
         shared={**ONE_TOKEN, "chain.loss": "label", "chain.order": "random"},
         models=(Model("two rounds"), Model("one round", {"data.store": "{folder}/point_mass_hidden.h5"})),
         seeds=SEEDS[:3], evaluations={"": {}}, expert="script"),
-    visible("cartpole_swingup", every=4),
-    visible("walker_stand", every=4),
-    visible("walker_walk", every=4),
-    visible("walker_run", every=4),
-    visible("cheetah_run", every=1),
-    visible("jaco_reach_top_left", every=4, contexts=16),
+    *(visible(planner_ladder(task, groups=4, episodes=32, every=every), "a planner", "data") for task, every in (
+        ("cartpole_swingup", 4), ("walker_stand", 4), ("walker_walk", 4), ("walker_run", 4), ("cheetah_run", 1))),
+    visible(collect("jaco_reach_top_left", task="jaco_reach_top_left", label="script", groups=4, episodes=32),
+            "a script", "script", contexts=16),
 )

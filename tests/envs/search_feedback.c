@@ -1,13 +1,14 @@
 /* Finds the numbers of a linear feedback (envs/linear_feedback.h) that drives a task's body, and
  * prints them as C. No test: envs/README.md says what was found with it.
  *
- *   search_feedback TASK STEPS MINUTES EPISODES SEED > TASK_feedback.h
+ *   search_feedback TASK STEPS MINUTES EPISODES SEED [TIMESTEP] > TASK_feedback.h
  *
  * Augmented random search (arXiv 1803.07055, algorithm 2, version V2-t): in every round some
  * directions in the space of gains are tried both ways, and a step is taken along those that made
  * the largest difference; gains act on observations that are whitened by what has been seen. A
  * direction is tried on EPISODES episodes of STEPS steps; where a task hides one number, on as many
- * values of it, which the feedback is told as a command from -1 to 1. */
+ * values of it, which the feedback is told as a command from -1 to 1. TIMESTEP, in seconds, makes
+ * the simulation coarser, and cheaper. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -240,8 +241,8 @@ static void find_range(struct search *search)
 
 int main(int argc, char **argv)
 {
-    if (argc != 6) {
-        fprintf(stderr, "usage: search_feedback TASK STEPS MINUTES EPISODES SEED\n");
+    if (argc != 6 && argc != 7) {
+        fprintf(stderr, "usage: search_feedback TASK STEPS MINUTES EPISODES SEED [TIMESTEP]\n");
         return EXIT_CODE_USAGE;
     }
     struct failure failure = {0};
@@ -259,6 +260,9 @@ int main(int argc, char **argv)
     invariant(spec->observation_dim <= OBSERVED_MAX && spec->action_dim <= ACTIONS_MAX &&
               spec->hidden_dim <= 1 && search.episodes > 0);
     search.gains = spec->hidden_dim > 0 ? 2 * gains : gains;
+    if (argc == 7) {
+        env_coarsen(search.env, strtod(argv[6], NULL));
+    }
     if (spec->hidden_dim > 0) {
         find_range(&search);
     }
