@@ -120,9 +120,10 @@ EXPERIMENTS = (
         seeds=SEEDS[:3], evaluations={"": {"eval.sample": "yes", "eval.explore": "0"}}, expert="script")
       for name, steps, question in (
           ("dark_room", 4000, "A goal cell of 81 pays, nothing else tells it, as in algorithm distillation and DPT. The "
-                           "goals of the evaluation are not among those of the data."),
+                           "goals of the evaluation are not among those of the data. Peers report last returns of 14.08 in such "
+                           "a room (arXiv 2312.12275)."),
           ("key_to_door", 8000, "A key in one cell and then a door in another pay once each; where they are is hidden, and "
-                             "whether the agent has the key."))),
+                             "whether the agent has the key. Peers report last returns of 1.74 (arXiv 2312.12275)."))),
     hidden("reacher_hidden", "A target around the shoulder of an arm of two links that only the dense reward tells.",
            collect("reacher_hidden", task="reacher_hidden", label="script"), ONE_TOKEN, "script"),
     hidden("point_mass_maze_hidden",
@@ -140,7 +141,8 @@ EXPERIMENTS = (
            planner_ladder("cheetah_run_dynamics", groups=200, episodes=4),
            {"model.width": 128, "train.contexts": 8, "train.rate": 1e-3, "train.steps": 2500}),
     hidden("cheetah_velocity", "A hidden forward speed from 0 to 3 m/s, of which the dense reward tells how far off "
-           "the cheetah is.",
+           "the cheetah is. Peers report areas of 0.81 without and 0.99 with a value loss, over 12 such data "
+           "sets (arXiv 2502.17666).",
            collect("cheetah_velocity", task="cheetah_velocity", label="script", groups=2000, episodes=8),
            {"train.contexts": 16, "train.rate": 2e-3, "train.steps": 2500}, "script"),
     Experiment(
