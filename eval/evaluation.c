@@ -46,7 +46,7 @@ static void fill_trials(struct evaluation_result *result, size_t trials, size_t 
     result->trials = trials > 0 ? trials : most;
     result->trials_held = size_min(result->trials, most);
     if (trials > most) {
-        log_warning("eval.trials: found %zu, but the policy was trained on contexts of at most "
+        log_warning("trials: found %zu, but the policy was trained on contexts of at most "
                     "%zu: after as many an empty context begins",
                     trials, most);
     }

@@ -27,8 +27,8 @@ struct evaluation_options {
     const char *checkpoint; /* trained_policy_find; "": the run's newest whole one */
     const char *task;       /* to act in; "": the one it was trained on */
     size_t contexts;        /* over all ranks */
-    size_t trials;          /* of each hidden task; a context holds no more than it was trained on,
-                               and an empty one follows; 0: as many */
+    size_t trials;          /* in each context, which is emptied after as many as were trained;
+                               0: as many */
     size_t batch;           /* contexts that a rank plays at once */
     size_t threads;         /* of a rank; 0: its share of the cores */
     double target;          /* target return; NaN: the training data's best and the margin */
@@ -65,10 +65,10 @@ struct evaluation_result {
     char checkpoint[FILE_PATH_MAX];
     char task[POLICY_CONFIG_NAME_MAX];
     enum inertia_rule inertia;
-    uint64_t step;        /* of the checkpoint */
-    size_t contexts;      /* hidden tasks, where there are any */
+    uint64_t step; /* of the checkpoint */
+    size_t contexts;
     size_t trials;        /* of each, */
-    size_t trials_held;   /* and of them in one context */
+    size_t trials_held;   /* which is empty again after as many */
     double target;        /* return that each trial is asked for */
     bool is_target_told;  /* the policy's tokens show it, or whether it is reached */
     double target_best;   /* mean over the training data's groups of their best returns */

@@ -64,8 +64,8 @@ def visible(store, whose, expert, contexts=4):
     labels = {"chain.order": "random", "chain.loss": "label"}
     return Experiment(
         name=store.name, tier="full",
-        question=f"A task that the state shows, of the ring attention paper's table 5: 32 episodes of {whose} in each of "
-                 "four groups, from guessing to its best.",
+        question="A task that the state shows, of the ring attention paper's table 5. The data are 32 episodes of "
+                 f"{whose} in each of four groups, from guessing to its best.",
         stores=(store,), shared={},
         models=(
             Model("behaviour cloning, K = 20", {**WINDOW, "context.tokens": "s+-a"}),
@@ -111,19 +111,21 @@ EXPERIMENTS = (
         seeds=SEEDS, evaluations={"": {}}, expert="script"),
     *(Experiment(
         name=name, tier="quick", question=question,
-        stores=(collect(name, task=name, policy="searcher", label="script", groups=steps, episodes=32),),
+        stores=(collect(name, task=name, policy="searcher", label="script", groups=groups, episodes=32),),
         shared={"context.tokens": "s+-a+-r+-d", "chain.trials": 32, "chain.trials_min": 32,
                 "chain.sampling": "history", "chain.order": "history", "train.contexts": 8, "train.rate": 3e-3,
                 "train.steps": steps},
         models=(Model("histories of a searcher", {"chain.loss": "all"}),
                 Model("the expert's labels of them", {"chain.loss": "label"}, SEEDS[:1])),
         seeds=SEEDS[:3], evaluations={"": {"eval.sample": "yes", "eval.explore": "0"}}, expert="script")
-      for name, steps, question in (
-          ("dark_room", 4000, "A goal cell of 81 pays, nothing else tells it, as in algorithm distillation and DPT. The "
-                           "goals of the evaluation are not among those of the data. Peers report last returns of 14.08 in such "
-                           "a room (arXiv 2312.12275)."),
-          ("key_to_door", 8000, "A key in one cell and then a door in another pay once each; where they are is hidden, and "
-                             "whether the agent has the key. Peers report last returns of 1.74 (arXiv 2312.12275)."))),
+      for name, groups, steps, question in (
+          ("dark_room", 4000, 4000,
+           "A goal cell of 81 pays, nothing else tells it, as in algorithm distillation and DPT. The goals of the "
+           "evaluation are not among those of the data. Peers report last returns of 14.08 in such a room "
+           "(arXiv 2312.12275)."),
+          ("key_to_door", 8000, 8000,
+           "A key in one cell and then a door in another pay once each; where they are is hidden, and whether the agent "
+           "has the key. Peers report last returns of 1.74 (arXiv 2312.12275)."))),
     hidden("reacher_hidden", "A target around the shoulder of an arm of two links that only the dense reward tells.",
            collect("reacher_hidden", task="reacher_hidden", label="script"), ONE_TOKEN, "script"),
     hidden("point_mass_maze_hidden",

@@ -91,12 +91,18 @@ static double clip_action(double action)
     return action < -1.0 ? -1.0 : action > 1.0 ? 1.0 : action;
 }
 
+/* None where it would cost return and tell nobody anything. */
+static double exploration(const struct policy_behaviour *policy, const struct behaviour_row *row)
+{
+    return row->is_last_trial ? 0.0 : policy->options.explore[row->trial];
+}
+
 static void execute_continuous(const struct policy_behaviour *policy, const real *predicted,
                                struct behaviour_row *row)
 {
     const struct model_shape *shape = policy->options.shape;
     size_t dim = shape->action_space.dim;
-    double deviation = policy->options.explore[row->trial];
+    double deviation = exploration(policy, row);
     bool is_drawn = shape->head == ACTION_HEAD_GAUSSIAN && policy->options.samples[row->trial];
     for (size_t j = 0; j < dim; j++) {
         double action = (double)predicted[j];
@@ -114,7 +120,7 @@ static void execute_continuous(const struct policy_behaviour *policy, const real
 static size_t choose(const struct policy_behaviour *policy, const real *logits, size_t count,
                      struct behaviour_row *row)
 {
-    double random_share = policy->options.explore[row->trial];
+    double random_share = exploration(policy, row);
     size_t choice = policy->options.samples[row->trial]
                         ? categorical_draw(logits, count, random_uniform(&row->random))
                         : categorical_likeliest(logits, count);

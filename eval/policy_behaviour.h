@@ -29,8 +29,8 @@ struct policy_behaviour_options {
     size_t window; /* last steps that it looks back to, 0: all; decoder.steps_max holds them */
     struct reward_mask reward_mask;
     double target;         /* return that it is asked for in each trial */
-    const double *explore; /* in each trial: deviation of the action noise; of categorical actions
-                              the probability that each choice is random */
+    const double *explore; /* in each trial, but for a row's last: deviation of the action noise; of
+                              categorical actions the probability that each choice is random */
     const bool *samples;   /* in each trial: draws actions by their probabilities, which a tanh
                               head has not; else takes the likeliest categories or the mean */
     struct decoder_options decoder;

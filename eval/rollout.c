@@ -130,6 +130,7 @@ static void begin_trials(const struct play *play, size_t count)
         struct behaviour_row *row = &rollout->rows[i];
         if (rollout->needs_reset[row->slot]) {
             rollout->needs_reset[row->slot] = false;
+            row->is_last_trial = row->trial + 1 == play->trials;
             row->random = random_stream(play->options->seed, RANDOM_EXPLORE, row->context,
                                         play->first_trial + row->trial);
             behaviour_begin_trial(play->behaviour, row);

@@ -1,11 +1,12 @@
 /* Trials in contexts: a behaviour and the environment, step after step, many contexts at once.
  *
  * In each trial of a context the environment is reset and the return-to-go is the behaviour's
- * target again; each reward lowers it. Where there are to be more trials than a context holds, an
- * empty one follows it, of the same hidden task. What happens in a context depends on the seed and
- * the context's number, never on the rank that plays it nor on the contexts beside it, but for the
- * rounding of matrix products of other sizes, and not on the number of threads. Does not know MPI,
- * models or scores. */
+ * target again; each reward lowers it. Where there are to be more trials than a context holds, it
+ * is emptied and goes on with the same hidden task: it has one number and one numbering of trials
+ * for random streams, whatever the behaviour remembers. What happens in a context depends on the
+ * seed, its number and its trials before, never on the rank that plays it nor on the contexts
+ * beside it, but for the rounding of matrix products of other sizes, and not on the number of
+ * threads. Does not know MPI, models or scores. */
 #ifndef CHAINRING_EVAL_ROLLOUT_H
 #define CHAINRING_EVAL_ROLLOUT_H
 
@@ -37,8 +38,8 @@ struct rollout_options {
     enum rollout_hidden hidden;
     size_t contexts;      /* of the whole job */
     size_t first, stride; /* play the contexts first, first + stride, ... */
-    size_t trials;        /* of each hidden task, */
-    size_t trials_held;   /* and of them in one context, from which the next one knows nothing */
+    size_t trials;        /* of each context */
+    size_t trials_held;   /* after as many it is empty again */
     uint64_t seed;
 };
 
@@ -51,8 +52,8 @@ void rollout_close(struct rollout *rollout);
 /* How many contexts the options have this caller play. */
 size_t rollout_contexts(const struct rollout_options *options);
 
-/* Play and write the return of trial t of hidden task c to returns[c * trials + t], NaN where the
- * simulation failed; other tasks' numbers are left alone. The random streams are
+/* Play and write the return of trial t of context c to returns[c * trials + t], NaN where the
+ * simulation failed; other contexts' numbers are left alone. The random streams are
  * (seed, RANDOM_EVALUATE, context, 2 t) for a held-out hidden task, (.., 2 t + 1) for a first state
  * and (seed, RANDOM_EXPLORE, context, t) for the behaviour: the same hidden tasks and first states
  * for every behaviour. progress counts control steps, an ended trial's all at once; it goes up to

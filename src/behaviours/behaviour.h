@@ -31,6 +31,7 @@ struct behaviour_row {
                              behaviour was opened for */
     uint64_t context;
     size_t trial, time;
+    bool is_last_trial;       /* of its context, after which what it tells is of no use */
     double expertise;         /* in [0, 1]: 1 is a script's or planner's expert */
     double target;            /* the return asked for in each trial */
     double return_so_far;     /* of the trial */

@@ -117,7 +117,8 @@ static void attention_print_head(struct table_printer *printer, const struct ben
               "for %s, tiles of %zu queries x %zu keys\n",
               options->length, learner->shape.width, learner->shape.heads, options->threads,
               options->threads == 1 ? "" : "s",
-              attention_kernel_name(learner->attention.kernel, learner->dtype),
+              attention_kernel_name(learner->attention.kernel, learner->dtype,
+                                    model_head_width(&learner->shape)),
               learner->attention.query_block, learner->attention.key_block);
     compute_peak_print(printer, peak);
     table_say(printer, "\n\n");

@@ -132,8 +132,8 @@ static void decode_print_head(struct table_printer *printer, const struct bench_
                               const struct compute_peak *peak)
 {
     const struct model_shape *shape = &options->learner.shape;
-    const char *kernel =
-        attention_kernel_name(options->learner.attention.kernel, options->learner.dtype);
+    const char *kernel = attention_kernel_name(options->learner.attention.kernel,
+                                               options->learner.dtype, model_head_width(shape));
     fixture_print_options(printer, "decode", options);
     table_number(printer, "contexts", options->contexts);
     table_say(printer,

@@ -141,7 +141,7 @@ void bench_peak(struct table_printer *printer, const struct bench_options *optio
     peak_fill(memory, MEMORY_REALS);
     struct samples_summary rates[RATES];
     peak_measure_rates(rates, workers, matrices, memory, options->repeats);
-    const char *kernel = attention_kernel_name(ATTENTION_AUTO, DTYPE_REAL);
+    const char *kernel = attention_kernel_name(ATTENTION_AUTO, DTYPE_REAL, 1);
     table_word(printer, "bench", "peak");
     table_number(printer, "ranks", comm_size());
     table_number(printer, "threads", options->threads);

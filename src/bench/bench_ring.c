@@ -60,7 +60,8 @@ static void ring_print_head(struct table_printer *printer, const struct bench_op
                             const struct ring_overlap *overlap, double rate)
 {
     const struct learner_options *learner = &options->learner;
-    const char *kernel = attention_kernel_name(learner->attention.kernel, learner->dtype);
+    const char *kernel = attention_kernel_name(learner->attention.kernel, learner->dtype,
+                                               model_head_width(&learner->shape));
     double tokens = (double)options->length / (double)comm_size();
     fixture_print_options(printer, "ring", options);
     table_number(printer, "bytes_per_second", overlap->bandwidth);

@@ -166,8 +166,8 @@ static void step_print_head(struct table_printer *printer, const struct bench_op
                             const struct step_result *result)
 {
     const struct model_shape *shape = &result->shape;
-    const char *kernel =
-        attention_kernel_name(options->learner.attention.kernel, options->learner.dtype);
+    const char *kernel = attention_kernel_name(options->learner.attention.kernel,
+                                               options->learner.dtype, model_head_width(shape));
     char tokens[TOKEN_LAYOUT_TEXT_SIZE];
     token_layout_print(&shape->layout, tokens);
     fixture_print_options(printer, "step", options);

@@ -31,7 +31,8 @@ void fixture_print_options(struct table_printer *printer, const char *bench,
     table_number(printer, "heads", shape->heads);
     table_number(printer, "hidden", shape->hidden);
     table_word(printer, "kernel",
-               attention_kernel_name(options->learner.attention.kernel, options->learner.dtype));
+               attention_kernel_name(options->learner.attention.kernel, options->learner.dtype,
+                                     model_head_width(shape)));
     table_number(printer, "query_block", options->learner.attention.query_block);
     table_number(printer, "key_block", options->learner.attention.key_block);
 }

@@ -26,7 +26,7 @@ static bool render_check_subject(const struct config *config, const char *run,
                        "inspect --tasks lists the tasks");
 }
 
-/* The policy of a run as eval plays it, but in one context of the trials that are asked for. */
+/* The policy of a run as eval plays it, for one hidden task and the trials that are asked for. */
 static void record_policy(struct recording *recording, const struct config *config, const char *run)
 {
     struct failure failure = {0};

@@ -5,11 +5,14 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/fatal.h"
+
 /* --- In memory -------------------------------------------------------------------------------- */
 
 enum { REGISTERS = 8 };
 
 static _Thread_local unsigned char registers[REGISTERS][AMX_ROWS][AMX_BYTES];
+static _Thread_local bool is_begun;
 
 bool amx_runs(void)
 {
@@ -19,21 +22,26 @@ bool amx_runs(void)
 /* What was left behind is no number. */
 void amx_begin(void)
 {
+    invariant(!is_begun);
+    is_begun = true;
     memset(registers, 0xff, sizeof registers);
 }
 
 void amx_end(void)
 {
-    amx_begin();
+    invariant(is_begun);
+    is_begun = false;
 }
 
 void amx_emulate_zero(int number)
 {
+    invariant(is_begun);
     memset(registers[number], 0, sizeof registers[number]);
 }
 
 void amx_emulate_load(int number, const void *from, size_t stride)
 {
+    invariant(is_begun);
     for (size_t row = 0; row < AMX_ROWS; row++) {
         memcpy(registers[number][row], (const char *)from + row * stride, AMX_BYTES);
     }
@@ -41,6 +49,7 @@ void amx_emulate_load(int number, const void *from, size_t stride)
 
 void amx_emulate_store(int number, void *to, size_t stride)
 {
+    invariant(is_begun);
     for (size_t row = 0; row < AMX_ROWS; row++) {
         memcpy((char *)to + row * stride, registers[number][row], AMX_BYTES);
     }
@@ -58,6 +67,7 @@ static float half_of(const unsigned char *row, size_t column)
 
 void amx_emulate_multiply(int sum, int a, int b)
 {
+    invariant(is_begun);
     for (size_t row = 0; row < AMX_ROWS; row++) {
         float sums[AMX_ROWS];
         memcpy(sums, registers[sum][row], sizeof sums);
@@ -94,8 +104,9 @@ static bool processor_has_amx(void)
 /* Linux keeps these registers for a process only after it has been asked to. */
 static bool kernel_permits(void)
 {
-    enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 }; /* arch_prctl's */
-    return syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
+    static const long request = 0x1023,
+                      tile_data = 18; /* ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA */
+    return syscall(SYS_arch_prctl, request, tile_data) == 0;
 }
 
 bool amx_runs(void)

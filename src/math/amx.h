@@ -17,8 +17,9 @@ enum { AMX_ROWS = 16, AMX_BYTES = 64 };
  * permission, once for all threads. Local. */
 bool amx_runs(void);
 
-/* Before and after a thread uses them, else nothing of its registers need be kept when another
- * thread takes the processor. */
+/* Around a thread's use of them, which faults before amx_begin and after amx_end. That gives them
+ * back, so that the system need not keep 8 KiB more when another thread takes the processor. Not
+ * nested. */
 void amx_begin(void);
 void amx_end(void);
 

@@ -265,13 +265,15 @@ size_t attention_block_scores(const struct attention_workspace *workspace,
                               const struct attention_queries *queries,
                               const struct attention_keys *keys)
 {
+    const struct attention_kernel *kernel = workspace->kernel;
     size_t scores = 0;
     for (size_t i = 0; i < panel_count(workspace, queries->count); i++) {
         struct query_panel panel = panel_at(workspace, queries, i);
         struct attention_keys seen = keys_seen(keys, panel.position + panel.count - 1);
         struct diagonal d = diagonal_first(workspace, &panel, &seen);
         while (diagonal_next(&d)) {
-            scores += (workspace->lanes - d.lane) * (d.end - d.begin);
+            scores += round_up(panel.count - d.lane, kernel->scored_lanes) *
+                      round_up(d.end - d.begin, kernel->scored_keys);
         }
     }
     return scores;

@@ -65,11 +65,12 @@ struct attention_options {
 bool attention_runs(enum attention_choice choice, enum dtype dtype);
 
 /* What ATTENTION_AUTO comes to for a type, by the processor's instructions and, where there are
- * several ways, a few milliseconds of timing; any other choice stays. */
+ * several ways, a few milliseconds of timing; any other choice stays. Never ATTENTION_AMX, which no
+ * processor has been seen to compute. */
 enum attention_choice attention_choose(enum attention_choice choice, enum dtype dtype);
 
-/* "avx512", "avx2", ...: what a choice comes to for a type. */
-const char *attention_kernel_name(enum attention_choice choice, enum dtype dtype);
+/* "avx512", "avx2", ...: what a choice comes to for a type and heads of a width. */
+const char *attention_kernel_name(enum attention_choice choice, enum dtype dtype, size_t width);
 
 /* Room for one block of queries and one block of keys. */
 struct attention_workspace {
@@ -78,12 +79,13 @@ struct attention_workspace {
     size_t width;      /* of the head */
     size_t lanes;      /* of a panel of queries, which is computed side by side */
     size_t row_stride; /* of rows: the width in whole vectors */
-    real *query, *output, *d_output, *d_query;       /* (panels x row_stride x lanes) */
-    real *maximum, *sum, *logsumexp, *delta;         /* (panels x lanes) */
+    real *query, *output, *d_output, *d_query; /* (panels x row_stride x lanes) */
+    real *maximum, *sum, *logsumexp, *delta;   /* (panels x lanes) */
+    /* Of blocks in the kernel's whole steps; what is beyond a block's count is anything. */
     real *query_rows, *d_output_rows;                /* (query block x row_stride) */
     real *scores, *score_gradients;                  /* (key block x lanes) */
     real *d_key, *d_value;                           /* (key block x row_stride) */
-    real *key_panels, *value_panels, *column_panels; /* (key block in whole steps x row_stride) */
+    real *key_panels, *value_panels, *column_panels; /* (key block x row_stride) */
     real *products;                                  /* (2 x kernel's product_room) */
     /* Rows as reals where they are stored otherwise: of queries, or of a block of keys. */
     real *converted, *converted_values; /* (the larger block x width) */

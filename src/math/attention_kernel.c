@@ -99,24 +99,10 @@ static bool pairs_are_fast(void)
     return atomic_load(&answer) > 0;
 }
 
-static bool matrices_are_fast(void)
-{
-    static atomic_int answer;
-    if (atomic_load(&answer) == 0) {
-        bool is_fast = is_faster(kernel_amx(), kernel_avx512()) &&
-                       is_faster(kernel_amx(), kernel_avx512_bf16());
-        atomic_store(&answer, is_fast ? 1 : -1);
-    }
-    return atomic_load(&answer) > 0;
-}
-
 enum attention_choice attention_choose(enum attention_choice choice, enum dtype dtype)
 {
     if (choice != ATTENTION_AUTO) {
         return choice;
-    }
-    if (dtype == DTYPE_BF16 && matrices_are_fast()) {
-        return ATTENTION_AMX;
     }
     if (dtype == DTYPE_BF16 && pairs_are_fast()) {
         return ATTENTION_AVX512_BF16;
@@ -140,7 +126,8 @@ const struct attention_kernel *attention_kernel_for_width(enum attention_choice 
     choice = attention_choose(choice, dtype);
     const struct attention_kernel *kernel = attention_kernel_find(choice, dtype);
     bool is_of_bf16 = choice == ATTENTION_AMX || choice == ATTENTION_AVX512_BF16;
-    if (!is_of_bf16 || fits(kernel, dtype, width)) {
+    bool is_missing = !kernel && dtype == DTYPE_BF16;
+    if (!is_of_bf16 || is_missing || fits(kernel, dtype, width)) {
         return kernel;
     }
     bool pairs_fit = choice == ATTENTION_AMX && fits(kernel_avx512_bf16(), dtype, width);
@@ -153,10 +140,9 @@ bool attention_runs(enum attention_choice choice, enum dtype dtype)
     return attention_kernel_find(choice, dtype) != NULL;
 }
 
-const char *attention_kernel_name(enum attention_choice choice, enum dtype dtype)
+const char *attention_kernel_name(enum attention_choice choice, enum dtype dtype, size_t width)
 {
-    enum { WIDTH = 64 }; /* which fits all */
-    const struct attention_kernel *kernel = attention_kernel_for_width(choice, dtype, WIDTH);
+    const struct attention_kernel *kernel = attention_kernel_for_width(choice, dtype, width);
     invariant(kernel != NULL);
     return kernel->name;
 }

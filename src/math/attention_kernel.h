@@ -37,7 +37,7 @@ struct query_panel {
     const real *d_output_rows; /* (count x row_stride) */
 };
 
-/* Room for one panel and one block of keys. */
+/* Room for one panel and one block of keys, in whole steps of either. */
 struct attention_work {
     real *scores;          /* (key count x lanes) */
     real *score_gradients; /* (key count x lanes) */
@@ -90,8 +90,9 @@ struct attention_kernel {
     const char *name;
     enum dtype dtype; /* of keys, values and queries that it reads */
     size_t steps;
-    size_t lanes;         /* of a panel */
-    size_t vector;        /* rows and lanes are padded to multiples of this */
+    size_t lanes;                     /* of a panel */
+    size_t vector;                    /* rows and lanes are padded to multiples of this */
+    size_t scored_lanes, scored_keys; /* scores are of multiples of these */
     size_t diagonal_step; /* queries that the diagonal goes past at once: whole vectors */
     size_t key_step;      /* to multiples of which keys are padded, and the diagonal takes them */
     size_t width_step;    /* heads that it computes are multiples of this wide */

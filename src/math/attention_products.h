@@ -3,12 +3,17 @@
  *
  * Both give PANEL_QUERIES, the queries of a panel, which is the row stride of scores and of all
  * that is transposed; DIAGONAL_STEP, of which narrow ones leave little to be computed in vain, but
- * sums of few products; KEY_STEP, of which keys are padded to whole ones; GROUP_LANES, the lanes
- * that are computed at once; and these, where `vectors` is a constant:
+ * sums of few products; KEY_STEP, of which keys are padded to whole ones; WIDTH_STEP, of which
+ * heads' widths are multiples; GROUP_KEYS and GROUP_LANES (GROUP_VECTORS), that are computed at
+ * once; SCORED_LANES, of which a group may have fewer; PRODUCT_ROOM, the reals that a product
+ * needs; and these, where `vectors` is a constant:
  *
+ *   vectors_from(panel, lane)                          vectors of a group that begins at a lane
  *   pack_rows(panels, rows, stride, count, width)      keys or values, for multiply_keys
  *   pack_columns(panels, rows, stride, count, width)   the same, for gather_keys
- *   multiply_keys(sum, product, tile, vectors)         scores of a tile, or their gradients
+ *   multiply_keys(sum, product, tile, vectors)         scores of a tile, or their gradients: of a
+ *                                                      group's tiles the first comes first, and the
+ *                                                      others find it in the product's room
  *   gather_keys(out, work, weights, tile, vectors)     sums over keys
  *   spread_queries(out, weights, rows, panel, keys)    sums over queries
  *

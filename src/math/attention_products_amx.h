@@ -15,6 +15,7 @@ enum {
     PANEL_QUERIES = 128,
     DIAGONAL_STEP = MATRIX_EXTENT,
     KEY_STEP = MATRIX_EXTENT,
+    SCORED_LANES = MATRIX_EXTENT,
     GROUP_KEYS = MATRIX_EXTENT,
     GROUP_LANES = MATRIX_EXTENT,
     GROUP_VECTORS = GROUP_LANES / VECTOR_LANES,
@@ -127,9 +128,9 @@ static void pack_matrix(real *matrix, const uint16_t *rows, size_t stride, size_
 {
     _Alignas(vector) real pairs[AMX_ROWS * AMX_ROWS];
     for (size_t row = 0; row < GROUP_KEYS; row += 2) {
-        const uint16_t *first = rows + row * stride;
         vector both = vector_all(0);
         if (row < count) {
+            const uint16_t *first = rows + row * stride;
             both = pair_rows(first, row + 1 < count ? first + stride : NULL, AMX_ROWS);
         }
         vector_store(pairs + row / 2 * AMX_ROWS, both);

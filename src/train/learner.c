@@ -52,7 +52,9 @@ void learner_choose_kernels(struct learner_options *options)
 
 void learner_name_kernels(char *name, size_t size, const struct learner_options *options)
 {
-    snprintf(name, size, "%s, %s", attention_kernel_name(options->attention.kernel, options->dtype),
+    snprintf(name, size, "%s, %s",
+             attention_kernel_name(options->attention.kernel, options->dtype,
+                                   model_head_width(&options->shape)),
              dtype_name(options->product_dtype));
 }
 

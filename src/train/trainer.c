@@ -184,8 +184,9 @@ static void measure_peak(struct trainer *trainer)
     const struct learner_options *learner = &trainer->learner.options;
     log_line("processor: attention kernels for %s, OpenBLAS's for %s, %.0f GFLOP/s on all ranks "
              "together; products of layers are of %s",
-             attention_kernel_name(learner->attention.kernel, learner->dtype), gemm_core_name(),
-             1e-9 * trainer->peak, dtype_name(learner->product_dtype));
+             attention_kernel_name(learner->attention.kernel, learner->dtype,
+                                   model_head_width(&learner->shape)),
+             gemm_core_name(), 1e-9 * trainer->peak, dtype_name(learner->product_dtype));
 }
 
 static void predict_overlap(const struct trainer *trainer)

@@ -226,9 +226,11 @@ static void test_relabelling_does_not_look_at_the_action(void **state)
 
 /* --- The script ------------------------------------------------------------------------------- */
 
-/* Mean return of a few episodes, and how far the hand is from the goal at their ends. */
-static double mean_of_script(const char *name, const double *goal, double *away)
+/* Mean return of a few episodes, and how far the hand is from the goal at their ends; what is
+ * hidden, where something is, is `hidden`. */
+static double mean_of_script(const char *name, double hidden, double expertise, double *away)
 {
+    const double *goal = goals[(size_t)hidden];
     enum { EPISODES = 4 };
     struct failure failure = {0};
     struct env_task *task = env_task_open(name, &failure);
@@ -240,8 +242,11 @@ static double mean_of_script(const char *name, const double *goal, double *away)
         struct random random = random_stream(7, RANDOM_TEST, i, 0);
         struct env_outcome outcome = {.end = ENV_RUNNING};
         float observation[OBSERVED], action[JOINTS];
+        if (env_task_spec(task)->hidden_dim > 0) {
+            env_set_hidden(env, &hidden);
+        }
         env_reset(env, &random);
-        env_script_draw(env, 1.0, &random);
+        env_script_draw(env, expertise, &random);
         while (outcome.end == ENV_RUNNING) {
             env_script_act(env, action);
             outcome = env_step(env, action);
@@ -262,8 +267,11 @@ static void test_the_script_brings_the_hand_to_each_goal(void **state)
     (void)state;
     for (size_t goal = 0; goal < GOALS; goal++) {
         double away;
-        assert_true(mean_of_script(reach_tasks[goal], goals[goal], &away) > 190.0);
+        assert_true(mean_of_script(reach_tasks[goal], (double)goal, 1.0, &away) > 190.0);
         assert_true(away < 0.05);
+        assert_true(mean_of_script("jaco_hidden", (double)goal, 1.0, &away) > 190.0);
+        assert_true(away < 0.05);
+        assert_true(mean_of_script("jaco_hidden", (double)goal, 0.0, &away) < 190.0);
     }
 }
 

@@ -1,7 +1,7 @@
 /* Finds the numbers of a linear feedback (envs/linear_feedback.h) that drives a task's body, and
  * prints them as C. No test: envs/README.md says what was found with it.
  *
- *   search_feedback TASK STEPS MINUTES EPISODES SEED [TIMESTEP] > TASK_feedback.h
+ *   search_feedback TASK STEPS ROUNDS EPISODES SEED [TIMESTEP] > numbers
  *
  * Augmented random search (arXiv 1803.07055, algorithm 2, version V2-t): in every round some
  * directions in the space of gains are tried both ways, and a step is taken along those that made
@@ -180,9 +180,9 @@ static void improve(double *whitened, struct search *search, double *directions,
 }
 
 /* best = the gains of the best round, judged by episodes of their own from time to time. */
-static double search_for(float *best, struct search *search, double seconds)
+static double search_for(float *best, struct search *search, uint64_t rounds)
 {
-    enum { ROUNDS = 10 };
+    enum { ROUNDS_JUDGED = 10 };
     double *whitened = memory_take(search->gains, sizeof *whitened);
     double *directions = memory_take(DIRECTIONS * search->gains, sizeof *directions);
     float *gain = memory_take(search->gains, sizeof *gain);
@@ -192,9 +192,9 @@ static double search_for(float *best, struct search *search, double seconds)
         search->deviation[i] = 1.0;
     }
     double begun = clock_seconds();
-    for (uint64_t round = 1; clock_seconds() - begun < seconds; round++) {
+    for (uint64_t round = 1; round <= rounds; round++) {
         improve(whitened, search, directions, round);
-        if (round % ROUNDS == 0) {
+        if (round % ROUNDS_JUDGED == 0 || round == rounds) {
             double found = worth(search, whitened, gain, 0, JUDGED);
             fprintf(stderr, "round %llu, %.0f s: %.2f\n", (unsigned long long)round,
                     clock_seconds() - begun, found);
@@ -218,7 +218,7 @@ static void print_gain(const char *task, const char *name, const float *gain,
     size_t columns = 1 + spec->observation_dim;
     printf("static const float %s_%s[] = {\n", task, name);
     for (size_t i = 0; i < spec->action_dim * columns; i++) {
-        printf("%.4gF,%s", (double)gain[i], i % columns + 1 == columns ? "\n" : " ");
+        printf("%#.4gF,%s", (double)gain[i], i % columns + 1 == columns ? "\n" : " ");
     }
     printf("};\n");
 }
@@ -242,7 +242,7 @@ static void find_range(struct search *search)
 int main(int argc, char **argv)
 {
     if (argc != 6 && argc != 7) {
-        fprintf(stderr, "usage: search_feedback TASK STEPS MINUTES EPISODES SEED [TIMESTEP]\n");
+        fprintf(stderr, "usage: search_feedback TASK STEPS ROUNDS EPISODES SEED [TIMESTEP]\n");
         return EXIT_CODE_USAGE;
     }
     struct failure failure = {0};
@@ -267,7 +267,7 @@ int main(int argc, char **argv)
         find_range(&search);
     }
     float *best = memory_take(search.gains, sizeof *best);
-    double found = search_for(best, &search, 60.0 * strtod(argv[3], NULL));
+    double found = search_for(best, &search, strtoul(argv[3], NULL, 10));
     printf("/* Found by tests/envs/search_feedback.c: %s, %.1f in %zu steps. */\n", spec->task,
            found, search.steps);
     print_gain(spec->task, "gain", best, spec);

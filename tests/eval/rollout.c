@@ -1,6 +1,7 @@
 #include "tests/support/support.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "behaviours/random_actions.h"
 #include "behaviours/script.h"
@@ -116,6 +117,15 @@ static void test_trials_follow_one_another_in_a_context(void **state)
     assert_true(shortest < longest); /* else this test has seen too little */
 }
 
+static bool is_untold(const struct heard_step *step)
+{
+    static const struct behaviour_step nothing;
+    static const float no_action[MADE_UP_ACTION_DIM];
+    return step->previous.reward == nothing.reward && step->previous.time == nothing.time &&
+           step->previous.trial == nothing.trial &&
+           memcmp(step->previous_action, no_action, sizeof no_action) == 0;
+}
+
 /* Who remembers nothing earns the same; trials are numbered in their contexts. */
 static void test_an_empty_context_of_the_same_task_follows_a_full_one(void **state)
 {
@@ -133,7 +143,10 @@ static void test_an_empty_context_of_the_same_task_follows_a_full_one(void **sta
             for (size_t c = 0; c < CONTEXTS; c++) {
                 assert_int_equal(listener.contexts[c].trials_begun, TRIALS);
                 for (size_t i = 0; i < listener.contexts[c].count; i++) {
-                    assert_true(listener.contexts[c].steps[i].trial < options.trials_held);
+                    const struct heard_step *step = &listener.contexts[c].steps[i];
+                    bool is_first = step->trial == 0 && step->time == 0;
+                    assert_true(step->trial < options.trials_held);
+                    assert_true(!is_first || is_untold(step));
                 }
             }
         }

@@ -52,7 +52,7 @@ static void say(const struct sharded_options *options, size_t size, size_t node_
         enum dtype dtype = options->is_bf16 ? DTYPE_BF16 : DTYPE_REAL;
         print_message("%-4s %-11s %-10s %-8s %2zu ranks: output %.2e, d_query %.2e, d_key %.2e, "
                       "d_value %.2e\n",
-                      dtype_name(dtype), attention_kernel_name(options->kernel, dtype),
+                      dtype_name(dtype), attention_kernel_name(options->kernel, dtype, HEAD_WIDTH),
                       rule_name(options->rule), way_name(node_ranks_max), size,
                       errors[SHARDED_OUTPUT], errors[SHARDED_D_QUERY], errors[SHARDED_D_KEY],
                       errors[SHARDED_D_VALUE]);
