@@ -124,8 +124,8 @@ EXPERIMENTS = (
            "evaluation are not among those of the data. Peers report last returns of 14.08 in such a room "
            "(arXiv 2312.12275)."),
           ("key_to_door", 8000, 8000,
-           "A key in one cell and then a door in another pay once each; where they are is hidden, and whether the agent "
-           "has the key. Peers report last returns of 1.74 (arXiv 2312.12275)."))),
+           "A key in one cell and then a door in another pay once each; where they are is hidden, and whether the "
+           "agent has the key. Peers report last returns of 1.74 (arXiv 2312.12275)."))),
     hidden("reacher_hidden", "A target around the shoulder of an arm of two links that only the dense reward tells.",
            collect("reacher_hidden", task="reacher_hidden", label="script"), ONE_TOKEN, "script"),
     hidden("point_mass_maze_hidden",
