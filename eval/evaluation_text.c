@@ -141,7 +141,8 @@ static void print_exploration(FILE *stream, const struct evaluation_result *resu
     while (noisy > 0 && result->explore[noisy - 1] == 0.0) {
         noisy--;
     }
-    fputs("exploration noise trial by trial: ", stream);
+    const char *since = result->trials_held < result->trials ? ", from empty on" : "";
+    fprintf(stream, "exploration noise trial by trial%s: ", since);
     for (size_t i = 0; i < noisy && i < TRIALS_SHOWN; i++) {
         fprintf(stream, "%s%g", i > 0 ? ", " : "", result->explore[i]);
     }
@@ -154,7 +155,7 @@ static void print_exploration(FILE *stream, const struct evaluation_result *resu
     if (trial_list_any(result->samples, result->trials_held)) {
         char drawn[128];
         trial_list_print(drawn, sizeof drawn, result->samples, result->trials_held);
-        fprintf(stream, "; actions are sampled in %s", drawn);
+        fprintf(stream, "; actions are sampled in %s%s", drawn, since);
     }
     fputs("\n", stream);
 }

@@ -196,6 +196,27 @@ static bool refuse_pair(const struct config *config, const struct config_origins
     return refuse_misfit(origins, is_one_last ? one : other, why, failure);
 }
 
+static bool kernel_runs(enum attention_choice kernel)
+{
+    return attention_runs(kernel, DTYPE_REAL) || attention_runs(kernel, DTYPE_BF16);
+}
+
+static bool refuse_kernel(const struct config *config, const struct config_origins *origins,
+                          struct failure *failure)
+{
+    char found[CONFIG_TEXT_SIZE], why[2 * CONFIG_TEXT_SIZE];
+    config_describe(found, sizeof found, config, origins, CONFIG_OPTION_attention_kernel);
+    int used = snprintf(why, sizeof why, "found %s, which this processor lacks, expected ", found);
+    const char *name = config_option_at(CONFIG_OPTION_attention_kernel)->unit;
+    for (int kernel = 0; kernel < ATTENTION_CHOICES; kernel++, name += strcspn(name, "|") + 1) {
+        if (kernel_runs((enum attention_choice)kernel)) {
+            used += snprintf(why + used, sizeof why - (size_t)used, "%s%.*s",
+                             kernel > 0 ? ", " : "", (int)strcspn(name, "|"), name);
+        }
+    }
+    return refuse_misfit(origins, CONFIG_OPTION_attention_kernel, why, failure);
+}
+
 bool config_check(const struct config *config, const struct config_origins *origins,
                   struct failure *failure)
 {
@@ -234,13 +255,8 @@ bool config_check(const struct config *config, const struct config_origins *orig
     if (!config_target(&target, "collect.target", config->collect.target, &reason)) {
         return refuse_misfit(origins, CONFIG_OPTION_collect_target, reason.text, failure);
     }
-    enum attention_choice kernel = (enum attention_choice)config->attention.kernel;
-    if (!attention_runs(kernel, DTYPE_REAL) && !attention_runs(kernel, DTYPE_BF16)) {
-        return refuse_misfit(
-            origins, CONFIG_OPTION_attention_kernel,
-            "attention.kernel: found instructions that this processor lacks, expected "
-            "auto or portable",
-            failure);
+    if (!kernel_runs((enum attention_choice)config->attention.kernel)) {
+        return refuse_kernel(config, origins, failure);
     }
     size_t width, height;
     if (!config_size(&width, &height, config->render.size, &reason)) {

@@ -61,6 +61,9 @@ struct attention_options {
     size_t key_block;   /* keys that they meet at once */
 };
 
+/* A head's width that every kernel computes itself. */
+enum { ATTENTION_WIDTH_OF_ALL = 64 };
+
 /* Can this processor run it on queries, keys and values of a type? Local, like all of this file. */
 bool attention_runs(enum attention_choice choice, enum dtype dtype);
 

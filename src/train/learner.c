@@ -2,9 +2,11 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "base/fatal.h"
+#include "base/log.h"
 #include "comm/comm.h"
 #include "comm/progress.h"
 #include "math/peak.h"
@@ -41,8 +43,23 @@ static void bind_learner(struct learner *learner)
     transformer_bind(&learner->transformer, arena, &transformer, ring, &learner->executor);
 }
 
+/* A kernel that is asked for by name computes what it can, and others the rest. */
+static void warn_of_other_kernel(const struct learner_options *options)
+{
+    enum attention_choice choice = options->attention.kernel;
+    size_t width = model_head_width(&options->shape);
+    const char *wanted = attention_kernel_name(choice, DTYPE_BF16, ATTENTION_WIDTH_OF_ALL);
+    const char *found = attention_kernel_name(choice, options->dtype, width);
+    if (choice != ATTENTION_AUTO && strcmp(found, wanted) != 0 && comm_rank() == 0) {
+        log_warning("attention.kernel: found %s, which does not compute heads of %zu in precision "
+                    "%s: %s does",
+                    wanted, width, dtype_name(options->dtype), found);
+    }
+}
+
 void learner_choose_kernels(struct learner_options *options)
 {
+    warn_of_other_kernel(options);
     options->attention.kernel = attention_choose(options->attention.kernel, options->dtype);
     bool is_rounded = options->dtype == DTYPE_BF16 && peak_bf16_pays();
     options->product_dtype = is_rounded ? DTYPE_BF16 : DTYPE_REAL;
