@@ -353,6 +353,13 @@ void env_script_draw(struct env *env, double expertise, struct random *random)
     env->script_known = true;
 }
 
+void env_script_aim(struct env *env, const double *hidden, struct random *random)
+{
+    invariant(env->task->task->script);
+    env->task->task->script->draw(env->script, hidden, 1.0, random);
+    env->script_known = true;
+}
+
 void env_script_act(const struct env *env, float *action)
 {
     invariant(env->script_known);

@@ -180,4 +180,7 @@ float env_relabel(struct env *env, const double *physics, const float *action);
 void env_script_draw(struct env *env, double expertise, struct random *random);
 void env_script_act(const struct env *env, float *action); /* (action_dim) */
 
+/* Instead of drawing: act as the expert would if `hidden` (hidden_dim) were hidden, from now on. */
+void env_script_aim(struct env *env, const double *hidden, struct random *random);
+
 #endif

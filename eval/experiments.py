@@ -39,13 +39,18 @@ def planner_ladder(task, groups, episodes, every=1):
                    **{"planner.every": every})
 
 
-def hidden(name, question, store, shared, expert="data", anew=False):
+def hidden(name, question, store, shared, expert="data", anew=False, searcher=False):
     """A task of the hidden-task suite: what its expert's labels teach, four trials in a context; and what those of
-    a planner that begins anew at every state do."""
-    path = f"{{folder}}/{store.name}.h5"
-    others = (Store(name + "_anew", ("convert", path, "--label=planner", "--planner.start=none")),) if anew else ()
-    models = tuple(Model("labels of plans begun anew", {"data.store": f"{{folder}}/{other.name}.h5"})
-                   for other in others)
+    a planner that begins anew at every state do, or a searcher's own actions."""
+    path, others, models = f"{{folder}}/{store.name}.h5", (), ()
+    if anew:
+        others += (Store(name + "_anew", ("convert", path, "--label=planner", "--planner.start=none")),)
+        models += (Model("labels of plans begun anew", {"data.store": f"{{folder}}/{name}_anew.h5"}),)
+    if searcher:
+        others += (collect(name + "_searcher", task=name, policy="searcher", groups=400, episodes=4),)
+        models += (Model("histories of a searcher", {"data.store": f"{{folder}}/{name}_searcher.h5",
+                                                     "chain.sampling": "history", "chain.order": "history",
+                                                     "chain.loss": "all"}),)
     return Experiment(
         name=name, tier="full", question=question, stores=(store, *others),
         shared={"context.tokens": "s+-a+-r+-d", "chain.trials_min": 4, "chain.order": "random", "chain.loss": "label",
@@ -131,10 +136,10 @@ EXPERIMENTS = (
     hidden("point_mass_maze_hidden",
            "Which of four rooms has the goal? The reward is 0 until it is found, in episodes of 1,000 steps.",
            collect("point_mass_maze_hidden", task="point_mass_maze_hidden", label="script", groups=400, episodes=4),
-           {"train.contexts": 4, "train.rate": 2e-3, "train.steps": 1500}, "script"),
+           {"train.contexts": 4, "train.rate": 2e-3, "train.steps": 1500}, "script", searcher=True),
     hidden("jaco_hidden", "Which of four places on the floor does the arm have to reach?",
            collect("jaco_hidden", task="jaco_hidden", label="script", groups=400, episodes=4),
-           {"train.contexts": 8, "train.rate": 2e-3, "train.steps": 2500}, "script"),
+           {"train.contexts": 8, "train.rate": 2e-3, "train.steps": 2500}, "script", searcher=True),
     hidden("cartpole_swingup_dynamics", "Masses, damping and gravity differ from context to context. Labels are of "
            "plans that go on from the step before, or begin anew at every state.",
            planner_ladder("cartpole_swingup_dynamics", groups=200, episodes=4),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "behaviours/candidate_searcher.h"
 #include "behaviours/grid_searcher.h"
 
 enum { X, Y, AXES };
@@ -288,11 +289,15 @@ bool searcher_open(struct behaviour *behaviour, const struct env_spec *spec, siz
         grid_searcher_open(behaviour, spec, slots);
         return true;
     }
+    if (spec->has_script && spec->hidden_count > 0) {
+        candidate_searcher_open(behaviour, spec, slots);
+        return true;
+    }
     if (!spec->search) {
         return failure_set(
             failure, EXIT_CODE_CONFIG,
-            "task %s: found no hidden goal on a ring or a grid, expected one for the "
-            "searcher to search for; choose another task, such as point_mass_search",
+            "task %s: found no hidden goal on a ring, on a grid or among a few, expected one for "
+            "the searcher to search for; choose another task, such as point_mass_search",
             spec->task);
     }
     invariant(spec->action_dim == AXES && spec->observation_dim >= 2 * (size_t)AXES);
