@@ -1,6 +1,7 @@
 #include "datasets/replay.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/arithmetic.h"
 #include "base/log.h"
@@ -235,10 +236,12 @@ static bool replay_all(struct replay_run_state *run, struct failure *failure)
     return true;
 }
 
-static bool is_match(const struct replay_fit *fit)
+static bool is_match(const struct replay *replay, enum inertia_rule rule)
 {
     for (size_t i = REPLAY_POSITION; i <= REPLAY_ACTIVATION; i++) {
-        if (!(fit->residuals[i].median <= replay_tolerance)) {
+        const struct replay_residual *residual = &replay->fits[rule].residuals[i];
+        double judged = replay->is_by_rules ? residual->maximum : residual->median;
+        if (!(judged <= replay_tolerance)) {
             return false;
         }
     }
@@ -250,10 +253,11 @@ static enum replay_verdict replay_verdict_of(const struct replay *replay)
     const struct replay_fit *exact = &replay->fits[INERTIA_EXACT];
     const struct replay_fit *legacy = &replay->fits[INERTIA_LEGACY];
     if (replay->distinguishing == 0) {
-        return is_match(exact) && is_match(legacy) ? REPLAY_MATCHES_BOTH : REPLAY_MATCHES_NEITHER;
+        bool both = is_match(replay, INERTIA_EXACT) && is_match(replay, INERTIA_LEGACY);
+        return both ? REPLAY_MATCHES_BOTH : REPLAY_MATCHES_NEITHER;
     }
     bool is_legacy = legacy->nearer > exact->nearer;
-    if (!is_match(is_legacy ? legacy : exact)) {
+    if (!is_match(replay, is_legacy ? INERTIA_LEGACY : INERTIA_EXACT)) {
         return REPLAY_MATCHES_NEITHER;
     }
     return is_legacy ? REPLAY_MATCHES_LEGACY : REPLAY_MATCHES_EXACT;
@@ -291,6 +295,7 @@ bool replay_run(struct replay *replay, const struct store *store, size_t steps_m
     bool is_done = replay_open_tasks(&run, failure) && replay_check_store(&run, failure);
     if (is_done) {
         replay->task = run.spec->task;
+        replay->is_by_rules = strcmp(run.spec->simulator, "rules") == 0;
         replay_take_buffers(&run);
         is_done = replay_all(&run, failure);
     }

@@ -49,6 +49,7 @@ struct replay {
     const struct store *store; /* borrowed */
     const char *task;          /* of the store, or another one of its domain */
     bool has_rewards;          /* it is one of the store's, whose rewards are compared */
+    bool is_by_rules;          /* nothing is simulated by an engine, so that nothing may differ */
     size_t steps;              /* compared */
     size_t distinguishing; /* of them, those on which the rules differ by more than the tolerance */
     double rule_difference; /* the largest difference of physics between the rules */
@@ -56,7 +57,8 @@ struct replay {
     enum replay_verdict verdict;
 };
 
-/* A rule matches where every number of the median step's physics is within this. */
+/* A rule matches where every number of the median step's physics is within this; of every step's,
+ * where there is no engine. */
 extern const double replay_tolerance;
 
 /* Simulate at most `steps_max` of the store's steps (0: all), spread evenly, in the first of its

@@ -141,6 +141,49 @@ static void test_made_up_data_obey_neither_rule(void **state)
     store_close(store);
 }
 
+/* The store's first episode again, its last position further by `shift`; replaces the store. */
+static struct store *write_shifted(const struct scene *scene, struct store *store, double shift)
+{
+    enum { ROWS = 51, NUMBERS = 8 };
+    static float observation[ROWS * NUMBERS], action[ROWS * NUMBERS], reward[ROWS];
+    static double physics[ROWS * NUMBERS], hidden[NUMBERS];
+    struct failure failure = {0};
+    struct store_spec spec = *store_spec(store);
+    struct store_episode episode = {.length = store_length(store, 0),
+                                    .observation = observation,
+                                    .action = action,
+                                    .reward = {reward},
+                                    .physics = physics,
+                                    .hidden = hidden,
+                                    .group = store_group(store, 0),
+                                    .end = store_ending(store, 0)};
+    assert_true(episode.length < ROWS && spec.physics_dim <= NUMBERS);
+    assert_true(store_read_observation(store, 0, 0, episode.length + 1, observation, &failure) &&
+                store_read_action(store, 0, 0, episode.length, action, &failure) &&
+                store_read_reward(store, 0, 0, 0, episode.length, reward, &failure) &&
+                store_read_physics(store, 0, 0, episode.length + 1, physics, &failure) &&
+                store_read_hidden(store, 0, hidden, &failure));
+    physics[episode.length * spec.physics_dim] += shift;
+    store_close(store);
+    unlink(scene->path);
+    struct store_writer *writer = store_writer_open(scene->path, &spec, &failure);
+    assert_true(writer && store_writer_add(writer, &episode, &failure) &&
+                store_writer_commit(writer, &failure));
+    return open_store(scene);
+}
+
+/* Nothing is rounded there, so one step that differs is one too many. */
+static void test_a_single_wrong_step_of_a_world_of_rules_is_seen(void **state)
+{
+    for (int shift = 0; shift < 2; shift++) {
+        struct store *store = collect(*state, "key_to_door", INERTIA_EXACT);
+        store = write_shifted(*state, store, shift);
+        struct replay replay = run(store, 0);
+        assert_int_equal(replay.verdict, shift ? REPLAY_MATCHES_NEITHER : REPLAY_MATCHES_BOTH);
+        store_close(store);
+    }
+}
+
 static void expect_refused(const struct scene *scene, const struct store_spec *spec,
                            enum exit_code code, const char *words)
 {
@@ -209,6 +252,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_without_capsules_that_weigh_both_rules_agree, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_made_up_data_obey_neither_rule, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_single_wrong_step_of_a_world_of_rules_is_seen,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_replayed_is_refused_in_one_line, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_the_report_says_what_was_found, set_up, tear_down),
