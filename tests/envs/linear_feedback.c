@@ -20,8 +20,8 @@ static void test_actions_are_what_is_observed_times_the_gain(void **state)
 {
     (void)state;
     const struct linear_feedback plain = {.observation_dim = 2, .action_dim = 2, .gain = gain};
-    expect(&plain, (const float[]){0.0F, 0.0F}, NAN, 0.25F, 0.0F);
-    expect(&plain, (const float[]){0.25F, 0.5F}, NAN, -0.125F, -0.4375F);
+    expect(&plain, (const float[]){0.0F, 0.0F}, (double)NAN, 0.25F, 0.0F);
+    expect(&plain, (const float[]){0.25F, 0.5F}, (double)NAN, -0.125F, -0.4375F);
 }
 
 static void test_a_command_adds_its_share(void **state)
