@@ -75,6 +75,12 @@ static void listener_select(const struct behaviour *behaviour, const size_t *sel
     }
 }
 
+static void listener_close(const struct behaviour *behaviour)
+{
+    struct listener *listener = behaviour->self;
+    behaviour_close(&listener->inner);
+}
+
 struct behaviour listener_of(struct listener *listener, struct behaviour inner)
 {
     *listener = (struct listener){.inner = inner};
@@ -85,6 +91,7 @@ struct behaviour listener_of(struct listener *listener, struct behaviour inner)
         .begin_trial = listener_begin_trial,
         .act = listener_act,
         .select = listener_select,
+        .close = listener_close,
     };
 }
 
