@@ -20,6 +20,7 @@ struct domain_script {
     /* expertise in [0, 1]: 1 knows what is hidden, 0 guesses. */
     void (*draw)(double *script, const double *hidden, double expertise, struct random *random);
     void (*act)(float *action, const double *script, const struct simulation_view *view);
+    const double *known; /* what `draw` is told where the task hides nothing; NULL: nothing */
 };
 
 /* What a task may not observe. */

@@ -344,20 +344,25 @@ float env_relabel(struct env *env, const double *physics, const float *action)
 
 /* --- Scripted behaviour ----------------------------------------------------------------------- */
 
+static void script_draw(struct env *env, const double *hidden, double expertise,
+                        struct random *random)
+{
+    invariant(expertise >= 0.0 && expertise <= 1.0);
+    env->task->task->script->draw(env->script, hidden, expertise, random);
+    env->script_known = true;
+}
+
 void env_script_draw(struct env *env, double expertise, struct random *random)
 {
     const struct domain_task *task = env->task->task;
     invariant(task->script && (!task->hidden || env->hidden_known));
-    invariant(expertise >= 0.0 && expertise <= 1.0);
-    task->script->draw(env->script, task->hidden ? env->hidden : NULL, expertise, random);
-    env->script_known = true;
+    script_draw(env, task->hidden ? env->hidden : task->script->known, expertise, random);
 }
 
 void env_script_aim(struct env *env, const double *hidden, struct random *random)
 {
     invariant(env->task->task->script);
-    env->task->task->script->draw(env->script, hidden, 1.0, random);
-    env->script_known = true;
+    script_draw(env, hidden, 1.0, random);
 }
 
 void env_script_act(const struct env *env, float *action)

@@ -271,51 +271,17 @@ static void jaco_find_hidden(struct env_goal *goal, const struct simulation_view
     *goal = goals[jaco_goal_of(hidden)];
 }
 
-/* --- Scripted: the hand straight to a place above a goal, the right one or a guess -------------
- */
+/* --- Scripted: the hand straight to a place above a goal, the right one or a guess ------------ */
 
-/* The script keeps the place. */
-static void jaco_script_aim(double *script, enum goal goal, double expertise, struct random *random)
+/* The script keeps the place. hidden: the goal's number, hidden or not. */
+static void jaco_script_draw(double *script, const double *hidden, double expertise,
+                             struct random *random)
 {
     static const double height = 0.03; /* metres, so that the fingers do not push the floor */
     enum goal guess = (enum goal)random_below(random, GOALS);
     bool knows = random_uniform(random) < expertise;
-    memcpy(script, goals[knows ? goal : guess].position, AXES * sizeof *script);
+    memcpy(script, goals[knows ? jaco_goal_of(hidden) : guess].position, AXES * sizeof *script);
     script[2] = height;
-}
-
-static void jaco_script_draw_hidden(double *script, const double *hidden, double expertise,
-                                    struct random *random)
-{
-    jaco_script_aim(script, jaco_goal_of(hidden), expertise, random);
-}
-
-static void jaco_script_draw_top_left(double *script, const double *hidden, double expertise,
-                                      struct random *random)
-{
-    (void)hidden;
-    jaco_script_aim(script, TOP_LEFT, expertise, random);
-}
-
-static void jaco_script_draw_top_right(double *script, const double *hidden, double expertise,
-                                       struct random *random)
-{
-    (void)hidden;
-    jaco_script_aim(script, TOP_RIGHT, expertise, random);
-}
-
-static void jaco_script_draw_bottom_left(double *script, const double *hidden, double expertise,
-                                         struct random *random)
-{
-    (void)hidden;
-    jaco_script_aim(script, BOTTOM_LEFT, expertise, random);
-}
-
-static void jaco_script_draw_bottom_right(double *script, const double *hidden, double expertise,
-                                          struct random *random)
-{
-    (void)hidden;
-    jaco_script_aim(script, BOTTOM_RIGHT, expertise, random);
 }
 
 /* How far the hand moves along each axis when a joint turns: metres per radian. */
@@ -382,12 +348,14 @@ static void jaco_script_act(float *action, const double *script, const struct si
 
 /* --- The table -------------------------------------------------------------------------------- */
 
-static const struct domain_script jaco_scripts[] = {
-    [TOP_LEFT] = {.draw = jaco_script_draw_top_left, .act = jaco_script_act},
-    [TOP_RIGHT] = {.draw = jaco_script_draw_top_right, .act = jaco_script_act},
-    [BOTTOM_LEFT] = {.draw = jaco_script_draw_bottom_left, .act = jaco_script_act},
-    [BOTTOM_RIGHT] = {.draw = jaco_script_draw_bottom_right, .act = jaco_script_act},
-    [GOALS] = {.draw = jaco_script_draw_hidden, .act = jaco_script_act},
+static const double goal_numbers[GOALS] = {TOP_LEFT, TOP_RIGHT, BOTTOM_LEFT, BOTTOM_RIGHT};
+
+static const struct domain_script reach_hidden = {.draw = jaco_script_draw, .act = jaco_script_act};
+static const struct domain_script reach[GOALS] = {
+    [TOP_LEFT] = {jaco_script_draw, jaco_script_act, &goal_numbers[TOP_LEFT]},
+    [TOP_RIGHT] = {jaco_script_draw, jaco_script_act, &goal_numbers[TOP_RIGHT]},
+    [BOTTOM_LEFT] = {jaco_script_draw, jaco_script_act, &goal_numbers[BOTTOM_LEFT]},
+    [BOTTOM_RIGHT] = {jaco_script_draw, jaco_script_act, &goal_numbers[BOTTOM_RIGHT]},
 };
 
 static const struct domain_hidden hidden_goal = {.dim = 1, .count = GOALS, .draw = jaco_draw_goal};
@@ -401,7 +369,7 @@ static const struct domain_task tasks[] = {
      .observe = jaco_observe,
      .reward = jaco_reward_top_left,
      .goal = &goals[TOP_LEFT],
-     .script = &jaco_scripts[TOP_LEFT]},
+     .script = &reach[TOP_LEFT]},
     {.name = "jaco_reach_top_right",
      .observation_dim = OBSERVED,
      .substeps = TASK_SUBSTEPS,
@@ -410,7 +378,7 @@ static const struct domain_task tasks[] = {
      .observe = jaco_observe,
      .reward = jaco_reward_top_right,
      .goal = &goals[TOP_RIGHT],
-     .script = &jaco_scripts[TOP_RIGHT]},
+     .script = &reach[TOP_RIGHT]},
     {.name = "jaco_reach_bottom_left",
      .observation_dim = OBSERVED,
      .substeps = TASK_SUBSTEPS,
@@ -419,7 +387,7 @@ static const struct domain_task tasks[] = {
      .observe = jaco_observe,
      .reward = jaco_reward_bottom_left,
      .goal = &goals[BOTTOM_LEFT],
-     .script = &jaco_scripts[BOTTOM_LEFT]},
+     .script = &reach[BOTTOM_LEFT]},
     {.name = "jaco_reach_bottom_right",
      .observation_dim = OBSERVED,
      .substeps = TASK_SUBSTEPS,
@@ -428,7 +396,7 @@ static const struct domain_task tasks[] = {
      .observe = jaco_observe,
      .reward = jaco_reward_bottom_right,
      .goal = &goals[BOTTOM_RIGHT],
-     .script = &jaco_scripts[BOTTOM_RIGHT]},
+     .script = &reach[BOTTOM_RIGHT]},
     {.name = "jaco_hidden",
      .observation_dim = OBSERVED,
      .substeps = TASK_SUBSTEPS,
@@ -438,7 +406,7 @@ static const struct domain_task tasks[] = {
      .reward = jaco_reward_hidden,
      .find_goal = jaco_find_hidden,
      .hidden = &hidden_goal,
-     .script = &jaco_scripts[GOALS]},
+     .script = &reach_hidden},
 };
 
 extern const struct domain jaco_domain;

@@ -76,30 +76,29 @@ VECTOR_INLINE vector vector_multiply_add(vector a, vector b, vector c)
     return _mm512_fmadd_ps(a, b, c);
 }
 
-/* 2^x as exponential_base2 says, but subnormal results are right too. */
-VECTOR_INLINE vector vector_exponential_base2(vector x)
+/* 2^x by a polynomial of 2^f, |f| <= 1/2; `degree` is a constant where this is called. */
+VECTOR_INLINE vector vector_power_of_2(vector x, const float *coefficients, int degree)
 {
     vector n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     vector f = _mm512_sub_ps(x, n);
-    vector p = vector_all(exponential_coefficients[5]);
-    p = vector_multiply_add(p, f, vector_all(exponential_coefficients[4]));
-    p = vector_multiply_add(p, f, vector_all(exponential_coefficients[3]));
-    p = vector_multiply_add(p, f, vector_all(exponential_coefficients[2]));
-    p = vector_multiply_add(p, f, vector_all(exponential_coefficients[1]));
-    p = vector_multiply_add(p, f, vector_all(exponential_coefficients[0]));
+    vector p = vector_all(coefficients[degree]);
+    VECTOR_UNROLL
+    for (int i = degree - 1; i >= 0; i--) {
+        p = vector_multiply_add(p, f, vector_all(coefficients[i]));
+    }
     return _mm512_scalef_ps(p, n);
+}
+
+/* 2^x as exponential_base2 says, but subnormal results are right too. */
+VECTOR_INLINE vector vector_exponential_base2(vector x)
+{
+    return vector_power_of_2(x, exponential_coefficients, 5);
 }
 
 /* The same with a relative error below 1.1e-4, for what is rounded to bfloat16. */
 VECTOR_INLINE vector vector_exponential_base2_rough(vector x)
 {
-    vector n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    vector f = _mm512_sub_ps(x, n);
-    vector p = vector_all(exponential_rough_coefficients[3]);
-    p = vector_multiply_add(p, f, vector_all(exponential_rough_coefficients[2]));
-    p = vector_multiply_add(p, f, vector_all(exponential_rough_coefficients[1]));
-    p = vector_multiply_add(p, f, vector_all(exponential_rough_coefficients[0]));
-    return _mm512_scalef_ps(p, n);
+    return vector_power_of_2(x, exponential_rough_coefficients, 3);
 }
 
 /* Four elements of each of the rows 0, 4, 8 and 12. */

@@ -47,10 +47,13 @@ static void bind_learner(struct learner *learner)
 static void warn_of_other_kernel(const struct learner_options *options)
 {
     enum attention_choice choice = options->attention.kernel;
+    if (choice == ATTENTION_AUTO || comm_rank() != 0) {
+        return;
+    }
     size_t width = model_head_width(&options->shape);
     const char *wanted = attention_kernel_name(choice, DTYPE_BF16, ATTENTION_WIDTH_OF_ALL);
     const char *found = attention_kernel_name(choice, options->dtype, width);
-    if (choice != ATTENTION_AUTO && strcmp(found, wanted) != 0 && comm_rank() == 0) {
+    if (strcmp(found, wanted) != 0) {
         log_warning("attention.kernel: found %s, which does not compute heads of %zu in precision "
                     "%s: %s does",
                     wanted, width, dtype_name(options->dtype), found);
